@@ -1,0 +1,35 @@
+# `make demo` runs the main job, `make test` every check; both install what they need first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint bench clean
+
+help:  ## Say what there is to make.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready  ## Make .venv with splitrun in it.
+
+.venv/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup  ## Train the quickstart over a wide-area link: one batch at a time, then four in flight.
+	$(BIN)/splitrun train experiments/quickstart.yaml pipeline=sequential
+	$(BIN)/splitrun train experiments/quickstart.yaml
+
+test: lint  ## Every check.
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## Measure what docs/performance.md reports (long).
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what was made.
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,58 @@
+"""`splitrun`: the commands, and how errors become messages and exit codes.
+
+Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an optional
+dependency is missing; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from splitrun import __version__
+from splitrun.cli import evaluate, plan, schema, train, validate
+from splitrun.errors import SplitrunError
+
+app = typer.Typer(
+    name="splitrun",
+    help="Vertical split learning with pipeline parallelism, from a YAML spec.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("validate")(validate.validate)
+app.command("plan")(plan.plan)
+app.command("schema")(schema.schema)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version."),  # noqa: FBT001
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; gives its exit code. Messages for a person go to stderr."""
+    try:
+        app(list(arguments), prog_name="splitrun")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except SplitrunError as error:
+        for line in (str(error), *getattr(error, "__notes__", ())):
+            typer.echo(line, err=True)
+        return error.exit_code
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

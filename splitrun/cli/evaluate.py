@@ -1,0 +1,55 @@
+"""`splitrun eval`: evaluate a saved model."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from splitrun.cli.options import DataDir, Json
+
+if TYPE_CHECKING:
+    from splitrun.session import Evaluation
+
+
+def evaluate(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    data_dir: DataDir = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Also write the held-out rows' predictions, as CSV."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Evaluate a run's saved model on the rows that were held out."""
+    from splitrun.session import evaluate_run
+
+    evaluation = evaluate_run(run_dir, data_dir=data_dir)
+    if evaluation.status != "done":
+        typer.echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
+    if predictions is not None:
+        _write(evaluation, predictions)
+    if json_output:
+        typer.echo(json.dumps({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}}))
+    else:
+        values = "  ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+        typer.echo(f"{run_dir}: test  {values}")
+
+
+def _write(evaluation: Evaluation, path: Path) -> None:
+    from splitrun.errors import UsageError
+
+    outputs = evaluation.predictions.tolist()
+    several = len(outputs[0]) > 1
+    names = [f"probability of {name}" for name in evaluation.classes[0 if several else 1 :]]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", *(names or ["prediction"])])
+            rows = evaluation.row_ids.tolist()
+            writer.writerows([row, *output] for row, output in zip(rows, outputs, strict=True))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error

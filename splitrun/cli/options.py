@@ -1,0 +1,38 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from splitrun.spec import Document
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Changes to the spec, e.g. pipeline.depth=8 training.epochs=2; ~links deletes a key.",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where known datasets are looked up first."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None) -> Document:
+    """The spec with its overrides, and its columns checked; warnings go to stderr."""
+    from splitrun.data import check_columns
+    from splitrun.spec import load
+
+    document = load(spec, overrides or ())
+    for warning in document.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    with document.located():
+        check_columns(document.spec, document.directory, data_dir)
+    return document

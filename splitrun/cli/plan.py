@@ -1,0 +1,88 @@
+"""`splitrun plan`: explain what a spec compiles into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document
+
+_SHOWN = 12
+"""Instructions of a program that fit on a line or two."""
+
+
+def plan(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    data_dir: DataDir = None,
+    json_output: Json = False,
+) -> None:
+    """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
+    document = load_document(spec, overrides, data_dir)
+    from splitrun.cli.download import show_download
+    from splitrun.plan.explain import describe
+    from splitrun.session import prepare
+
+    with show_download(quiet=json_output) as on_download:
+        experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+    described = describe(experiment.plan)
+    if json_output:
+        typer.echo(json.dumps(described))
+    else:
+        _show(described)
+
+
+def _show(plan: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    depth = f", depth {plan['depth']}" if plan["depth"] > 1 else ""
+    slices = f", {plan['micro_batches']} micro-batches" if plan["micro_batches"] > 1 else ""
+    console.print(f"[bold]{plan['name']}[/bold]: {plan['schedule']}{depth}{slices}")
+    console.print(
+        f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
+        f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
+        f"{plan['test_rows']:,} held out; {plan['drains']} drains\n"
+    )
+    roles = Table("role", *_right("depth", "staleness", "weights", "versions", "they hold"))
+    for name, role in plan["roles"].items():
+        roles.add_row(
+            name,
+            f"{role['depth']}",
+            f"{role['staleness']}",
+            f"{role['parameters']:,}",
+            f"{role['versions']}",
+            _size(role["version_bytes"]),
+        )
+    console.print(roles)
+    cuts = Table("channel", "tensors", *_right("a step", "in flight", "latency", "transfer"))
+    for name, channel in plan["channels"].items():
+        cuts.add_row(
+            name,
+            " and ".join("×".join(map(str, shape)) for shape in channel["tensors"]),
+            _size(channel["bytes_per_step"]),
+            _size(channel["in_flight_bytes"]),
+            f"{channel['latency_ms']:g} ms",
+            f"{channel['transfer_ms']:.2f} ms",
+        )
+    console.print(cuts)
+    for name, program in plan["programs"].items():
+        console.print(f"[bold]{name}[/bold]  {' · '.join(program[:_SHOWN])} …", highlight=False)
+
+
+def _right(*names: str) -> list[Any]:
+    from rich.table import Column
+
+    return [Column(name, justify="right") for name in names]
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -1,0 +1,86 @@
+"""`splitrun train`: run a spec."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document
+
+if TYPE_CHECKING:
+    from splitrun.events import Sink
+    from splitrun.session import Result
+
+
+class Progress(StrEnum):
+    """How a run shows that it is getting on."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    PLAIN = "plain"
+    NONE = "none"
+
+
+def train(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    runs_dir: Annotated[
+        Path, typer.Option("--runs-dir", help="Where the run directory is made.")
+    ] = Path("runs"),
+    data_dir: DataDir = None,
+    progress: Annotated[
+        Progress, typer.Option("--progress", help="auto: a bar on a terminal, else plain lines.")
+    ] = Progress.AUTO,
+    json_output: Json = False,
+) -> None:
+    """Train the spec's model and save it, with all there is to know of the run, in a run directory."""
+    document = load_document(spec, overrides, data_dir)
+    from splitrun.cli.download import show_download
+    from splitrun.session import prepare
+    from splitrun.session import train as train_experiment
+    from splitrun.telemetry import JsonLines
+
+    with show_download(quiet=progress is Progress.NONE) as on_download:
+        experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+    result = train_experiment(experiment, runs_dir, [JsonLines(), *_sinks(progress)])
+    if json_output:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        typer.echo(summary(document.spec.name, result))
+
+
+def _sinks(progress: Progress) -> list[Sink]:
+    if progress is Progress.AUTO:
+        progress = Progress.BAR if sys.stderr.isatty() else Progress.PLAIN
+    if progress is Progress.BAR:
+        from rich.console import Console
+
+        from splitrun.dashboard import ProgressBar
+
+        return [ProgressBar(Console(stderr=True))]
+    if progress is Progress.PLAIN:
+        from splitrun.dashboard import PlainLines
+
+        return [PlainLines(sys.stderr)]
+    return []
+
+
+def summary(name: str, result: Result) -> str:
+    """What a finished run came to, for a person."""
+    schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
+    lines = [
+        f"{name}: {schedule}",
+        f"  steps    {result.steps:,} in {result.wall_s:.2f} s: {result.samples_per_s:,.0f} samples/s",
+        f"  train    loss {result.train_loss:.4f} (last epoch)",
+    ]
+    for split, metrics in result.metrics.items():
+        values = "  ".join(f"{metric} {value:.4f}" for metric, value in metrics.items())
+        lines.append(f"  {split:<7}  {values}")
+    lines += [f"  weights  sha256 {result.weights_sha256[:16]}…", f"  run      {result.run_dir}"]
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""Progress on a terminal: one bar with epoch, step, throughput, loss and time to go."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from splitrun.dashboard.state import RunView, clock_text
+from splitrun.events import Event, RunEnded, RunStarted, StepDone
+
+_EVERY_S = 0.1
+
+
+class ProgressBar:
+    """A sink that draws the bar, at most ten times a second, in the thread that calls it."""
+
+    def __init__(self, console: Console) -> None:
+        self._view = RunView()
+        self._drawn = 0.0
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[rate]} samples/s"),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("ETA {task.fields[eta]}"),
+            console=console,
+            auto_refresh=False,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self._view.fold(event)
+        match event:
+            case RunStarted():
+                self._task = self._progress.add_task("", total=event.steps, **_fields(self._view))
+                self._progress.start()
+            case StepDone() if event.end - self._drawn >= _EVERY_S:
+                self._drawn = event.end
+                self._draw()
+            case RunEnded():
+                self._draw()
+                self._progress.stop()
+
+    def _draw(self) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=self._view.step, **_fields(self._view))
+            self._progress.refresh()
+
+
+def _fields(view: RunView) -> dict[str, str]:
+    return {
+        "epoch": f"{view.epoch}/{view.epochs}",
+        "rate": f"{view.samples_per_s:,.0f}",
+        "loss": "-" if view.loss is None else f"{view.loss:.4f}",
+        "eta": clock_text(view.eta_s),
+    }

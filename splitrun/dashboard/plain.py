@@ -1,0 +1,44 @@
+"""Progress without a terminal: a line every few seconds."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from splitrun.dashboard.state import RunView, clock_text
+from splitrun.events import Evaluated, Event, RunEnded, StepDone
+
+_EVERY_S = 3.0
+
+
+class PlainLines:
+    """A sink that writes a line every few seconds, at every evaluation and at the end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._view = RunView()
+        self._last: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self._view.fold(event)
+        match event:
+            case StepDone():
+                self._last = self._view.start if self._last is None else self._last
+                if event.end - self._last >= _EVERY_S or self._view.step == self._view.steps:
+                    self._last = event.end
+                    self._write(_progress(self._view))
+            case Evaluated():
+                values = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+                self._write(f"evaluated after epoch {event.epoch}: {values}")
+            case RunEnded(status="failed" | "interrupted"):
+                self._write(event.status)
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)  # noqa: T201 - this is what the sink is for
+
+
+def _progress(view: RunView) -> str:
+    return (
+        f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
+        f"{view.samples_per_s:,.0f} samples/s  loss {view.loss:.4f}  ETA {clock_text(view.eta_s)}"
+    )

@@ -1,0 +1,80 @@
+"""How far a run has come: events folded into a view, without a screen."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from splitrun.events import Evaluated, Event, RunStarted, StepDone
+
+_WINDOW_S = 5.0
+"""Throughput now is that of the last so many seconds."""
+
+
+@dataclass
+class RunView:
+    """What there is to show of a run; `fold` brings it up to date."""
+
+    steps: int = 0
+    steps_per_epoch: int = 1
+    samples: int = 0
+    start: float = 0.0
+    step: int = 0
+    """Steps done."""
+    done_samples: int = 0
+    loss: float | None = None
+    """A moving average over about one epoch, at most 100 steps."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    _recent: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def fold(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case RunStarted():
+                self.steps, self.steps_per_epoch = event.steps, event.steps_per_epoch
+                self.samples, self.start = event.samples, event.clock
+                self._recent.append((event.clock, 0))
+            case StepDone():
+                self.step += 1
+                self.done_samples += event.rows
+                weight = max(1 / self.step, 1 / min(100, self.steps_per_epoch))
+                self.loss = event.loss if self.loss is None else self.loss
+                self.loss += weight * (event.loss - self.loss)
+                self._recent.append((event.end, self.done_samples))
+                while event.end - self._recent[0][0] > _WINDOW_S:
+                    self._recent.popleft()
+            case Evaluated():
+                self.metrics = event.metrics
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return self.steps // self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is on, from 1."""
+        return min(self.step // self.steps_per_epoch + 1, self.epochs)
+
+    @property
+    def samples_per_s(self) -> float:
+        """Throughput of the last seconds."""
+        if len(self._recent) < 2:
+            return 0.0
+        (start, before), (end, after) = self._recent[0], self._recent[-1]
+        return (after - before) / (end - start)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go at that throughput."""
+        rate = self.samples_per_s
+        return (self.samples - self.done_samples) / rate if rate else None
+
+
+def clock_text(seconds: float | None) -> str:
+    """`1:02:03`, `02:03`, or dashes where it is unknown."""
+    if seconds is None:
+        return "--:--"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"

@@ -1,0 +1,58 @@
+"""From data files to aligned tensors: sources, preprocessing, the split, and batch order.
+
+`columns` answers what a validation asks. Everything else needs torch, pandas or scikit-learn, and
+is imported when it is first used, so that a validation starts without them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from splitrun.data.columns import (
+    assigned_columns,
+    available_columns,
+    check_columns,
+    column_problems,
+)
+from splitrun.data.download import OnDownload
+from splitrun.data.shape import InputShape
+
+if TYPE_CHECKING:
+    from splitrun.data.encoding import Encoders
+    from splitrun.data.feed import Batch, Feed
+    from splitrun.data.load import Data, load_data
+    from splitrun.data.order import BatchOrder, EvaluationOrder, digest, gather
+
+__all__ = [
+    "Batch",
+    "BatchOrder",
+    "Data",
+    "Encoders",
+    "EvaluationOrder",
+    "Feed",
+    "InputShape",
+    "OnDownload",
+    "assigned_columns",
+    "available_columns",
+    "check_columns",
+    "column_problems",
+    "digest",
+    "gather",
+    "load_data",
+]
+
+_IMPORTED_ON_USE = {
+    **dict.fromkeys(("Batch", "Feed"), "feed"),
+    **dict.fromkeys(("BatchOrder", "EvaluationOrder", "digest", "gather"), "order"),
+    **dict.fromkeys(("Data", "load_data"), "load"),
+    "Encoders": "encoding",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _IMPORTED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,141 @@
+"""A dataset as aligned tensors: read, split, fit, transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from splitrun.data.columns import assigned_columns, column_problems
+from splitrun.data.download import OnDownload
+from splitrun.data.encoding import Encoders
+from splitrun.data.fit import Rows, fit_party
+from splitrun.data.labels import encode_classes, find_classes, number_label
+from splitrun.data.shape import InputShape
+from splitrun.data.sources import open_source
+from splitrun.data.split import split_rows
+from splitrun.data.table import Table
+from splitrun.errors import DataError, SpecError
+from splitrun.spec.model import BottomModel, CustomBottom, EmbeddingMlp, FileDataset, Spec
+
+
+@dataclass(frozen=True)
+class Data:
+    """All rows, of all parties, in one process: an experiment, not a private computation."""
+
+    train_ids: Tensor
+    """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
+    test_ids: Tensor
+    """int64 [held-out rows], likewise; may be empty."""
+    features: Mapping[str, tuple[Tensor, ...]]
+    """By party with a bottom, for all rows of the source: what its bottom's forward() is given.
+    For `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and
+    int64 codes [rows, categorical]."""
+    labels: Tensor
+    """For all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64 [rows] of class
+    indices for cross-entropy."""
+    encoders: Encoders
+    """Fitted on the training rows; to be kept with the model."""
+
+    @property
+    def inputs(self) -> dict[str, InputShape]:
+        """By party with a bottom."""
+        return {name: party.shape for name, party in self.encoders.parties.items()}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The label's values in the order of their numbers; empty for regression."""
+        return self.encoders.classes
+
+
+def load_data(
+    spec: Spec,
+    directory: Path,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+    encoders: Encoders | None = None,
+) -> Data:
+    """Reads a spec's dataset and prepares it for its models.
+
+    Args:
+        directory: where relative paths of the spec start.
+        data_dir: where to look first for a published dataset.
+        on_download: told the bytes done and the bytes in all, where these are known.
+        encoders: those of a model trained before; without them, new ones are fitted.
+
+    Raises:
+        SpecError: columns that the dataset does not have.
+        DataError: data that is missing, damaged, or not what the spec says.
+    """
+    source = open_source(spec.dataset, spec.parties, directory, data_dir, on_download)
+    problems = column_problems(spec, source.columns())
+    if problems:
+        raise SpecError(problems)
+    assigned = assigned_columns(spec)
+    if encoders:
+        _refuse_other_columns(assigned, encoders)
+    wanted = [*(name for columns in assigned.values() for name in columns), spec.dataset.label]
+    table = source.read(list(dict.fromkeys(wanted)), _read_as_text(spec, encoders))
+    train, test = split_rows(table, spec.dataset)
+    encoders = encoders or _fit(spec, table, train)
+    return Data(
+        train_ids=torch.from_numpy(train),
+        test_ids=torch.from_numpy(test),
+        features={name: party.transform(table) for name, party in encoders.parties.items()},
+        labels=_labels(spec, table, encoders),
+        encoders=encoders,
+    )
+
+
+def _read_as_text(spec: Spec, encoders: Encoders | None) -> frozenset[str]:
+    """The columns to read as categories, whatever they hold."""
+    listed = spec.dataset.categorical if isinstance(spec.dataset, FileDataset) else ()
+    label = () if spec.top.loss == "mse" else (spec.dataset.label,)
+    return (encoders.categorical if encoders else frozenset(listed)).union(label)
+
+
+def _fit(spec: Spec, table: Table, train: Rows) -> Encoders:
+    dataset = spec.dataset
+    classes: tuple[str, ...] = ()
+    if spec.top.loss != "mse":
+        binary = spec.top.loss == "binary_cross_entropy"
+        positive = dataset.positive if isinstance(dataset, FileDataset) else None
+        classes = find_classes(table, dataset.label, train, binary=binary, positive=positive)
+    fill_missing = isinstance(dataset, FileDataset) and dataset.missing == "mean"
+    parties = {
+        name: fit_party(
+            table,
+            columns,
+            train,
+            inputs=_inputs_of(spec.parties[name].bottom),
+            scaling=spec.parties[name].scaling,
+            fill_missing=fill_missing,
+        )
+        for name, columns in assigned_columns(spec).items()
+    }
+    return Encoders(parties=parties, label=dataset.label, classes=classes)
+
+
+def _labels(spec: Spec, table: Table, encoders: Encoders) -> Tensor:
+    if spec.top.loss == "mse":
+        return number_label(table, encoders.label)
+    codes = torch.from_numpy(encode_classes(table, encoders.label, encoders.classes))
+    return codes if spec.top.loss == "cross_entropy" else codes.to(torch.float32).unsqueeze(1)
+
+
+def _inputs_of(bottom: BottomModel | None) -> Literal["one_hot", "codes"]:
+    if isinstance(bottom, CustomBottom):
+        return bottom.inputs
+    return "codes" if isinstance(bottom, EmbeddingMlp) else "one_hot"
+
+
+def _refuse_other_columns(assigned: Mapping[str, tuple[str, ...]], encoders: Encoders) -> None:
+    for name in assigned.keys() | encoders.parties.keys():
+        saved = encoders.parties[name].columns if name in encoders.parties else frozenset()
+        if saved != frozenset(assigned.get(name, ())):
+            message = f"the model was trained with other columns of {name} than the spec has"
+            raise DataError(f"{message}; use the spec that it was trained with")

@@ -1,0 +1,126 @@
+"""UCI Bank Marketing: S. Moro, P. Cortez, P. Rita, "A data-driven approach to predict the success
+of bank telemarketing", Decision Support Systems 62 (2014). CC BY 4.0, dataset 222 of the archive.
+
+A file is taken from the given data directory, from the one in `SPLITRUN_DATA_DIR`, or from the
+user's cache, in this order; where none has it, it is downloaded into the cache. Wherever it lay,
+its bytes are those that were published, or it is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from platformdirs import user_cache_dir
+
+from splitrun.data.download import OnDownload, download, unpack, write_atomically
+from splitrun.errors import DataError
+
+if TYPE_CHECKING:
+    from splitrun.data.table import Table
+
+ARCHIVE = "https://archive.ics.uci.edu/static/public/222/bank+marketing.zip"
+PAGE = "https://archive.ics.uci.edu/dataset/222/bank+marketing"
+COLUMNS = (
+    *("age", "job", "marital", "education", "default", "balance", "housing", "loan", "contact"),
+    *("day", "month", "duration", "campaign", "pdays", "previous", "poutcome", "y"),
+)
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file that never changes."""
+
+    name: str
+    sha256: str
+
+
+FILES = {
+    "small": PublishedFile(
+        "bank.csv", "dc8d576e9bda0f41ee891251bd84bab9a39ce576cba715aac08adc2374a01fde"
+    ),
+    "full": PublishedFile(
+        "bank-full.csv", "d1513ec63b385506f7cfce9f2c5caa9fe99e7ba4e8c3fa264b3aaf0f849ed32d"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BankMarketingSource:
+    """The 10 % sample (`small`) or all rows (`full`)."""
+
+    size: Literal["small", "full"]
+    data_dir: Path | None = None
+    on_download: OnDownload | None = None
+
+    def columns(self) -> tuple[str, ...]:
+        """The published names, known without the file; a damaged file is refused."""
+        self._find()
+        return COLUMNS
+
+    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
+        """These columns of all rows, downloaded first where the file is nowhere."""
+        from splitrun.data.table import read_table
+
+        path = self._find() or self._fetch()
+        return read_table(path, ";", columns, text)
+
+    @property
+    def _file(self) -> PublishedFile:
+        return FILES[self.size]
+
+    def _directories(self) -> Iterator[Path]:
+        """Where to look, in this order; the last is the cache, which need not exist."""
+        named = os.environ.get("SPLITRUN_DATA_DIR")
+        for directory in (self.data_dir, Path(named) if named else None):
+            if directory is None:
+                continue
+            if not directory.is_dir():
+                message = f"{directory}: the data directory is not there; create it or name another"
+                raise DataError(message)
+            yield directory
+        yield Path(user_cache_dir("splitrun"))
+
+    def _find(self) -> Path | None:
+        for directory in self._directories():
+            path = directory / self._file.name
+            if path.is_file():
+                remedy = f"delete it to have it downloaded again, or get it from {PAGE}"
+                _check(path, _read_bytes(path), self._file.sha256, remedy)
+                return path
+        return None
+
+    def _fetch(self) -> Path:
+        """Downloads the file into the cache."""
+        directories = list(self._directories())
+        name = self._file.name
+        try:
+            archive = download(ARCHIVE, self.on_download)
+        except DataError as error:
+            looked = ", ".join(str(directory / name) for directory in directories)
+            message = f"{name} is not at {looked}, and cannot be downloaded: {error}"
+            remedy = f"get it from {PAGE} and put it there, or name its directory with --data-dir"
+            raise DataError(f"{message}; {remedy}") from error
+        content = unpack(unpack(archive, "bank.zip", ARCHIVE), name, f"{ARCHIVE}: bank.zip")
+        path = directories[-1] / name
+        _check(f"{ARCHIVE}: {name}", content, self._file.sha256, f"get it from {PAGE}")
+        write_atomically(path, content)
+        return path
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; make it readable") from error
+
+
+def _check(origin: Path | str, content: bytes, expected: str, remedy: str) -> None:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected:
+        what = f"not the published file: SHA-256 {actual[:12]}…, expected {expected[:12]}…"
+        raise DataError(f"{origin}: {what}; {remedy}")

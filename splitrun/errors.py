@@ -1,0 +1,122 @@
+"""Every error that splitrun raises on purpose, as one tree.
+
+    SplitrunError                 has an exit code and a message for a person
+    ├── UsageError            2   what was asked for is wrong; nothing has run
+    │   ├── SpecError             the spec, at known places in it
+    │   ├── DataError             a data file: missing, damaged, or not what the spec says
+    │   ├── ModelError            a model: cannot be imported, built, or joined to the others
+    │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
+    ├── MissingExtra          3   an optional dependency is not installed
+    ├── RunFailed             1   the run began and could not be finished
+    │   ├── NonFiniteLoss         the loss became NaN or infinite
+    │   └── Misaligned            two parties put different samples into one batch
+    └── Interrupted         130   the user stopped the run
+
+A message says what was wrong, where, and what to do about it. `PlanInvalid` stands apart:
+it means that a compiled plan breaks its own rules, which is a defect of splitrun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+Path = tuple[str | int, ...]
+"""A place in a spec: keys and list indices from the root."""
+
+
+def dotted(path: Path) -> str:
+    """`("parties", "bob", "columns", 2)` as `parties.bob.columns[2]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+class SplitrunError(Exception):
+    """Base of everything splitrun raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(SplitrunError):
+    """What was asked for is wrong; nothing has run."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a spec: `where: key.path: what; remedy`.
+
+    `where` is `file:line:col`, or empty until the document that knows positions fills it in.
+    """
+
+    path: Path
+    what: str
+    remedy: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        parts = [self.where, dotted(self.path), f"{self.what}; {self.remedy}"]
+        return ": ".join(part for part in parts if part)
+
+    def at(self, where: str) -> Problem:
+        """The same problem, at a known place."""
+        return replace(self, where=where)
+
+
+class SpecError(UsageError):
+    """A spec that cannot be used, with every problem found, one line each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DataError(UsageError):
+    """A data file is missing, damaged, or not what the spec says."""
+
+
+class ModelError(UsageError):
+    """A model cannot be imported, built, or joined to the others."""
+
+
+class RunDirectoryError(UsageError):
+    """A run directory is not one, is incomplete, or is damaged."""
+
+
+class MissingExtra(SplitrunError):
+    """An optional dependency is not installed."""
+
+    exit_code = 3
+
+
+class RunFailed(SplitrunError):
+    """The run began and could not be finished; names role, instruction and batch."""
+
+    def __init__(self, role: str, instruction: str, cause: str) -> None:
+        self.role = role
+        self.instruction = instruction
+        super().__init__(f"{role} failed at {instruction}: {cause}")
+
+
+class NonFiniteLoss(RunFailed):
+    """The loss became NaN or infinite."""
+
+
+class Misaligned(RunFailed):
+    """Two parties put different samples into one batch."""
+
+
+class Interrupted(SplitrunError):
+    """The user stopped the run."""
+
+    exit_code = 130
+
+
+class PlanInvalid(Exception):
+    """A compiled plan breaks its own rules: a defect of splitrun, not of the spec."""

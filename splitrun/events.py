@@ -1,0 +1,111 @@
+"""What happened, as frozen records.
+
+Runtimes emit these events; dashboards, logs, traces and reports read them and nothing else. Times
+are seconds of one monotonic clock, counted from `RunStarted`'s `clock`. Steps count over the whole
+run; `phase` tells a training batch from an evaluation batch of the same number.
+
+On disk an event is one JSON object whose `type` names its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+Phase = Literal["train", "evaluate"]
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
+    """Base of every event."""
+
+
+class RunStarted(Event, frozen=True, gc=False):
+    """The roles are about to start."""
+
+    run_dir: str
+    schedule: str
+    depth: int
+    """Largest depth of any bottom."""
+    steps: int
+    steps_per_epoch: int
+    samples: int
+    """Training samples that the whole run will process."""
+    roles: tuple[str, ...]
+    channels: tuple[str, ...]
+    clock: float
+
+
+class Executed(Event, frozen=True, gc=False):
+    """A role finished one instruction."""
+
+    role: str
+    op: str
+    phase: Phase
+    step: int
+    micro: int
+    start: float
+    end: float
+
+
+class Sent(Event, frozen=True, gc=False):
+    """A message entered a channel; it may be received from `arrive` on."""
+
+    channel: str
+    phase: Phase
+    step: int
+    micro: int
+    bytes: int
+    start: float
+    arrive: float
+
+
+class StepDone(Event, frozen=True, gc=False):
+    """The label holder finished a training step, all of its micro-batches."""
+
+    step: int
+    epoch: int
+    rows: int
+    loss: float
+    """Mean over the batch's rows, before the update."""
+    end: float
+
+
+class EpochDone(Event, frozen=True, gc=False):
+    """The label holder finished an epoch."""
+
+    epoch: int
+    loss: float
+    """Mean over every sample of the epoch."""
+    end: float
+
+
+class Evaluated(Event, frozen=True, gc=False):
+    """The model was evaluated on the held-out rows after `step` updates."""
+
+    step: int
+    epoch: int
+    rows: int
+    metrics: dict[str, float]
+    """`loss` and the metrics asked for."""
+    start: float
+    end: float
+
+
+class RunEnded(Event, frozen=True, gc=False):
+    """The last event of every run, however it ended."""
+
+    status: Literal["done", "failed", "interrupted"]
+    message: str
+    """Empty when the run is done."""
+    end: float
+
+
+AnyEvent = RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | RunEnded
+
+Emit = Callable[[Event], None]
+"""How a role hands over an event: fast, thread-safe, never blocking."""
+
+Sink = Callable[[Event], None]
+"""Who reads events, in one thread and in order; `RunStarted` first and `RunEnded` last."""

@@ -1,0 +1,19 @@
+"""Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
+
+from splitrun.model.assemble import Models, assemble
+from splitrun.model.loss import predictions
+from splitrun.model.metrics import default_metrics, evaluate
+from splitrun.model.optimizer import RoleOptimizer
+from splitrun.model.stage import BottomStage, Stage, TopStage
+
+__all__ = [
+    "BottomStage",
+    "Models",
+    "RoleOptimizer",
+    "Stage",
+    "TopStage",
+    "assemble",
+    "default_metrics",
+    "evaluate",
+    "predictions",
+]

@@ -1,0 +1,117 @@
+"""From a spec's model sections to modules, each with initial weights of its own random stream."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from splitrun.data import InputShape
+from splitrun.errors import ModelError
+from splitrun.model.layers import EmbeddingMlp, mlp
+from splitrun.seeds import derive_seed
+from splitrun.spec.model import BottomModel, CustomModule, Mlp, TopModel
+from splitrun.spec.model import EmbeddingMlp as EmbeddingMlpSection
+
+
+def build_bottom(
+    model: BottomModel, shape: InputShape, *, role: str, seed: int, directory: Path
+) -> nn.Module:
+    """A party's bottom model, in training mode.
+
+    A custom class is given `in_features`, `numeric` and `cardinalities` where its constructor
+    has parameters of these names and `kwargs` does not set them.
+
+    Args:
+        shape: what the party's columns come to.
+        role: names the random stream of the initial weights.
+        directory: where a custom class is looked up first.
+
+    Raises:
+        ModelError: a custom class cannot be imported or built.
+    """
+    with _initial_weights(seed, role):
+        match model:
+            case Mlp():
+                return mlp(shape.width, model)
+            case EmbeddingMlpSection():
+                return EmbeddingMlp(
+                    shape.numeric,
+                    shape.cardinalities,
+                    embedding_dim=model.embedding_dim,
+                    sparse=model.sparse,
+                    layers=model,
+                )
+            case _:
+                offered = {
+                    "in_features": shape.width,
+                    "numeric": shape.numeric,
+                    "cardinalities": shape.cardinalities,
+                }
+                return _custom(model, offered, role, directory)
+
+
+def build_top(
+    model: TopModel | None, in_features: int, *, role: str, seed: int, directory: Path
+) -> nn.Module:
+    """The label holder's top model over `in_features` fused values; without one, the identity.
+
+    Raises:
+        ModelError: a custom class cannot be imported or built.
+    """
+    with _initial_weights(seed, role):
+        match model:
+            case None:
+                return nn.Identity()
+            case Mlp():
+                return mlp(in_features, model)
+            case _:
+                return _custom(model, {"in_features": in_features}, role, directory)
+
+
+@contextmanager
+def _initial_weights(seed: int, role: str) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights", role))
+        yield
+
+
+def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: Path) -> nn.Module:
+    loaded = _import_class(model.class_, directory)
+    wanted = inspect.signature(loaded).parameters
+    kwargs = {name: value for name, value in offered.items() if name in wanted} | model.kwargs
+    try:
+        module = loaded(**kwargs)
+    except Exception as error:
+        message = f"{role}: {model.class_} cannot be built with {kwargs}: {error}; mend its kwargs"
+        raise ModelError(message) from error
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"{role}: {model.class_} is no torch.nn.Module; name a subclass of it")
+    return module
+
+
+def _import_class(name: str, directory: Path) -> Any:
+    """The class that `package.module:Class` names; modules next to the spec come first."""
+    module_name, _, class_name = name.partition(":")
+    sys.path.insert(0, str(directory.resolve()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        message = (
+            f"{name}: {type(error).__name__}: {error}; looked in {directory} and installed packages"
+        )
+        raise ModelError(message) from error
+    finally:
+        sys.path.remove(str(directory.resolve()))
+    if not hasattr(module, class_name):
+        raise ModelError(
+            f"{name}: no {class_name} in {module.__file__}; write package.module:Class"
+        )
+    return getattr(module, class_name)

@@ -1,0 +1,67 @@
+"""Metrics of an evaluation, computed by scikit-learn over all held-out rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+from torch import Tensor
+
+from splitrun.model.loss import LOSSES, LossName, predictions
+from splitrun.spec.model import Metric
+
+Array = NDArray[np.float64]
+
+
+def evaluate(
+    loss: LossName, metrics: Sequence[Metric], outputs: Tensor, labels: Tensor
+) -> dict[str, float]:
+    """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
+
+    A metric that the rows do not define (AUROC where only one class occurs) is NaN.
+    """
+    with torch.inference_mode():
+        values = {"loss": float(LOSSES[loss](outputs, labels))}
+        predicted = predictions(loss, outputs).double().numpy()
+    truth = labels.numpy()
+    if loss == "binary_cross_entropy":
+        predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
+    for name in metrics:
+        values[name] = _METRICS[name](truth, predicted)
+    return values
+
+
+def default_metrics(loss: LossName) -> tuple[Metric, ...]:
+    """What is computed where the spec names nothing."""
+    return ("rmse",) if loss == "mse" else ("auroc", "accuracy")
+
+
+def _classes(predicted: Array) -> NDArray[np.int64]:
+    classes = predicted.argmax(axis=1) if predicted.ndim == 2 else predicted >= 0.5
+    return classes.astype(np.int64)
+
+
+def _auroc(truth: Array, predicted: Array) -> float:
+    """Area under the ROC curve; for several classes the macro average of one against the rest."""
+    present = np.unique(truth)
+    if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
+        return float("nan")
+    return float(sk.roc_auc_score(truth, predicted, multi_class="ovr", average="macro"))
+
+
+def _f1(truth: Array, predicted: Array) -> float:
+    average = "macro" if predicted.ndim == 2 else "binary"
+    return float(sk.f1_score(truth, _classes(predicted), average=average, zero_division=0))
+
+
+_METRICS: dict[str, Callable[[Array, Array], float]] = {
+    "auroc": _auroc,
+    "accuracy": lambda truth, predicted: float(np.mean(truth == _classes(predicted))),
+    "f1": _f1,
+    "rmse": lambda truth, predicted: float(np.sqrt(sk.mean_squared_error(truth, predicted))),
+    "mae": lambda truth, predicted: float(sk.mean_absolute_error(truth, predicted)),
+    "r2": lambda truth, predicted: float(sk.r2_score(truth, predicted)),
+}

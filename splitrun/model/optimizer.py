@@ -1,0 +1,103 @@
+"""A role's optimizer: `torch.optim`'s, with the spec's options and learning-rate schedule."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from splitrun.errors import ModelError
+from splitrun.spec.model import (
+    ConstantLr,
+    CosineLr,
+    ExponentialLr,
+    LrSchedule,
+    Optimizer,
+    StepLr,
+)
+
+_CLASSES: dict[str, type[torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+class RoleOptimizer:
+    """Applies and clears a role's gradients; several `torch.optim` optimizers where one cannot.
+
+    A role without parameters has none, and its step does nothing.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: Optimizer,
+        schedule: LrSchedule,
+        *,
+        steps_per_epoch: int,
+        steps: int,
+    ) -> None:
+        self._parameters = list(module.parameters())
+        self.optimizers = _optimizers(module, optimizer)
+        self.schedulers: list[LambdaLR] = []
+        if not isinstance(schedule, ConstantLr) or schedule.warmup_steps:
+            self.schedulers = [
+                LambdaLR(part, lambda step: lr_factor(schedule, step, steps_per_epoch, steps))
+                for part in self.optimizers
+            ]
+
+    def step(self) -> None:
+        """Update the weights in place from their gradients, and clear the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+        for scheduler in self.schedulers:
+            scheduler.step()
+        for parameter in self._parameters:
+            parameter.grad = None
+
+
+def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:
+    """What the base learning rate is multiplied by for update number `step` (from 0)."""
+    warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
+    match schedule:
+        case StepLr():
+            return warmup * schedule.gamma ** (step // (schedule.every_epochs * steps_per_epoch))
+        case ExponentialLr():
+            return warmup * schedule.gamma ** (step / steps_per_epoch)
+        case CosineLr():
+            cosine = (1 + math.cos(math.pi * step / steps)) / 2
+            return warmup * (schedule.final_fraction + (1 - schedule.final_fraction) * cosine)
+        case _:
+            return warmup
+
+
+def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:
+    options = optimizer.model_dump(exclude={"type"})
+    sparse = {
+        layer.weight
+        for layer in module.modules()
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
+    }
+    parameters = list(module.parameters())
+    if optimizer.type == "sparse_adam":
+        dense = [parameter for parameter in parameters if parameter not in sparse]
+        parts: list[torch.optim.Optimizer] = []
+        if sparse:
+            ordered = [parameter for parameter in parameters if parameter in sparse]
+            parts.append(torch.optim.SparseAdam(ordered, **options))
+        if dense:
+            parts.append(torch.optim.Adam(dense, **options))
+        return parts
+    if not parameters:
+        return []
+    if sparse and optimizer.type not in ("sgd", "adagrad"):
+        raise ModelError(
+            f"{optimizer.type} cannot take the sparse gradients of {type(module).__name__}'s "
+            "embeddings; use sgd, adagrad or sparse_adam, or sparse=False"
+        )
+    return [_CLASSES[optimizer.type](parameters, **options)]

@@ -1,0 +1,28 @@
+"""(Spec, Facts) -> Plan: who runs what, in which order, over which channels."""
+
+from splitrun.plan.check import check
+from splitrun.plan.compile import bottom_name, compile, top_name
+from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
+from splitrun.plan.instruction import Instruction, Op
+from splitrun.plan.link import LinkState, LinkTiming
+from splitrun.plan.plan import Channel, Plan, Role
+from splitrun.plan.schedule import Program, Segment
+
+__all__ = [
+    "Channel",
+    "Facts",
+    "Instruction",
+    "LinkState",
+    "LinkTiming",
+    "Op",
+    "Plan",
+    "Program",
+    "Role",
+    "RoleFacts",
+    "Segment",
+    "TensorFacts",
+    "bottom_name",
+    "check",
+    "compile",
+    "top_name",
+]

@@ -1,0 +1,76 @@
+"""`compile`: (Spec, Facts) -> Plan. Pure: no clock, no files, no models."""
+
+from __future__ import annotations
+
+from splitrun.errors import Problem, SpecError
+from splitrun.plan.facts import Facts
+from splitrun.plan.link import LinkTiming
+from splitrun.plan.plan import Channel, Plan, Role
+from splitrun.spec import Spec, effective_depth, effective_micro_batches, link_between
+
+
+def bottom_name(party: str) -> str:
+    """The role that runs a party's bottom model."""
+    return f"{party}.bottom"
+
+
+def top_name(spec: Spec) -> str:
+    """The role that runs the label holder's top model."""
+    return f"{spec.top.party}.top"
+
+
+def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word for it
+    """Compile a validated spec and the facts about its data and models into a plan.
+
+    Raises:
+        SpecError: the pipeline is deeper than the run has steps.
+    """
+    bottoms = tuple(
+        Role(bottom_name(name), name, "bottom", effective_depth(spec, name), party.compute)
+        for name, party in spec.parties.items()
+        if party.bottom is not None
+    )
+    depth = max(role.depth for role in bottoms)
+    top = Role(top_name(spec), spec.top.party, "top", depth, spec.top.compute)
+    micro_batches = effective_micro_batches(spec)
+    plan = Plan(
+        name=spec.name,
+        seed=spec.seed,
+        schedule=spec.pipeline.schedule,
+        bottoms=bottoms,
+        top=top,
+        channels=tuple(
+            _channel(spec, source, target, max(2, bottom.depth * micro_batches))
+            for bottom in bottoms
+            for source, target in ((bottom, top), (top, bottom))
+        ),
+        facts=facts,
+        batch_size=spec.dataset.batch_size,
+        micro_batches=micro_batches,
+        epochs=spec.training.epochs,
+        evaluate_every_epochs=spec.training.evaluate_every_epochs,
+    )
+    _refuse_depth_beyond_steps(spec, plan)
+    return plan
+
+
+def _channel(spec: Spec, source: Role, target: Role, capacity: int) -> Channel:
+    link = link_between(spec, source.party, target.party)
+    timing = LinkTiming.of(link, spec.seed, source.name, target.name) if link else None
+    return Channel(source.name, target.name, timing, capacity)
+
+
+def _refuse_depth_beyond_steps(spec: Spec, plan: Plan) -> None:
+    problems = [
+        Problem(
+            ("parties", role.party, "depth")
+            if spec.parties[role.party].depth
+            else ("pipeline", "depth"),
+            f"depth {role.depth} is more than the {plan.steps} steps of the run",
+            f"use at most {plan.steps}, more epochs or a smaller dataset.batch_size",
+        )
+        for role in plan.bottoms
+        if role.depth > plan.steps
+    ]
+    if problems:
+        raise SpecError(problems)

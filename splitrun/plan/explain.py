@@ -1,0 +1,68 @@
+"""A plan described: a JSON-ready record of who runs what, what crosses, and what it holds in memory."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from splitrun.plan.plan import Channel, Plan, Role
+
+PREFIX = 24
+"""Instructions of each program that are shown."""
+
+
+def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
+    """What the plan comes to, with the first `prefix` instructions of every program.
+
+    Memory counts what pipelining adds: the weight versions that a bottom may hold at once, and the
+    cuts and gradients that may be in flight.
+    """
+    return {
+        "name": plan.name,
+        "schedule": plan.schedule,
+        "depth": plan.depth,
+        "micro_batches": plan.micro_batches,
+        "epochs": plan.epochs,
+        "steps": plan.steps,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "batch_size": plan.batch_size,
+        "train_rows": plan.facts.train_rows,
+        "test_rows": plan.facts.test_rows,
+        "drains": sum(1 for _ in plan.segments()),
+        "roles": {role.name: _role(plan, role) for role in plan.roles},
+        "channels": {channel.name: _channel(plan, channel) for channel in plan.channels},
+        "programs": {
+            role.name: [str(instruction) for instruction in islice(plan.program(role), prefix)]
+            for role in plan.roles
+        },
+    }
+
+
+def _role(plan: Plan, role: Role) -> dict[str, object]:
+    facts = plan.role_facts(role.name)
+    depth = role.depth if role.kind == "bottom" else 1
+    return {
+        "depth": depth,
+        "staleness": depth - 1,
+        "parameters": facts.parameters,
+        "parameter_bytes": facts.parameter_bytes,
+        "versions": depth if depth > 1 and facts.saved else 0,
+        "version_bytes": depth * facts.saved_bytes if depth > 1 else 0,
+        "saved_parameters": list(facts.saved),
+        "draws_random": facts.draws_random,
+    }
+
+
+def _channel(plan: Plan, channel: Channel) -> dict[str, object]:
+    bottom = next(role for role in plan.bottoms if role.name in (channel.source, channel.target))
+    facts = plan.role_facts(bottom.name)
+    bytes_per_step = facts.cut_bytes_per_row * plan.batch_size
+    timing = channel.timing
+    return {
+        "tensors": [[plan.batch_size, *tensor.shape] for tensor in facts.cut],
+        "bytes_per_step": bytes_per_step,
+        "in_flight_bytes": bytes_per_step * bottom.depth,
+        "messages_in_flight": bottom.depth * plan.micro_batches,
+        "latency_ms": timing.latency_s * 1e3 if timing else 0.0,
+        "transfer_ms": bytes_per_step / timing.bytes_per_s * 1e3 if timing else 0.0,
+        "jitter_ms": timing.jitter_s * 1e3 if timing else 0.0,
+    }

@@ -1,0 +1,50 @@
+"""What a spec alone does not tell, as a frozen record that `data` and `model` produce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """One tensor of a cut, per row: its trailing shape and its element size in bytes."""
+
+    shape: tuple[int, ...]
+    itemsize: int
+
+    @property
+    def bytes_per_row(self) -> int:
+        size = self.itemsize
+        for extent in self.shape:
+            size *= extent
+        return size
+
+
+@dataclass(frozen=True)
+class RoleFacts:
+    """What the probe found out about one role's model."""
+
+    parameters: int
+    """Number of weights."""
+    parameter_bytes: int
+    saved: tuple[str, ...]
+    """Parameters that autograd keeps for the backward: these need versions under staleness."""
+    saved_bytes: int
+    draws_random: bool
+    """Whether a training forward draws random numbers (dropout)."""
+    cut: tuple[TensorFacts, ...] = ()
+    """What a bottom sends; empty for a top."""
+
+    @property
+    def cut_bytes_per_row(self) -> int:
+        return sum(tensor.bytes_per_row for tensor in self.cut)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything beyond the spec that a plan depends on."""
+
+    train_rows: int
+    test_rows: int
+    roles: Mapping[str, RoleFacts]

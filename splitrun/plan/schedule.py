@@ -1,0 +1,84 @@
+"""Programs: the exact order of every role's instructions, made segment by segment.
+
+One pair of generators serves all schedules, because a schedule is no more than a depth and a number
+of micro-batches:
+
+    sequential   depth 1    1 micro-batch     F0 B0 U0 F1 B1 U1 ...
+    microbatch   depth 1    M micro-batches   F0,0 ... F0,M-1 B0,0 ... B0,M-1 U0 ...   (GPipe)
+    stale        depth d    1 micro-batch     F0 ... Fd-1 (Bt Ut Ft+d)*                (PipeDream)
+
+While a gradient is on its way, the next batch is loaded: LOAD of step t+d stands before RECV of
+step t. The top sends the cut's gradient before it updates itself, since that is what others wait
+for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from splitrun.plan.instruction import Instruction, Op
+
+Program = Iterator[Instruction]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Training steps `start` up to, not including, `stop`; then a drain, then perhaps an evaluation
+    of `evaluation_batches` batches."""
+
+    start: int
+    stop: int
+    evaluation_batches: int = 0
+
+
+def bottom_program(segment: Segment, depth: int, slices: Callable[[int], int], top: str) -> Program:
+    """A bottom's program for one segment; `slices(step)` is the number of micro-batches of a step.
+
+    Forward `t` runs after update `t - depth`, so it sees version max(start, t - depth + 1).
+    """
+    for step in range(segment.start, min(segment.start + depth, segment.stop)):
+        yield Instruction(Op.LOAD, step)
+        yield from _forward(step, slices(step), top)
+    for step in range(segment.start, segment.stop):
+        ahead = step + depth
+        if ahead < segment.stop:
+            yield Instruction(Op.LOAD, ahead)
+        for micro in range(slices(step)):
+            yield Instruction(Op.RECV, step, micro, top)
+            yield Instruction(Op.BACKWARD, step, micro)
+        yield Instruction(Op.UPDATE, step)
+        if ahead < segment.stop:
+            yield from _forward(ahead, slices(ahead), top)
+    yield Instruction(Op.DRAIN, segment.stop)
+    for batch in range(segment.evaluation_batches):
+        yield Instruction(Op.LOAD, batch, phase="evaluate")
+        yield Instruction(Op.PREDICT, batch, phase="evaluate")
+        yield Instruction(Op.SEND, batch, peer=top, phase="evaluate")
+
+
+def top_program(segment: Segment, slices: Callable[[int], int], bottoms: Sequence[str]) -> Program:
+    """The top's program for one segment; it hears the bottoms in their given order."""
+    for step in range(segment.start, segment.stop):
+        yield Instruction(Op.LOAD, step)
+        for micro in range(slices(step)):
+            for bottom in bottoms:
+                yield Instruction(Op.RECV, step, micro, bottom)
+            yield Instruction(Op.LOSS, step, micro)
+            for bottom in bottoms:
+                yield Instruction(Op.SEND, step, micro, bottom)
+        yield Instruction(Op.UPDATE, step)
+    yield Instruction(Op.DRAIN, segment.stop)
+    for batch in range(segment.evaluation_batches):
+        yield Instruction(Op.LOAD, batch, phase="evaluate")
+        for bottom in bottoms:
+            yield Instruction(Op.RECV, batch, peer=bottom, phase="evaluate")
+        yield Instruction(Op.PREDICT, batch, phase="evaluate")
+    if segment.evaluation_batches:
+        yield Instruction(Op.EVALUATE, segment.stop)
+
+
+def _forward(step: int, slices: int, top: str) -> Program:
+    for micro in range(slices):
+        yield Instruction(Op.FORWARD, step, micro)
+        yield Instruction(Op.SEND, step, micro, top)

@@ -1,0 +1,22 @@
+"""Plans in, trained stages and events out."""
+
+from splitrun.runtime.channel import (
+    ChannelClosed,
+    ChannelStatistics,
+    Message,
+    Receiver,
+    Sender,
+    open_channel,
+)
+from splitrun.runtime.run import Score, run
+
+__all__ = [
+    "ChannelClosed",
+    "ChannelStatistics",
+    "Message",
+    "Receiver",
+    "Score",
+    "Sender",
+    "open_channel",
+    "run",
+]

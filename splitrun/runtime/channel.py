@@ -1,0 +1,159 @@
+"""Channels between roles: one sending and one receiving end, each used by one thread.
+
+A channel is a queue of messages one way and a queue of credits the other: to send takes a credit,
+to receive gives it back, so that never more messages than the plan's capacity are under way. Over
+an emulated link the sender stamps when a message arrives and the receiver waits for that moment;
+no thread runs a link.
+
+Closing either end closes the channel: whoever waits on it, or uses it later, gets `ChannelClosed`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from torch import Tensor
+
+from splitrun.events import Emit, Phase, Sent
+from splitrun.plan import Channel, LinkState
+from splitrun.runtime.clock import now, wait_until
+
+
+class ChannelClosed(Exception):  # noqa: N818 - a state, not a mistake
+    """The channel was closed while it was waited on, or before."""
+
+
+class Message(NamedTuple):
+    """One slice of a batch on its way; the tensors are detached and never written again."""
+
+    phase: Phase
+    step: int
+    micro: int
+    digest: bytes
+    """Of the sample ids of the whole batch."""
+    tensors: tuple[Tensor, ...]
+    arrive: float = 0.0
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """What passed through a channel so far."""
+
+    messages: int
+    """Sent since the channel was opened."""
+    bytes: int
+    """Of the tensors of those messages."""
+    in_flight: int
+    """Sent and not yet received."""
+    peak_in_flight: int
+    """The most that were ever in flight at once."""
+
+
+class _Shared:
+    """What the two ends of a channel have in common."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.messages: SimpleQueue[Message | None] = SimpleQueue()
+        self.credits: SimpleQueue[bool] = SimpleQueue()
+        for _ in range(channel.capacity):
+            self.credits.put(True)
+        self.closed = threading.Event()
+        self.sent = self.bytes = self.received = self.peak = 0
+
+    def close(self) -> None:
+        self.closed.set()
+        self.messages.put(None)
+        self.credits.put(False)
+
+    def statistics(self) -> ChannelStatistics:
+        return ChannelStatistics(self.sent, self.bytes, self.sent - self.received, self.peak)
+
+
+class Sender:
+    """The sending end."""
+
+    def __init__(self, shared: _Shared, emit: Emit) -> None:
+        self._shared = shared
+        self._emit = emit
+        self._link = LinkState()
+
+    def ready(self) -> bool:
+        """Whether `send` would go through without waiting."""
+        return not self._shared.credits.empty()
+
+    def send(self, message: Message) -> None:
+        """Hand a message over; waits while the channel is at capacity.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
+        shared = self._shared
+        if shared.closed.is_set() or not shared.credits.get() or shared.closed.is_set():
+            raise ChannelClosed(shared.channel.name)
+        start = arrive = now()
+        size = sum(tensor.nbytes for tensor in message.tensors)
+        if shared.channel.timing is not None:
+            self._link = shared.channel.timing.send(self._link, start, size, shared.sent)
+            arrive = self._link.last_arrival
+        shared.sent += 1
+        shared.bytes += size
+        shared.peak = max(shared.peak, shared.sent - shared.received)
+        shared.messages.put(message._replace(arrive=arrive))
+        self._emit(
+            Sent(
+                shared.channel.name, message.phase, message.step, message.micro, size, start, arrive
+            )
+        )
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        self._shared.close()
+
+    def statistics(self) -> ChannelStatistics:
+        """What passed so far; from any thread."""
+        return self._shared.statistics()
+
+
+class Receiver:
+    """The receiving end."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+
+    def ready(self) -> bool:
+        """Whether a message has been sent, be it still under way."""
+        return not self._shared.messages.empty()
+
+    def receive(self) -> Message:
+        """The next message, in the order of sending; waits for it to be sent and to arrive.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
+        shared = self._shared
+        message = None if shared.closed.is_set() else shared.messages.get()
+        if message is None or shared.closed.is_set():
+            raise ChannelClosed(shared.channel.name)
+        if shared.channel.timing is not None and not wait_until(message.arrive, shared.closed):
+            raise ChannelClosed(shared.channel.name)
+        shared.received += 1
+        shared.credits.put(True)
+        return message
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        self._shared.close()
+
+    def statistics(self) -> ChannelStatistics:
+        """What passed so far; from any thread."""
+        return self._shared.statistics()
+
+
+def open_channel(channel: Channel, emit: Emit) -> tuple[Sender, Receiver]:
+    """The two ends of a new channel."""
+    shared = _Shared(channel)
+    return Sender(shared, emit), Receiver(shared)

@@ -1,0 +1,256 @@
+"""The interpreter: a worker runs its role's program, one instruction after the other."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from splitrun.data import Batch, Feed
+from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed
+from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
+from splitrun.model import BottomStage, Stage, TopStage
+from splitrun.plan import Instruction, Op, Plan, Role
+from splitrun.runtime.channel import ChannelClosed, Message, Receiver, Sender
+from splitrun.runtime.clock import now
+from splitrun.runtime.emulation import Pace
+
+Slice = tuple[Phase, int, int]
+"""Phase, step and micro-batch: what a message or an activation belongs to."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A role's ends of its channels, by the role at the other end."""
+
+    senders: Mapping[str, Sender]
+    receivers: Mapping[str, Receiver]
+
+
+class Worker:
+    """Runs one role's program.
+
+    What bottoms and the top do alike is here: batches are loaded, slices are sent and received, and
+    a message must belong to the slice that the program expects, with the same samples in it.
+    """
+
+    def __init__(
+        self, plan: Plan, role: Role, stage: Stage, feed: Feed, ends: Ends, emit: Emit
+    ) -> None:
+        self.role = role
+        self.ends = ends
+        self._plan = plan
+        self._feed = feed
+        self._emit = emit
+        self._stopped = threading.Event()
+        self._pace = Pace(role.compute, self._stopped)
+        self._batches: dict[tuple[Phase, int], Batch] = {}
+        self._outgoing: dict[tuple[str, Slice], tuple[Tensor, ...]] = {}
+        self._incoming: dict[tuple[str, Slice], tuple[Tensor, ...]] = {}
+        self._actions: dict[Op, Callable[[Instruction], None]] = {
+            Op.LOAD: self._load,
+            Op.SEND: self._send,
+            Op.RECV: self._receive,
+            Op.UPDATE: self._update,
+            Op.DRAIN: self._drain,
+        }
+        self._stage = stage
+
+    def run(self) -> None:
+        """Run the whole program.
+
+        Raises:
+            RunFailed: naming role, instruction and batch.
+            ChannelClosed: another role failed, or the run was stopped.
+        """
+        for instruction in self._plan.program(self.role):
+            self.execute(instruction)
+
+    def stop(self) -> None:
+        """Close the role's channels and wake it, from any thread."""
+        self._stopped.set()
+        for end in (*self.ends.senders.values(), *self.ends.receivers.values()):
+            end.close()
+
+    def ready(self, instruction: Instruction) -> bool:
+        """Whether the instruction can run without waiting for another role to run first."""
+        if instruction.op is Op.RECV:
+            return self.ends.receivers[instruction.peer].ready()
+        if instruction.op is Op.SEND:
+            return self.ends.senders[instruction.peer].ready()
+        return True
+
+    def execute(self, instruction: Instruction) -> None:
+        """Run one instruction, for as long as emulated hardware would take, and tell of it.
+
+        Raises:
+            RunFailed: naming role, instruction and batch.
+            ChannelClosed: another role failed, or the run was stopped.
+        """
+        op, step, micro, _, phase = instruction
+        start = now()
+        try:
+            self._actions[op](instruction)
+        except (ChannelClosed, RunFailed):
+            raise
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise RunFailed(self.role.name, str(instruction), cause) from error
+        self._pace.keep(op, start)
+        self._emit(Executed(self.role.name, op, phase, step, micro, start, now()))
+
+    def _load(self, instruction: Instruction) -> None:
+        phase, step = instruction.phase, instruction.step
+        self._batches[phase, step] = self._feed.load(phase, step)
+
+    def _send(self, instruction: Instruction) -> None:
+        _, step, micro, peer, phase = instruction
+        tensors = self._outgoing.pop((peer, (phase, step, micro)))
+        digest = self._batches[phase, step].digest
+        self.ends.senders[peer].send(Message(phase, step, micro, digest, tensors))
+        if phase == "evaluate":
+            del self._batches[phase, step]
+
+    def _receive(self, instruction: Instruction) -> None:
+        _, step, micro, peer, phase = instruction
+        message = self.ends.receivers[peer].receive()
+        if message[:3] != (phase, step, micro):
+            got = f"{message.phase} {message.step}.{message.micro}"
+            raise Misaligned(self.role.name, str(instruction), f"{peer} sent {got} instead")
+        if message.digest != self._batches[phase, step].digest:
+            raise Misaligned(
+                self.role.name,
+                str(instruction),
+                f"{peer} and {self.role.name} have different samples in this batch "
+                f"({message.digest.hex()} and {self._batches[phase, step].digest.hex()}); "
+                "their rows or their batch order disagree",
+            )
+        self._incoming[peer, (phase, step, micro)] = message.tensors
+
+    def _update(self, instruction: Instruction) -> None:
+        self._stage.update()
+        del self._batches["train", instruction.step]
+
+    def _drain(self, instruction: Instruction) -> None:
+        if self._batches or self._outgoing or self._incoming:
+            raise RuntimeError("something is still in flight")
+
+
+class BottomWorker(Worker):
+    """Runs a bottom's program."""
+
+    def __init__(
+        self, plan: Plan, role: Role, stage: BottomStage, feed: Feed, ends: Ends, emit: Emit
+    ) -> None:
+        super().__init__(plan, role, stage, feed, ends, emit)
+        self._bottom = stage
+        self._top = plan.top.name
+        self._actions |= {
+            Op.FORWARD: self._forward,
+            Op.BACKWARD: self._backward,
+            Op.PREDICT: self._predict,
+        }
+
+    def _forward(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        inputs = self._batches["train", step].slice(micro, self._plan.slices(step))
+        cut = self._bottom.forward((step, micro), inputs)
+        self._outgoing[self._top, ("train", step, micro)] = cut
+
+    def _backward(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        gradients = self._incoming.pop((self._top, ("train", step, micro)))
+        self._bottom.backward((step, micro), gradients)
+
+    def _predict(self, instruction: Instruction) -> None:
+        step = instruction.step
+        cut = self._bottom.predict(step, self._batches["evaluate", step].tensors)
+        self._outgoing[self._top, ("evaluate", step, 0)] = cut
+
+
+class TopWorker(Worker):
+    """Runs the top's program, keeps the books of the loss, and evaluates."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        role: Role,
+        stage: TopStage,
+        feed: Feed,
+        ends: Ends,
+        emit: Emit,
+        score: Callable[[Tensor, Tensor], dict[str, float]],
+    ) -> None:
+        super().__init__(plan, role, stage, feed, ends, emit)
+        self._top = stage
+        self._score = score
+        self._bottoms = [bottom.name for bottom in plan.bottoms]
+        self._step_loss = self._epoch_loss = 0.0
+        self._outputs: list[Tensor] = []
+        self._labels: list[Tensor] = []
+        self._evaluation_start = 0.0
+        self._actions |= {
+            Op.LOSS: self._loss,
+            Op.PREDICT: self._predict,
+            Op.EVALUATE: self._evaluate,
+        }
+
+    def _loss(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        batch = self._batches["train", step]
+        (labels,) = batch.slice(micro, self._plan.slices(step))
+        share = len(labels) / batch.rows
+        cuts = self._cuts(("train", step, micro))
+        loss, gradients = self._top.loss((step, micro), cuts, labels, share)
+        if not math.isfinite(loss):
+            cause = self._why_not_finite(loss, cuts)
+            raise NonFiniteLoss(self.role.name, str(instruction), cause)
+        self._step_loss += share * loss
+        for bottom, gradient in zip(self._bottoms, gradients, strict=True):
+            self._outgoing[bottom, ("train", step, micro)] = gradient
+
+    def _update(self, instruction: Instruction) -> None:
+        step = instruction.step
+        rows = self._batches["train", step].rows
+        super()._update(instruction)
+        epoch = step // self._plan.steps_per_epoch
+        self._emit(StepDone(step, epoch, rows, self._step_loss, now()))
+        self._epoch_loss += self._step_loss * rows / self._plan.facts.train_rows
+        self._step_loss = 0.0
+        if (step + 1) % self._plan.steps_per_epoch == 0:
+            self._emit(EpochDone(epoch, self._epoch_loss, now()))
+            self._epoch_loss = 0.0
+
+    def _predict(self, instruction: Instruction) -> None:
+        step = instruction.step
+        if step == 0:
+            self._evaluation_start = now()
+        self._labels.extend(self._batches.pop(("evaluate", step)).tensors)
+        self._outputs.append(self._top.predict(step, self._cuts(("evaluate", step, 0))))
+
+    def _evaluate(self, instruction: Instruction) -> None:
+        labels = torch.cat(self._labels)
+        metrics = self._score(torch.cat(self._outputs), labels)
+        self._outputs, self._labels = [], []
+        steps = instruction.step
+        epochs = steps // self._plan.steps_per_epoch
+        self._emit(Evaluated(steps, epochs, len(labels), metrics, self._evaluation_start, now()))
+
+    def _cuts(self, part: Slice) -> list[tuple[Tensor, ...]]:
+        return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]
+
+    def _why_not_finite(self, loss: float, cuts: Sequence[tuple[Tensor, ...]]) -> str:
+        """The likely cause: whose weights or activations are no longer finite."""
+        remedy = "a lower learning rate (training.optimizer.lr) is the usual remedy"
+        for bottom, cut in zip(self._bottoms, cuts, strict=True):
+            if not all(bool(tensor.isfinite().all()) for tensor in cut):
+                return f"the loss is {loss}: {bottom} sent values that are not finite, its weights have diverged; {remedy}"
+        if not all(bool(weight.isfinite().all()) for weight in self._top.module.parameters()):
+            return f"the loss is {loss}: the top's own weights have diverged; {remedy}"
+        return (
+            f"the loss is {loss} although every input and weight is finite: it overflowed; {remedy}"
+        )

@@ -1,0 +1,77 @@
+"""`run`: a plan, with every role's stage and feed, from the first instruction to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from torch import Tensor
+
+from splitrun.data import Feed
+from splitrun.events import Emit
+from splitrun.model import BottomStage, TopStage
+from splitrun.plan import Plan
+from splitrun.runtime import serial, threaded
+from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
+from splitrun.runtime.crew import Crew
+from splitrun.runtime.role import BottomWorker, Ends, TopWorker, Worker
+
+Score = Callable[[Tensor, Tensor], dict[str, float]]
+"""(the top's outputs, labels) over all held-out rows -> metrics by name."""
+
+
+def run(
+    plan: Plan,
+    bottoms: Mapping[str, BottomStage],
+    top: TopStage,
+    feeds: Mapping[str, Feed],
+    score: Score,
+    *,
+    runtime: Literal["serial", "threaded"],
+    intra_op_threads: int,
+    emit: Emit,
+    attend: Callable[[], None],
+) -> Mapping[str, ChannelStatistics]:
+    """Run a plan; the stages hold the trained weights afterwards.
+
+    Args:
+        bottoms: by role name, as are `feeds`.
+        emit: called by the roles' threads for every event.
+        attend: called in this thread every tenth of a second.
+
+    Returns:
+        What passed through each channel.
+
+    Raises:
+        RunFailed: naming role, instruction and batch; every thread has ended.
+        KeyboardInterrupt: likewise.
+    """
+    ends = _open_channels(plan, emit)
+    workers: list[Worker] = [
+        BottomWorker(plan, role, bottoms[role.name], feeds[role.name], ends[role.name], emit)
+        for role in plan.bottoms
+    ]
+    role = plan.top
+    workers.append(TopWorker(plan, role, top, feeds[role.name], ends[role.name], emit, score))
+
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+
+    tasks = serial.tasks(plan, workers) if runtime == "serial" else threaded.tasks(workers)
+    Crew(tasks, stop, intra_op_threads).run(attend)
+    return {
+        f"{source}->{worker.role.name}": receiver.statistics()
+        for worker in workers
+        for source, receiver in worker.ends.receivers.items()
+    }
+
+
+def _open_channels(plan: Plan, emit: Emit) -> dict[str, Ends]:
+    senders: dict[str, dict[str, Sender]] = {role.name: {} for role in plan.roles}
+    receivers: dict[str, dict[str, Receiver]] = {role.name: {} for role in plan.roles}
+    for channel in plan.channels:
+        sender, receiver = open_channel(channel, emit)
+        senders[channel.source][channel.target] = sender
+        receivers[channel.target][channel.source] = receiver
+    return {role.name: Ends(senders[role.name], receivers[role.name]) for role in plan.roles}

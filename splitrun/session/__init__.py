@@ -1,0 +1,16 @@
+"""One run: data, models, plan, runtime, run directory."""
+
+from splitrun.session.evaluate import Evaluation, evaluate_run
+from splitrun.session.prepare import Experiment, prepare
+from splitrun.session.run_directory import RunDirectory
+from splitrun.session.train import Result, train
+
+__all__ = [
+    "Evaluation",
+    "Experiment",
+    "Result",
+    "RunDirectory",
+    "evaluate_run",
+    "prepare",
+    "train",
+]

@@ -1,0 +1,81 @@
+"""A saved model, evaluated again: the same batches through the same program give the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from splitrun import runtime
+from splitrun.errors import UsageError
+from splitrun.events import Evaluated, Event
+from splitrun.model import default_metrics, evaluate, predictions
+from splitrun.session.prepare import prepare
+from splitrun.session.run_directory import RunDirectory
+from splitrun.session.store import load_encoders, load_weights
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a saved model makes of the held-out rows."""
+
+    status: str
+    """Of the run: `done`, or `interrupted` for a model whose training was not finished."""
+    metrics: dict[str, float]
+    row_ids: Tensor
+    """Rows of the source, int64 `[rows]`."""
+    predictions: Tensor
+    """Probabilities or values, float32 `[rows, outputs]`."""
+    classes: tuple[str, ...]
+    """Label values in the order of the outputs; empty for regression."""
+
+
+def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
+    """Evaluate the model of a run on the rows that were held out.
+
+    Raises:
+        RunDirectoryError: not a run directory, or one without a sound model.
+        UsageError: its data cannot be read, or no rows were held out.
+    """
+    directory = RunDirectory.open(path)
+    manifest = directory.manifest()
+    document = directory.document()
+    experiment = prepare(
+        document,
+        directory=Path(str(manifest["directory"])),
+        data_dir=data_dir,
+        encoders=load_encoders(directory.model),
+    )
+    load_weights(directory.model, experiment.models.modules)
+    spec, plan = document.spec, experiment.plan.evaluation()
+    if not plan.evaluation_batches:
+        raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
+    metrics = spec.training.metrics or default_metrics(spec.top.loss)
+    outputs: list[Tensor] = []
+
+    def score(output: Tensor, labels: Tensor) -> dict[str, float]:
+        outputs.append(output)
+        return evaluate(spec.top.loss, metrics, output, labels)
+
+    bottoms, top = experiment.models.stages(spec, plan)
+    events: list[Event] = []
+    runtime.run(
+        plan,
+        bottoms,
+        top,
+        experiment.feeds(),
+        score,
+        runtime="serial",
+        intra_op_threads=spec.runtime.intra_op_threads,
+        emit=events.append,
+        attend=lambda: None,
+    )
+    (evaluated,) = (event for event in events if isinstance(event, Evaluated))
+    return Evaluation(
+        status=str(manifest.get("status")),
+        metrics=evaluated.metrics,
+        row_ids=experiment.data.test_ids,
+        predictions=predictions(spec.top.loss, outputs[0]),
+        classes=experiment.data.classes,
+    )

@@ -1,0 +1,50 @@
+"""The books of a run: what its events add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
+
+
+@dataclass
+class Ledger:
+    """Adds up a run's events as they come; a `Sink`.
+
+    Training time runs from the start, or the end of an evaluation, to the moment when the last
+    role has drained. Evaluations are outside the clock.
+    """
+
+    steps: int = 0
+    samples: int = 0
+    train_s: float = 0.0
+    evaluation_s: float = 0.0
+    last_loss: float | None = None
+    test: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, object]] = field(default_factory=list)
+    """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
+    _start: float = 0.0
+    _counted: float = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Enter one event."""
+        match event:
+            case RunStarted():
+                self._start = event.clock
+            case StepDone():
+                self.steps += 1
+                self.samples += event.rows
+                self._extend(event.end)
+            case Executed(phase="train"):
+                self._extend(event.end)
+            case EpochDone():
+                self.last_loss = event.loss
+                self.history.append({"epoch": event.epoch + 1, "train": {"loss": event.loss}})
+            case Evaluated():
+                self.test = event.metrics
+                self.evaluation_s += event.end - event.start
+                self.history.append({"epoch": event.epoch, "test": event.metrics})
+                self._start, self._counted = event.end, self.train_s
+
+    def _extend(self, end: float) -> None:
+        self.train_s = max(self.train_s, self._counted + end - self._start)

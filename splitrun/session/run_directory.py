@@ -1,0 +1,119 @@
+"""A run directory: what a run was asked to do, what it was run on, and how it went.
+
+runs/<utc>-<name>-<hash>/
+    spec.yaml        the spec as given
+    resolved.yaml    the spec as understood, every key stated
+    plan.json        the compiled plan, explained
+    manifest.json    status, seeds, versions, git, hardware, threads, result
+    metrics.jsonl    a line per epoch and evaluation
+    events.jsonl     what happened (written by a sink)
+    model/           the trained model
+    failure.txt      where a failed run broke
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.spec import Document, load, resolved_yaml
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path, document: Document) -> RunDirectory:
+        """A new directory under `runs_dir`, with the spec in it.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        resolved = resolved_yaml(document.spec)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        digest = hashlib.sha256(resolved.encode()).hexdigest()[:8]
+        name = f"{stamp}-{document.spec.name}-{digest}"
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            path = _new_directory(runs_dir, name)
+            (path / "spec.yaml").write_text(document.text, encoding="utf-8")
+            (path / "resolved.yaml").write_text(resolved, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{runs_dir}: cannot be written: {error.strerror}; give another --runs-dir"
+            ) from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run directory.
+
+        Raises:
+            RunDirectoryError: it is none.
+        """
+        if not (path / "manifest.json").is_file():
+            what = "no such directory" if not path.exists() else "not a run directory"
+            raise RunDirectoryError(f"{path}: {what}; give one that `splitrun train` has written")
+        return cls(path)
+
+    @property
+    def model(self) -> Path:
+        """Where the trained model is."""
+        return self.path / "model"
+
+    def document(self) -> Document:
+        """The spec as understood when the run began.
+
+        Raises:
+            SpecError: it was changed since into something else.
+        """
+        return load(self.path / "resolved.yaml")
+
+    def manifest(self) -> dict[str, Any]:
+        """What the manifest says.
+
+        Raises:
+            RunDirectoryError: it is damaged.
+        """
+        path = self.path / "manifest.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise RunDirectoryError(f"{path}: not a manifest")
+        return content
+
+    def write_json(self, name: str, content: Mapping[str, object]) -> None:
+        """Write or replace a JSON file; a reader sees the old one or the new one."""
+        temporary = self.path / f".{name}.tmp"
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, self.path / name)
+
+    def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
+        """Append records to a JSON Lines file."""
+        with (self.path / name).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def _new_directory(runs_dir: Path, name: str) -> Path:
+    """Runs of one spec that start in one second get a counter."""
+    count = 1
+    while True:
+        path = runs_dir / (name if count == 1 else f"{name}-{count}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            count += 1
+        else:
+            return path

@@ -1,0 +1,91 @@
+"""A trained model on disk: safetensors for every role, JSON for all else that predicting needs.
+
+    model/model.json                 format, encoders and classes, digest of the weights
+    model/<role>.safetensors         parameters and buffers
+
+Nothing is pickled, neither written nor read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from splitrun.data import Encoders
+from splitrun.errors import RunDirectoryError
+
+FORMAT = 1
+
+
+def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
+    """SHA-256 over all roles' parameters and buffers: raw little-endian bytes, by role and name."""
+    digest = hashlib.sha256()
+    for role in sorted(modules):
+        named = dict(modules[role].named_parameters()) | dict(modules[role].named_buffers())
+        for name in sorted(named):
+            tensor = named[name].detach().cpu().contiguous()
+            digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save(directory: Path, modules: Mapping[str, nn.Module], encoders: Encoders) -> str:
+    """Write a model into a new directory; gives the digest of its weights."""
+    directory.mkdir()
+    for role, module in modules.items():
+        save_model(module, str(directory / f"{role}.safetensors"))
+    digest = weights_sha256(modules)
+    content = {"format": FORMAT, "weights_sha256": digest, "encoders": encoders.to_json()}
+    (directory / "model.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return digest
+
+
+def load_encoders(directory: Path) -> Encoders:
+    """What the model was trained to encode its columns with.
+
+    Raises:
+        RunDirectoryError: there is no model, or it is damaged.
+    """
+    return Encoders.from_json(_content(directory)["encoders"])
+
+
+def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
+    """Fill modules of the right shapes with the saved parameters and buffers.
+
+    Raises:
+        RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
+    """
+    expected = _content(directory)["weights_sha256"]
+    for role, module in modules.items():
+        path = directory / f"{role}.safetensors"
+        try:
+            load_model(module, str(path))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise RunDirectoryError(f"{path}: cannot be read: {error}; train again") from error
+    found = weights_sha256(modules)
+    if found != expected:
+        raise RunDirectoryError(
+            f"{directory}: the weights' digest is {found[:12]}…, and {str(expected)[:12]}… was "
+            "saved; the files were changed since; train again"
+        )
+
+
+def _content(directory: Path) -> dict[str, object]:
+    path = directory / "model.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunDirectoryError(
+            f"{path}: no model here; the run may have failed before it had one"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{path}: cannot be read: {error}; train again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise RunDirectoryError(f"{path}: not a model of format {FORMAT}; train again")
+    return content

@@ -1,0 +1,185 @@
+"""One run, from a prepared experiment to a trained model in a run directory."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from splitrun import runtime
+from splitrun.errors import Interrupted
+from splitrun.events import Event, RunEnded, RunStarted, Sink
+from splitrun.model import default_metrics, evaluate
+from splitrun.plan import Plan
+from splitrun.plan.explain import describe
+from splitrun.runtime.clock import now
+from splitrun.session.environment import environment
+from splitrun.session.ledger import Ledger
+from splitrun.session.prepare import Experiment
+from splitrun.session.run_directory import RunDirectory
+from splitrun.session.store import save
+
+
+RunStatus = Literal["done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `splitrun train --json` prints."""
+
+    run_dir: str
+    schedule: str
+    depth: int
+    steps: int
+    samples: int
+    wall_s: float
+    """Training time; evaluations are outside the clock."""
+    evaluation_s: float
+    samples_per_s: float
+    train_loss: float | None
+    """Mean over every sample of the last epoch."""
+    metrics: Mapping[str, Mapping[str, float]]
+    weights_sha256: str
+
+
+def train(experiment: Experiment, runs_dir: Path, sinks: Sequence[Sink] = ()) -> Result:
+    """Run an experiment's plan and save what comes of it.
+
+    Whatever happens, the run directory tells: its manifest says `done`, `failed` or `interrupted`.
+
+    Raises:
+        RunFailed: naming role, instruction and batch.
+        Interrupted: the user stopped the run; what was trained until then is saved.
+    """
+    directory = RunDirectory.create(runs_dir, experiment.document)
+    directory.write_json("plan.json", describe(experiment.plan))
+    run = _Run(experiment, directory, sinks)
+    try:
+        run.execute()
+    except KeyboardInterrupt as error:
+        digest = run.save_model()
+        message = f"interrupted after {run.ledger.steps} of {experiment.plan.steps} steps"
+        run.close("interrupted", message, run.result(digest))
+        interrupted = Interrupted(message)
+        interrupted.add_note(f"what was trained until then is in {directory.path}")
+        raise interrupted from error
+    except Exception as error:
+        failure = "".join(traceback.format_exception(error))
+        (directory.path / "failure.txt").write_text(failure, encoding="utf-8")
+        run.close("failed", str(error))
+        error.add_note(f"the run directory is {directory.path}")
+        raise
+    result = run.result(run.save_model())
+    run.close("done", "", result)
+    return result
+
+
+class _Run:
+    """The state of one run: its books, its events on their way to the sinks, its manifest."""
+
+    def __init__(
+        self, experiment: Experiment, directory: RunDirectory, sinks: Sequence[Sink]
+    ) -> None:
+        self.ledger = Ledger()
+        self._experiment = experiment
+        self._directory = directory
+        self._sinks = (self.ledger, *sinks)
+        self._events: deque[Event] = deque()
+        self._written = 0
+        self._manifest: dict[str, object] = {
+            "status": "running",
+            "started": _utc(),
+            "seed": experiment.plan.seed,
+            "directory": str(experiment.document.directory.resolve()),
+            "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
+            "environment": environment(experiment.document.directory),
+        }
+        directory.write_json("manifest.json", self._manifest)
+
+    def execute(self) -> None:
+        """Run the plan to its end, handing events to the sinks meanwhile."""
+        experiment, spec = self._experiment, self._experiment.document.spec
+        plan = experiment.plan
+        bottoms, top = experiment.models.stages(spec, plan)
+        metrics = spec.training.metrics or default_metrics(spec.top.loss)
+        self._events.append(_started(plan, self._directory))
+        channels = runtime.run(
+            plan,
+            bottoms,
+            top,
+            experiment.feeds(),
+            partial(evaluate, spec.top.loss, metrics),
+            runtime=spec.runtime.type,
+            intra_op_threads=spec.runtime.intra_op_threads,
+            emit=self._events.append,
+            attend=self._attend,
+        )
+        self._attend()
+        self._manifest["channels"] = {
+            name: {"messages": passed.messages, "bytes": passed.bytes}
+            for name, passed in channels.items()
+        }
+
+    def save_model(self) -> str:
+        """Save the weights as they are; gives their digest."""
+        experiment = self._experiment
+        return save(self._directory.model, experiment.models.modules, experiment.data.encoders)
+
+    def result(self, weights_sha256: str) -> Result:
+        """What the run has come to so far."""
+        ledger, plan = self.ledger, self._experiment.plan
+        return Result(
+            run_dir=str(self._directory.path),
+            schedule=plan.schedule,
+            depth=plan.depth,
+            steps=ledger.steps,
+            samples=ledger.samples,
+            wall_s=ledger.train_s,
+            evaluation_s=ledger.evaluation_s,
+            samples_per_s=ledger.samples / ledger.train_s if ledger.train_s else 0.0,
+            train_loss=ledger.last_loss,
+            metrics={"test": ledger.test} if ledger.test else {},
+            weights_sha256=weights_sha256,
+        )
+
+    def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
+        """Tell sinks and manifest how the run ended."""
+        self._events.append(RunEnded(status, message, now()))
+        self._attend()
+        self._manifest |= {"status": status, "ended": _utc(), "message": message}
+        if result is not None:
+            self._manifest["result"] = asdict(result)
+        self._directory.write_json("manifest.json", self._manifest)
+
+    def _attend(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            for sink in self._sinks:
+                sink(event)
+        fresh = self.ledger.history[self._written :]
+        if fresh:
+            self._directory.append_lines("metrics.jsonl", fresh)
+            self._written += len(fresh)
+
+
+def _started(plan: Plan, directory: RunDirectory) -> RunStarted:
+    return RunStarted(
+        run_dir=str(directory.path),
+        schedule=plan.schedule,
+        depth=plan.depth,
+        steps=plan.steps,
+        steps_per_epoch=plan.steps_per_epoch,
+        samples=plan.epochs * plan.facts.train_rows,
+        roles=tuple(role.name for role in plan.roles),
+        channels=tuple(channel.name for channel in plan.channels),
+        clock=now(),
+    )
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

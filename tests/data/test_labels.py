@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from splitrun.data import Data, load_data
+from splitrun.errors import DataError
+from tests.data.specs import csv_spec, write_rows
+
+
+def load(directory: Path, labels: list[str], loss: str, **settings: object) -> Data:
+    write_rows(directory, "a,b,y", [f"{row},1,{label}" for row, label in enumerate(labels)])
+    settings = {"test_fraction": 0, **settings}
+    return load_data(csv_spec({"alice": ["a"], "bob": ["b"]}, loss=loss, **settings), directory)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["no", "yes"], ("no", "yes")),
+        (["1", "0"], ("0", "1")),
+        (["10", "9"], ("9", "10")),
+        (["1.0", "-1"], ("-1", "1")),
+        (["True", "False"], ("False", "True")),
+        (["TRUE", "0.5"], ("0.5", "TRUE")),
+    ],
+)
+def test_the_greater_of_two_values_counts_as_one(
+    tmp_path: Path, labels: list[str], classes: tuple[str, str]
+) -> None:
+    data = load(tmp_path, labels * 2, "binary_cross_entropy")
+    assert data.classes == classes
+    assert data.labels.dtype == torch.float32
+    first = 0.0 if labels[0] in classes[:1] else 1.0
+    assert data.labels.tolist() == [[first], [1 - first]] * 2
+
+
+def test_positive_picks_the_value_that_counts_as_one(tmp_path: Path) -> None:
+    data = load(tmp_path, ["no", "yes", "no"], "binary_cross_entropy", positive="no")
+    assert data.classes == ("yes", "no")
+    assert data.labels.tolist() == [[1], [0], [1]]
+    data = load(tmp_path, ["1", "2", "2"], "binary_cross_entropy", positive="1.0")
+    assert data.labels.tolist() == [[1], [0], [0]]
+
+
+def test_classes_are_numbered_in_their_order(tmp_path: Path) -> None:
+    data = load(tmp_path, ["b", "10", "9", "a", "b"], "cross_entropy")
+    assert data.classes == ("9", "10", "a", "b")
+    assert data.labels.dtype == torch.int64
+    assert data.labels.tolist() == [3, 1, 0, 2, 3]
+
+
+def test_a_regression_label_is_a_column_of_numbers(tmp_path: Path) -> None:
+    data = load(tmp_path, ["1.5", "-2", "3e2"], "mse")
+    assert data.classes == ()
+    assert data.labels.dtype == torch.float32
+    assert data.labels.tolist() == [[1.5], [-2], [300]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss", "message"),
+    [
+        (["a", "b", "c"], "binary_cross_entropy", "has 3 values .*; use top.loss: cross_entropy"),
+        (["a", "a"], "binary_cross_entropy", "'y' is 'a' in every row; choose"),
+        (["a", "a"], "cross_entropy", "'y' is 'a' in every row; choose"),
+        (["a", "", "b", ""], "cross_entropy", r"csv:3: label 'y' is missing, as in 2 row\(s\)"),
+        (["1", "", "2"], "mse", "csv:3: label 'y' is missing; mend or drop"),
+        (["1", "inf", "2"], "mse", "csv:3: label 'y' is inf: beyond"),
+        (["1", "1e60", "2"], "mse", r"csv:3: label 'y' is 1e\+60: beyond"),
+        (["no", "yes"], "mse", "csv:2: label 'y' is 'no', but mse takes numbers; use a cross"),
+    ],
+)
+def test_labels_that_the_loss_cannot_take_are_refused(
+    tmp_path: Path, labels: list[str], loss: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        load(tmp_path, labels, loss)
+
+
+def test_a_positive_value_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no value 'yess' .*; did you mean 'yes'\?"):
+        load(tmp_path, ["no", "yes"], "binary_cross_entropy", positive="yess")
+
+
+def test_a_class_that_no_training_row_has_is_refused(tmp_path: Path) -> None:
+    labels = [str(row) for row in range(20)]
+    with pytest.raises(DataError, match=r"4 of 20 classes are in no training row .*; give more"):
+        load(tmp_path, labels, "cross_entropy", test_fraction=0.2)
+
+
+def test_a_label_that_a_trained_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    encoders = load(tmp_path, ["no", "yes"], "binary_cross_entropy").encoders
+    write_rows(tmp_path, "a,b,y", ["1,2,yes", "1,2,maybe", "1,2,yes"])
+    spec = csv_spec({"alice": ["a"], "bob": ["b"]}, test_fraction=0)
+    with pytest.raises(DataError, match=r"csv:3: label 'maybe' was not seen .* knows 'no', 'yes'"):
+        load_data(spec, tmp_path, encoders=encoders)

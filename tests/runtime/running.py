@@ -1,0 +1,114 @@
+"""Runs for tests: a spec as a dictionary in, trained modules and events out."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from splitrun import runtime
+from splitrun.events import Event
+from splitrun.model import evaluate
+from splitrun.session import Experiment, prepare
+from splitrun.session.store import weights_sha256
+from splitrun.spec import loads
+
+Content = dict[str, Any]
+
+
+def prepared(content: Content, data_dir: Path | None = None) -> Experiment:
+    """An experiment from a spec's content; relative paths count from the working directory."""
+    return prepare(loads(yaml.safe_dump(content), "spec.yaml"), data_dir=data_dir)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run left behind."""
+
+    experiment: Experiment
+    events: list[Event]
+
+    @property
+    def weights_sha256(self) -> str:
+        return weights_sha256(self.experiment.models.modules)
+
+
+def trained(
+    experiment: Experiment,
+    kind: Literal["serial", "threaded"],
+    emit: Callable[[Event], None] | None = None,
+) -> Trained:
+    """Train an experiment; `emit` is called besides, in the roles' threads."""
+    events: list[Event] = []
+    spec = experiment.document.spec
+
+    def both(event: Event) -> None:
+        events.append(event)
+        if emit is not None:
+            emit(event)
+
+    bottoms, top = experiment.models.stages(spec, experiment.plan)
+    runtime.run(
+        experiment.plan,
+        bottoms,
+        top,
+        experiment.feeds(),
+        lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
+        runtime=kind,
+        intra_op_threads=1,
+        emit=both,
+        attend=lambda: None,
+    )
+    return Trained(experiment, events)
+
+
+class RandomDelays:
+    """Holds roles up at random: after instructions, and between sending and the next one.
+
+    As an `emit` it runs in the role's own thread, after every instruction and every message.
+    """
+
+    def __init__(self, seed: int, longest_s: float) -> None:
+        self._seed = seed
+        self._longest_s = longest_s
+        self._local = threading.local()
+
+    def __call__(self, event: Event) -> None:
+        if not hasattr(self._local, "random"):
+            self._local.random = random.Random(f"{self._seed}/{threading.current_thread().name}")
+        if self._local.random.random() < 0.3:
+            time.sleep(self._local.random.uniform(0, self._longest_s))
+
+
+def synthetic(
+    *,
+    parties: int = 2,
+    bottom: Content | None = None,
+    top: Content | None = None,
+    rows: int = 700,
+    **sections: Any,
+) -> Content:
+    """A small synthetic spec; the label holder is the first party."""
+    bottom = bottom or {"type": "mlp", "hidden": [12], "out": 6}
+    content: Content = {
+        "name": "made",
+        "seed": 5,
+        "dataset": {"type": "synthetic", "rows": rows, "numeric": 4, "batch_size": 64},
+        "parties": {f"p{i}": {"bottom": bottom} for i in range(parties)},
+        "top": {
+            "party": "p0",
+            "loss": "binary_cross_entropy",
+            "model": {"type": "mlp", "hidden": [8], "out": 1},
+        }
+        | (top or {}),
+        "training": {"epochs": 2, "optimizer": {"type": "adam", "lr": 0.01}},
+    }
+    for key, value in sections.items():
+        content[key] = content.get(key, {}) | value if isinstance(value, dict) else value
+    return content

@@ -1,0 +1,100 @@
+"""The law: serial and threaded runs of one plan end with bit-identical weights.
+
+Whatever the schedule, the depth and the models, and however roles and messages are held up.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
+
+bottoms = st.fixed_dictionaries(
+    {
+        "type": st.just("mlp"),
+        "hidden": st.sampled_from([[], [8], [8, 8]]),
+        "out": st.just(4),
+        "normalization": st.sampled_from(["none", "batch", "layer"]),
+        "dropout": st.sampled_from([0.0, 0.3]),
+        "activation": st.sampled_from(["relu", "tanh"]),
+    }
+)
+optimizers = st.sampled_from(
+    [
+        {"type": "sgd", "lr": 0.1, "momentum": 0.9},
+        {"type": "adam", "lr": 0.01},
+        {"type": "adam", "lr": 0.01, "fused": True},
+        {"type": "adagrad", "lr": 0.05},
+        {"type": "rmsprop", "lr": 0.01},
+    ]
+)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> Content:
+    """Specs of 2–5 parties, each with a bottom, an optimizer and a depth of its own."""
+    schedule = draw(st.sampled_from(["sequential", "microbatch", "stale"]))
+    parties = draw(st.integers(2, 5))
+    content = synthetic(
+        parties=parties,
+        rows=draw(st.integers(500, 900)),
+        top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"]))},
+        training={
+            "epochs": draw(st.integers(1, 2)),
+            "optimizer": draw(optimizers),
+            "lr_schedule": draw(st.sampled_from(["constant", "cosine"])),
+            "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
+        },
+        pipeline={"schedule": schedule},
+        links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
+    )
+    content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
+    if schedule == "stale":
+        content["pipeline"]["depth"] = draw(st.integers(1, 8))
+    if schedule == "microbatch":
+        content["pipeline"]["micro_batches"] = draw(st.integers(1, 4))
+    for name in content["parties"]:
+        bottom = draw(bottoms)
+        if schedule == "microbatch" and bottom["normalization"] == "batch":
+            bottom = bottom | {"normalization": "layer"}
+        content["parties"][name] = {"bottom": bottom}
+        if schedule == "stale" and draw(st.booleans()):
+            content["parties"][name]["depth"] = draw(st.integers(1, 8))
+    return content
+
+
+@settings(max_examples=40, deadline=None)
+@given(contents(), st.integers(0, 2**32), st.sampled_from([0.0005, 0.002, 0.004]))
+def test_threaded_run_is_bit_identical_to_serial_under_random_delays(
+    content: Content, seed: int, longest_s: float
+) -> None:
+    serial = trained(prepared(content), "serial")
+    delays = RandomDelays(seed, longest_s)
+    threaded = trained(prepared(content), "threaded", delays)
+    assert threaded.weights_sha256 == serial.weights_sha256
+
+
+def test_a_depth_changes_the_weights_so_that_the_law_is_no_tautology() -> None:
+    digests = {
+        trained(
+            prepared(synthetic(pipeline={"schedule": "stale", "depth": depth})), "serial"
+        ).weights_sha256
+        for depth in range(1, 9)
+    }
+    assert len(digests) == 8
+
+
+def test_stale_at_depth_one_is_sequential() -> None:
+    stale = trained(prepared(synthetic(pipeline={"schedule": "stale", "depth": 1})), "serial")
+    sequential = trained(prepared(synthetic(pipeline={"schedule": "sequential"})), "serial")
+    assert stale.weights_sha256 == sequential.weights_sha256
+
+
+def test_links_change_no_bit() -> None:
+    near = synthetic(pipeline={"schedule": "stale", "depth": 4})
+    far = near | {"links": {"default": {"latency_ms": 3, "bandwidth_mbps": 20, "jitter_ms": 2}}}
+    assert (
+        trained(prepared(near), "threaded").weights_sha256
+        == trained(prepared(far), "threaded").weights_sha256
+    )

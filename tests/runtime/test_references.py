@@ -1,0 +1,216 @@
+"""Splitting and pipelining against what they must be equal to, written here without the project.
+
+`sequential` is a monolithic model trained on the joined columns, bit for bit; `stale` is delayed
+gradients at stashed weights, bit for bit; `microbatch` is `sequential` up to float summation order.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from splitrun.data import BatchOrder
+from splitrun.session import Experiment
+from tests.runtime.running import Content, prepared, synthetic, trained
+
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """References run like roles do: with one thread within an operation."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+Optimizers = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+class Monolith(nn.Module):
+    """All parties' bottoms and the top as one model over the joined columns."""
+
+    def __init__(
+        self, bottoms: Sequence[nn.Module], widths: list[int], top: nn.Module, fusion: str
+    ) -> None:
+        super().__init__()
+        self.bottoms = nn.ModuleList(bottoms)
+        self.widths, self.top, self.fusion = widths, top, fusion
+
+    def forward(self, joined: Tensor) -> Tensor:
+        parts = joined.split(self.widths, dim=1)
+        hidden = [bottom(part) for bottom, part in zip(self.bottoms, parts, strict=True)]
+        if self.fusion == "concat":
+            fused = torch.cat(hidden, dim=1)
+        else:
+            fused = hidden[0]
+            for other in hidden[1:]:
+                fused = fused + other
+            if self.fusion == "mean":
+                fused = fused / len(hidden)
+        output: Tensor = self.top(fused)
+        return output
+
+
+def monolith_of(experiment: Experiment) -> tuple[Monolith, Tensor]:
+    """The monolith with the experiment's initial weights, and the joined columns of all rows."""
+    *names, top = experiment.models.modules
+    spec, features = experiment.document.spec, experiment.data.features
+    parts = [features[name.removesuffix(".bottom")][0] for name in names]
+    modules = copy.deepcopy(experiment.models.modules)
+    widths = [part.shape[1] for part in parts]
+    return Monolith([modules[n] for n in names], widths, modules[top], spec.top.fusion), torch.cat(
+        parts, dim=1
+    )
+
+
+def batches(experiment: Experiment) -> list[Tensor]:
+    spec = experiment.document.spec
+    order = BatchOrder(experiment.data.train_ids, spec.dataset.batch_size, spec.seed)
+    return [order.ids_at(step) for step in range(experiment.plan.steps)]
+
+
+def train_monolith(experiment: Experiment, optimizer: Optimizers) -> list[Tensor]:
+    model, joined = monolith_of(experiment)
+    steps = optimizer(model.parameters())
+    for ids in batches(experiment):
+        steps.zero_grad()
+        functional.binary_cross_entropy_with_logits(
+            model(joined[ids]), experiment.data.labels[ids]
+        ).backward()
+        steps.step()
+    return [parameter.detach() for parameter in model.parameters()]
+
+
+def final_weights(experiment: Experiment) -> list[Tensor]:
+    return [
+        parameter.detach()
+        for module in experiment.models.modules.values()
+        for parameter in module.parameters()
+    ]
+
+
+def assert_equal_bits(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+
+
+OPTIMIZERS: dict[str, tuple[Content, Optimizers]] = {
+    "sgd": (
+        {"type": "sgd", "lr": 0.1, "momentum": 0.9},
+        lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
+    ),
+    "adam": (
+        {"type": "adam", "lr": 0.01},
+        lambda parameters: torch.optim.Adam(parameters, lr=0.01),
+    ),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("parties", [2, 3, 5])
+@pytest.mark.parametrize("fusion", ["concat", "sum", "mean"])
+def test_sequential_is_bit_identical_to_a_monolith(
+    fusion: str, parties: int, optimizer: str
+) -> None:
+    section, make = OPTIMIZERS[optimizer]
+    experiment = prepared(
+        synthetic(
+            parties=parties,
+            rows=730,
+            top={"fusion": fusion},
+            training={"optimizer": section},
+            pipeline={"schedule": "sequential"},
+        )
+    )
+    assert len(experiment.data.train_ids) % 64 != 0
+    expected = train_monolith(experiment, make)
+    trained(experiment, "threaded")
+    assert_equal_bits(final_weights(experiment), expected)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_sequential_is_bit_identical_to_a_monolith_on_bank_marketing(
+    bank_dir: Path, optimizer: str
+) -> None:
+    section, make = OPTIMIZERS[optimizer]
+    experiment = prepared(bank(training={"epochs": 2, "optimizer": section}), bank_dir)
+    expected = train_monolith(experiment, make)
+    trained(experiment, "threaded")
+    assert_equal_bits(final_weights(experiment), expected)
+
+
+def bank(**sections: Any) -> Content:
+    bottom = {"type": "mlp", "hidden": [100], "out": 64}
+    return synthetic(dataset={"type": "bank_marketing", "batch_size": 128}, **sections) | {
+        "dataset": {"type": "bank_marketing", "batch_size": 128},
+        "parties": {
+            "p0": {"columns": ["age", "job", "marital", "education"], "bottom": bottom},
+            "p1": {"columns": ["balance", "duration", "campaign", "poutcome"], "bottom": bottom},
+        },
+    }
+
+
+def stale_reference(experiment: Experiment, depth: int, make: Optimizers) -> list[Tensor]:
+    """Delayed gradients with stashed weights, one thread, a copy of every version of every bottom."""
+    *names, top_name = experiment.models.modules
+    modules = copy.deepcopy(experiment.models.modules)
+    live, top = [modules[name] for name in names], modules[top_name]
+    columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
+    optimizers = [make(module.parameters()) for module in (*live, top)]
+    history = [copy.deepcopy(live)]
+    for step, ids in enumerate(batches(experiment)):
+        stashed = history[max(0, step - depth + 1)]
+        hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
+        loss = functional.binary_cross_entropy_with_logits(
+            top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
+        )
+        loss.backward()
+        for bottom, old in zip(live, stashed, strict=True):
+            for new, then in zip(bottom.parameters(), old.parameters(), strict=True):
+                new.grad, then.grad = then.grad, None
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        history.append(copy.deepcopy(live))
+    return [parameter.detach() for module in (*live, top) for parameter in module.parameters()]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("depth", [2, 4, 8])
+def test_stale_is_bit_identical_to_delayed_gradients_with_stashed_weights(
+    depth: int, optimizer: str
+) -> None:
+    section, make = OPTIMIZERS[optimizer]
+    experiment = prepared(
+        synthetic(
+            parties=3,
+            bottom={"type": "mlp", "hidden": [10, 8], "out": 6, "normalization": "layer"},
+            training={"optimizer": section},
+            pipeline={"schedule": "stale", "depth": depth},
+        )
+    )
+    expected = stale_reference(experiment, depth, make)
+    trained(experiment, "threaded")
+    assert_equal_bits(final_weights(experiment), expected)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2, 3, 4, 7, 64])
+def test_microbatch_equals_sequential_within_float_tolerance(micro_batches: int) -> None:
+    sections = {"training": {"optimizer": {"type": "sgd", "lr": 0.1, "momentum": 0.9}}}
+    whole = prepared(synthetic(pipeline={"schedule": "sequential"}, **sections))
+    sliced = prepared(
+        synthetic(pipeline={"schedule": "microbatch", "micro_batches": micro_batches}, **sections)
+    )
+    trained(whole, "serial")
+    trained(sliced, "threaded")
+    for one, other in zip(final_weights(whole), final_weights(sliced), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
