@@ -29,7 +29,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup  ## Measure what docs/performance.md reports (long).
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m tests.benchmarks
 
 clean:  ## Remove what was made.
 	rm -rf .venv build *.egg-info

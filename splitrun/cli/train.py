@@ -39,7 +39,7 @@ def train(
     ] = Progress.AUTO,
     json_output: Json = False,
 ) -> None:
-    """Train the spec's model and save it, with all there is to know of the run, in a run directory."""
+    """Train the spec's model and save it in a run directory, with all there is to know of the run."""
     document = load_document(spec, overrides, data_dir)
     from splitrun.cli.download import show_download
     from splitrun.session import prepare
@@ -76,7 +76,8 @@ def summary(name: str, result: Result) -> str:
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
     lines = [
         f"{name}: {schedule}",
-        f"  steps    {result.steps:,} in {result.wall_s:.2f} s: {result.samples_per_s:,.0f} samples/s",
+        f"  steps    {result.steps:,} in {result.wall_s:.2f} s: "
+        f"{result.samples_per_s:,.0f} samples/s",
         f"  train    loss {result.train_loss:.4f} (last epoch)",
     ]
     for split, metrics in result.metrics.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -50,7 +52,7 @@ class ProgressBar:
             self._progress.refresh()
 
 
-def _fields(view: RunView) -> dict[str, str]:
+def _fields(view: RunView) -> dict[str, Any]:
     return {
         "epoch": f"{view.epoch}/{view.epochs}",
         "rate": f"{view.samples_per_s:,.0f}",

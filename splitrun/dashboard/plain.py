@@ -34,7 +34,7 @@ class PlainLines:
                 self._write(event.status)
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)  # noqa: T201 - this is what the sink is for
+        print(line, file=self._stream, flush=True)
 
 
 def _progress(view: RunView) -> str:

@@ -7,6 +7,7 @@ dropout can shift it, and each message carries a digest that proves it.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -68,7 +69,9 @@ class EvaluationOrder:
 
 def digest(ids: Tensor) -> bytes:
     """8 bytes that differ where sample ids (int64) or their order do, on every machine alike."""
-    raw = ids.numpy().astype("<i8", copy=False).tobytes()
+    raw = ids.numpy()
+    if sys.byteorder != "little":
+        raw = raw.byteswap()
     return hashlib.blake2b(raw, digest_size=8).digest()
 
 

@@ -4,13 +4,14 @@ from splitrun.model.assemble import Models, assemble
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
-from splitrun.model.stage import BottomStage, Stage, TopStage
+from splitrun.model.stage import BottomStage, Stage, Tensors, TopStage
 
 __all__ = [
     "BottomStage",
     "Models",
     "RoleOptimizer",
     "Stage",
+    "Tensors",
     "TopStage",
     "assemble",
     "default_metrics",

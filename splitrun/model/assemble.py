@@ -1,4 +1,4 @@
-"""All models of a spec, built and probed together: the top's width follows from the bottoms' cuts."""
+"""All models of a spec, built and probed together: the top's width follows from the cuts."""
 
 from __future__ import annotations
 

@@ -100,6 +100,7 @@ def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: 
 def _import_class(name: str, directory: Path) -> Any:
     """The class that `package.module:Class` names; modules next to the spec come first."""
     module_name, _, class_name = name.partition(":")
+    _forget_namesake(module_name.partition(".")[0], directory.resolve())
     sys.path.insert(0, str(directory.resolve()))
     try:
         module = importlib.import_module(module_name)
@@ -115,3 +116,14 @@ def _import_class(name: str, directory: Path) -> Any:
             f"{name}: no {class_name} in {module.__file__}; write package.module:Class"
         )
     return getattr(module, class_name)
+
+
+def _forget_namesake(package: str, directory: Path) -> None:
+    """Unload a module of this name that another spec had beside it: this spec has its own."""
+    own = (directory / f"{package}.py", directory / package / "__init__.py")
+    loaded = getattr(sys.modules.get(package), "__file__", None)
+    if loaded is None or Path(loaded) in own or not any(path.is_file() for path in own):
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
+    importlib.invalidate_caches()

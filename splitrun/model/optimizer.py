@@ -44,6 +44,8 @@ class RoleOptimizer:
     ) -> None:
         self._parameters = list(module.parameters())
         self.optimizers = _optimizers(module, optimizer)
+        self._fused = getattr(optimizer, "fused", False)
+        """Fused kernels write the weights behind the back of autograd's check of saved tensors."""
         self.schedulers: list[LambdaLR] = []
         if not isinstance(schedule, ConstantLr) or schedule.warmup_steps:
             self.schedulers = [
@@ -55,6 +57,8 @@ class RoleOptimizer:
         """Update the weights in place from their gradients, and clear the gradients."""
         for optimizer in self.optimizers:
             optimizer.step()
+        if self._fused:
+            torch.autograd.graph.increment_version(self._parameters)
         for scheduler in self.schedulers:
             scheduler.step()
         for parameter in self._parameters:
@@ -66,9 +70,10 @@ def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int)
     warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
     match schedule:
         case StepLr():
-            return warmup * schedule.gamma ** (step // (schedule.every_epochs * steps_per_epoch))
+            drops = step // (schedule.every_epochs * steps_per_epoch)
+            return warmup * float(schedule.gamma**drops)
         case ExponentialLr():
-            return warmup * schedule.gamma ** (step / steps_per_epoch)
+            return warmup * float(schedule.gamma ** (step / steps_per_epoch))
         case CosineLr():
             cosine = (1 + math.cos(math.pi * step / steps)) / 2
             return warmup * (schedule.final_fraction + (1 - schedule.final_fraction) * cosine)

@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,5 +49,5 @@ def draws_random(action: Callable[[], object]) -> bool:
     )
 
 
-def _states() -> tuple[torch.Tensor, tuple, tuple]:  # type: ignore[type-arg]
+def _states() -> tuple[torch.Tensor, Any, Any]:
     return torch.get_rng_state(), np.random.get_state(legacy=True), random.getstate()

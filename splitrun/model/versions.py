@@ -1,10 +1,10 @@
-"""Weight versions: forward and backward of a batch see the same weights, whatever is updated between.
+"""Weight versions: forward and backward of a batch see the same weights, come what may between.
 
 PyTorch refuses a backward whose saved weights were changed in place, and replacing `.data` gives
 wrong gradients without a word. Cloning every parameter at every forward is right, and ruinous for
-embedding tables. Here the optimizer updates the *masters* in place, and a forward runs on a *version*:
-a copy of just those parameters that autograd saves for the backward, in a buffer that is reused
-once nobody needs it. A first linear layer and embeddings are not saved, so they have no copies, and
+embedding tables. Here the optimizer updates the *masters* in place, and a forward runs on a
+*version*: a copy of just those parameters that autograd saves for the backward, in a buffer that is
+reused once nobody needs it. A first linear layer and embeddings are not saved, so they have no copies, and
 sparse gradients stay sparse.
 
 A module runs on a version by having its masters replaced in the `_parameters` of the layers that
@@ -27,10 +27,10 @@ from torch import Tensor, nn
 class Version:
     """A published copy of the saved parameters, and how many forwards still need it."""
 
-    __slots__ = ("parameters", "readers")
+    __slots__ = ("readers", "tensors")
 
-    def __init__(self, masters: Iterable[nn.Parameter]) -> None:
-        self.parameters = [
+    def __init__(self, masters: Iterable[Tensor]) -> None:
+        self.tensors: list[Tensor] = [
             nn.Parameter(torch.empty_like(master), requires_grad=master.requires_grad)
             for master in masters
         ]
@@ -48,7 +48,7 @@ class WeightVersions:
     def __init__(self, module: nn.Module, saved: Iterable[str]) -> None:
         self._module = module
         parameters = dict(module.named_parameters())
-        self._masters = [parameters[name] for name in saved]
+        self._masters: list[Tensor] = [parameters[name] for name in saved]
         self._sites = [_sites(module, master) for master in self._masters]
         self._current: Version | None = None
         self._free: list[Version] = []
@@ -57,7 +57,9 @@ class WeightVersions:
         """Run the module on the current weights; the version is the caller's until `release`."""
         version = self._current or self._publish()
         version.readers += 1
-        self._point_at(version.parameters)
+        if not self._masters:
+            return self._module(*inputs), version
+        self._point_at(version.tensors)
         try:
             return self._module(*inputs), version
         finally:
@@ -65,7 +67,7 @@ class WeightVersions:
 
     def release(self, version: Version) -> None:
         """After the backward: hand the version's gradients to the masters and let it go."""
-        for master, copy in zip(self._masters, version.parameters, strict=True):
+        for master, copy in zip(self._masters, version.tensors, strict=True):
             if copy.grad is not None:
                 master.grad = copy.grad if master.grad is None else master.grad.add_(copy.grad)
                 copy.grad = None
@@ -83,18 +85,16 @@ class WeightVersions:
         self._current = self._free.pop() if self._free else Version(self._masters)
         if self._masters:
             with torch.no_grad():
-                torch._foreach_copy_(self._current.parameters, self._masters)
+                torch._foreach_copy_(self._current.tensors, self._masters)
         return self._current
 
-    def _point_at(self, parameters: Iterable[nn.Parameter]) -> None:
-        for sites, parameter in zip(self._sites, parameters, strict=True):
+    def _point_at(self, tensors: Iterable[Tensor]) -> None:
+        for sites, tensor in zip(self._sites, tensors, strict=True):
             for table, key in sites:
-                table[key] = parameter
+                table[key] = tensor
 
 
-def _sites(
-    module: nn.Module, master: nn.Parameter
-) -> list[tuple[dict[str, nn.Parameter | None], str]]:
+def _sites(module: nn.Module, master: Tensor) -> list[tuple[dict[str, Any], str]]:
     """Every place in the module that holds this parameter."""
     return [
         (layer._parameters, key)  # noqa: SLF001 - what torch.func.functional_call replaces, too

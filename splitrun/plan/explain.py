@@ -1,4 +1,4 @@
-"""A plan described: a JSON-ready record of who runs what, what crosses, and what it holds in memory."""
+"""A plan described, ready for JSON: who runs what, what crosses, what it holds in memory."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ class TensorFacts:
 
     @property
     def bytes_per_row(self) -> int:
+        """Bytes of one row."""
         size = self.itemsize
         for extent in self.shape:
             size *= extent
@@ -38,6 +39,7 @@ class RoleFacts:
 
     @property
     def cut_bytes_per_row(self) -> int:
+        """Bytes of one row of the whole cut; its gradient has as many."""
         return sum(tensor.bytes_per_row for tensor in self.cut)
 
 

@@ -33,6 +33,7 @@ class LinkTiming:
 
     @classmethod
     def of(cls, link: Link, *stream: str | int) -> LinkTiming:
+        """The timing of a spec's link; `stream` names the random stream of its jitter."""
         bandwidth = link.bandwidth_mbps
         return cls(
             latency_s=link.latency_ms / 1e3,

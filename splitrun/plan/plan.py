@@ -40,6 +40,7 @@ class Channel:
 
     @property
     def name(self) -> str:
+        """`bob.bottom->alice.top`."""
         return f"{self.source}->{self.target}"
 
 
@@ -65,6 +66,7 @@ class Plan:
 
     @property
     def roles(self) -> tuple[Role, ...]:
+        """The bottoms in the parties' order, then the top."""
         return (*self.bottoms, self.top)
 
     @property
@@ -74,14 +76,17 @@ class Plan:
 
     @property
     def steps_per_epoch(self) -> int:
+        """Training batches of an epoch, a short last one among them."""
         return -(-self.facts.train_rows // self.batch_size)
 
     @property
     def steps(self) -> int:
+        """Training batches of the whole run."""
         return self.epochs * self.steps_per_epoch
 
     @property
     def evaluation_batches(self) -> int:
+        """Batches that the held-out rows make."""
         return -(-self.facts.test_rows // EVALUATION_BATCH_ROWS)
 
     def rows(self, step: int) -> int:
@@ -91,12 +96,12 @@ class Plan:
 
     def slices(self, step: int) -> int:
         """Micro-batches of a training step: never more than it has rows."""
+        if self.micro_batches == 1:
+            return 1
         return min(self.micro_batches, self.rows(step))
 
-    def role(self, name: str) -> Role:
-        return next(role for role in self.roles if role.name == name)
-
     def role_facts(self, name: str) -> RoleFacts:
+        """What the probe found out about a role's model."""
         return self.facts.roles[name]
 
     def segments(self) -> Iterator[Segment]:

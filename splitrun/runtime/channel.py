@@ -22,7 +22,7 @@ from splitrun.plan import Channel, LinkState
 from splitrun.runtime.clock import now, wait_until
 
 
-class ChannelClosed(Exception):  # noqa: N818 - a state, not a mistake
+class ChannelClosed(Exception):
     """The channel was closed while it was waited on, or before."""
 
 
@@ -35,7 +35,8 @@ class Message(NamedTuple):
     digest: bytes
     """Of the sample ids of the whole batch."""
     tensors: tuple[Tensor, ...]
-    arrive: float = 0.0
+    arrive: float
+    """When it may be received, a time of the run's clock."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class _Shared:
     """What the two ends of a channel have in common."""
 
     def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+        self.name = channel.name
+        self.timing = channel.timing
         self.messages: SimpleQueue[Message | None] = SimpleQueue()
         self.credits: SimpleQueue[bool] = SimpleQueue()
         for _ in range(channel.capacity):
@@ -85,7 +87,9 @@ class Sender:
         """Whether `send` would go through without waiting."""
         return not self._shared.credits.empty()
 
-    def send(self, message: Message) -> None:
+    def send(
+        self, phase: Phase, step: int, micro: int, digest: bytes, tensors: tuple[Tensor, ...]
+    ) -> None:
         """Hand a message over; waits while the channel is at capacity.
 
         Raises:
@@ -93,21 +97,21 @@ class Sender:
         """
         shared = self._shared
         if shared.closed.is_set() or not shared.credits.get() or shared.closed.is_set():
-            raise ChannelClosed(shared.channel.name)
+            raise ChannelClosed(shared.name)
         start = arrive = now()
-        size = sum(tensor.nbytes for tensor in message.tensors)
-        if shared.channel.timing is not None:
-            self._link = shared.channel.timing.send(self._link, start, size, shared.sent)
+        size = 0
+        for tensor in tensors:
+            size += tensor.nbytes
+        if shared.timing is not None:
+            self._link = shared.timing.send(self._link, start, size, shared.sent)
             arrive = self._link.last_arrival
         shared.sent += 1
         shared.bytes += size
-        shared.peak = max(shared.peak, shared.sent - shared.received)
-        shared.messages.put(message._replace(arrive=arrive))
-        self._emit(
-            Sent(
-                shared.channel.name, message.phase, message.step, message.micro, size, start, arrive
-            )
-        )
+        in_flight = shared.sent - shared.received
+        if in_flight > shared.peak:
+            shared.peak = in_flight
+        shared.messages.put(Message(phase, step, micro, digest, tensors, arrive))
+        self._emit(Sent(shared.name, phase, step, micro, size, start, arrive))
 
     def close(self) -> None:
         """Close the channel, from any thread; closing it again does nothing more."""
@@ -137,9 +141,9 @@ class Receiver:
         shared = self._shared
         message = None if shared.closed.is_set() else shared.messages.get()
         if message is None or shared.closed.is_set():
-            raise ChannelClosed(shared.channel.name)
-        if shared.channel.timing is not None and not wait_until(message.arrive, shared.closed):
-            raise ChannelClosed(shared.channel.name)
+            raise ChannelClosed(shared.name)
+        if shared.timing is not None and not wait_until(message.arrive, shared.closed):
+            raise ChannelClosed(shared.name)
         shared.received += 1
         shared.credits.put(True)
         return message

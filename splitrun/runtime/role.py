@@ -13,9 +13,9 @@ from torch import Tensor
 from splitrun.data import Batch, Feed
 from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed
 from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
-from splitrun.model import BottomStage, Stage, TopStage
+from splitrun.model import BottomStage, Stage, Tensors, TopStage
 from splitrun.plan import Instruction, Op, Plan, Role
-from splitrun.runtime.channel import ChannelClosed, Message, Receiver, Sender
+from splitrun.runtime.channel import ChannelClosed, Receiver, Sender
 from splitrun.runtime.clock import now
 from splitrun.runtime.emulation import Pace
 
@@ -49,8 +49,8 @@ class Worker:
         self._stopped = threading.Event()
         self._pace = Pace(role.compute, self._stopped)
         self._batches: dict[tuple[Phase, int], Batch] = {}
-        self._outgoing: dict[tuple[str, Slice], tuple[Tensor, ...]] = {}
-        self._incoming: dict[tuple[str, Slice], tuple[Tensor, ...]] = {}
+        self._outgoing: dict[tuple[str, Slice], Tensors] = {}
+        self._incoming: dict[tuple[str, Slice], Tensors] = {}
         self._actions: dict[Op, Callable[[Instruction], None]] = {
             Op.LOAD: self._load,
             Op.SEND: self._send,
@@ -73,8 +73,10 @@ class Worker:
     def stop(self) -> None:
         """Close the role's channels and wake it, from any thread."""
         self._stopped.set()
-        for end in (*self.ends.senders.values(), *self.ends.receivers.values()):
-            end.close()
+        for sender in self.ends.senders.values():
+            sender.close()
+        for receiver in self.ends.receivers.values():
+            receiver.close()
 
     def ready(self, instruction: Instruction) -> bool:
         """Whether the instruction can run without waiting for another role to run first."""
@@ -111,7 +113,7 @@ class Worker:
         _, step, micro, peer, phase = instruction
         tensors = self._outgoing.pop((peer, (phase, step, micro)))
         digest = self._batches[phase, step].digest
-        self.ends.senders[peer].send(Message(phase, step, micro, digest, tensors))
+        self.ends.senders[peer].send(phase, step, micro, digest, tensors)
         if phase == "evaluate":
             del self._batches[phase, step]
 
@@ -135,7 +137,7 @@ class Worker:
         self._stage.update()
         del self._batches["train", instruction.step]
 
-    def _drain(self, instruction: Instruction) -> None:
+    def _drain(self, _: Instruction) -> None:
         if self._batches or self._outgoing or self._incoming:
             raise RuntimeError("something is still in flight")
 
@@ -207,8 +209,7 @@ class TopWorker(Worker):
         cuts = self._cuts(("train", step, micro))
         loss, gradients = self._top.loss((step, micro), cuts, labels, share)
         if not math.isfinite(loss):
-            cause = self._why_not_finite(loss, cuts)
-            raise NonFiniteLoss(self.role.name, str(instruction), cause)
+            raise self._not_finite(instruction, loss, cuts)
         self._step_loss += share * loss
         for bottom, gradient in zip(self._bottoms, gradients, strict=True):
             self._outgoing[bottom, ("train", step, micro)] = gradient
@@ -240,17 +241,17 @@ class TopWorker(Worker):
         epochs = steps // self._plan.steps_per_epoch
         self._emit(Evaluated(steps, epochs, len(labels), metrics, self._evaluation_start, now()))
 
-    def _cuts(self, part: Slice) -> list[tuple[Tensor, ...]]:
+    def _cuts(self, part: Slice) -> list[Tensors]:
         return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]
 
-    def _why_not_finite(self, loss: float, cuts: Sequence[tuple[Tensor, ...]]) -> str:
-        """The likely cause: whose weights or activations are no longer finite."""
+    def _not_finite(self, at: Instruction, loss: float, cuts: Sequence[Tensors]) -> NonFiniteLoss:
+        """The error that names the likely culprit: whose values stopped being finite first."""
         remedy = "a lower learning rate (training.optimizer.lr) is the usual remedy"
         for bottom, cut in zip(self._bottoms, cuts, strict=True):
             if not all(bool(tensor.isfinite().all()) for tensor in cut):
-                return f"the loss is {loss}: {bottom} sent values that are not finite, its weights have diverged; {remedy}"
+                cause = "its cut is not finite, so its weights have diverged"
+                return NonFiniteLoss(bottom, str(at), f"the loss is {loss}: {cause}; {remedy}")
+        cause = "every cut and weight is finite, so it overflowed"
         if not all(bool(weight.isfinite().all()) for weight in self._top.module.parameters()):
-            return f"the loss is {loss}: the top's own weights have diverged; {remedy}"
-        return (
-            f"the loss is {loss} although every input and weight is finite: it overflowed; {remedy}"
-        )
+            cause = "its weights have diverged"
+        return NonFiniteLoss(self.role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from splitrun.data import Data, Encoders, EvaluationOrder, Feed, BatchOrder, OnDownload, load_data
+from splitrun.data import BatchOrder, Data, Encoders, EvaluationOrder, Feed, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS

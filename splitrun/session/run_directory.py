@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,7 +97,7 @@ class RunDirectory:
         """Write or replace a JSON file; a reader sees the old one or the new one."""
         temporary = self.path / f".{name}.tmp"
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path / name)
+        temporary.replace(self.path / name)
 
     def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
         """Append records to a JSON Lines file."""

@@ -24,7 +24,6 @@ from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
 
-
 RunStatus = Literal["done", "failed", "interrupted"]
 
 
@@ -88,7 +87,7 @@ class _Run:
         self.ledger = Ledger()
         self._experiment = experiment
         self._directory = directory
-        self._sinks = (self.ledger, *sinks)
+        self._sinks: tuple[Sink, ...] = (self.ledger, *sinks)
         self._events: deque[Event] = deque()
         self._written = 0
         self._manifest: dict[str, object] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -127,7 +127,7 @@ def test_the_checker_finds_two_instructions_that_changed_places(
     program = list(plan.segment_program(role, segment))
     places = [
         i
-        for i, (first, second) in enumerate(zip(program, program[1:], strict=False))
+        for i, (first, second) in enumerate(pairwise(program))
         if {first.op, second.op} in ({Op.BACKWARD, Op.UPDATE}, {Op.LOSS, Op.UPDATE})
         or (first.op is second.op and first.op in (Op.SEND, Op.RECV) and first.peer == second.peer)
     ]

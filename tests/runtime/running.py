@@ -79,7 +79,7 @@ class RandomDelays:
         self._longest_s = longest_s
         self._local = threading.local()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, _: Event) -> None:
         if not hasattr(self._local, "random"):
             self._local.random = random.Random(f"{self._seed}/{threading.current_thread().name}")
         if self._local.random.random() < 0.3:

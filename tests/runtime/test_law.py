@@ -38,7 +38,7 @@ def contents(draw: st.DrawFn) -> Content:
     parties = draw(st.integers(2, 5))
     content = synthetic(
         parties=parties,
-        rows=draw(st.integers(500, 900)),
+        rows=draw(st.integers(700, 900)),
         top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"]))},
         training={
             "epochs": draw(st.integers(1, 2)),

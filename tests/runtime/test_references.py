@@ -21,7 +21,6 @@ from splitrun.session import Experiment
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 
-
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """References run like roles do: with one thread within an operation."""
@@ -45,7 +44,7 @@ class Monolith(nn.Module):
         self.widths, self.top, self.fusion = widths, top, fusion
 
     def forward(self, joined: Tensor) -> Tensor:
-        parts = joined.split(self.widths, dim=1)
+        parts = torch.split(joined, self.widths, dim=1)
         hidden = [bottom(part) for bottom, part in zip(self.bottoms, parts, strict=True)]
         if self.fusion == "concat":
             fused = torch.cat(hidden, dim=1)
@@ -82,9 +81,10 @@ def train_monolith(experiment: Experiment, optimizer: Optimizers) -> list[Tensor
     steps = optimizer(model.parameters())
     for ids in batches(experiment):
         steps.zero_grad()
-        functional.binary_cross_entropy_with_logits(
+        loss = functional.binary_cross_entropy_with_logits(
             model(joined[ids]), experiment.data.labels[ids]
-        ).backward()
+        )
+        torch.autograd.backward(loss)
         steps.step()
     return [parameter.detach() for parameter in model.parameters()]
 
@@ -160,7 +160,7 @@ def bank(**sections: Any) -> Content:
 
 
 def stale_reference(experiment: Experiment, depth: int, make: Optimizers) -> list[Tensor]:
-    """Delayed gradients with stashed weights, one thread, a copy of every version of every bottom."""
+    """Delayed gradients with stashed weights: one thread, a copy of all weights every step."""
     *names, top_name = experiment.models.modules
     modules = copy.deepcopy(experiment.models.modules)
     live, top = [modules[name] for name in names], modules[top_name]
@@ -173,7 +173,7 @@ def stale_reference(experiment: Experiment, depth: int, make: Optimizers) -> lis
         loss = functional.binary_cross_entropy_with_logits(
             top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
         )
-        loss.backward()
+        torch.autograd.backward(loss)
         for bottom, old in zip(live, stashed, strict=True):
             for new, then in zip(bottom.parameters(), old.parameters(), strict=True):
                 new.grad, then.grad = then.grad, None
@@ -205,7 +205,9 @@ def test_stale_is_bit_identical_to_delayed_gradients_with_stashed_weights(
 
 @pytest.mark.parametrize("micro_batches", [1, 2, 3, 4, 7, 64])
 def test_microbatch_equals_sequential_within_float_tolerance(micro_batches: int) -> None:
-    sections = {"training": {"optimizer": {"type": "sgd", "lr": 0.1, "momentum": 0.9}}}
+    sections: dict[str, Any] = {
+        "training": {"optimizer": {"type": "sgd", "lr": 0.1, "momentum": 0.9}}
+    }
     whole = prepared(synthetic(pipeline={"schedule": "sequential"}, **sections))
     sliced = prepared(
         synthetic(pipeline={"schedule": "microbatch", "micro_batches": micro_batches}, **sections)

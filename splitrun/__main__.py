@@ -1,0 +1,5 @@
+"""`python -m splitrun`."""
+
+from splitrun.cli.app import main
+
+main()

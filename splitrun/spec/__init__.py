@@ -1,0 +1,30 @@
+"""Specs: YAML in, a validated `Spec` out, every problem with its place and its remedy.
+
+`load` reads a file; `model` says what may stand in it, `check` what must fit together, `effective`
+what it comes to; `json_schema` tells editors.
+"""
+
+from splitrun.spec.effective import (
+    effective_depth,
+    effective_micro_batches,
+    link_between,
+    optimizer_of,
+)
+from splitrun.spec.load import Document, load, loads, resolved_yaml
+from splitrun.spec.model import Compute, Link, Spec
+from splitrun.spec.schema import json_schema
+
+__all__ = [
+    "Compute",
+    "Document",
+    "Link",
+    "Spec",
+    "effective_depth",
+    "effective_micro_batches",
+    "json_schema",
+    "link_between",
+    "load",
+    "loads",
+    "optimizer_of",
+    "resolved_yaml",
+]

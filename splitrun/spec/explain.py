@@ -1,0 +1,198 @@
+"""pydantic's errors as problems in plain words, one for each mistake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic_core import ErrorDetails
+
+from splitrun.errors import Path
+from splitrun.spec import unknown_key
+from splitrun.spec.model import CLASS_PATTERN, EXPERIMENT_PATTERN, PARTY_PATTERN
+from splitrun.spec.shape import CLASS_TAG, Place, fields, place_of
+from splitrun.spec.tree import Flaw, Tree
+from splitrun.spec.wording import alternatives, closest, did_you_mean, shown
+
+_WHOLE_NUMBER = ("a whole number", "write one, such as 1")
+_TRUTH = ("true or false", "write one of the two")
+_MAPPING = ("a mapping", "write its keys on the lines below it, indented")
+_WANTED = {
+    "int_type": _WHOLE_NUMBER,
+    "float_type": ("a number", "write one, such as 0.5"),
+    "finite_number": ("a finite number", "write one, such as 0.5"),
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "string_type": ("text", "write a word, or text in quotes"),
+    "tuple_type": ("a list", "write [a, b]"),
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "union_tag_not_found": _MAPPING,
+}
+_CLASS = f"{CLASS_TAG}: package.module:Class"
+
+_BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+_PATTERNS = {
+    PARTY_PATTERN: ("no name for a party", "use letters, digits and _, no digit first"),
+    CLASS_PATTERN: ("no class", "write package.module:Class"),
+    EXPERIMENT_PATTERN: ("no name for an experiment", "use letters, digits, '_', '-' and '.'"),
+}
+
+_LENGTHS = {
+    "too_short": ("min_length", "at least"),
+    "too_long": ("max_length", "at most"),
+    "string_too_short": ("min_length", "at least"),
+    "string_too_long": ("max_length", "at most"),
+}
+
+
+def explain(errors: Sequence[ErrorDetails], tree: Tree) -> Iterator[Flaw]:
+    """The problems behind `errors`; what follows from another problem is left out."""
+    unknown = [place_of(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    meant: set[Path | None] = set()
+    yield from _unknown_keys(unknown, tree, meant)
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            continue
+        is_key = error["loc"][-1:] == ("[key]",)
+        place = place_of(error["loc"][:-1] if is_key else error["loc"])
+        if error["type"] != "missing" or place.path not in meant:
+            yield _flaw(error, place, tree)
+
+
+def _unknown_keys(places: list[Place], tree: Tree, meant: set[Path | None]) -> Iterator[Flaw]:
+    """One problem for each unknown key; adds the paths of what was meant to `meant`."""
+    behind: dict[Path, list[Place]] = {}
+    for place in places:
+        tag_path = (*place.path[:-1], CLASS_TAG if place.parent.tag == CLASS_TAG else "type")
+        if place.parent.members and tree.mark(tag_path).rank > tree.mark(place.path).rank:
+            behind.setdefault(tag_path, []).append(place)
+        else:
+            explained = unknown_key.explain(place, tree)
+            meant.add(explained.path)
+            yield explained.flaw
+    for tag_path, left in behind.items():
+        yield unknown_key.left_behind(left, tree, tag_path)
+
+
+def _flaw(error: ErrorDetails, place: Place, tree: Tree) -> Flaw:
+    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    path = place.path
+    if kind == "missing":
+        return _missing(place, given, tree)
+    if kind == "literal_error":
+        return _wrong_word(path, given, re.findall(r"'([^']*)'", context["expected"]), tree)
+    if kind.startswith("union_tag") and isinstance(given, dict):
+        return _wrong_tag(place, given, tree)
+    if kind in _BOUNDS:
+        bound, words = _BOUNDS[kind]
+        remedy = f"use a number that is {words} {context[bound]:,}"
+        return tree.flaw(path, f"{shown(given)} is out of range", remedy)
+    if kind in _LENGTHS:
+        bound, words = _LENGTHS[kind]
+        what = f"has {len(given)} characters" if isinstance(given, str) else f"holds {len(given)}"
+        return tree.flaw(path, what, f"it needs {words} {context[bound]}")
+    if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        what, remedy = _PATTERNS[context["pattern"]]
+        return tree.flaw(path, f"{shown(given)} is {what}", remedy)
+    if kind in _WANTED:
+        return _wrong_type(place, given, kind, tree)
+    what = str(context["error"]) if "error" in context else error["msg"]
+    return tree.flaw(path, what, "use another value")
+
+
+def _missing(place: Place, given: Any, tree: Tree) -> Flaw:
+    path = place.path
+    if isinstance(path[-1], int):
+        return tree.flaw(path[:-1], f"holds {len(given)}", "it needs more")
+    info = fields(place.parent.section)[path[-1]] if place.parent.section else None
+    shape = place.parent.child(path[-1])
+    told = ""
+    if info and info.description:
+        told = f": {info.description}"
+    elif shape.members:
+        told = f": {_choices(list(shape.members))}"
+    elif shape.section:
+        needed = [key for key, info in fields(shape.section).items() if info.is_required()]
+        told = f", with {' and '.join(needed)}"
+    elif info and get_args(info.annotation):
+        told = f": {alternatives(get_args(info.annotation))}"
+    return tree.flaw(path, "is missing", f"add it{told}")
+
+
+def _wrong_word(path: Path, given: Any, words: list[str], tree: Tree) -> Flaw:
+    if isinstance(given, str):
+        return tree.flaw(path, f"unknown value {shown(given)}", did_you_mean(given, words, "use"))
+    return tree.flaw(path, f"is {shown(given)}", f"write {alternatives(words)}")
+
+
+def _wrong_tag(place: Place, given: dict[str, Any], tree: Tree) -> Flaw:
+    """A union's section whose `type` is unknown, or is not there."""
+    members = place.parent.child(place.path[-1]).members
+    tags = [tag for tag in members if tag != CLASS_TAG]
+    custom = [_CLASS] if CLASS_TAG in members else []
+    path = (*place.path, "type")
+    if isinstance(given.get("type"), str):
+        tag = given["type"]
+        near = closest(tag, tags)
+        remedy = f"did you mean {near!r}?" if near else f"use {alternatives(tags + custom)}"
+        return tree.flaw(path, f"unknown type {shown(tag)}", remedy)
+    if "type" in given:
+        return tree.flaw(path, f"is {shown(given['type'])}", f"use {alternatives(tags + custom)}")
+    known = {key for member in members.values() for key in fields(member)}
+    tag_keys = ["type", CLASS_TAG] if custom else ["type"]
+    for key in sorted(given.keys() - known):
+        near = closest(key, tag_keys)
+        if near is not None:
+            what = f"unknown key {shown(key)}"
+            return tree.flaw((*place.path, key), what, f"did you mean {near!r}?")
+    return tree.flaw(path, "is missing", f"add it: {alternatives(tags + custom)}")
+
+
+def _wrong_type(place: Place, given: Any, kind: str, tree: Tree) -> Flaw:
+    path = place.path
+    wanted, remedy = _WANTED[kind]
+    if not path:
+        what = "there is nothing in it" if given is None else f"is {shown(given)}, not a mapping"
+        return tree.flaw(path, what, "a spec is a mapping: name, dataset, parties, top, …")
+    shape = place.parent.child(path[-1])
+    if place.parent.element and shape.section and path[-1] in fields(shape.section):
+        deeper = unknown_key.belongs(str(path[-1]), path[:-1])
+        return tree.flaw(path, f"{path[-1]!r} is no name here", deeper)
+    if given is None:
+        return tree.flaw(path, "is empty", f"write {wanted}, or remove the key")
+    if wanted == "a list" and not isinstance(given, dict):
+        remedy = f"write [{str(given)[:60]}]"
+    elif wanted == "a mapping" and shape.members:
+        tags = [given] if given in list(shape.members) else list(shape.members)
+        remedy = f"write {_choices(tags)}"
+    elif "number" in wanted and isinstance(given, str):
+        remedy = _plain_number(given)
+    return tree.flaw(path, f"must be {wanted}, not {shown(given)}", remedy)
+
+
+def _choices(tags: list[str]) -> str:
+    """How the sections with these tags begin."""
+    types = [tag for tag in tags if tag != CLASS_TAG]
+    sections = [f"{{type: {alternatives(types)}, …}}"] if types else []
+    return alternatives(sections + [f"{{{_CLASS}}}" for tag in tags if tag == CLASS_TAG])
+
+
+def _plain_number(text: str) -> str:
+    """How to write the number that `text` seems to be."""
+    digits = text.replace("_", "").strip()
+    if re.fullmatch(r"[-+]?[0-9]{1,30}", digits):
+        return f"write {int(digits)}, without quotes, underscores or leading zeros"
+    if re.fullmatch(r"0[xob][0-9a-fA-F]{1,30}", digits):
+        return "write it in decimal"
+    if re.fullmatch(r"[-+]?[0-9.]{1,30}(?:[eE][-+]?[0-9]{1,3})?", digits):
+        return "write it without quotes"
+    return "write a number, such as 1"

@@ -1,0 +1,187 @@
+"""From a file and overrides to a `Document`: a valid spec that knows where each key was written.
+
+text ─▶ tree ─▶ long forms ─▶ overrides ─▶ models ─▶ cross-checks ─▶ effective values. Every step
+gathers problems, and all of them are raised together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from splitrun.errors import Path, Problem, SpecError
+from splitrun.spec import check
+from splitrun.spec.effective import resolved
+from splitrun.spec.explain import explain
+from splitrun.spec.file_text import text_of
+from splitrun.spec.model import EXPERIMENT_PATTERN, Spec
+from splitrun.spec.override import Override, parse
+from splitrun.spec.scalar import dump
+from splitrun.spec.shape import place_of
+from splitrun.spec.short_forms import expanded
+from splitrun.spec.tree import Flaw, Source, Tree, in_order, leaf, with_values
+from splitrun.spec.wording import printable
+from splitrun.spec.yaml_text import read
+
+_MOST_EXPLAINED = 200
+_MOST_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Document:
+    """A valid spec with the text it came from."""
+
+    spec: Spec
+    """With its effective depth and micro-batches stated."""
+    file: FilePath
+    """As the user named it."""
+    text: str
+    """As given, before overrides."""
+    warnings: tuple[str, ...]
+    """What is allowed but has no effect, or hardly the intended one; located like problems."""
+    tree: Tree = field(repr=False, compare=False)
+    """What the spec was validated from: the text with the overrides."""
+
+    @property
+    def directory(self) -> FilePath:
+        """Where relative data paths and custom classes are looked up."""
+        return self.file.parent
+
+    def locate(self, path: Path) -> str:
+        """`file:line:col` of a key, or of its nearest ancestor that was written."""
+        return str(self.tree.mark(path))
+
+    def problem(self, path: Path, what: str, remedy: str) -> Problem:
+        """A problem with the key at `path`, located."""
+        return self.tree.flaw(path, what, remedy).problem
+
+    @contextlib.contextmanager
+    def located(self) -> Iterator[None]:
+        """Fills places into the problems of a `SpecError` that passes through."""
+        try:
+            yield
+        except SpecError as error:
+            located = [
+                problem if problem.where else problem.at(self.locate(problem.path))
+                for problem in error.problems
+            ]
+            raise SpecError(located) from error
+
+
+def load(file: FilePath, overrides: Sequence[str] = ()) -> Document:
+    """Read a spec and apply `key.path=value` and `~key.path` to it.
+
+    Raises:
+        SpecError: it cannot be read or is not valid; with every problem that was found.
+    """
+    return _document(text_of(file), file, overrides)
+
+
+def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
+    """Like `load`, for a spec that is no file; messages call it `name`.
+
+    Raises:
+        SpecError: it is not valid; with every problem that was found.
+    """
+    return _document(text, FilePath(name), overrides)
+
+
+def resolved_yaml(spec: Spec) -> str:
+    """All of a spec in its long form, with effective values; `loads` gives an equal one back."""
+    return dump(resolved(spec).model_dump(mode="json", by_alias=True))
+
+
+def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
+    tree, flaws = read(text, Source(0, printable(str(file))))
+    changes: list[Override] = []
+    for rank, argument in enumerate(overrides, start=1):
+        change, wrong = parse(argument, rank)
+        changes += [change] if change else []
+        flaws += wrong
+    if tree is None:
+        raise _spec_error(flaws)
+    if isinstance(tree.data, dict):
+        tree, wrong = _changed(tree, changes)
+        flaws += wrong
+        tree = _named(tree, file.stem)
+    spec, errors = _validated(tree)
+    flaws += _unless_reported(explain(errors[:_MOST_EXPLAINED], tree), flaws)
+    flaws += _located(check.problems(spec), tree) if spec else []
+    if spec is None or flaws:
+        raise _spec_error(flaws)
+    warnings = in_order(_located(check.warnings(spec), tree))
+    return Document(resolved(spec), file, text, tuple(map(str, warnings)), tree)
+
+
+def _located(problems: Iterator[Problem], tree: Tree) -> list[Flaw]:
+    return [tree.flaw(it.path, it.what, it.remedy) for it in islice(problems, _MOST_EXPLAINED)]
+
+
+def _changed(tree: Tree, changes: Sequence[Override]) -> tuple[Tree, list[Flaw]]:
+    """The tree in its long form with the overrides applied, from left to right."""
+    flaws = []
+    tree = expanded(tree)
+    for change in changes:
+        changed = change.apply(tree)
+        if isinstance(changed, Flaw):
+            flaws.append(changed)
+        else:
+            tree = expanded(changed)
+    return tree, flaws
+
+
+def _named(tree: Tree, stem: str) -> Tree:
+    """With the file's name for a spec that has none, if it can be one."""
+    if "name" in tree.data or not re.match(EXPERIMENT_PATTERN, stem):
+        return tree
+    return tree.put(("name",), leaf(stem, tree.mark(())), tree.mark(()))
+
+
+def _validated(tree: Tree) -> tuple[Spec | None, list[ErrorDetails]]:
+    """The spec, or what pydantic has against it.
+
+    Where text is wanted, a number or truth value is read as it was spelt: columns may be called
+    2019, 1e3 or true.
+    """
+    spec, errors = _parsed(tree.data)
+    spelt: dict[Path, str] = {}
+    for error in errors:
+        path = place_of(error["loc"]).path
+        text = tree.mark(path).text
+        if error["type"] == "string_type" and error["input"] is not None and text is not None:
+            spelt[path] = text
+    return _parsed(with_values(tree.data, spelt)) if spelt else (spec, errors)
+
+
+def _parsed(data: Any) -> tuple[Spec | None, list[ErrorDetails]]:
+    try:
+        return Spec.model_validate(data), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _unless_reported(found: Iterable[Flaw], reported: Sequence[Flaw]) -> list[Flaw]:
+    """Those that are not about a value which another problem is about already."""
+    known = {flaw.problem.path for flaw in reported} - {()}
+
+    def is_known(path: Path) -> bool:
+        return any(path[:length] in known for length in range(1, len(path) + 1))
+
+    return [flaw for flaw in found if not is_known(flaw.problem.path)]
+
+
+def _spec_error(flaws: Sequence[Flaw]) -> SpecError:
+    problems = in_order(flaws)
+    shown = problems[:_MOST_SHOWN]
+    if len(problems) > len(shown):
+        last = Problem((), "there are more problems", "mend those above first", shown[-1].where)
+        shown += (last,)
+    return SpecError(shown)

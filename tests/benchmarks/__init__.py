@@ -1,0 +1,1 @@
+"""Measurements: interleaved runs, ratios with their spread. `make bench` runs them all."""

@@ -1,0 +1,50 @@
+"""Every experiment that we ship runs, on fewer rows and epochs, and learns; its header is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from splitrun.cli.app import run
+from splitrun.spec import load
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+SHORTER = {
+    "quickstart": ["training.epochs=2", "links.default.latency_ms=2"],
+    "bank": ["training.epochs=5", "links.default.latency_ms=1"],
+    "bank_full": ["training.epochs=1", "dataset.size=small", "dataset.batch_size=64"],
+    "three_party": ["training.epochs=2"],
+    "embedding": ["training.epochs=2", "dataset.rows=20_000"],
+}
+
+
+def test_every_experiment_is_run_here() -> None:
+    assert {path.stem for path in EXPERIMENTS.glob("*.yaml")} == SHORTER.keys()
+
+
+@pytest.mark.parametrize("name", SHORTER)
+def test_an_experiment_runs_and_learns(
+    name: str, tmp_path: Path, bank_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--json", "--progress", "none", "--runs-dir", str(tmp_path)]
+    options += ["--data-dir", str(bank_dir)]
+    assert run(["train", str(EXPERIMENTS / f"{name}.yaml"), *SHORTER[name], *options]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["metrics"]["test"]["auroc"] > 0.75
+    assert run(["eval", result["run_dir"], "--json", "--data-dir", str(bank_dir)]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == result["metrics"]
+
+
+@pytest.mark.parametrize("name", SHORTER)
+def test_a_header_says_what_why_and_how_and_its_commands_are_valid(name: str) -> None:
+    text = (EXPERIMENTS / f"{name}.yaml").read_text()
+    header = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    for word in ("# What:", "# Why:", "# Run:", "# Try:"):
+        assert word in header
+    commands = re.findall(r"splitrun train (experiments/\S+)(.*)", header)
+    assert len(commands) >= 2
+    for file, overrides in commands:
+        load(EXPERIMENTS.parent / file, overrides.split())

@@ -1,0 +1,303 @@
+"""Whole runs: what they leave behind, whether they end well or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from splitrun.errors import Interrupted, Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
+from splitrun.events import Event, RunEnded, StepDone
+from splitrun.session import Result, RunDirectory, evaluate_run, prepare, train
+from splitrun.spec import load
+from splitrun.telemetry import JsonLines
+from tests.runtime.running import Content, prepared, synthetic, trained
+
+
+def run(content: Content, runs: Path, **files: str) -> Result:
+    """Train a spec from a file in `runs`, with other files beside it."""
+    for name, text in files.items():
+        (runs / name.replace("__", ".")).write_text(text)
+    spec = runs / "spec.yaml"
+    spec.write_text(yaml.safe_dump(content))
+    return train(prepare(load(spec)), runs / "runs", [JsonLines()])
+
+
+def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
+    result = run(synthetic(pipeline={"schedule": "stale", "depth": 2}), tmp_path)
+    directory = Path(result.run_dir)
+    names = {path.name for path in directory.iterdir()}
+    assert names == {
+        "spec.yaml",
+        "resolved.yaml",
+        "plan.json",
+        "manifest.json",
+        "metrics.jsonl",
+        "events.jsonl",
+        "model",
+    }
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["status"] == "done"
+    assert manifest["result"]["weights_sha256"] == result.weights_sha256
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 2]
+    events = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+    assert (events[0]["type"], events[-1]["type"]) == ("RunStarted", "RunEnded")
+    assert sum(event["type"] == "StepDone" for event in events) == result.steps == 18
+
+
+def test_a_rerun_of_the_resolved_spec_ends_with_the_same_weights(tmp_path: Path) -> None:
+    first = run(synthetic(pipeline={"schedule": "stale", "depth": 3}), tmp_path)
+    again = prepare(load(Path(first.run_dir) / "resolved.yaml"))
+    assert train(again, tmp_path).weights_sha256 == first.weights_sha256
+
+
+def test_the_seed_changes_the_weights_and_telemetry_does_not(tmp_path: Path) -> None:
+    content = synthetic(pipeline={"schedule": "stale", "depth": 2})
+    watched = run(content, tmp_path)
+    unwatched = train(prepared(content), tmp_path)
+    other = train(prepared(content | {"seed": 6}), tmp_path)
+    assert watched.weights_sha256 == unwatched.weights_sha256 != other.weights_sha256
+
+
+@pytest.mark.parametrize(
+    "bottom",
+    [
+        {"type": "mlp", "hidden": [8], "out": 4, "normalization": "batch", "dropout": 0.2},
+        {"type": "embedding_mlp", "embedding_dim": 3, "hidden": [8], "out": 4},
+    ],
+)
+def test_predictions_after_save_and_load_are_bit_equal(tmp_path: Path, bottom: Content) -> None:
+    content = synthetic(
+        bottom=bottom, dataset={"categorical": 2, "cardinality": 30}, pipeline="stale"
+    )
+    experiment = prepared(content)
+    result = train(experiment, tmp_path)
+    evaluation = evaluate_run(Path(result.run_dir))
+    data, modules = experiment.data, experiment.models.modules
+    with torch.inference_mode():
+        cuts = [
+            modules[f"{party}.bottom"].eval()(*(part[data.test_ids] for part in parts))
+            for party, parts in data.features.items()
+        ]
+        expected = torch.sigmoid(modules["p0.top"].eval()(torch.cat(cuts, dim=1)))
+    assert torch.equal(evaluation.predictions, expected)
+    assert evaluation.metrics == result.metrics["test"]
+
+
+def test_the_reported_training_loss_is_the_mean_over_the_epochs_samples() -> None:
+    experiment = prepared(synthetic(rows=730, pipeline="stale"))
+    events = trained(experiment, "threaded").events
+    steps = [event for event in events if isinstance(event, StepDone) and event.epoch == 1]
+    mean = sum(step.loss * step.rows for step in steps) / sum(step.rows for step in steps)
+    (reported,) = [e.loss for e in events if type(e).__name__ == "EpochDone" and e.epoch == 1]  # type: ignore[attr-defined]
+    assert reported == pytest.approx(mean, rel=1e-12)
+
+
+def test_batch_norm_statistics_are_those_of_the_trained_and_saved_model(tmp_path: Path) -> None:
+    bottom = {"type": "mlp", "hidden": [8], "out": 4, "normalization": "batch"}
+    experiment = prepared(synthetic(bottom=bottom, pipeline={"schedule": "stale", "depth": 4}))
+    train(experiment, tmp_path)
+    norm = experiment.models.modules["p1.bottom"][1]  # type: ignore[index]
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.num_batches_tracked is not None
+    assert int(norm.num_batches_tracked) == experiment.plan.steps
+    assert not torch.equal(norm.running_mean, torch.zeros(8))  # type: ignore[arg-type]
+
+
+TIED = """
+import torch
+from torch import nn
+
+class Tied(nn.Module):
+    def __init__(self, in_features):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(in_features))
+        self.one, self.two = nn.Linear(in_features, in_features), nn.Linear(in_features, in_features)
+        self.two.weight = self.one.weight
+
+    def forward(self, x):
+        return self.two(torch.relu(self.one(x * self.scale)))
+
+class Two(nn.Module):
+    def __init__(self, in_features, out):
+        super().__init__()
+        self.one, self.two = nn.Linear(in_features, out), nn.Linear(in_features, out)
+
+    def forward(self, x):
+        return self.one(x), self.two(x).tanh()
+
+class Breaks(nn.Module):
+    def __init__(self, in_features, at):
+        super().__init__()
+        self.layer, self.at, self.calls = nn.Linear(in_features, 3), at, 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > self.at:
+            raise ValueError("the sensor is gone")
+        return self.layer(x)
+"""
+
+
+def custom(name: str, **kwargs: Any) -> Content:
+    return {"class": f"own:{name}", "kwargs": kwargs}
+
+
+def test_tied_weights_stay_tied_and_a_top_level_parameter_is_trained(tmp_path: Path) -> None:
+    content = synthetic(
+        bottom=custom("Tied"),
+        top={"model": {"type": "mlp", "out": 1}},
+        pipeline={"schedule": "stale", "depth": 4},
+    )
+    result = run(content, tmp_path, own__py=TIED)
+    experiment = prepare(load(tmp_path / "spec.yaml"))
+    train(experiment, tmp_path)
+    module: Any = experiment.models.modules["p1.bottom"]
+    assert module.two.weight is module.one.weight
+    assert not torch.equal(module.scale, torch.ones(4))
+    assert evaluate_run(Path(result.run_dir)).metrics == result.metrics["test"]
+
+
+@pytest.mark.parametrize("fusion", ["concat", "mean"])
+def test_a_bottom_may_send_several_tensors(tmp_path: Path, fusion: str) -> None:
+    content = synthetic(
+        bottom=custom("Two", out=4),
+        top={"fusion": fusion, "model": custom("Tied")},
+        pipeline="stale",
+    )
+    content["top"]["model"] = {"class": "top:Top"}
+    arguments = "self, x" if fusion == "concat" else "self, one, two"
+    value = "x" if fusion == "concat" else "one * two"
+    width = 16 if fusion == "concat" else 4
+    top = (
+        "from torch import nn\n"
+        "class Top(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        f"        self.layer = nn.Linear({width}, 1)\n"
+        f"    def forward({arguments}):\n"
+        f"        return self.layer({value})\n"
+    )
+    result = run(content, tmp_path, own__py=TIED, top__py=top)
+    assert result.metrics["test"]["auroc"] > 0.6
+
+
+def test_an_exception_in_a_bottom_ends_the_run_and_names_role_instruction_and_batch(
+    tmp_path: Path,
+) -> None:
+    content = synthetic(pipeline={"schedule": "stale", "depth": 3})
+    content["parties"]["p1"]["bottom"] = custom("Breaks", at=5)
+    with pytest.raises(RunFailed, match=r"p1\.bottom failed at FORWARD 4: ValueError: the sensor"):
+        run(content, tmp_path, own__py=TIED)
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert RunDirectory.open(directory).manifest()["status"] == "failed"
+    assert "the sensor is gone" in (directory / "failure.txt").read_text()
+
+
+@pytest.mark.parametrize("kind", ["serial", "threaded"])
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_culprit(kind: str) -> None:
+    content = synthetic(
+        pipeline="stale",
+        training={"optimizer": {"type": "sgd", "lr": 1e30}},
+        runtime={"type": kind},
+    )
+    with pytest.raises(NonFiniteLoss, match=r"p\d\.\w+ failed at LOSS \d+: the loss is (nan|inf)"):
+        trained(prepared(content), kind)  # type: ignore[arg-type]
+
+
+def test_parties_that_shuffle_differently_are_found_at_once_and_both_named() -> None:
+    experiment = prepared(synthetic())
+    other = prepared(synthetic() | {"seed": 6})
+    feeds = experiment.feeds() | {"p1.bottom": other.feeds()["p1.bottom"]}  # type: ignore[operator]
+    object.__setattr__(experiment, "feeds", lambda: feeds)
+    with pytest.raises(Misaligned, match=r"RECV 0 from p1\.bottom: p1\.bottom and p0\.top have"):
+        trained(experiment, "threaded")
+
+
+def test_dropout_at_one_party_changes_no_batch(tmp_path: Path) -> None:
+    """Misalignment would end the run; five epochs of dropout at one party do not."""
+    content = synthetic(training={"epochs": 5}, pipeline="stale")
+    content["parties"]["p1"]["bottom"] = content["parties"]["p1"]["bottom"] | {"dropout": 0.5}
+    assert train(prepared(content), tmp_path).steps == 45
+
+
+def test_an_interrupt_leaves_a_run_directory_that_can_be_evaluated(tmp_path: Path) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step >= 3:
+            raise KeyboardInterrupt
+
+    content = synthetic(
+        pipeline={"schedule": "stale", "depth": 2}, links={"default": {"latency_ms": 60}}
+    )
+    with pytest.raises(Interrupted, match=r"interrupted after \d+ of 18 steps"):
+        train(prepared(content), tmp_path, [JsonLines(), interrupt])
+    (directory,) = tmp_path.iterdir()
+    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
+    assert evaluate_run(directory).status == "interrupted"
+
+
+def test_ctrl_c_ends_a_run_although_its_messages_are_ten_minutes_away(tmp_path: Path) -> None:
+    content = synthetic(links={"default": {"latency_ms": 600_000}}, name="far")
+    (tmp_path / "far.yaml").write_text(yaml.safe_dump(content))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "splitrun", "train", "far.yaml", "--progress", "none"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    runs = tmp_path / "runs"
+    deadline = time.monotonic() + 60
+    while not list(runs.glob("*/events.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after 0 of 18 steps" in errors
+    assert "Traceback" not in errors
+    assert evaluate_run(next(runs.iterdir())).status == "interrupted"
+
+
+def test_a_changed_weight_file_is_refused(tmp_path: Path) -> None:
+    result = run(synthetic(), tmp_path)
+    path = Path(result.run_dir) / "model" / "p1.bottom.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(RunDirectoryError, match="the weights' digest is"):
+        evaluate_run(Path(result.run_dir))
+
+
+def test_the_last_event_of_every_run_says_how_it_ended(tmp_path: Path) -> None:
+    ends: list[RunEnded] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            ends.append(event)
+
+    train(prepared(synthetic()), tmp_path, [keep])
+    failing = synthetic(training={"optimizer": {"type": "sgd", "lr": 1e30}})
+    with pytest.raises(NonFiniteLoss):
+        train(prepared(failing), tmp_path, [keep])
+    assert [end.status for end in ends] == ["done", "failed"]
+
+
+def test_zero_weights_give_the_constant_predictors_loss(tmp_path: Path) -> None:
+    """The case known from the field starts here: log 2 for any labels."""
+    experiment = prepared(synthetic())
+    for module in experiment.models.modules.values():
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)
+    first = next(e for e in trained(experiment, "serial").events if isinstance(e, StepDone))
+    assert first.loss == pytest.approx(np.log(2), abs=1e-7)

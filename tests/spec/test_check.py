@@ -1,0 +1,327 @@
+"""Keys that are fine each for itself and do not fit together are refused, or warned about."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.spec.specs import BANK, SYNTHETIC, document, problem
+
+ONLY_ALICE = "parties={alice: {columns: [age], bottom: {type: mlp, out: 4}}, bob: {}}"
+
+REFUSED_BANK = {
+    "an unknown label holder": (
+        ["top.party=alcie"],
+        "top.party: 'alcie' is no party; did you mean 'alice'?",
+    ),
+    "no bottom at all": (
+        ["~parties.alice.bottom", "~parties.bob.bottom"],
+        "parties: no party has a bottom model, so nothing can be learned",
+    ),
+    "a party with nothing to do": (
+        [ONLY_ALICE],
+        "parties.bob.bottom: has no bottom model, and only the label holder may have none",
+    ),
+    "a party by a slip of the pen": (
+        ["parties.alcie.depth=2"],
+        "parties.alcie.bottom: has no bottom model, and only the label holder may have none; "
+        "add one, or did you mean 'alice'?",
+    ),
+    "columns without a bottom": (
+        ["~parties.alice.bottom"],
+        "parties.alice.columns: is not used: alice has no bottom model",
+    ),
+    "a depth without a bottom": (
+        ["parties.alice={depth: 2}", "pipeline=stale"],
+        "parties.alice.depth: is not used: alice has no bottom model",
+    ),
+    "an optimizer without a bottom": (
+        ["parties.alice={optimizer: sgd}"],
+        "parties.alice.optimizer: is not used: alice has no bottom model; add "
+        "parties.alice.bottom, or remove optimizer; the top model's are in top.optimizer",
+    ),
+    "a bottom without columns": (
+        ["~parties.bob.columns"],
+        "parties.bob.columns: its bottom model has no columns; list those that bob holds",
+    ),
+    "a column of two parties": (
+        ["parties.bob.columns=[day, job]"],
+        "parties.bob.columns[1]: 'job' is a column of alice, too; leave it to alice or to bob",
+    ),
+    "a column twice": (
+        ["parties.bob.columns=[day, day]"],
+        "parties.bob.columns[1]: 'day' is listed twice",
+    ),
+    "the label among the features": (
+        ["parties.bob.columns=[day, y]"],
+        "parties.bob.columns[1]: 'y' is the label",
+    ),
+    "a category that nobody has": (
+        ["dataset.categorical=[dya]"],
+        "dataset.categorical[0]: 'dya' is no party's column; did you mean 'day'?",
+    ),
+    "a category twice": (
+        ["dataset.categorical=[day, day]"],
+        "dataset.categorical[1]: 'day' is listed twice",
+    ),
+    "widths that cannot be added": (
+        ["top.fusion=sum", "parties.bob.bottom.out=5"],
+        "top.fusion: sum needs bottoms of one width, not 4 (alice), 5 (bob)",
+    ),
+    "two outputs for a binary label": (
+        ["top.model.out=2"],
+        "top.model.out: the output is 2 wide, which does not fit binary_cross_entropy; "
+        "use 1, or cross_entropy",
+    ),
+    "one output for classes": (
+        ["top.loss=cross_entropy"],
+        "top.model.out: the output is 1 wide, which does not fit cross_entropy",
+    ),
+    "two outputs for one number": (
+        ["top.loss=mse", "top.model.out=2"],
+        "top.model.out: the output is 2 wide, which does not fit mse; use 1",
+    ),
+    "a fused output that is too wide": (
+        ["~top.model"],
+        "top.loss: the output is 8 wide, which does not fit binary_cross_entropy",
+    ),
+    "a metric of another task": (
+        ["training.metrics=[auroc, rmse]"],
+        "training.metrics[1]: rmse does not fit the loss binary_cross_entropy; "
+        "use auroc, accuracy or f1",
+    ),
+    "a metric for classes": (
+        ["top.loss=mse", "training.metrics=[auroc]"],
+        "training.metrics[0]: auroc does not fit the loss mse; use rmse, mae or r2",
+    ),
+    "a metric twice": (
+        ["training.metrics=[f1, f1]"],
+        "training.metrics[1]: f1 is listed twice",
+    ),
+    "nothing to evaluate on": (
+        ["dataset.test_fraction=0", "training.evaluate_every_epochs=1"],
+        "training.evaluate_every_epochs: there is nothing to evaluate on",
+    ),
+    "a number to learn from yes and no": (
+        ["dataset={type: bank_marketing}", "top.loss=mse"],
+        "top.loss: the label y is yes or no, which mse cannot learn",
+    ),
+    "nesterov without momentum": (
+        ["training.optimizer={type: sgd, nesterov: true}"],
+        "training.optimizer.nesterov: needs momentum",
+    ),
+    "an optimizer of no model": (
+        ["~top.model", "top.fusion=sum", "top.loss=mse", "top.optimizer=sgd"]
+        + [f"parties.{name}.bottom.out=1" for name in ("alice", "bob")],
+        "top.optimizer: has nothing to train: top has no model",
+    ),
+    "sparse_adam for a dense bottom": (
+        ["parties.bob.optimizer=sparse_adam"],
+        "parties.bob.optimizer: nothing here is sparse; use adam, or a bottom with sparse: true",
+    ),
+    "sparse_adam for a dense top": (
+        ["top.optimizer=sparse_adam"],
+        "top.optimizer: nothing here is sparse; use adam",
+    ),
+    "sparse_adam for dense models": (
+        ["training.optimizer={type: sparse_adam}"],
+        "training.optimizer: no model that uses it is sparse",
+    ),
+    "batch statistics of slices": (
+        ["parties.bob.bottom.normalization=batch", "pipeline=microbatch"],
+        "parties.bob.bottom.normalization: batch statistics of a slice are not those of its batch",
+    ),
+    "batch statistics of slices at the top": (
+        ["top.model.normalization=batch", "pipeline=microbatch"],
+        "top.model.normalization: batch statistics of a slice are not those of its batch",
+    ),
+    "batch statistics of one row": (
+        ["parties.bob.bottom.normalization=batch", "dataset.batch_size=1"],
+        "parties.bob.bottom.normalization: a batch of one row has no batch statistics",
+    ),
+    "more slices than rows": (
+        ["pipeline={schedule: microbatch, micro_batches: 8}", "dataset.batch_size=7"],
+        "pipeline.micro_batches: a batch of 7 rows has no 8 slices; use at most 7",
+    ),
+    "more slices than rows by default": (
+        ["pipeline=microbatch", "dataset.batch_size=3"],
+        "pipeline.micro_batches: a batch of 3 rows has no 4 slices",
+    ),
+    "a link to nobody": (
+        ["links.bbo-alice=wan"],
+        "links.bbo-alice: 'bbo' is no party; did you mean 'bob'?",
+    ),
+    "an arrow to nobody": (
+        ["links.bob->eve=wan"],
+        "links.bob->eve: 'eve' is no party; use alice or bob",
+    ),
+    "a link to itself": (["links.bob-bob=wan"], "links.bob-bob: joins bob to itself"),
+    "a link twice": (
+        ["links={bob-alice: wan, alice-bob: lan}"],
+        "links.alice-bob: is the same link as bob-alice; keep one, or write alice->bob",
+    ),
+    "a link with one end": (
+        ["links.bob=wan"],
+        "links.bob: 'bob' is no link; name both ends, such as bob-alice",
+    ),
+    "a link by no name": (
+        ["links.defualt=wan"],
+        "links.defualt: 'defualt' is no link; did you mean 'default'?",
+    ),
+    "a scale and a time": (
+        ["parties.bob.compute={scale: 2, forward_ms: 3}"],
+        "parties.bob.compute.scale: scale and forward_ms both say how long",
+    ),
+    "a loss at a bottom": (
+        ["parties.bob.compute={loss_ms: 3}"],
+        "parties.bob.compute.loss_ms: has no effect here; use top.compute",
+    ),
+    "a forward at the top": (
+        ["top.compute={forward_ms: 3}"],
+        "top.compute.forward_ms: has no effect here; use loss_ms",
+    ),
+}
+
+SPARSE = "parties.bob.bottom.sparse=true"
+
+REFUSED_SYNTHETIC = {
+    "outputs that are not the classes": (
+        ["top.loss=cross_entropy", "top.model.out=3"],
+        "top.model.out: the output is 3 wide for 2 classes; use 2, or set dataset.classes",
+    ),
+    "classes of a binary loss": (
+        ["dataset.classes=3"],
+        "dataset.classes: 3 classes do not fit the loss binary_cross_entropy",
+    ),
+    "no columns": (
+        ["dataset.numeric=0", "dataset.categorical=0"],
+        "dataset.numeric: no columns: numeric and categorical are both 0",
+    ),
+    "nothing to embed": (
+        ["dataset.categorical=0"],
+        "parties.bob.bottom.type: embedding_mlp has nothing to embed: dataset.categorical is 0",
+    ),
+    "no rows to train on": (
+        ["dataset.rows=1", "pipeline=sequential"],
+        "dataset.rows: none of 1 rows is left to train on",
+    ),
+    "a depth beyond the steps": (
+        ["pipeline.depth=9"],
+        "pipeline.depth: depth 9 is more than the 8 steps of the run; use at most 8",
+    ),
+    "one party's depth beyond the steps": (
+        ["parties.bob.depth=25", "training.epochs=3"],
+        "parties.bob.depth: depth 25 is more than the 24 steps of the run",
+    ),
+    "the default depth beyond the steps": (
+        ["dataset.batch_size=400", "pipeline=stale"],
+        "pipeline.depth: depth 4 is more than the 2 steps of the run",
+    ),
+    "a last batch of one row": (
+        ["parties.bob.bottom.normalization=batch", "dataset.batch_size=17"],
+        "parties.bob.bottom.normalization: a batch of one row has no batch statistics",
+    ),
+    **{
+        f"sparse gradients for {optimizer}": (
+            [SPARSE, f"parties.bob.optimizer={optimizer}"],
+            f"parties.bob.bottom.sparse: {why}",
+        )
+        for optimizer, why in {
+            "adam": "adam takes no sparse gradients; set parties.bob.optimizer to sparse_adam",
+            "adamw": "adamw takes no sparse gradients",
+            "rmsprop": "rmsprop takes no sparse gradients",
+            "{type: sgd, momentum: 0.9}": "sgd's momentum of sparse gradients grows",
+            "{type: sgd, weight_decay: 0.1}": "sgd with weight_decay takes no sparse gradients",
+            "{type: adagrad, weight_decay: 0.1}": "adagrad with weight_decay takes no sparse",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("overrides", "message"), REFUSED_BANK.values(), ids=REFUSED_BANK.keys())
+def test_what_does_not_fit_together_is_refused(overrides: list[str], message: str) -> None:
+    assert message in problem(BANK, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"), REFUSED_SYNTHETIC.values(), ids=REFUSED_SYNTHETIC.keys()
+)
+def test_what_does_not_fit_generated_data_is_refused(overrides: list[str], message: str) -> None:
+    assert message in problem(SYNTHETIC, *overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["~parties.alice.columns", "~parties.alice.bottom"],
+        ["top.loss=mse", "training.metrics=[rmse, mae, r2]"],
+        ["top.loss=cross_entropy", "top.model.out=2", "training.metrics=[auroc]"],
+        ["top.fusion=mean", "~top.model", "top.loss=cross_entropy"],
+        ["top.fusion=sum", "parties.bob.bottom={class: 'm:B'}"],
+        ["parties.bob.bottom={class: 'm:B'}", "parties.bob.optimizer=sparse_adam"],
+        ["parties.bob.bottom={class: 'm:B'}", "~top.model"],
+        ["parties.bob.bottom.normalization=batch", "pipeline=stale"],
+        ["parties.bob.bottom={type: mlp, out: 4, normalization: batch}", "pipeline=microbatch"],
+        ["links={default: wan, bob-alice: lan, bob->alice: {}, alice->bob: metro}"],
+        ["parties.bob.compute={scale: 2}", "top.compute={loss_ms: 3, update_ms: 1}"],
+        ["pipeline={schedule: stale, depth: 1000}"],
+        ["dataset.test_fraction=0"],
+        ["dataset.categorical=[day]", "dataset.positive=yes"],
+        ["training.optimizer={type: sgd, momentum: 0.9, nesterov: true}"],
+    ],
+)
+def test_what_fits_together_is_accepted_without_a_word(overrides: list[str]) -> None:
+    assert document(BANK, *overrides).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [SPARSE, "parties.bob.optimizer=sparse_adam"],
+        [SPARSE, "training.optimizer=sparse_adam"],
+        [SPARSE, "parties.bob.optimizer={type: sgd, lr: 0.1}"],
+        [SPARSE, "parties.bob.optimizer=adagrad"],
+        ["top.loss=cross_entropy", "top.model.out=3", "dataset.classes=3"],
+        ["parties.alice.columns=[alice_x0]"],
+        ["pipeline.depth=8"],
+    ],
+)
+def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str]) -> None:
+    assert document(SYNTHETIC, *overrides).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "warning"),
+    [
+        (
+            ["pipeline={schedule: sequential, depth: 8}"],
+            "override 'pipeline={schedule: sequential, depth: 8}':1:33: pipeline.depth: "
+            "has no effect with the schedule sequential; remove it, or use the schedule stale",
+        ),
+        (
+            ["parties.bob.depth=2", "pipeline=microbatch"],
+            "parties.bob.depth: has no effect with the schedule microbatch",
+        ),
+        (
+            ["pipeline={schedule: stale, micro_batches: 8}"],
+            "pipeline.micro_batches: has no effect with the schedule stale",
+        ),
+        (
+            ["training.evaluate_every_epochs=2"],
+            "training.evaluate_every_epochs: 2 is more than the 1 epochs",
+        ),
+        (
+            ["dataset.positive=yes", "top.loss=mse"],
+            "dataset.positive: has no effect with the loss mse",
+        ),
+        (
+            [
+                "parties.carol={columns: [a], bottom: {type: mlp, out: 4}}",
+                "links.bob-carol=wan",
+            ],
+            "links.bob-carol: carries nothing: messages go to and from alice, the label holder",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_warned_about(overrides: list[str], warning: str) -> None:
+    (line,) = document(BANK, *overrides).warnings
+    assert warning in line
