@@ -39,7 +39,7 @@ def train(
     ] = Progress.AUTO,
     json_output: Json = False,
 ) -> None:
-    """Train the spec's model and save it in a run directory, with all there is to know of the run."""
+    """Train the spec's model and save it, with all there is to know of the run."""
     document = load_document(spec, overrides, data_dir)
     from splitrun.cli.download import show_download
     from splitrun.session import prepare

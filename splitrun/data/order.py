@@ -72,7 +72,7 @@ def digest(ids: Tensor) -> bytes:
     raw = ids.numpy()
     if sys.byteorder != "little":
         raw = raw.byteswap()
-    return hashlib.blake2b(raw, digest_size=8).digest()
+    return hashlib.blake2b(raw.data, digest_size=8).digest()
 
 
 def gather(features: Sequence[Tensor], ids: Tensor) -> tuple[Tensor, ...]:

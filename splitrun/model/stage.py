@@ -5,8 +5,8 @@ A stage knows tensors and keys, nothing of batches, channels or time. Keys are (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,6 @@ from splitrun.plan import Role, RoleFacts
 
 Key = tuple[int, int]
 Tensors = tuple[Tensor, ...]
-
-_NOTHING = nullcontext()
 
 
 class Stage:
@@ -40,14 +38,12 @@ class Stage:
         """Apply the gradients gathered since the last update."""
         self._optimizer.step()
 
-    def _randomness(self, purpose: str, *key: int) -> AbstractContextManager[None]:
+    def _drawing(self, purpose: str, key: tuple[int, ...], action: Callable[[], Any]) -> Any:
+        """The action's result, on random generators of its own if the module draws from any."""
         if not self._draws_random:
-            return _NOTHING
-        return seeded(self._seed, purpose, self._role.name, *key)
-
-    def _train(self, training: bool) -> None:  # noqa: FBT001 - as torch.nn.Module.train
-        if self.module.training != training:
-            self.module.train(training)
+            return action()
+        with seeded(self._seed, purpose, self._role.name, *key):
+            return action()
 
 
 class BottomStage(Stage):
@@ -65,12 +61,12 @@ class BottomStage(Stage):
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`."""
-        self._train(True)
-        with self._randomness("forward", *key):
-            output, version = self._versions.forward(*inputs)
+        if not self.module.training:
+            self.module.train()
+        output, version = self._drawing("forward", key, lambda: self._versions.forward(*inputs))
         cut = as_tensors(output)
         self._in_flight[key] = (cut, version)
-        return tuple(tensor.detach() for tensor in cut)
+        return tuple([tensor.detach() for tensor in cut])
 
     def backward(self, key: Key, gradients: Tensors) -> None:
         """Add the gradients of one micro-batch, given those of its cut."""
@@ -85,9 +81,9 @@ class BottomStage(Stage):
 
     def predict(self, batch: int, inputs: Tensors) -> Tensors:
         """The cut of an evaluation batch, at the newest weights, in evaluation mode."""
-        self._train(False)
-        with torch.inference_mode(), self._randomness("predict", batch):
-            return as_tensors(self.module(*inputs))
+        self.module.eval()
+        with torch.inference_mode():
+            return as_tensors(self._drawing("predict", (batch,), lambda: self.module(*inputs)))
 
 
 class TopStage(Stage):
@@ -120,23 +116,28 @@ class TopStage(Stage):
             The mean loss of the micro-batch, and the gradients of its share of the batch's loss
             for every bottom's cut.
         """
-        self._train(True)
-        leaves = [tuple(tensor.detach().requires_grad_() for tensor in cut) for cut in cuts]
-        with self._randomness("forward", *key):
-            loss = self._loss(self.module(*fuse(self._fusion, leaves)), labels)
-        (loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
-        gradients = [
-            tuple(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in cut)
-            for cut in leaves
-        ]
-        return loss.item(), gradients
+        if not self.module.training:
+            self.module.train()
+        leaves = [tuple([tensor.detach().requires_grad_() for tensor in cut]) for cut in cuts]
+        fused = fuse(self._fusion, leaves)
+        output = self._drawing("forward", key, lambda: self.module(*fused))
+        loss = self._loss(output, labels)
+        torch.autograd.backward(loss if share == 1 else loss * share)
+        return loss.item(), [tuple([_gradient(leaf) for leaf in cut]) for cut in leaves]
 
     def predict(self, batch: int, cuts: Sequence[Tensors]) -> Tensor:
         """The top's outputs for an evaluation batch, in evaluation mode."""
-        self._train(False)
-        with torch.inference_mode(), self._randomness("predict", batch):
-            output: Tensor = self.module(*fuse(self._fusion, cuts))
+        self.module.eval()
+        with torch.inference_mode():
+            fused = fuse(self._fusion, cuts)
+            output: Tensor = self._drawing("predict", (batch,), lambda: self.module(*fused))
             return output
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    """Of a cut's tensor; zero where the top did not use it."""
+    gradient = leaf.grad
+    return torch.zeros_like(leaf) if gradient is None else gradient
 
 
 def as_tensors(output: Tensor | Sequence[Tensor]) -> Tensors:

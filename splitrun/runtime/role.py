@@ -43,6 +43,7 @@ class Worker:
     ) -> None:
         self.role = role
         self.ends = ends
+        self._name = role.name
         self._plan = plan
         self._feed = feed
         self._emit = emit
@@ -80,11 +81,10 @@ class Worker:
 
     def ready(self, instruction: Instruction) -> bool:
         """Whether the instruction can run without waiting for another role to run first."""
-        if instruction.op is Op.RECV:
-            return self.ends.receivers[instruction.peer].ready()
-        if instruction.op is Op.SEND:
-            return self.ends.senders[instruction.peer].ready()
-        return True
+        op, _, _, peer, _ = instruction
+        if not peer:
+            return True
+        return (self.ends.receivers if op is Op.RECV else self.ends.senders)[peer].ready()
 
     def execute(self, instruction: Instruction) -> None:
         """Run one instruction, for as long as emulated hardware would take, and tell of it.
@@ -103,7 +103,7 @@ class Worker:
             cause = f"{type(error).__name__}: {error}"
             raise RunFailed(self.role.name, str(instruction), cause) from error
         self._pace.keep(op, start)
-        self._emit(Executed(self.role.name, op, phase, step, micro, start, now()))
+        self._emit(Executed(self._name, op, phase, step, micro, start, now()))
 
     def _load(self, instruction: Instruction) -> None:
         phase, step = instruction.phase, instruction.step

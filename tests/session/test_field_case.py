@@ -63,7 +63,7 @@ def test_the_split_has_the_monoliths_weights(
 ) -> None:
     path, features, label = table
     experiment = prepared(content(path))
-    modules = list(experiment.models.modules.values())[:2]
+    modules = [experiment.models.modules[f"{name}.bottom"] for name in ("host", "guest")]
     weight = torch.cat([module[0].weight.detach() for module in modules], dim=1)  # type: ignore[index]
     weight.requires_grad_()
     optimizer = torch.optim.RMSprop([weight], lr=0.01)
