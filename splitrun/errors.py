@@ -3,8 +3,8 @@
     SplitrunError                 has an exit code and a message for a person
     ├── UsageError            2   what was asked for is wrong; nothing has run
     │   ├── SpecError             the spec, at known places in it
+    │   │   └── ModelError        a model: cannot be imported, built, or joined to the others
     │   ├── DataError             a data file: missing, damaged, or not what the spec says
-    │   ├── ModelError            a model: cannot be imported, built, or joined to the others
     │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
     ├── MissingExtra          3   an optional dependency is not installed
     ├── RunFailed             1   the run began and could not be finished
@@ -18,6 +18,7 @@ it means that a compiled plan breaks its own rules, which is a defect of splitru
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,28 @@ def dotted(path: Path) -> str:
         else:
             text += f".{part}" if text else part
     return text
+
+
+def told(error: BaseException, within: str = "") -> str:
+    """What other code raised, on one line: its type and message.
+
+    Args:
+        within: a directory; the innermost line in it, installed packages aside, that the error
+            passed through is told, too.
+    """
+    message = " ".join(str(error).split())
+    if len(message) > _LONGEST_TOLD:
+        message = message[:_LONGEST_TOLD] + "…"
+    lines = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if within and frame.filename.startswith(within) and "site-packages" not in frame.filename
+    ]
+    where = f" ({lines[-1].filename}:{lines[-1].lineno})" if lines else ""
+    return ": ".join(part for part in (type(error).__name__, message) if part) + where
+
+
+_LONGEST_TOLD = 300
 
 
 class SplitrunError(Exception):
@@ -73,16 +96,16 @@ class SpecError(UsageError):
     """A spec that cannot be used, with every problem found, one line each."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(dict.fromkeys(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ModelError(SpecError):
+    """A model cannot be imported, built, or joined to the others; located at its section."""
 
 
 class DataError(UsageError):
     """A data file is missing, damaged, or not what the spec says."""
-
-
-class ModelError(UsageError):
-    """A model cannot be imported, built, or joined to the others."""
 
 
 class RunDirectoryError(UsageError):

@@ -28,4 +28,5 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]
     try:
         yield on_download
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()

@@ -52,4 +52,5 @@ def _write(evaluation: Evaluation, path: Path) -> None:
             rows = evaluation.row_ids.tolist()
             writer.writerows([row, *output] for row, output in zip(rows, outputs, strict=True))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        message = f"{path}: cannot be written: {error.strerror}"
+        raise UsageError(f"{message}; name a file in a directory that exists") from error

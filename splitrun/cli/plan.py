@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document
 
-_SHOWN = 12
-"""Instructions of a program that fit on a line or two."""
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHOWN = 15
+"""Instructions of a program that fit on a line."""
 
 
 def plan(
@@ -37,7 +40,6 @@ def plan(
 
 def _show(plan: Mapping[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     depth = f", depth {plan['depth']}" if plan["depth"] > 1 else ""
@@ -46,9 +48,9 @@ def _show(plan: Mapping[str, Any]) -> None:
     console.print(
         f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
         f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
-        f"{plan['test_rows']:,} held out; {plan['drains']} drains\n"
+        f"{plan['test_rows']:,} held out; the pipeline drains {plan['drains']}×\n"
     )
-    roles = Table("role", *_right("depth", "staleness", "weights", "versions", "they hold"))
+    roles = _table("role", "depth", "staleness", "weights", "versions", "they hold")
     for name, role in plan["roles"].items():
         roles.add_row(
             name,
@@ -59,7 +61,7 @@ def _show(plan: Mapping[str, Any]) -> None:
             _size(role["version_bytes"]),
         )
     console.print(roles)
-    cuts = Table("channel", "tensors", *_right("a step", "in flight", "latency", "transfer"))
+    cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
     for name, channel in plan["channels"].items():
         cuts.add_row(
             name,
@@ -70,14 +72,19 @@ def _show(plan: Mapping[str, Any]) -> None:
             f"{channel['transfer_ms']:.2f} ms",
         )
     console.print(cuts)
-    for name, program in plan["programs"].items():
-        console.print(f"[bold]{name}[/bold]  {' · '.join(program[:_SHOWN])} …", highlight=False)
+    console.print("[bold]Programs[/bold] (F forward, B backward, U update, L loss; of which step)")
+    width = max(len(name) for name in plan["sketches"])
+    for name, sketch in plan["sketches"].items():
+        line = " ".join(sketch[:_SHOWN])
+        console.print(f"  {name:<{width}}  {line} …", highlight=False, no_wrap=True)
 
 
-def _right(*names: str) -> list[Any]:
-    from rich.table import Column
+def _table(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Column, Table
 
-    return [Column(name, justify="right") for name in names]
+    numbers = [Column(name, justify="right", no_wrap=True) for name in others]
+    return Table(Column(first, no_wrap=True), *numbers, box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _size(size: float) -> str:

@@ -35,8 +35,9 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
         refuse_encoding(path, error)
-    except OSError as error:
-        message = f"{path}: {error.strerror}; give the path of a CSV file that can be read"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{path}: {reason}; give the path of a CSV file that can be read"
         raise DataError(message) from error
     except csv.Error as error:
         message = f"{path}:{line}: {error}; look for a quotation mark that is not closed"

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     tensors: tuple[Tensor, ...]
 
     def slice(self, micro: int, of: int) -> tuple[Tensor, ...]:
-        """Micro-batch number `micro` of `of`: contiguous rows, their counts differing by one at most."""
+        """Micro-batch `micro` of `of`: contiguous rows, their counts differing by one at most."""
         if of == 1:
             return self.tensors
         start, stop = micro * self.rows // of, (micro + 1) * self.rows // of

@@ -34,7 +34,8 @@ def fit_party(
         fill_missing: whether missing numbers become the training mean, or are refused.
 
     Raises:
-        DataError: infinite numbers, missing ones that are refused, or no number in any row.
+        DataError: infinite numbers or ones too large to scale, missing ones that are refused, or
+            no number in any row.
     """
     numeric, categorical = [], []
     for name in columns:
@@ -46,6 +47,10 @@ def fit_party(
             fill = _training_mean(table, name, values[train]) if fill_missing else None
             known = filled(table, name, values, fill)[train]
             shift, scale = _affine(known, scaling)
+            if not np.isfinite((shift, scale, fill or 0.0)).all():
+                row = int(train[np.nanargmax(np.abs(values[train]))])
+                message = f"{table.place(row)}: {values[row]} in column {name!r} is too large"
+                raise DataError(f"{message} to be scaled; mend the cell, or take logarithms")
             numeric.append(NumericEncoder(name=name, shift=shift, scale=scale, fill=fill))
     return PartyEncoder(inputs=inputs, numeric=tuple(numeric), categorical=tuple(categorical))
 
@@ -55,7 +60,8 @@ def _training_mean(table: Table, name: str, values: NDArray[np.float64]) -> floa
     if not len(known):
         message = f"{table.origin}: column {name!r} is empty in every training row"
         raise DataError(f"{message}, so it has no mean; drop the column")
-    return float(known.mean())
+    with np.errstate(over="ignore"):
+        return float(known.mean())
 
 
 def _affine(values: NDArray[np.float64], scaling: Scaling) -> tuple[float, float]:
@@ -71,4 +77,4 @@ def _affine(values: NDArray[np.float64], scaling: Scaling) -> tuple[float, float
             robust = RobustScaler().fit(matrix)
             return float(robust.center_[0]), float(robust.scale_[0])
         minmax = MinMaxScaler().fit(matrix)
-        return float(minmax.data_min_[0]), 1 / float(minmax.scale_[0])
+        return float(minmax.data_min_[0]), float(1 / minmax.scale_[0])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from splitrun.data.sources.synthetic import columns_of
 from splitrun.data.table import Categories, Column, Table
+from splitrun.errors import Problem, SpecError
 from splitrun.seeds import derive_seed
 from splitrun.spec.model import SyntheticDataset
 
@@ -41,12 +42,20 @@ def generate(
     Args:
         parties: those that columns are generated for; the label depends on all of them.
         columns: generated columns and the label.
+
+    Raises:
+        SpecError: more rows or categories than fit in memory.
     """
-    generated: dict[str, Column] = _features(dataset, parties)
-    if dataset.label not in text:
-        generated[dataset.label] = _noisy_signal(dataset, parties, generated, "number")
-    else:
-        generated[dataset.label] = _classes(dataset, parties, generated)
+    try:
+        generated: dict[str, Column] = _features(dataset, parties)
+        if dataset.label not in text:
+            generated[dataset.label] = _noisy_signal(dataset, parties, generated, "number")
+        else:
+            generated[dataset.label] = _classes(dataset, parties, generated)
+    except (MemoryError, ValueError) as error:  # NumPy's, for what no machine could hold
+        many = "cardinality" if dataset.cardinality > dataset.rows else "rows"
+        what = f"{getattr(dataset, many):,} do not fit in memory"
+        raise SpecError([Problem(("dataset", many), what, "generate fewer")]) from error
     taken = {name: generated[name] for name in columns}
     return Table("the synthetic dataset", dataset.rows, taken, "row {}".format)
 

@@ -77,7 +77,7 @@ def load_data(
         raise SpecError(problems)
     assigned = assigned_columns(spec)
     if encoders:
-        _refuse_other_columns(assigned, encoders)
+        _refuse_other_columns(spec, assigned, encoders)
     wanted = [*(name for columns in assigned.values() for name in columns), spec.dataset.label]
     table = source.read(list(dict.fromkeys(wanted)), _read_as_text(spec, encoders))
     train, test = split_rows(table, spec.dataset)
@@ -133,9 +133,14 @@ def _inputs_of(bottom: BottomModel | None) -> Literal["one_hot", "codes"]:
     return "codes" if isinstance(bottom, EmbeddingMlp) else "one_hot"
 
 
-def _refuse_other_columns(assigned: Mapping[str, tuple[str, ...]], encoders: Encoders) -> None:
-    for name in assigned.keys() | encoders.parties.keys():
+def _refuse_other_columns(
+    spec: Spec, assigned: Mapping[str, tuple[str, ...]], encoders: Encoders
+) -> None:
+    for name in dict.fromkeys([*assigned, *encoders.parties]):
         saved = encoders.parties[name].columns if name in encoders.parties else frozenset()
         if saved != frozenset(assigned.get(name, ())):
             message = f"the model was trained with other columns of {name} than the spec has"
             raise DataError(f"{message}; use the spec that it was trained with")
+    if spec.dataset.label != encoders.label:
+        message = f"the model was trained for the label {encoders.label!r}, the spec has another"
+        raise DataError(f"{message}; use the spec that it was trained with")

@@ -9,15 +9,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from splitrun.data import Data, gather
+from splitrun.data import Data, InputShape, gather
 from splitrun.errors import ModelError, Problem, SpecError
-from splitrun.model.build import build_bottom, build_top
+from splitrun.model.build import build_bottom, build_top, section_of
 from splitrun.model.fusion import fuse, fused_features
-from splitrun.model.optimizer import RoleOptimizer
+from splitrun.model.optimizer import RoleOptimizer, sparse_parameters
 from splitrun.model.probe import Probed, probe
 from splitrun.model.stage import BottomStage, TopStage
 from splitrun.plan import Facts, Plan, Role, bottom_name, top_name
 from splitrun.spec import Spec, effective_micro_batches, optimizer_of
+from splitrun.spec.check_learning import refuses_sparse
+from splitrun.spec.model import BottomModel, EmbeddingMlp, Mlp, Optimizer
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
 
     Raises:
         ModelError: a model cannot be built, or the models do not fit together or the labels.
-        SpecError: BatchNorm with micro-batches, or with a last batch of one row.
+        SpecError: the batches do not fit BatchNorm, or an optimizer does not fit a model.
     """
     ids = data.train_ids[: spec.dataset.batch_size]
     modules: dict[str, nn.Module] = {}
@@ -76,11 +78,13 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
     for party, section in spec.parties.items():
         if section.bottom is None:
             continue
-        role = bottom_name(party)
-        module = build_bottom(
-            section.bottom, data.inputs[party], role=role, seed=spec.seed, directory=directory
+        role, shape = bottom_name(party), data.inputs[party]
+        _check_embeddings(section.bottom, shape, party)
+        module = build_bottom(section.bottom, shape, role=role, seed=spec.seed, directory=directory)
+        _check_training(spec, data, role, module, optimizer_of(spec, party))
+        probed[role] = probe(
+            role, module, gather(data.features[party], ids), is_bottom=True, directory=directory
         )
-        probed[role] = probe(role, module, gather(data.features[party], ids), is_bottom=True)
         modules[role] = module
     role = top_name(spec)
     shapes = {
@@ -88,10 +92,12 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
     }
     width = fused_features(spec.top.fusion, shapes)
     modules[role] = build_top(spec.top.model, width, role=role, seed=spec.seed, directory=directory)
-    fused = fuse(spec.top.fusion, [tuple(t.detach() for t in p.output) for p in probed.values()])
-    probed[role] = probe(role, modules[role], fused, is_bottom=False)
-    _check_output(spec, data, probed[role].output)
-    _check_batch_norm(spec, data, modules)
+    _check_training(spec, data, role, modules[role], optimizer_of(spec, None))
+    cuts = [tuple(t.detach().requires_grad_() for t in p.output) for p in probed.values()]
+    probed[role] = probe(
+        role, modules[role], fuse(spec.top.fusion, cuts), is_bottom=False, directory=directory
+    )
+    _check_output(spec, data, probed[role].output[0])
     facts = Facts(
         train_rows=len(data.train_ids),
         test_rows=len(data.test_ids),
@@ -100,35 +106,46 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
     return Models(modules, facts)
 
 
-def _check_output(spec: Spec, data: Data, output: tuple[Tensor, ...]) -> None:
+def _check_embeddings(model: BottomModel, shape: InputShape, party: str) -> None:
+    if isinstance(model, EmbeddingMlp) and not shape.cardinalities:
+        what = "embedding_mlp has nothing to embed: no column of the party is categorical"
+        remedy = "list columns under dataset.categorical, or use mlp"
+        raise ModelError([Problem((*section_of(bottom_name(party)), "type"), what, remedy)])
+
+
+def _check_output(spec: Spec, data: Data, output: Tensor) -> None:
     """The top's output must fit the loss and the labels."""
-    shape = list(output[0].shape[1:])
-    wanted = [len(data.classes)] if spec.top.loss == "cross_entropy" else [1]
-    if len(output) > 1 or shape != wanted:
-        given = " and ".join(str(list(tensor.shape[1:])) for tensor in output)
-        raise ModelError(
-            f"{top_name(spec)} gives {given} per row, and {spec.top.loss} with "
-            f"{len(data.classes) or 'numeric'} label values wants {wanted}; "
-            f"set top.model.out to {wanted[0]}, or without a top model the bottoms' out"
-        )
+    shape = list(output.shape[1:])
+    wanted = len(data.classes) if spec.top.loss == "cross_entropy" else 1
+    if shape == [wanted]:
+        return
+    model = spec.top.model
+    path = (*section_of(top_name(spec)), *(("out",) if isinstance(model, Mlp) else ()))
+    labels = f"{len(data.classes)} classes" if data.classes else "numbers"
+    what = f"the output is {shape} per row, and {spec.top.loss} over {labels} takes [{wanted}]"
+    remedy = f"make it {wanted} wide" if model else "add a top model, or change the bottoms' out"
+    raise ModelError([Problem(path, what, remedy)])
 
 
-def _check_batch_norm(spec: Spec, data: Data, modules: Mapping[str, nn.Module]) -> None:
+def _check_training(
+    spec: Spec, data: Data, role: str, module: nn.Module, optimizer: Optimizer
+) -> None:
+    """What a custom class holds is known only now: BatchNorm layers, sparse embeddings."""
+    if why := sparse_parameters(module) and refuses_sparse(optimizer):
+        what = f"{why}, and {type(module).__name__} has a sparse embedding"
+        remedy = "use sparse_adam, plain sgd or adagrad for it, or sparse=False"
+        raise ModelError([Problem(section_of(role), what, remedy)])
     norm = torch.nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - the one base of them all
-    normed = [
-        role
-        for role, module in modules.items()
-        if any(isinstance(layer, norm) for layer in module.modules())
-    ]
-    if not normed:
+    if not any(isinstance(layer, norm) for layer in module.modules()):
         return
     if effective_micro_batches(spec) > 1:
-        what = f"{normed[0]} has BatchNorm, whose statistics would be those of a micro-batch"
+        what = f"{role} has BatchNorm, whose statistics would be those of a micro-batch"
         remedy = "use LayerNorm, or another schedule"
         raise SpecError([Problem(("pipeline", "micro_batches"), what, remedy)])
-    if len(data.train_ids) % spec.dataset.batch_size == 1:
+    rows, batch_size = len(data.train_ids), spec.dataset.batch_size
+    if (rows % batch_size or min(rows, batch_size)) == 1:
         what = (
-            f"the last batch of an epoch has 1 of the {len(data.train_ids)} training rows, "
-            f"and {normed[0]} has BatchNorm, which needs 2"
+            f"the last batch of an epoch has 1 of the {rows} training rows, "
+            f"and {role} has BatchNorm, which needs 2"
         )
         raise SpecError([Problem(("dataset", "batch_size"), what, "choose another batch size")])

@@ -14,11 +14,19 @@ import torch
 from torch import nn
 
 from splitrun.data import InputShape
-from splitrun.errors import ModelError
+from splitrun.errors import ModelError, Problem, told
+from splitrun.errors import Path as SpecPath
 from splitrun.model.layers import EmbeddingMlp, mlp
 from splitrun.seeds import derive_seed
 from splitrun.spec.model import BottomModel, CustomModule, Mlp, TopModel
 from splitrun.spec.model import EmbeddingMlp as EmbeddingMlpSection
+from splitrun.spec.wording import closest
+
+
+def section_of(role: str) -> SpecPath:
+    """Where in a spec a role's model is: `("parties", "bob", "bottom")` or `("top", "model")`."""
+    party, _, kind = role.rpartition(".")
+    return ("parties", party, "bottom") if kind == "bottom" else ("top", "model")
 
 
 def build_bottom(
@@ -35,9 +43,9 @@ def build_bottom(
         directory: where a custom class is looked up first.
 
     Raises:
-        ModelError: a custom class cannot be imported or built.
+        ModelError: a custom class cannot be imported or built, or the model is too large.
     """
-    with _initial_weights(seed, role):
+    with _initial_weights(seed, role), _in_memory(role):
         match model:
             case Mlp():
                 return mlp(shape.width, model)
@@ -64,9 +72,9 @@ def build_top(
     """The label holder's top model over `in_features` fused values; without one, the identity.
 
     Raises:
-        ModelError: a custom class cannot be imported or built.
+        ModelError: a custom class cannot be imported or built, or the model is too large.
     """
-    with _initial_weights(seed, role):
+    with _initial_weights(seed, role), _in_memory(role):
         match model:
             case None:
                 return nn.Identity()
@@ -83,39 +91,62 @@ def _initial_weights(seed: int, role: str) -> Iterator[None]:
         yield
 
 
-def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: Path) -> nn.Module:
-    loaded = _import_class(model.class_, directory)
-    wanted = inspect.signature(loaded).parameters
-    kwargs = {name: value for name, value in offered.items() if name in wanted} | model.kwargs
+@contextmanager
+def _in_memory(role: str) -> Iterator[None]:
     try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        what = f"cannot be built: {told(error)}"
+        raise ModelError([Problem(section_of(role), what, "use smaller layers")]) from error
+
+
+def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: Path) -> nn.Module:
+    loaded = _import_class(model.class_, role, directory)
+    kwargs = model.kwargs
+    try:
+        wanted = inspect.signature(loaded).parameters
+        kwargs = {name: value for name, value in offered.items() if name in wanted} | kwargs
         module = loaded(**kwargs)
-    except Exception as error:
-        message = f"{role}: {model.class_} cannot be built with {kwargs}: {error}; mend its kwargs"
-        raise ModelError(message) from error
+    except (Exception, SystemExit) as error:
+        why = told(error, str(directory.resolve()))
+        what = f"{model.class_} cannot be built with {kwargs}: {why}"
+        raise _refused(role, what, "mend its kwargs or its __init__()") from error
     if not isinstance(module, nn.Module):
-        raise ModelError(f"{role}: {model.class_} is no torch.nn.Module; name a subclass of it")
+        raise _refused(role, f"{model.class_} is no torch.nn.Module", "name a subclass of it")
+    if "_parameters" not in vars(module):
+        what = f"{model.class_} leaves torch.nn.Module uninitialised"
+        raise _refused(role, what, "call super().__init__() first in its __init__()")
     return module
 
 
-def _import_class(name: str, directory: Path) -> Any:
+def _refused(role: str, what: str, remedy: str) -> ModelError:
+    return ModelError([Problem((*section_of(role), "class"), what, remedy)])
+
+
+def _import_class(name: str, role: str, directory: Path) -> Any:
     """The class that `package.module:Class` names; modules next to the spec come first."""
     module_name, _, class_name = name.partition(":")
     _forget_namesake(module_name.partition(".")[0], directory.resolve())
     sys.path.insert(0, str(directory.resolve()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
-        message = (
-            f"{name}: {type(error).__name__}: {error}; looked in {directory} and installed packages"
-        )
-        raise ModelError(message) from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and module_name.startswith(error.name or "?"):
+            what = f"no module {error.name!r} in {directory} or among the installed packages"
+            raise _refused(role, what, "put it next to the spec, or install it") from error
+        what = f"{module_name} cannot be imported: {told(error, str(directory.resolve()))}"
+        raise _refused(role, what, "mend the module") from error
     finally:
         sys.path.remove(str(directory.resolve()))
-    if not hasattr(module, class_name):
-        raise ModelError(
-            f"{name}: no {class_name} in {module.__file__}; write package.module:Class"
+    loaded = getattr(module, class_name, None)
+    if not callable(loaded):
+        file = getattr(module, "__file__", None)
+        what = f"no class {class_name!r} in {file or module_name}"
+        near = closest(
+            class_name, [key for key, it in vars(module).items() if isinstance(it, type)]
         )
-    return getattr(module, class_name)
+        raise _refused(role, what, f"did you mean {near!r}?" if near else "define it there")
+    return loaded
 
 
 def _forget_namesake(package: str, directory: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from splitrun.errors import ModelError
+from splitrun.errors import ModelError, Problem
 
 Fusion = Literal["concat", "sum", "mean"]
 
@@ -33,16 +33,26 @@ def fused_features(fusion: Fusion, cuts: dict[str, tuple[tuple[int, ...], ...]])
     Raises:
         ModelError: the cuts cannot be joined; names a bottom and its shapes.
     """
-    if fusion == "concat":
-        return sum(shape[-1] for shapes in cuts.values() for shape in shapes)
     (first, expected), *others = cuts.items()
+    if fusion == "concat":
+        for name, shapes in cuts.items():
+            if any(shape[:-1] != expected[0][:-1] for shape in shapes):
+                wanted = "tensors that differ in their last dimension alone"
+                raise _unequal(fusion, (name, shapes), (first, expected), wanted)
+        return sum(shape[-1] for shapes in cuts.values() for shape in shapes)
     for name, shapes in others:
         if shapes != expected:
-            raise ModelError(
-                f"{name} sends {_text(shapes)} per row and {first} {_text(expected)}; "
-                f"with top.fusion: {fusion} all bottoms must send the same shapes"
-            )
+            raise _unequal(fusion, (name, shapes), (first, expected), "the same shapes")
     return expected[0][-1]
+
+
+_Cut = tuple[str, tuple[tuple[int, ...], ...]]
+
+
+def _unequal(fusion: Fusion, one: _Cut, other: _Cut, wanted: str) -> ModelError:
+    what = f"{one[0]} sends {_text(one[1])} per row and {other[0]} {_text(other[1])}"
+    remedy = f"with {fusion}, all bottoms must send {wanted}"
+    return ModelError([Problem(("top", "fusion"), what, remedy)])
 
 
 def _text(shapes: tuple[tuple[int, ...], ...]) -> str:

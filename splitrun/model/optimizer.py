@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from splitrun.errors import ModelError
 from splitrun.spec.model import (
     ConstantLr,
     CosineLr,
@@ -81,13 +80,18 @@ def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int)
             return warmup
 
 
-def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:
-    options = optimizer.model_dump(exclude={"type"})
-    sparse = {
+def sparse_parameters(module: nn.Module) -> set[Tensor]:
+    """The embedding tables whose gradients are sparse."""
+    return {
         layer.weight
         for layer in module.modules()
         if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
     }
+
+
+def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:
+    options = optimizer.model_dump(exclude={"type"})
+    sparse = sparse_parameters(module)
     parameters = list(module.parameters())
     if optimizer.type == "sparse_adam":
         dense = [parameter for parameter in parameters if parameter not in sparse]
@@ -100,9 +104,4 @@ def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Opt
         return parts
     if not parameters:
         return []
-    if sparse and optimizer.type not in ("sgd", "adagrad"):
-        raise ModelError(
-            f"{optimizer.type} cannot take the sparse gradients of {type(module).__name__}'s "
-            "embeddings; use sgd, adagrad or sparse_adam, or sparse=False"
-        )
     return [_CLASSES[optimizer.type](parameters, **options)]

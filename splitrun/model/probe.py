@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from splitrun.errors import ModelError
+from splitrun.errors import ModelError, Problem, told
+from splitrun.model.build import section_of
 from splitrun.model.randomness import draws_random
 from splitrun.model.stage import Tensors, as_tensors
 from splitrun.model.versions import saved_parameters
@@ -24,11 +26,17 @@ class Probed:
     output: Tensors
 
 
-def probe(role: str, module: nn.Module, inputs: Tensors, *, is_bottom: bool) -> Probed:
+def probe(
+    role: str, module: nn.Module, inputs: Tensors, *, is_bottom: bool, directory: Path
+) -> Probed:
     """Run one training forward, leaving parameters, buffers and random generators as they were.
 
+    Args:
+        directory: of the spec; an error names the line of a module in it.
+
     Raises:
-        ModelError: the forward fails, or gives something else than float tensors of as many rows.
+        ModelError: the forward fails, or gives something else than float tensors of as many rows
+            that gradients can flow back from; a top's gives one of them.
     """
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     saved: tuple[str, ...] = ()
@@ -38,11 +46,11 @@ def probe(role: str, module: nn.Module, inputs: Tensors, *, is_bottom: bool) -> 
         nonlocal saved, output
         saved, output = saved_parameters(module, inputs)
 
-    random = draws_random(lambda: _explained(role, module, inputs, forward))
+    random = draws_random(lambda: _explained(role, module, inputs, forward, directory))
     with torch.no_grad():
         for name, buffer in module.named_buffers():
             buffer.copy_(buffers[name])
-    tensors = _checked(role, output, rows=len(inputs[0]))
+    tensors = _checked(role, output, rows=len(inputs[0]), is_bottom=is_bottom)
     parameters = dict(module.named_parameters())
     facts = RoleFacts(
         parameters=sum(parameter.numel() for parameter in parameters.values()),
@@ -59,26 +67,42 @@ def _cut(tensors: Tensors) -> tuple[TensorFacts, ...]:
     return tuple(TensorFacts(tuple(t.shape[1:]), t.element_size()) for t in tensors)
 
 
-def _explained(role: str, module: nn.Module, inputs: Tensors, action: Callable[[], None]) -> None:
+def _explained(
+    role: str, module: nn.Module, inputs: Tensors, action: Callable[[], None], directory: Path
+) -> None:
     try:
         action()
-    except Exception as error:
-        shapes = ", ".join(str(list(tensor.shape)) for tensor in inputs)
-        raise ModelError(
-            f"{role}: {type(module).__name__} fails on a batch of {shapes}: "
-            f"{type(error).__name__}: {error}; check its kwargs and its forward()"
-        ) from error
+    except (Exception, SystemExit) as error:
+        batch = " and ".join(_shown(tensor) for tensor in inputs)
+        why = told(error, str(directory.resolve()))
+        what = f"{type(module).__name__} fails on a batch of {batch}: {why}"
+        remedy = "check its kwargs and its forward()"
+        raise ModelError([Problem(section_of(role), what, remedy)]) from error
 
 
-def _checked(role: str, output: Any, rows: int) -> Tensors:
-    wanted = f"must return a float tensor of {rows} rows, or several"
-    if not isinstance(output, Tensor | tuple | list) or len(output) == 0:
-        raise ModelError(f"{role}: forward() {wanted}, and returned {type(output).__name__}")
+def _checked(role: str, output: Any, *, rows: int, is_bottom: bool) -> Tensors:
+    several = ", or several" if is_bottom else ""
+
+    def refused(returned: str) -> ModelError:
+        remedy = f"return a float tensor of {rows} rows and at least 1 column{several}"
+        return ModelError([Problem(section_of(role), f"forward() returns {returned}", remedy)])
+
+    if not isinstance(output, (Tensor, tuple, list) if is_bottom else Tensor):
+        raise refused(type(output).__name__)
     tensors = as_tensors(output)
+    if not tensors:
+        raise refused(f"an empty {type(output).__name__}")
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
-            raise ModelError(f"{role}: forward() {wanted}; among them is {type(tensor).__name__}")
+            raise refused(f"{type(tensor).__name__} among its tensors")
         if tensor.ndim < 2 or len(tensor) != rows or not tensor.is_floating_point():
-            found = f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.")
-            raise ModelError(f"{role}: forward() {wanted}; one is {found}")
+            raise refused(_shown(tensor))
+        if not tensor.requires_grad:
+            what = f"forward() returns {_shown(tensor)} that depends on nothing trainable"
+            remedy = "leave a parameter trainable, and its result attached"
+            raise ModelError([Problem(section_of(role), what, remedy)])
     return tensors
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.")

@@ -4,8 +4,8 @@ PyTorch refuses a backward whose saved weights were changed in place, and replac
 wrong gradients without a word. Cloning every parameter at every forward is right, and ruinous for
 embedding tables. Here the optimizer updates the *masters* in place, and a forward runs on a
 *version*: a copy of just those parameters that autograd saves for the backward, in a buffer that is
-reused once nobody needs it. A first linear layer and embeddings are not saved, so they have no copies, and
-sparse gradients stay sparse.
+reused once nobody needs it. A first linear layer and embeddings are not saved, so they have no
+copies, and sparse gradients stay sparse.
 
 A module runs on a version by having its masters replaced in the `_parameters` of the layers that
 hold them, tied ones wherever they appear, for the duration of the forward. It stays one module, so

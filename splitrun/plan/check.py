@@ -13,7 +13,7 @@ shortened to that, keeping the ends of epochs out of it: there, batches are only
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
@@ -34,16 +34,29 @@ def check(plan: Plan) -> None:
         check_programs(plan, programs, segment)
 
 
-def check_programs(plan: Plan, programs: dict[Role, Program], segment: Segment) -> None:
+def check_programs(plan: Plan, programs: Mapping[Role, Program], segment: Segment) -> None:
     """Check one segment's programs, which may come from anywhere.
 
     Raises:
         PlanInvalid: naming the role and the instruction.
     """
+    wires = _Wires(plan)
     checked = {
-        role: _checked(role, program, segment, plan.slices) for role, program in programs.items()
+        role: _Rules(role, segment, plan.slices).follow(program)
+        for role, program in programs.items()
     }
-    _run_to_the_end(plan, checked)
+    waiting = {role: next(program, None) for role, program in checked.items()}
+    moved = True
+    while moved:
+        moved = False
+        for role, program in checked.items():
+            while (instruction := waiting[role]) and wires.carry(role, instruction):
+                waiting[role] = next(program, None)
+                moved = True
+    stuck = [f"{role.name} at {at}" for role, at in waiting.items() if at is not None]
+    if stuck:
+        raise PlanInvalid(f"deadlock: {', '.join(stuck)}")
+    wires.expect_empty()
 
 
 def _distinct_segments(plan: Plan) -> Iterator[Segment]:
@@ -58,80 +71,98 @@ def _distinct_segments(plan: Plan) -> Iterator[Segment]:
             yield short
 
 
-def _run_to_the_end(plan: Plan, programs: dict[Role, Program]) -> None:
-    """Advance every role as far as it can go, in turn, until all have ended or none can move."""
-    queues: dict[tuple[str, str], deque[Instruction]] = {
-        (channel.source, channel.target): deque() for channel in plan.channels
-    }
-    capacity = {(channel.source, channel.target): channel.capacity for channel in plan.channels}
-    waiting: dict[Role, Instruction | None] = {
-        role: next(program, None) for role, program in programs.items()
-    }
-    moved = True
-    while moved:
-        moved = False
-        for role, program in programs.items():
-            instruction = waiting[role]
-            while instruction is not None:
-                if instruction.op is Op.RECV:
-                    queue = queues[instruction.peer, role.name]
-                    if not queue:
-                        break
-                    _expect_match(role, instruction, queue.popleft())
-                elif instruction.op is Op.SEND:
-                    ends = (role.name, instruction.peer)
-                    if len(queues[ends]) >= capacity[ends]:
-                        break
-                    queues[ends].append(instruction)
-                moved = True
-                instruction = next(program, None)
-            waiting[role] = instruction
-    stuck = [f"{role.name} at {at}" for role, at in waiting.items() if at is not None]
-    if stuck:
-        raise PlanInvalid(f"deadlock: {', '.join(stuck)}")
-    for (source, target), queue in queues.items():
-        if queue:
-            raise PlanInvalid(f"{target} never receives {source}'s {queue[0]}")
+class _Wires:
+    """The channels without data: what was sent and not yet received."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._queues: dict[tuple[str, str], deque[Instruction]] = {
+            (channel.source, channel.target): deque(maxlen=channel.capacity)
+            for channel in plan.channels
+        }
+
+    def carry(self, role: Role, instruction: Instruction) -> bool:
+        """Let an instruction send or receive; False if it has to wait."""
+        if instruction.op is Op.SEND:
+            queue = self._queues[role.name, instruction.peer]
+            if len(queue) == queue.maxlen:
+                return False
+            queue.append(instruction)
+        elif instruction.op is Op.RECV:
+            queue = self._queues[instruction.peer, role.name]
+            if not queue:
+                return False
+            sent = queue.popleft()
+            if _slice(sent) != _slice(instruction):
+                raise PlanInvalid(f"{role.name}: {instruction} would be handed {sent}")
+        return True
+
+    def expect_empty(self) -> None:
+        for (source, target), queue in self._queues.items():
+            if queue:
+                raise PlanInvalid(f"{target} never receives {source}'s {queue[0]}")
 
 
-def _expect_match(role: Role, receive: Instruction, sent: Instruction) -> None:
-    if (receive.phase, receive.step, receive.micro) != (sent.phase, sent.step, sent.micro):
-        raise PlanInvalid(f"{role.name}: {receive} would be handed {sent}")
+def _slice(instruction: Instruction) -> tuple[str, int, int]:
+    return instruction.phase, instruction.step, instruction.micro
 
 
-def _checked(
-    role: Role, program: Program, segment: Segment, slices: Callable[[int], int]
-) -> Program:
-    """Pass a program on, and raise where it breaks a rule of its own role."""
-    forward: Counter[int] = Counter()
-    backward: Counter[int] = Counter()
-    version = segment.start
-    for instruction in program:
-        step = instruction.step
-        match instruction.op:
-            case Op.FORWARD:
-                forward[step] += 1
-                if len(forward) > role.depth:
-                    raise PlanInvalid(f"{role.name}: {instruction} exceeds depth {role.depth}")
-                if role.kind == "bottom" and version != max(segment.start, step - role.depth + 1):
-                    raise PlanInvalid(f"{role.name}: {instruction} sees version {version}")
-            case Op.BACKWARD:
-                backward[step] += 1
-                if backward[step] > forward[step]:
-                    raise PlanInvalid(f"{role.name}: {instruction} has no forward")
-            case Op.LOSS:
-                forward[step] += 1
-                backward[step] += 1
-            case Op.UPDATE:
-                if not forward[step] == backward[step] == slices(step):
-                    raise PlanInvalid(f"{role.name}: {instruction} before its gradient is whole")
-                if step != version:
-                    raise PlanInvalid(f"{role.name}: {instruction} is out of order")
-                del forward[step], backward[step]
-                version += 1
-            case Op.DRAIN:
-                if forward or version != segment.stop:
-                    raise PlanInvalid(f"{role.name}: {instruction} with batches in flight")
-        yield instruction
-    if version != segment.stop:
-        raise PlanInvalid(f"{role.name}: ended after {version} of {segment.stop} updates")
+class _Rules:
+    """The rules of one role: depth, order, and that nothing is left out."""
+
+    def __init__(self, role: Role, segment: Segment, slices: Callable[[int], int]) -> None:
+        self._role = role
+        self._segment = segment
+        self._slices = slices
+        self._forward: Counter[int] = Counter()
+        self._backward: Counter[int] = Counter()
+        self._version = segment.start
+
+    def follow(self, program: Program) -> Program:
+        """Pass a program on, and raise where it breaks a rule."""
+        rules = {
+            Op.FORWARD: self._on_forward,
+            Op.BACKWARD: self._on_backward,
+            Op.LOSS: self._on_loss,
+            Op.UPDATE: self._on_update,
+            Op.DRAIN: self._on_drain,
+        }
+        for instruction in program:
+            if fault := rules.get(instruction.op, _nothing)(instruction.step):
+                raise PlanInvalid(f"{self._role.name}: {instruction} {fault}")
+            yield instruction
+        if self._version != self._segment.stop:
+            done = f"{self._version} of {self._segment.stop} updates"
+            raise PlanInvalid(f"{self._role.name}: ended after {done}")
+
+    def _on_forward(self, step: int) -> str:
+        self._forward[step] += 1
+        depth = self._role.depth
+        if len(self._forward) > depth:
+            return f"exceeds depth {depth}"
+        if self._version != max(self._segment.start, step - depth + 1):
+            return f"sees version {self._version}"
+        return ""
+
+    def _on_backward(self, step: int) -> str:
+        self._backward[step] += 1
+        return "has no forward" if self._backward[step] > self._forward[step] else ""
+
+    def _on_loss(self, step: int) -> str:
+        self._forward[step] += 1
+        self._backward[step] += 1
+        return ""
+
+    def _on_update(self, step: int) -> str:
+        if not self._forward.pop(step, 0) == self._backward.pop(step, 0) == self._slices(step):
+            return "comes before its gradient is whole"
+        in_order = step == self._version
+        self._version += 1
+        return "" if in_order else "is out of order"
+
+    def _on_drain(self, _: int) -> str:
+        whole = not self._forward and self._version == self._segment.stop
+        return "" if whole else "with batches in flight"
+
+
+def _nothing(_: int) -> str:
+    return ""

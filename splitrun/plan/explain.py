@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
+from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import Channel, Plan, Role
+
+_LETTERS = {Op.FORWARD: "F", Op.BACKWARD: "B", Op.UPDATE: "U", Op.LOSS: "L"}
 
 PREFIX = 24
 """Instructions of each program that are shown."""
@@ -12,6 +16,8 @@ PREFIX = 24
 
 def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
     """What the plan comes to, with the first `prefix` instructions of every program.
+
+    `sketches` has only the work in them: F, B, U and L with the number of the step.
 
     Memory counts what pipelining adds: the weight versions that a bottom may hold at once, and the
     cuts and gradients that may be in flight.
@@ -34,7 +40,22 @@ def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
             role.name: [str(instruction) for instruction in islice(plan.program(role), prefix)]
             for role in plan.roles
         },
+        "sketches": {
+            role.name: [_short(plan, step) for step in islice(_work(plan, role), prefix)]
+            for role in plan.roles
+        },
     }
+
+
+def _work(plan: Plan, role: Role) -> Iterator[Instruction]:
+    return (instruction for instruction in plan.program(role) if instruction.op in _LETTERS)
+
+
+def _short(plan: Plan, instruction: Instruction) -> str:
+    """`F3`, or `F3.1` where there are micro-batches."""
+    sliced = plan.micro_batches > 1 and instruction.op is not Op.UPDATE
+    micro = f".{instruction.micro}" if sliced else ""
+    return f"{_LETTERS[instruction.op]}{instruction.step}{micro}"
 
 
 def _role(plan: Plan, role: Role) -> dict[str, object]:

@@ -13,7 +13,7 @@ from splitrun.runtime.channel import ChannelClosed
 from splitrun.runtime.clock import sharpen_timers
 
 _ATTEND_EVERY_S = 0.1
-_SWITCH_INTERVAL_S = 2e-4
+_SWITCH_INTERVAL_S = 1e-4
 """How long a thread may keep the interpreter while another one wants it. Python's 5 ms is longer
 than a training step."""
 
@@ -73,7 +73,7 @@ class Crew:
             task()
         except ChannelClosed:
             pass
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised by `run`
             with self._lock:
                 self._failure = self._failure or error
             self._close()

@@ -43,7 +43,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
     document = directory.document()
     experiment = prepare(
         document,
-        directory=Path(str(manifest["directory"])),
+        directory=Path(manifest["directory"]),
         data_dir=data_dir,
         encoders=load_encoders(directory.model),
     )
@@ -73,7 +73,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
     )
     (evaluated,) = (event for event in events if isinstance(event, Evaluated))
     return Evaluation(
-        status=str(manifest.get("status")),
+        status=manifest["status"],
         metrics=evaluated.metrics,
         row_ids=experiment.data.test_ids,
         predictions=predictions(spec.top.loss, outputs[0]),

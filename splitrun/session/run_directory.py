@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.errors import RunDirectoryError, UsageError, told
 from splitrun.spec import Document, load, resolved_yaml
 
 
@@ -40,8 +40,7 @@ class RunDirectory:
         """
         resolved = resolved_yaml(document.spec)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        digest = hashlib.sha256(resolved.encode()).hexdigest()[:8]
-        name = f"{stamp}-{document.spec.name}-{digest}"
+        name = f"{stamp}-{document.spec.name}-{hashlib.sha256(resolved.encode()).hexdigest()[:8]}"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
             path = _new_directory(runs_dir, name)
@@ -74,9 +73,22 @@ class RunDirectory:
         """The spec as understood when the run began.
 
         Raises:
-            SpecError: it was changed since into something else.
+            SpecError: it is no spec any more.
+            RunDirectoryError: it is gone, or was changed since.
         """
-        return load(self.path / "resolved.yaml")
+        path = self.path / "resolved.yaml"
+        if not path.is_file():
+            message = f"{path}: no such file, so nothing tells what the model is"
+            raise RunDirectoryError(f"{message}; restore the file, or train again")
+        document = load(path)
+        if self.resolved_sha256() != self.manifest()["resolved_sha256"]:
+            message = f"{path}: changed since the run, so it does not describe the model"
+            raise RunDirectoryError(f"{message}; restore the file, or train again")
+        return document
+
+    def resolved_sha256(self) -> str:
+        """Of `resolved.yaml`, as the manifest keeps it."""
+        return hashlib.sha256((self.path / "resolved.yaml").read_bytes()).hexdigest()
 
     def manifest(self) -> dict[str, Any]:
         """What the manifest says.
@@ -85,13 +97,7 @@ class RunDirectory:
             RunDirectoryError: it is damaged.
         """
         path = self.path / "manifest.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
-        if not isinstance(content, dict):
-            raise RunDirectoryError(f"{path}: not a manifest")
-        return content
+        return read_json(path, {"status": str, "directory": str, "resolved_sha256": str})
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
         """Write or replace a JSON file; a reader sees the old one or the new one."""
@@ -103,6 +109,28 @@ class RunDirectory:
         """Append records to a JSON Lines file."""
         with (self.path / name).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
+    """A JSON object from a file of a run directory.
+
+    Args:
+        keys: what it must have at least, and the types of their values.
+
+    Raises:
+        RunDirectoryError: it cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        message = f"{path}: cannot be read: {told(error)}"
+        raise RunDirectoryError(f"{message}; restore the file, or train again") from error
+    content = content if isinstance(content, dict) else {}
+    for key, kind in keys.items():
+        if not isinstance(content.get(key), kind):
+            message = f"{path}: damaged: no {key!r} in it, or of another type"
+            raise RunDirectoryError(f"{message}; restore the file, or train again")
+    return content
 
 
 def _new_directory(runs_dir: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,7 +20,8 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from splitrun.data import Encoders
-from splitrun.errors import RunDirectoryError
+from splitrun.errors import RunDirectoryError, told
+from splitrun.session.run_directory import read_json
 
 FORMAT = 1
 
@@ -52,7 +54,7 @@ def load_encoders(directory: Path) -> Encoders:
     Raises:
         RunDirectoryError: there is no model, or it is damaged.
     """
-    return Encoders.from_json(_content(directory)["encoders"])
+    return Encoders.from_json(_content(directory)["encoders"], str(directory / "model.json"))
 
 
 def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
@@ -67,25 +69,23 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
         try:
             load_model(module, str(path))
         except (OSError, SafetensorError, RuntimeError) as error:
-            raise RunDirectoryError(f"{path}: cannot be read: {error}; train again") from error
+            message = f"{path}: not the weights that were saved: {told(error)}"
+            raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     found = weights_sha256(modules)
     if found != expected:
         raise RunDirectoryError(
-            f"{directory}: the weights' digest is {found[:12]}…, and {str(expected)[:12]}… was "
-            "saved; the files were changed since; train again"
+            f"{directory}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
+            "so the files were changed since; restore them, or train again"
         )
 
 
-def _content(directory: Path) -> dict[str, object]:
+def _content(directory: Path) -> dict[str, Any]:
     path = directory / "model.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunDirectoryError(
-            f"{path}: no model here; the run may have failed before it had one"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{path}: cannot be read: {error}; train again") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise RunDirectoryError(f"{path}: not a model of format {FORMAT}; train again")
+    if not path.exists():
+        message = f"{path}: no model here, for the run ended before it had one"
+        raise RunDirectoryError(f"{message}; train again, or name another run")
+    content = read_json(path, {"format": int, "weights_sha256": str, "encoders": dict})
+    if content["format"] != FORMAT:
+        message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
+        raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")
     return content

@@ -95,6 +95,7 @@ class _Run:
             "started": _utc(),
             "seed": experiment.plan.seed,
             "directory": str(experiment.document.directory.resolve()),
+            "resolved_sha256": directory.resolved_sha256(),
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
             "environment": environment(experiment.document.directory),
         }

@@ -170,7 +170,7 @@ def _optimizers(spec: Spec) -> Iterator[Problem]:
 def _sparse_gradients(spec: Spec) -> Iterator[Problem]:
     for name, party in spec.parties.items():
         if isinstance(party.bottom, EmbeddingMlp) and party.bottom.sparse:
-            why = _refuses_sparse(optimizer_of(spec, name))
+            why = refuses_sparse(optimizer_of(spec, name))
             if why:
                 yield Problem(
                     ("parties", name, "bottom", "sparse"),
@@ -179,7 +179,7 @@ def _sparse_gradients(spec: Spec) -> Iterator[Problem]:
                 )
 
 
-def _refuses_sparse(optimizer: Optimizer) -> str | None:
+def refuses_sparse(optimizer: Optimizer) -> str | None:
     """Why an optimizer of PyTorch 2 cannot take sparse gradients."""
     if optimizer.type in ("sparse_adam", "adagrad", "sgd"):
         if getattr(optimizer, "weight_decay", 0):

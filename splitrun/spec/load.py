@@ -73,7 +73,7 @@ class Document:
                 problem if problem.where else problem.at(self.locate(problem.path))
                 for problem in error.problems
             ]
-            raise SpecError(located) from error
+            raise type(error)(located) from error
 
 
 def load(file: FilePath, overrides: Sequence[str] = ()) -> Document:

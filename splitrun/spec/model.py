@@ -48,7 +48,12 @@ def _finite(value: dict[str, Any]) -> dict[str, Any]:
 # Strict: to pydantic's lax numbers `true` is 1 and the text "017" is 17.
 PositiveInt = Annotated[int, Field(strict=True, gt=0, lt=2**63), BeforeValidator(_whole)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0, lt=2**63), BeforeValidator(_whole)]
-SeveralInt = Annotated[int, Field(strict=True, ge=2, lt=2**63), BeforeValidator(_whole)]
+ColumnCount = Annotated[int, Field(strict=True, ge=0, le=10_000), BeforeValidator(_whole)]
+Cardinality = Annotated[int, Field(strict=True, ge=2, le=100_000_000), BeforeValidator(_whole)]
+ClassCount = Annotated[int, Field(strict=True, ge=2, le=10_000), BeforeValidator(_whole)]
+"""What is generated has names in memory, whose number is thus bounded."""
+
+ThreadCount = Annotated[int, Field(strict=True, gt=0, le=1_024), BeforeValidator(_whole)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32), BeforeValidator(_whole)]
 """As NumPy and scikit-learn take it."""
 
@@ -116,11 +121,11 @@ class SyntheticDataset(DatasetSection):
 
     type: Literal["synthetic"]
     rows: PositiveInt = 10_000
-    numeric: NonNegativeInt = Field(8, description="Numeric columns per party.")
-    categorical: NonNegativeInt = Field(0, description="Categorical columns per party.")
-    cardinality: SeveralInt = Field(1_000, description="Distinct values of a categorical column.")
-    classes: SeveralInt = Field(2, description="For classification.")
-    noise: NonNegativeFloat = Field(
+    numeric: ColumnCount = Field(8, description="Numeric columns per party.")
+    categorical: ColumnCount = Field(0, description="Categorical columns per party.")
+    cardinality: Cardinality = Field(1_000, description="Distinct values of a categorical column.")
+    classes: ClassCount = Field(2, description="For classification.")
+    noise: Annotated[float, Field(strict=True, ge=0, le=1e6)] = Field(
         0.1, description="Standard deviation of the noise, as a multiple of the signal's."
     )
     generator_seed: Seed = Field(0, description="Rules the rows; `seed` does not.")
@@ -417,7 +422,7 @@ class Runtime(Section):
     type: Literal["serial", "threaded"] = Field(
         "threaded", description="All roles in one thread, or a thread for each."
     )
-    intra_op_threads: PositiveInt = Field(
+    intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."
     )
 

@@ -1,12 +1,14 @@
-"""`python -m tests.benchmarks`: measure, and print Markdown tables."""
+"""`python -m tests.benchmarks [PAIRS]`: measure, and print Markdown tables."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import overhead
+from tests.benchmarks import overhead, versions
 from tests.benchmarks.pairs import HEADER
 
-print(HEADER)
-for ratio in overhead.measure(int(sys.argv[1]) if len(sys.argv) > 1 else 9):
-    print(ratio.row(), flush=True)
+pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+for study in (overhead, versions):
+    print(f"\n{study.__doc__}\n\n{HEADER}", flush=True)
+    for ratio in study.measure(pairs):
+        print(ratio.row(), flush=True)

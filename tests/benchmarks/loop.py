@@ -1,4 +1,4 @@
-"""A split training loop as one would write it by hand, in plain PyTorch: the reference for speed."""
+"""A split training loop written by hand, in plain PyTorch: the reference for speed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,12 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SHORTER = {
     "quickstart": ["training.epochs=2", "links.default.latency_ms=2"],
     "bank": ["training.epochs=5", "links.default.latency_ms=1"],
-    "bank_full": ["training.epochs=5", "training.lr_schedule=constant", "dataset.size=small", "dataset.batch_size=64"],
+    "bank_full": [
+        "training.epochs=5",
+        "training.lr_schedule=constant",
+        "dataset.size=small",
+        "dataset.batch_size=64",
+    ],
     "three_party": ["training.epochs=2"],
     "embedding": ["training.epochs=2", "dataset.rows=20_000"],
 }

@@ -124,7 +124,8 @@ class Tied(nn.Module):
     def __init__(self, in_features):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(in_features))
-        self.one, self.two = nn.Linear(in_features, in_features), nn.Linear(in_features, in_features)
+        self.one = nn.Linear(in_features, in_features)
+        self.two = nn.Linear(in_features, in_features)
         self.two.weight = self.one.weight
 
     def forward(self, x):

@@ -1,0 +1,43 @@
+"""A plan's programs on a virtual clock.
+
+`simulate` runs a segment and gives its timeline; `predict` a whole run's throughput, `bound` the
+most it could have and what limits it, `recommend` the depth that pays. What instructions cost,
+`Costs`, is probed or given.
+"""
+
+from splitrun.simulate.advise import recommend
+from splitrun.simulate.bound import Bound, Limit, bound
+from splitrun.simulate.costs import Cost, Costs
+from splitrun.simulate.engine import simulate
+from splitrun.simulate.predict import Prediction, predict
+from splitrun.simulate.recommendation import HeldBack, Recommendation
+from splitrun.simulate.simulation import Shares, Simulation, Span, Transit, events
+from splitrun.simulate.variants import (
+    pipeline_bytes,
+    with_batch_size,
+    with_depth,
+    with_micro_batches,
+)
+
+__all__ = [
+    "Bound",
+    "Cost",
+    "Costs",
+    "HeldBack",
+    "Limit",
+    "Prediction",
+    "Recommendation",
+    "Shares",
+    "Simulation",
+    "Span",
+    "Transit",
+    "bound",
+    "events",
+    "pipeline_bytes",
+    "predict",
+    "recommend",
+    "simulate",
+    "with_batch_size",
+    "with_depth",
+    "with_micro_batches",
+]

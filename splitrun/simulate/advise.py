@@ -1,0 +1,155 @@
+"""Advice: the depth that pays, if one does, and what another batch size would do.
+
+More depth is never slower in the long run, since it adds tokens to a marked graph (Cohen, Dubois,
+Quadrat and Viot 1985), and gains nothing once something else than a loop is the limit. So few
+depths have to be simulated: the search bisects.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+
+from splitrun.plan import Plan
+from splitrun.simulate.bound import Limit, steady_limit
+from splitrun.simulate.costs import Costs, step_work_s
+from splitrun.simulate.predict import Prediction, predict
+from splitrun.simulate.recommendation import HeldBack, Recommendation
+from splitrun.simulate.variants import (
+    pipeline_bytes,
+    with_batch_size,
+    with_depth,
+    with_micro_batches,
+)
+
+ENOUGH = 0.95
+"""Of the best throughput: what is left of it is not worth more depth."""
+DEPTHS = range(1, 65)
+"""Looked at, unless others are asked for."""
+MICRO_BATCHES = (2, 4, 8)
+BATCH_FACTORS = (0.25, 0.5, 2, 4)
+"""Other batch sizes, as multiples of the plan's."""
+
+
+def recommend(
+    plan: Plan,
+    costs: Costs,
+    *,
+    max_staleness: int | None = None,
+    memory_limit_bytes: int | None = None,
+    depths: Iterable[int] = DEPTHS,
+) -> Recommendation:
+    """The smallest depth with 95 % of the best predicted throughput, the same at every bottom.
+
+    Where no depth pays, or none is allowed, micro-batches are tried by the same measure. Depths
+    that the run has no steps for are left out; 1 is always considered.
+
+    Args:
+        max_staleness: the depth is at most one more.
+        memory_limit_bytes: what weight versions, cuts and gradients in flight may hold; without
+            effect on depth 1.
+
+    Raises:
+        KeyError: a role has no costs.
+        ValueError: the plan trains nothing, or nothing in it takes any time.
+    """
+    search = _DepthSearch(plan, costs)
+    if not search.limit(1).period_s:
+        raise ValueError("nothing takes any time: there is nothing to recommend")
+    possible = sorted({1, *(depth for depth in depths if depth <= plan.steps)})
+    fitting = _fitting(plan, possible, memory_limit_bytes)
+    allowed = [depth for depth in fitting if max_staleness is None or depth <= max_staleness + 1]
+    depth, free_depth = search.smallest_enough(allowed), search.smallest_enough(possible)
+    chosen, prediction = with_depth(plan, depth), search.prediction(depth)
+    if depth == 1:
+        chosen, prediction = _in_slices(chosen, costs, prediction)
+    held_back = None
+    gain = search.prediction(free_depth).samples_per_s / prediction.samples_per_s - 1
+    if free_depth > depth and gain > 0:
+        by = "memory" if free_depth not in fitting else f"pipeline.max_staleness {max_staleness}"
+        held_back = HeldBack(by, free_depth, gain)
+    return Recommendation(
+        plan=chosen,
+        prediction=prediction,
+        limit=steady_limit(chosen, costs),
+        sequential=search.prediction(1),
+        by_depth=search.samples_per_s(),
+        by_batch_size=_by_batch_size(chosen, costs),
+        loop_over_work=search.limit(1).period_s / search.limit(possible[-1]).period_s,
+        overhead=_overhead(plan, costs),
+        held_back=held_back,
+    )
+
+
+class _DepthSearch:
+    """Looks for a depth, and remembers what it has found out about each."""
+
+    def __init__(self, plan: Plan, costs: Costs) -> None:
+        self._plan = plan
+        self._costs = costs
+        self._limits: dict[int, Limit] = {}
+        self._predictions: dict[int, Prediction] = {}
+
+    def limit(self, depth: int) -> Limit:
+        if depth not in self._limits:
+            self._limits[depth] = steady_limit(with_depth(self._plan, depth), self._costs)
+        return self._limits[depth]
+
+    def prediction(self, depth: int) -> Prediction:
+        if depth not in self._predictions:
+            self._predictions[depth] = predict(with_depth(self._plan, depth), self._costs)
+        return self._predictions[depth]
+
+    def samples_per_s(self) -> Mapping[int, float]:
+        """Of every depth that was predicted so far."""
+        return {depth: each.samples_per_s for depth, each in sorted(self._predictions.items())}
+
+    def smallest_enough(self, depths: Sequence[int]) -> int:
+        """The smallest of ascending depths that has nearly the throughput of the best."""
+        useful = self._useful(depths)
+        enough = ENOUGH * self.prediction(useful[-1]).samples_per_s
+        place = bisect_left(useful, enough, key=lambda depth: self.prediction(depth).samples_per_s)
+        return useful[place]
+
+    def _useful(self, depths: Sequence[int]) -> list[int]:
+        """Depths up to about twice that at which no loop is the limit any more: what jitter at its
+        most, twice its mean, may still use."""
+        shortest = self.limit(depths[-1]).period_s * (1 + 1e-9)
+        place = bisect_left(depths, -shortest, key=lambda depth: -self.limit(depth).period_s)
+        return [depth for depth in depths if depth <= 2 * depths[place] + 2]
+
+
+def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: int | None) -> list[int]:
+    """The depths whose pipelines fit into memory."""
+    if limit_bytes is None:
+        return list(depths)
+    return [
+        depth
+        for depth in depths
+        if depth == 1 or pipeline_bytes(with_depth(plan, depth)) <= limit_bytes
+    ]
+
+
+def _in_slices(sequential: Plan, costs: Costs, prediction: Prediction) -> tuple[Plan, Prediction]:
+    """One batch at a time: whole, or in as few slices as have nearly the best throughput."""
+    plans = [with_micro_batches(sequential, n) for n in MICRO_BATCHES if n <= sequential.rows(0)]
+    choices = [(sequential, prediction), *((plan, predict(plan, costs)) for plan in plans)]
+    enough = ENOUGH * max(predicted.samples_per_s for _, predicted in choices)
+    return next(choice for choice in choices if choice[1].samples_per_s >= enough)
+
+
+def _by_batch_size(plan: Plan, costs: Costs) -> Mapping[int, float]:
+    """Throughput with other batch sizes that leave the run steps enough for its depth."""
+    sizes = [int(factor * plan.batch_size) for factor in BATCH_FACTORS]
+    plans = [with_batch_size(plan, size) for size in sizes if 1 <= size <= plan.facts.train_rows]
+    return {
+        each.batch_size: predict(each, costs).samples_per_s
+        for each in plans
+        if each.steps >= plan.depth
+    }
+
+
+def _overhead(plan: Plan, costs: Costs) -> float:
+    """Share of the work that does not depend on rows; 0 where there is no work."""
+    work_s = step_work_s(plan, costs, 0)
+    return step_work_s(plan, costs.overhead(), 0) / work_s if work_s else 0.0

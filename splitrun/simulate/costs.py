@@ -1,0 +1,133 @@
+"""What instructions cost: seconds of work per role and operation, probed or given.
+
+*Work* needs a core, and roles that work at the same time share the cores there are. What passes
+without work is not in here: links are in the plan's channels, emulated hardware in its roles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from splitrun.plan import Channel, Instruction, Op, Plan, Segment
+
+_OF_WHOLE_BATCHES = frozenset({Op.LOAD, Op.UPDATE})
+"""Once a batch, over all of its rows; everything else happens once a micro-batch."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of work of one instruction over some rows: `fixed_s + per_row_s * rows`."""
+
+    fixed_s: float = 0.0
+    per_row_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.fixed_s < math.inf and 0 <= self.per_row_s < math.inf):
+            raise ValueError(f"{self}: a cost is finite and not negative")
+
+    def of(self, rows: int) -> float:
+        """Seconds of work over `rows` rows."""
+        return self.fixed_s + self.per_row_s * rows
+
+    def times(self, factor: float) -> Cost:
+        """The cost on cores `factor` times as slow."""
+        return Cost(self.fixed_s * factor, self.per_row_s * factor)
+
+
+FREE = Cost()
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The costs of every role of a plan.
+
+    Raises:
+        ValueError: a cost is negative or not finite, or there are no cores.
+    """
+
+    roles: Mapping[str, Mapping[Op, Cost]]
+    """By role name and operation; an operation that is not there costs nothing."""
+    effective_cores: float
+    """Seconds of work that all roles together get done per second. With small operations Python's
+    lock leaves two threads 0.9 to 1.2, however many cores the machine has."""
+
+    def __post_init__(self) -> None:
+        if not self.effective_cores > 0:
+            raise ValueError(f"{self.effective_cores} effective cores: must be positive")
+
+    def work_s(self, role: str, op: Op, rows: int) -> float:
+        """Seconds of work of one instruction over `rows` rows.
+
+        Raises:
+            KeyError: there are no costs of this role.
+        """
+        return self.roles[role].get(op, FREE).of(rows)
+
+    def alone(self) -> Costs:
+        """The same roles, each with all cores to itself: what none can be faster than.
+
+        One role cannot use more than one core, and below one effective core it has to make do with
+        less.
+        """
+        slowdown = max(1.0, 1 / self.effective_cores)
+        roles = {
+            role: {op: cost.times(slowdown) for op, cost in costs.items()}
+            for role, costs in self.roles.items()
+        }
+        return Costs(roles, math.inf)
+
+    def overhead(self) -> Costs:
+        """What is left of the costs when batches have no rows."""
+        roles = {
+            role: {op: Cost(cost.fixed_s) for op, cost in costs.items()}
+            for role, costs in self.roles.items()
+        }
+        return Costs(roles, self.effective_cores)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready record."""
+        record: dict[str, Any] = msgspec.to_builtins(self)
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Costs:
+        """Costs from the record that `to_json` made.
+
+        Raises:
+            ValueError: the record is not one of costs.
+        """
+        return msgspec.convert(record, cls)
+
+
+def rows_of(plan: Plan, instruction: Instruction) -> int:
+    """Rows that a training instruction works on: its batch's, or its micro-batch's share."""
+    op, step, micro, _, _ = instruction
+    rows = plan.rows(step)
+    if op in _OF_WHOLE_BATCHES:
+        return rows
+    slices = plan.slices(step)
+    return (micro + 1) * rows // slices - micro * rows // slices
+
+
+def bytes_per_row(plan: Plan, channel: Channel) -> int:
+    """Bytes of a message per row: a gradient is as large as the cut it belongs to."""
+    bottom = channel.target if channel.source == plan.top.name else channel.source
+    return plan.role_facts(bottom).cut_bytes_per_row
+
+
+def step_work_s(plan: Plan, costs: Costs, step: int) -> float:
+    """Seconds of work of all roles on one step.
+
+    Raises:
+        KeyError: a role has no costs.
+    """
+    return sum(
+        costs.work_s(role.name, instruction.op, rows_of(plan, instruction))
+        for role in plan.roles
+        for instruction in plan.segment_program(role, Segment(step, step + 1))
+    )

@@ -1,0 +1,165 @@
+"""What a simulation tells: a timeline per role and per channel, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import merge
+from typing import NamedTuple
+
+from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
+from splitrun.plan import Op, Plan, Segment
+from splitrun.simulate.period import steady_period_s
+
+
+class Span(NamedTuple):
+    """One instruction of a role; times in seconds from the start of the segment."""
+
+    op: Op
+    step: int
+    micro: int
+    peer: str
+    """The role that SEND and RECV speak to."""
+    start: float
+    end: float
+    waited: float
+    """Seconds at the start of a RECV until the message was there, of a SEND until it had credit."""
+
+
+class Transit(NamedTuple):
+    """One message of a channel."""
+
+    step: int
+    micro: int
+    bytes: int
+    start: float
+    """When it was handed to the link."""
+    arrive: float
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How a role spent the segment, as fractions of its makespan that add up to 1."""
+
+    busy: float
+    """Computing, also where it shared a core."""
+    receive: float
+    """Waiting for a message."""
+    send: float
+    """Waiting for credit."""
+    idle: float
+    """After its last instruction."""
+
+    @property
+    def bubble(self) -> float:
+        """When it neither computed nor could have."""
+        return self.receive + self.send + self.idle
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A segment of a plan on the virtual clock."""
+
+    plan: Plan
+    segment: Segment
+    timeline: Mapping[str, Sequence[Span]]
+    """By role name, in the order of the program."""
+    transits: Mapping[str, Sequence[Transit]]
+    """By channel name, in the order of sending."""
+
+    @property
+    def samples(self) -> int:
+        """Training samples of the segment."""
+        return sum(map(self.plan.rows, range(self.segment.start, self.segment.stop)))
+
+    @cached_property
+    def makespan_s(self) -> float:
+        """Until the last role has drained."""
+        return max((spans[-1].end for spans in self.timeline.values() if spans), default=0.0)
+
+    @property
+    def samples_per_s(self) -> float:
+        """Over the whole segment, with its fill and its drain.
+
+        Raises:
+            ZeroDivisionError: nothing takes any time.
+        """
+        return self.samples / self.makespan_s
+
+    @cached_property
+    def period_s(self) -> float:
+        """Seconds a step in the middle of the segment, away from fill and drain.
+
+        That of the slowest role: for long, others may run ahead of it, into what they may have in
+        flight.
+
+        Raises:
+            ValueError: the segment has fewer than two steps.
+        """
+        return max(
+            steady_period_s([span.end for span in spans if span.op is Op.UPDATE])
+            for spans in self.timeline.values()
+        )
+
+    @property
+    def shares(self) -> Mapping[str, Shares]:
+        """By role name."""
+        return {role: self._shares(spans) for role, spans in self.timeline.items()}
+
+    @property
+    def bytes(self) -> Mapping[str, int]:
+        """Sent, by channel name."""
+        return {
+            name: sum(transit.bytes for transit in transits)
+            for name, transits in self.transits.items()
+        }
+
+    def _shares(self, spans: Sequence[Span]) -> Shares:
+        whole = self.makespan_s
+        if not whole:
+            return Shares(0.0, 0.0, 0.0, 1.0)
+        receive = sum(span.waited for span in spans if span.op is Op.RECV) / whole
+        send = sum(span.waited for span in spans if span.op is Op.SEND) / whole
+        idle = 1 - spans[-1].end / whole
+        return Shares(1 - receive - send - idle, receive, send, idle)
+
+
+def events(simulation: Simulation) -> Iterator[Event]:
+    """What a runtime would have emitted, in the order of time.
+
+    Not `StepDone` and `EpochDone`: they tell a loss, and a simulation has none.
+    """
+    plan, segment = simulation.plan, simulation.segment
+    yield RunStarted(
+        run_dir="",
+        schedule=plan.schedule,
+        depth=plan.depth,
+        steps=segment.stop - segment.start,
+        steps_per_epoch=plan.steps_per_epoch,
+        samples=simulation.samples,
+        roles=tuple(role.name for role in plan.roles),
+        channels=tuple(channel.name for channel in plan.channels),
+        clock=0.0,
+    )
+    # A runtime tells of a message before it tells of the SEND that is done with it.
+    streams: list[Iterator[Executed | Sent]] = [
+        *(_sent(channel, transits) for channel, transits in simulation.transits.items()),
+        *(_executed(role, spans) for role, spans in simulation.timeline.items()),
+    ]
+    yield from merge(*streams, key=_moment)
+    yield RunEnded("done", "", simulation.makespan_s)
+
+
+def _executed(role: str, spans: Sequence[Span]) -> Iterator[Executed | Sent]:
+    for span in spans:
+        yield Executed(role, span.op, "train", span.step, span.micro, span.start, span.end)
+
+
+def _sent(channel: str, transits: Sequence[Transit]) -> Iterator[Executed | Sent]:
+    for message in transits:
+        yield Sent(channel, "train", *message)
+
+
+def _moment(event: Executed | Sent) -> float:
+    return event.end if isinstance(event, Executed) else event.start

@@ -1,0 +1,76 @@
+"""What instructions cost."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitrun.plan import Instruction, Op
+from splitrun.simulate import Cost, Costs
+from splitrun.simulate.costs import rows_of
+from tests.plan.plans import make_plan
+from tests.simulate.timing import ms
+
+seconds = st.floats(0, 10)
+costs = st.builds(
+    Costs,
+    st.dictionaries(
+        st.sampled_from(["a.bottom", "b.bottom", "a.top"]),
+        st.dictionaries(st.sampled_from(list(Op)), st.builds(Cost, seconds, seconds)),
+    ),
+    st.floats(0.9, 64),
+)
+
+
+@given(costs)
+def test_costs_survive_a_round_trip_through_json(costs: Costs) -> None:
+    assert Costs.from_json(json.loads(json.dumps(costs.to_json()))) == costs
+
+
+def test_a_record_that_is_not_of_costs_is_refused() -> None:
+    with pytest.raises(ValueError, match="effective_cores"):
+        Costs.from_json({"roles": {}})
+    with pytest.raises(ValueError, match="not negative"):
+        Costs.from_json({"roles": {"a": {"LOAD": {"fixed_s": -1}}}, "effective_cores": 1})
+
+
+@pytest.mark.parametrize("wrong", [-1e-9, math.inf, math.nan])
+def test_a_cost_is_finite_and_not_negative(wrong: float) -> None:
+    with pytest.raises(ValueError, match="finite and not negative"):
+        Cost(wrong)
+    with pytest.raises(ValueError, match="finite and not negative"):
+        Cost(0.0, wrong)
+
+
+@pytest.mark.parametrize("cores", [0.0, -1.0, math.nan])
+def test_without_cores_there_are_no_costs(cores: float) -> None:
+    with pytest.raises(ValueError, match="effective cores"):
+        Costs({}, cores)
+
+
+def test_a_cost_grows_with_its_rows_and_an_operation_without_one_is_free() -> None:
+    costs = Costs({"a": {Op.FORWARD: ms(2, per_row=0.5)}}, 1)
+    assert costs.work_s("a", Op.FORWARD, 8) == pytest.approx(6e-3)
+    assert costs.work_s("a", Op.BACKWARD, 8) == 0
+    with pytest.raises(KeyError):
+        costs.work_s("b", Op.FORWARD, 8)
+
+
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(10, 200))
+def test_the_slices_of_a_batch_add_up_to_its_rows(
+    batch_size: int, micro_batches: int, rows: int
+) -> None:
+    plan = make_plan(
+        schedule="microbatch", micro_batches=micro_batches, rows=rows, batch_size=batch_size
+    )
+    for step in range(plan.steps):
+        slices = [
+            rows_of(plan, Instruction(Op.FORWARD, step, micro))
+            for micro in range(plan.slices(step))
+        ]
+        assert sum(slices) == plan.rows(step) == rows_of(plan, Instruction(Op.UPDATE, step))
+        assert max(slices) - min(slices) <= 1

@@ -1,0 +1,207 @@
+"""The simulation does what the runtime would do, on a virtual clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitrun.errors import PlanInvalid
+from splitrun.plan import LinkState, Op, Plan, Segment
+from splitrun.simulate import Costs, Simulation, Span, simulate
+from splitrun.spec import Compute
+from tests.plan.plans import make_plan
+from tests.simulate.timing import AMPLE, emulating, few, ms, narrowed, timed_plans, uniform_costs
+
+unlike_plans = timed_plans(
+    rows=st.integers(60, 300), jitter=st.integers(0, 20), cores=st.sampled_from([0.9, 1.5, 4.0])
+)
+
+
+def spans_of(simulation: Simulation, role: str, op: Op) -> list[Span]:
+    return [span for span in simulation.timeline[role] if span.op is op]
+
+
+def ends_ms(simulation: Simulation, role: str, op: Op) -> list[float]:
+    return [round(span.end * 1e3, 6) for span in spans_of(simulation, role, op)]
+
+
+@few
+@given(unlike_plans)
+def test_every_role_runs_exactly_its_program(timed: tuple[Plan, Costs]) -> None:
+    plan, costs = timed
+    simulation = simulate(plan, costs)
+    for role in plan.roles:
+        program = plan.segment_program(role, simulation.segment)
+        assert [span[:4] for span in simulation.timeline[role.name]] == [i[:4] for i in program]
+
+
+@few
+@given(unlike_plans)
+def test_a_simulation_can_be_repeated(timed: tuple[Plan, Costs]) -> None:
+    assert simulate(*timed) == simulate(*timed)
+
+
+@few
+@given(unlike_plans)
+def test_messages_travel_by_the_arithmetic_of_their_link(timed: tuple[Plan, Costs]) -> None:
+    plan, costs = timed
+    simulation = simulate(plan, costs)
+    for channel in plan.channels:
+        state = LinkState()
+        sends = spans_of(simulation, channel.source, Op.SEND)
+        sends = [span for span in sends if span.peer == channel.target]
+        receives = spans_of(simulation, channel.target, Op.RECV)
+        receives = [span for span in receives if span.peer == channel.source]
+        for number, transit in enumerate(simulation.transits[channel.name]):
+            assert transit.start == sends[number].end
+            if channel.timing is not None:
+                state = channel.timing.send(state, transit.start, transit.bytes, number)
+                assert transit.arrive == state.last_arrival
+            received = receives[number].start + receives[number].waited
+            assert received == pytest.approx(max(receives[number].start, transit.arrive))
+
+
+@few
+@given(unlike_plans)
+def test_no_more_work_is_done_than_the_cores_can_do(timed: tuple[Plan, Costs]) -> None:
+    plan, costs = timed
+    work_s = sum(
+        costs.work_s(role.name, instruction.op, 10)
+        for role in plan.roles
+        for instruction in plan.program(role)
+    )
+    assert simulate(plan, costs).makespan_s >= work_s / costs.effective_cores * (1 - 1e-9)
+
+
+@few
+@given(unlike_plans)
+def test_more_cores_are_never_slower_than_what_roles_take_alone(
+    timed: tuple[Plan, Costs],
+) -> None:
+    plan, costs = timed
+    alone = replace(costs, effective_cores=AMPLE)
+    assert simulate(plan, alone).makespan_s <= simulate(plan, costs).makespan_s * (1 + 1e-9)
+
+
+def test_two_roles_on_one_core_each_work_half_as_fast() -> None:
+    plan = make_plan(rows=10)
+    costs = Costs(
+        {
+            "p0.bottom": {Op.FORWARD: ms(1)},
+            "p1.bottom": {Op.FORWARD: ms(2)},
+            "p0.top": {},
+        },
+        effective_cores=1,
+    )
+    simulation = simulate(plan, costs)
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [2]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [3]
+
+
+def test_a_role_that_joins_slows_down_who_is_working() -> None:
+    """p1 works from 0, p0 from 1 ms on: 1 + 1/2 of 2 ms done at 2 ms, and so on."""
+    plan = make_plan(rows=10)
+    costs = Costs(
+        {
+            "p0.bottom": {Op.FORWARD: ms(1)},
+            "p1.bottom": {Op.FORWARD: ms(4)},
+            "p0.top": {Op.LOAD: ms(0.5)},
+        },
+        effective_cores=2,
+    )
+    simulation = simulate(plan, costs)
+    assert ends_ms(simulation, "p0.top", Op.LOAD) == [0.75]
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [1.25]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [4.25]
+
+
+def test_below_one_effective_core_even_a_lone_role_is_slower() -> None:
+    plan = make_plan(rows=10)
+    costs = Costs(
+        {"p0.bottom": {Op.FORWARD: ms(9)}, "p1.bottom": {}, "p0.top": {}}, effective_cores=0.9
+    )
+    assert ends_ms(simulate(plan, costs), "p0.bottom", Op.FORWARD) == [10]
+
+
+def test_emulated_hardware_takes_time_but_no_core() -> None:
+    slow = Compute(forward_ms=10)
+    plan = emulating(make_plan(rows=10), {"p0.bottom": slow, "p1.bottom": slow})
+    simulation = simulate(plan, uniform_costs(plan, cores=1, forward=ms(2)))
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [10]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [10]
+
+
+def test_work_that_takes_longer_than_its_emulated_duration_is_not_cut_short() -> None:
+    plan = emulating(make_plan(rows=10), {"p1.bottom": Compute(forward_ms=1)})
+    simulation = simulate(plan, uniform_costs(plan, forward=ms(2)))
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [2]
+
+
+def test_a_scale_multiplies_what_the_work_took_here() -> None:
+    """Alone 2 ms; on half a core each 4, of which p0 makes 12 and p1 stays with 4."""
+    plan = emulating(make_plan(rows=10), {"p0.bottom": Compute(scale=3, forward_ms=1)})
+    simulation = simulate(plan, uniform_costs(plan, cores=1, forward=ms(2)))
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [12]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [4]
+
+
+def test_a_sender_without_credit_waits_for_its_receiver() -> None:
+    plan = make_plan(schedule="stale", depth=4, rows=200, links={"default": {"latency_ms": 10}})
+    costs = uniform_costs(plan)
+    assert simulate(plan, costs).shares["p1.bottom"].send == 0
+    assert simulate(narrowed(plan, 2), costs).shares["p1.bottom"].send > 0.03
+
+
+def test_channels_too_narrow_for_the_depth_deadlock() -> None:
+    plan = narrowed(make_plan(schedule="stale", depth=4, rows=200), 1)
+    with pytest.raises(PlanInvalid, match=r"deadlock: p0\.bottom, p0\.top, p1\.bottom"):
+        simulate(plan, uniform_costs(plan))
+
+
+def test_short_batches_and_slices_cost_their_rows() -> None:
+    plan = make_plan(schedule="microbatch", micro_batches=4, rows=12)
+    simulation = simulate(plan, uniform_costs(plan, forward=ms(0, per_row=1)))
+    lasted = [
+        (span.step, round((span.end - span.start) * 1e3, 6))
+        for span in spans_of(simulation, "p1.bottom", Op.FORWARD)
+    ]
+    assert lasted == [(0, 2), (0, 3), (0, 2), (0, 3), (1, 1), (1, 1)]
+    assert [transit.bytes for transit in simulation.transits["p1.bottom->p0.top"]] == [
+        12 * rows for rows in (2, 3, 2, 3, 1, 1)
+    ]
+
+
+def test_an_evaluation_is_not_simulated() -> None:
+    costs = uniform_costs(make_plan())
+    assert (
+        simulate(make_plan(test_rows=9000), costs).timeline == simulate(make_plan(), costs).timeline
+    )
+
+
+def test_a_role_without_costs_is_an_error() -> None:
+    with pytest.raises(KeyError, match=r"p1\.bottom"):
+        simulate(make_plan(), Costs({"p0.bottom": {}, "p0.top": {}}, 1))
+
+
+@few
+@given(st.integers(0, 10**6))
+def test_any_stretch_of_full_batches_takes_as_long(start: int) -> None:
+    plan = make_plan(rows=10_000_000, links={"default": {"latency_ms": 3}})
+    costs = uniform_costs(plan)
+    first = simulate(plan, costs, Segment(0, 20)).makespan_s
+    start %= plan.steps_per_epoch - 20
+    assert simulate(plan, costs, Segment(start, start + 20)).makespan_s == first
+
+
+def test_a_thousand_steps_of_eight_parties_take_less_than_two_seconds() -> None:
+    plan = make_plan(
+        schedule="stale", depth=4, parties=8, rows=10_000, links={"default": {"latency_ms": 10}}
+    )
+    costs = uniform_costs(plan, cores=2)
+    before = time.process_time()
+    assert len(simulate(plan, costs).timeline) == 9
+    assert time.process_time() - before < 2
