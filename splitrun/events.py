@@ -87,8 +87,8 @@ class Evaluated(Event, frozen=True, gc=False):
     step: int
     epoch: int
     rows: int
-    metrics: dict[str, float]
-    """`loss` and the metrics asked for."""
+    metrics: dict[str, float | None]
+    """`loss` and the metrics asked for; None where the rows do not define one."""
     start: float
     end: float
 

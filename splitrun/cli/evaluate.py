@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json
+from splitrun.cli.options import DataDir, Json, own_stdout
 
 if TYPE_CHECKING:
     from splitrun.session import Evaluation
@@ -27,7 +27,8 @@ def evaluate(
     """Evaluate a run's saved model on the rows that were held out."""
     from splitrun.session import evaluate_run
 
-    evaluation = evaluate_run(run_dir, data_dir=data_dir)
+    with own_stdout():
+        evaluation = evaluate_run(run_dir, data_dir=data_dir)
     if evaluation.status != "done":
         typer.echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
     if predictions is not None:
@@ -35,8 +36,9 @@ def evaluate(
     if json_output:
         typer.echo(json.dumps({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}}))
     else:
-        values = "  ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
-        typer.echo(f"{run_dir}: test  {values}")
+        from splitrun.dashboard import metrics_text
+
+        typer.echo(f"{run_dir}: test  {metrics_text(evaluation.metrics)}")
 
 
 def _write(evaluation: Evaluation, path: Path) -> None:

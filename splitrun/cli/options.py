@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +26,11 @@ DataDir = Annotated[
     typer.Option("--data-dir", help="Where known datasets are looked up first."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def own_stdout() -> AbstractContextManager[object]:
+    """While this lasts, what a user's module prints goes to stderr: stdout is for the result."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None) -> Document:

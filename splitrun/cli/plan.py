@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,7 @@ def plan(
     from splitrun.plan.explain import describe
     from splitrun.session import prepare
 
-    with show_download(quiet=json_output) as on_download:
+    with own_stdout(), show_download(quiet=json_output) as on_download:
         experiment = prepare(document, data_dir=data_dir, on_download=on_download)
     described = describe(experiment.plan)
     if json_output:

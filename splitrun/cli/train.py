@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -46,9 +46,10 @@ def train(
     from splitrun.session import train as train_experiment
     from splitrun.telemetry import JsonLines
 
-    with show_download(quiet=progress is Progress.NONE) as on_download:
-        experiment = prepare(document, data_dir=data_dir, on_download=on_download)
-    result = train_experiment(experiment, runs_dir, [JsonLines(), *_sinks(progress)])
+    with own_stdout():
+        with show_download(quiet=progress is Progress.NONE) as on_download:
+            experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+        result = train_experiment(experiment, runs_dir, [JsonLines(), *_sinks(progress)])
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:
@@ -73,6 +74,8 @@ def _sinks(progress: Progress) -> list[Sink]:
 
 def summary(name: str, result: Result) -> str:
     """What a finished run came to, for a person."""
+    from splitrun.dashboard import metrics_text
+
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
     lines = [
         f"{name}: {schedule}",
@@ -81,7 +84,6 @@ def summary(name: str, result: Result) -> str:
         f"  train    loss {result.train_loss:.4f} (last epoch)",
     ]
     for split, metrics in result.metrics.items():
-        values = "  ".join(f"{metric} {value:.4f}" for metric, value in metrics.items())
-        lines.append(f"  {split:<7}  {values}")
+        lines.append(f"  {split:<7}  {metrics_text(metrics)}")
     lines += [f"  weights  sha256 {result.weights_sha256[:16]}…", f"  run      {result.run_dir}"]
     return "\n".join(lines)

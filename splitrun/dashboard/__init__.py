@@ -2,5 +2,6 @@
 
 from splitrun.dashboard.bar import ProgressBar
 from splitrun.dashboard.plain import PlainLines
+from splitrun.dashboard.state import metrics_text
 
-__all__ = ["PlainLines", "ProgressBar"]
+__all__ = ["PlainLines", "ProgressBar", "metrics_text"]

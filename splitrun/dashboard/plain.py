@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from splitrun.dashboard.state import RunView, clock_text
+from splitrun.dashboard.state import RunView, clock_text, metrics_text
 from splitrun.events import Evaluated, Event, RunEnded, StepDone
 
 _EVERY_S = 3.0
@@ -28,8 +28,7 @@ class PlainLines:
                     self._last = event.end
                     self._write(_progress(self._view))
             case Evaluated():
-                values = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-                self._write(f"evaluated after epoch {event.epoch}: {values}")
+                self._write(f"evaluated after epoch {event.epoch}: {metrics_text(event.metrics)}")
             case RunEnded(status="failed" | "interrupted"):
                 self._write(event.status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from splitrun.events import Evaluated, Event, RunStarted, StepDone
@@ -24,7 +25,7 @@ class RunView:
     done_samples: int = 0
     loss: float | None = None
     """A moving average over about one epoch, at most 100 steps."""
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
 
     def fold(self, event: Event) -> None:
@@ -78,3 +79,11 @@ def clock_text(seconds: float | None) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def metrics_text(metrics: Mapping[str, float | None]) -> str:
+    """`auroc 0.9181  accuracy 0.9050`; dashes where the rows do not define a metric."""
+    return "  ".join(
+        f"{name} {'--' if value is None else format(value, '.4f')}"
+        for name, value in metrics.items()
+    )

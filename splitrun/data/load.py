@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,15 @@ class Data:
     def inputs(self) -> dict[str, InputShape]:
         """By party with a bottom."""
         return {name: party.shape for name, party in self.encoders.parties.items()}
+
+    @property
+    def digest(self) -> str:
+        """Differs where any row, label or the split does."""
+        content = hashlib.blake2b(digest_size=16)
+        parts = [part for name in sorted(self.features) for part in self.features[name]]
+        for tensor in (self.train_ids, self.test_ids, self.labels, *parts):
+            content.update(tensor.numpy().tobytes())
+        return content.hexdigest()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,19 +19,20 @@ Array = NDArray[np.float64]
 
 def evaluate(
     loss: LossName, metrics: Sequence[Metric], outputs: Tensor, labels: Tensor
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
-    A metric that the rows do not define (AUROC where only one class occurs) is NaN.
+    A metric that the rows do not define (AUROC where only one class occurs) is None.
     """
     with torch.inference_mode():
-        values = {"loss": float(LOSSES[loss](outputs, labels))}
+        values: dict[str, float | None] = {"loss": float(LOSSES[loss](outputs, labels))}
         predicted = predictions(loss, outputs).double().numpy()
     truth = labels.numpy()
     if loss == "binary_cross_entropy":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
     for name in metrics:
-        values[name] = _METRICS[name](truth, predicted)
+        value = _METRICS[name](truth, predicted)
+        values[name] = value if math.isfinite(value) else None
     return values
 
 

@@ -8,7 +8,8 @@ from splitrun.runtime.channel import (
     Sender,
     open_channel,
 )
-from splitrun.runtime.run import Score, run
+from splitrun.runtime.role import Score
+from splitrun.runtime.run import run
 
 __all__ = [
     "ChannelClosed",

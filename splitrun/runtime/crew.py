@@ -67,9 +67,9 @@ class Crew:
             raise self._failure
 
     def _run(self, task: Callable[[], None]) -> None:
-        torch.set_num_threads(self._intra_op_threads)
-        sharpen_timers()
         try:
+            torch.set_num_threads(self._intra_op_threads)
+            sharpen_timers()
             task()
         except ChannelClosed:
             pass

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from splitrun.data import Batch, Feed
-from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed
+from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed, told
 from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
 from splitrun.model import BottomStage, Stage, Tensors, TopStage
 from splitrun.plan import Instruction, Op, Plan, Role
@@ -21,6 +21,9 @@ from splitrun.runtime.emulation import Pace
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
+
+Score = Callable[[Tensor, Tensor], dict[str, float | None]]
+"""(the top's outputs, labels) over all held-out rows -> metrics by name."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,8 @@ class Worker:
             self._actions[op](instruction)
         except (ChannelClosed, RunFailed):
             raise
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise RunFailed(self.role.name, str(instruction), cause) from error
+        except (Exception, SystemExit) as error:
+            raise RunFailed(self._name, str(instruction), told(error)) from error
         self._pace.keep(op, start)
         self._emit(Executed(self._name, op, phase, step, micro, start, now()))
 
@@ -185,7 +187,7 @@ class TopWorker(Worker):
         feed: Feed,
         ends: Ends,
         emit: Emit,
-        score: Callable[[Tensor, Tensor], dict[str, float]],
+        score: Score,
     ) -> None:
         super().__init__(plan, role, stage, feed, ends, emit)
         self._top = stage
@@ -250,6 +252,9 @@ class TopWorker(Worker):
         for bottom, cut in zip(self._bottoms, cuts, strict=True):
             if not all(bool(tensor.isfinite().all()) for tensor in cut):
                 cause = "its cut is not finite, so its weights have diverged"
+                if at.step < self._plan.depth:
+                    cause = "its cut is not finite before any update"
+                    remedy = "check its forward() and its inputs"
                 return NonFiniteLoss(bottom, str(at), f"the loss is {loss}: {cause}; {remedy}")
         cause = "every cut and weight is finite, so it overflowed"
         if not all(bool(weight.isfinite().all()) for weight in self._top.module.parameters()):

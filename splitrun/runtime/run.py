@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from torch import Tensor
-
 from splitrun.data import Feed
 from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
@@ -14,10 +12,7 @@ from splitrun.plan import Plan
 from splitrun.runtime import serial, threaded
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
-from splitrun.runtime.role import BottomWorker, Ends, TopWorker, Worker
-
-Score = Callable[[Tensor, Tensor], dict[str, float]]
-"""(the top's outputs, labels) over all held-out rows -> metrics by name."""
+from splitrun.runtime.role import BottomWorker, Ends, Score, TopWorker, Worker
 
 
 def run(

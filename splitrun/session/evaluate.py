@@ -13,7 +13,7 @@ from splitrun.events import Evaluated, Event
 from splitrun.model import default_metrics, evaluate, predictions
 from splitrun.session.prepare import prepare
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.store import load_encoders, load_weights
+from splitrun.session.store import check_data, load_encoders, load_weights
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Evaluation:
 
     status: str
     """Of the run: `done`, or `interrupted` for a model whose training was not finished."""
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
     row_ids: Tensor
     """Rows of the source, int64 `[rows]`."""
     predictions: Tensor
@@ -47,6 +47,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
         data_dir=data_dir,
         encoders=load_encoders(directory.model),
     )
+    check_data(directory.model, experiment.data)
     load_weights(directory.model, experiment.models.modules)
     spec, plan = document.spec, experiment.plan.evaluation()
     if not plan.evaluation_batches:
@@ -54,7 +55,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
     metrics = spec.training.metrics or default_metrics(spec.top.loss)
     outputs: list[Tensor] = []
 
-    def score(output: Tensor, labels: Tensor) -> dict[str, float]:
+    def score(output: Tensor, labels: Tensor) -> dict[str, float | None]:
         outputs.append(output)
         return evaluate(spec.top.loss, metrics, output, labels)
 

@@ -20,7 +20,7 @@ class Ledger:
     train_s: float = 0.0
     evaluation_s: float = 0.0
     last_loss: float | None = None
-    test: dict[str, float] = field(default_factory=dict)
+    test: dict[str, float | None] = field(default_factory=dict)
     history: list[dict[str, object]] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     _start: float = 0.0

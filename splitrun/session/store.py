@@ -1,6 +1,6 @@
 """A trained model on disk: safetensors for every role, JSON for all else that predicting needs.
 
-    model/model.json                 format, encoders and classes, digest of the weights
+    model/model.json                 format, encoders and classes, digests of weights and data
     model/<role>.safetensors         parameters and buffers
 
 Nothing is pickled, neither written nor read.
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from splitrun.data import Encoders
+from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
 from splitrun.session.run_directory import read_json
 
@@ -37,13 +37,22 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
     return digest.hexdigest()
 
 
-def save(directory: Path, modules: Mapping[str, nn.Module], encoders: Encoders) -> str:
-    """Write a model into a new directory; gives the digest of its weights."""
+def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
+    """Write a model, and what it was trained on, into a new directory.
+
+    Returns:
+        The digest of its weights.
+    """
     directory.mkdir()
     for role, module in modules.items():
         save_model(module, str(directory / f"{role}.safetensors"))
     digest = weights_sha256(modules)
-    content = {"format": FORMAT, "weights_sha256": digest, "encoders": encoders.to_json()}
+    content = {
+        "format": FORMAT,
+        "weights_sha256": digest,
+        "data_digest": data.digest,
+        "encoders": data.encoders.to_json(),
+    }
     (directory / "model.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     return digest
 
@@ -55,6 +64,18 @@ def load_encoders(directory: Path) -> Encoders:
         RunDirectoryError: there is no model, or it is damaged.
     """
     return Encoders.from_json(_content(directory)["encoders"], str(directory / "model.json"))
+
+
+def check_data(directory: Path, data: Data) -> None:
+    """Refuse data that are not those of the training: their split would mix up the rows.
+
+    Raises:
+        RunDirectoryError: a row, a label or the split is another one.
+    """
+    if _content(directory)["data_digest"] != data.digest:
+        message = f"{directory}: the data are not those that this model was trained on"
+        remedy = "restore them, for held-out rows could be ones it was trained on"
+        raise RunDirectoryError(f"{message}; {remedy}")
 
 
 def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
@@ -84,7 +105,9 @@ def _content(directory: Path) -> dict[str, Any]:
     if not path.exists():
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
-    content = read_json(path, {"format": int, "weights_sha256": str, "encoders": dict})
+    content = read_json(
+        path, {"format": int, "weights_sha256": str, "data_digest": str, "encoders": dict}
+    )
     if content["format"] != FORMAT:
         message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")

@@ -42,7 +42,7 @@ class Result:
     samples_per_s: float
     train_loss: float | None
     """Mean over every sample of the last epoch."""
-    metrics: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, float | None]]
     weights_sha256: str
 
 
@@ -128,7 +128,7 @@ class _Run:
     def save_model(self) -> str:
         """Save the weights as they are; gives their digest."""
         experiment = self._experiment
-        return save(self._directory.model, experiment.models.modules, experiment.data.encoders)
+        return save(self._directory.model, experiment.models.modules, experiment.data)
 
     def result(self, weights_sha256: str) -> Result:
         """What the run has come to so far."""
