@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+
+    from splitrun.session import Experiment
 
 _SHOWN = 15
 """Instructions of a program that fit on a line."""
@@ -21,6 +24,10 @@ def plan(
     spec: SpecFile,
     overrides: Overrides = None,
     data_dir: DataDir = None,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Measure costs here; tell bound, prediction and best depth."),
+    ] = False,
     json_output: Json = False,
 ) -> None:
     """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
@@ -30,12 +37,40 @@ def plan(
     from splitrun.session import prepare
 
     with own_stdout(), show_download(quiet=json_output) as on_download:
-        experiment = prepare(document, data_dir=data_dir, on_download=on_download)
-    described = describe(experiment.plan)
+        experiment = prepare(document, data_dir=data_dir, on_download=on_download, probe=probe)
+    described = describe(experiment.plan) | forecast(experiment)
     if json_output:
         typer.echo(json.dumps(described))
     else:
         _show(described)
+
+
+def forecast(experiment: Experiment) -> dict[str, Any]:
+    """What probed costs foretell of the plan: its bound, its throughput, and a better depth."""
+    from splitrun.simulate import bound, predict
+
+    if experiment.costs is None or experiment.advice is None:
+        return {}
+    limit = bound(experiment.plan, experiment.costs)
+    prediction = predict(experiment.plan, experiment.costs)
+    return {
+        "bound": {
+            "period_ms": limit.period_s * 1e3,
+            "samples_per_s": limit.segment_samples_per_s,
+            "limited_by": limit.limited_by,
+        },
+        "predicted_samples_per_s": prediction.samples_per_s,
+        "effective_cores": experiment.costs.effective_cores,
+        "recommended_depth": experiment.advice.plan.depth,
+        "recommended": {
+            "schedule": experiment.advice.plan.schedule,
+            "depth": experiment.advice.plan.depth,
+            "micro_batches": experiment.advice.plan.micro_batches,
+            "predicted_samples_per_s": experiment.advice.prediction.samples_per_s,
+            "speedup": experiment.advice.speedup,
+        },
+        "advice": experiment.advice.reason,
+    }
 
 
 def _show(plan: Mapping[str, Any]) -> None:
@@ -77,6 +112,22 @@ def _show(plan: Mapping[str, Any]) -> None:
     for name, sketch in plan["sketches"].items():
         line = " ".join(sketch[:_SHOWN])
         console.print(f"  {name:<{width}}  {line} …", highlight=False, no_wrap=True)
+    if "bound" in plan:
+        _show_forecast(console, plan)
+
+
+def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
+    bound, best = plan["bound"], plan["recommended"]
+    lines = {
+        "bound": f"{bound['samples_per_s']:,.0f} samples/s, limited by {bound['limited_by']}",
+        "predicted": f"{plan['predicted_samples_per_s']:,.0f} samples/s",
+        "advice": plan["advice"],
+        "then": f"{best['predicted_samples_per_s']:,.0f} samples/s, "
+        f"{best['speedup']:.2f}× sequential",
+    }
+    console.print(f"[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores)")
+    for name, line in lines.items():
+        console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
 
 
 def _table(first: str, *others: str) -> Table:

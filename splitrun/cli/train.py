@@ -49,6 +49,9 @@ def train(
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+        if experiment.advice is not None:
+            depth, reason = experiment.plan.depth, experiment.advice.reason
+            typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
         result = train_experiment(experiment, runs_dir, [JsonLines(), *_sinks(progress)])
     if json_output:
         typer.echo(json.dumps(asdict(result)))

@@ -5,10 +5,11 @@ from splitrun.plan.compile import bottom_name, compile, top_name
 from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
-from splitrun.plan.plan import Channel, Plan, Role
+from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.plan.schedule import Program, Segment
 
 __all__ = [
+    "EVALUATION_BATCH_ROWS",
     "Channel",
     "Facts",
     "Instruction",

@@ -11,6 +11,7 @@ from splitrun import runtime
 from splitrun.errors import UsageError
 from splitrun.events import Evaluated, Event
 from splitrun.model import default_metrics, evaluate, predictions
+from splitrun.session.feeds import feeds
 from splitrun.session.prepare import prepare
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import check_data, load_encoders, load_weights
@@ -65,7 +66,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
         plan,
         bottoms,
         top,
-        experiment.feeds(),
+        feeds(experiment.data, plan),
         score,
         runtime="serial",
         intra_op_threads=spec.runtime.intra_op_threads,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import Tensor
-
-from splitrun.data import BatchOrder, Data, Encoders, EvaluationOrder, Feed, OnDownload, load_data
+from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile
-from splitrun.plan.plan import EVALUATION_BATCH_ROWS
+from splitrun.session.probe import probe_costs
+from splitrun.simulate import Costs, Recommendation, recommend
 from splitrun.spec import Document
 
 
@@ -23,22 +21,10 @@ class Experiment:
     data: Data
     models: Models
     plan: Plan
-
-    def feeds(self) -> Mapping[str, Feed]:
-        """What every role loads: its party's columns, or the labels for the top."""
-        data, plan = self.data, self.plan
-
-        def feed(*tensors: Tensor) -> Feed:
-            return Feed(
-                tensors,
-                {
-                    "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
-                    "evaluate": EvaluationOrder(data.test_ids, EVALUATION_BATCH_ROWS),
-                },
-            )
-
-        bottoms = {role.name: feed(*data.features[role.party]) for role in plan.bottoms}
-        return bottoms | {plan.top.name: feed(data.labels)}
+    costs: Costs | None = None
+    """What was probed, if it was."""
+    advice: Recommendation | None = None
+    """What the probed costs recommend."""
 
 
 def prepare(
@@ -48,13 +34,17 @@ def prepare(
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
     encoders: Encoders | None = None,
+    probe: bool = False,
 ) -> Experiment:
     """Load the data, build and probe the models, compile and check the plan.
+
+    `pipeline.depth: auto` is resolved here, from costs measured on this machine.
 
     Args:
         directory: where relative paths and custom classes are looked up; default: the spec's.
         data_dir: where known datasets are looked up first.
         encoders: fitted before, for a saved model; default: fit on the training rows.
+        probe: measure costs even if the depth is given.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used.
@@ -65,4 +55,15 @@ def prepare(
         models = assemble(spec, data, directory)
         plan = compile(spec, models.facts)
     check(plan)
-    return Experiment(document, data, models, plan)
+    auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
+    if not (auto or probe):
+        return Experiment(document, data, models, plan)
+    costs = probe_costs(spec, data, directory)
+    advice = recommend(plan, costs, max_staleness=spec.pipeline.max_staleness)
+    if auto:
+        depth = advice.plan.depth
+        pipeline = spec.pipeline.model_copy(update={"depth": depth})
+        document = replace(document, spec=spec.model_copy(update={"pipeline": pipeline}))
+        plan = compile(document.spec, models.facts)
+        check(plan)
+    return Experiment(document, data, models, plan, costs, advice)

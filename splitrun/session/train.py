@@ -19,6 +19,7 @@ from splitrun.plan import Plan
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.environment import environment
+from splitrun.session.feeds import feeds
 from splitrun.session.ledger import Ledger
 from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
@@ -112,7 +113,7 @@ class _Run:
             plan,
             bottoms,
             top,
-            experiment.feeds(),
+            feeds(experiment.data, plan),
             partial(evaluate, spec.top.loss, metrics),
             runtime=spec.runtime.type,
             intra_op_threads=spec.runtime.intra_op_threads,

@@ -26,7 +26,7 @@ def timing_warnings(spec: Spec) -> Iterator[Problem]:
     """What the schedule makes idle, and links that carry nothing."""
     schedule = spec.pipeline.schedule
     idle = f"has no effect with the schedule {schedule}"
-    depths: list[tuple[Path, int | None]] = [(("pipeline", "depth"), spec.pipeline.depth)]
+    depths: list[tuple[Path, int | str | None]] = [(("pipeline", "depth"), spec.pipeline.depth)]
     depths += [(("parties", name, "depth"), party.depth) for name, party in spec.parties.items()]
     if schedule != "stale":
         for path, depth in depths:

@@ -9,10 +9,14 @@ DEFAULT_MICRO_BATCHES = 4
 
 
 def effective_depth(spec: Spec, party: str) -> int:
-    """The most batches in flight at a party's bottom: 1 unless the schedule is `stale`."""
+    """The most batches in flight at a party's bottom: 1 unless the schedule is `stale`.
+
+    Where `auto` has not been resolved yet it is 1, which every run has steps for.
+    """
     if spec.pipeline.schedule != "stale":
         return 1
-    return spec.parties[party].depth or spec.pipeline.depth or DEFAULT_DEPTH
+    depth = spec.pipeline.depth or DEFAULT_DEPTH
+    return spec.parties[party].depth or (1 if depth == "auto" else depth)
 
 
 def effective_micro_batches(spec: Spec) -> int:

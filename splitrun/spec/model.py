@@ -372,6 +372,13 @@ class Training(Section):
     )
 
 
+DEPTH_TAGS = ("number", "word")
+Depth = Annotated[
+    Annotated[PositiveInt, Tag("number")] | Annotated[Literal["auto"], Tag("word")],
+    Discriminator(lambda value: DEPTH_TAGS[isinstance(value, str)]),
+]
+
+
 class Pipeline(Section):
     """What is in flight while a batch travels."""
 
@@ -379,8 +386,13 @@ class Pipeline(Section):
         "sequential",
         description="One batch at a time; its slices in flight; or several batches in flight.",
     )
-    depth: PositiveInt | None = Field(
-        None, description="Most batches in flight per bottom, under `stale` (default 4)."
+    depth: Depth | None = Field(
+        None,
+        description="Most batches in flight per bottom, under `stale` (default 4). "
+        "`auto` probes this machine and takes the least that gives nearly the best throughput.",
+    )
+    max_staleness: NonNegativeInt | None = Field(
+        None, description="With `depth: auto`: the depth is at most one more."
     )
     micro_batches: PositiveInt | None = Field(
         None, description="Slices of a batch, under `microbatch` (default 4)."

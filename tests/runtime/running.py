@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +13,11 @@ from typing import Any, Literal
 import yaml
 
 from splitrun import runtime
+from splitrun.data import Feed
 from splitrun.events import Event
 from splitrun.model import evaluate
 from splitrun.session import Experiment, prepare
+from splitrun.session.feeds import feeds
 from splitrun.session.store import weights_sha256
 from splitrun.spec import loads
 
@@ -43,8 +45,12 @@ def trained(
     experiment: Experiment,
     kind: Literal["serial", "threaded"],
     emit: Callable[[Event], None] | None = None,
+    tampered: Mapping[str, Feed] | None = None,
 ) -> Trained:
-    """Train an experiment; `emit` is called besides, in the roles' threads."""
+    """Train an experiment; `emit` is called besides, in the roles' threads.
+
+    `tampered` are other feeds than the experiment's.
+    """
     events: list[Event] = []
     spec = experiment.document.spec
 
@@ -58,7 +64,7 @@ def trained(
         experiment.plan,
         bottoms,
         top,
-        experiment.feeds(),
+        tampered or feeds(experiment.data, experiment.plan),
         lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
         runtime=kind,
         intra_op_threads=1,

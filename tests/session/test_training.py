@@ -20,6 +20,7 @@ from torch import nn
 from splitrun.errors import Interrupted, Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import Event, RunEnded, StepDone
 from splitrun.session import Result, RunDirectory, evaluate_run, prepare, train
+from splitrun.session.feeds import feeds
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic, trained
@@ -221,10 +222,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_culprit(kind: str)
 def test_parties_that_shuffle_differently_are_found_at_once_and_both_named() -> None:
     experiment = prepared(synthetic())
     other = prepared(synthetic() | {"seed": 6})
-    feeds = experiment.feeds() | {"p1.bottom": other.feeds()["p1.bottom"]}  # type: ignore[operator]
-    object.__setattr__(experiment, "feeds", lambda: feeds)
+    tampered = dict(feeds(experiment.data, experiment.plan))
+    tampered["p1.bottom"] = feeds(other.data, other.plan)["p1.bottom"]
     with pytest.raises(Misaligned, match=r"RECV 0 from p1\.bottom: p1\.bottom and p0\.top have"):
-        trained(experiment, "threaded")
+        trained(experiment, "threaded", tampered=tampered)
 
 
 def test_dropout_at_one_party_changes_no_batch(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def test_a_role_has_its_own_optimizer_or_everybodys() -> None:
 
 def test_the_long_form_states_every_key() -> None:
     data = yaml.safe_load(resolved_yaml(document(SYNTHETIC, "pipeline=sequential").spec))
-    assert data["pipeline"] == {"schedule": "sequential", "depth": 1, "micro_batches": 1}
+    pipeline = {"schedule": "sequential", "depth": 1, "max_staleness": None, "micro_batches": 1}
+    assert data["pipeline"] == pipeline
     assert data["training"]["optimizer"]["betas"] == [0.9, 0.999]
     assert set(data) == set(Spec.model_fields)
 

@@ -1,0 +1,71 @@
+"""Costs probed on this machine, and `depth: auto` resolved by them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from splitrun.plan import Op
+from splitrun.session import RunDirectory, prepare, train
+from splitrun.spec import loads
+from tests.runtime.running import Content, prepared, synthetic
+
+
+def far(**pipeline: Any) -> Content:
+    """A spec whose time is emulated: 5 ms of work a step at each role, and 20 ms on the way."""
+    content = synthetic(
+        rows=4000,
+        pipeline={"schedule": "stale"} | pipeline,
+        links={"default": {"latency_ms": 10}},
+    )
+    compute = {"forward_ms": 2, "backward_ms": 2, "update_ms": 1}
+    for party in content["parties"].values():
+        party["compute"] = compute
+    content["top"]["compute"] = {"loss_ms": 4, "update_ms": 1}
+    return content
+
+
+def test_every_role_and_instruction_has_a_cost() -> None:
+    experiment = prepare(loads(yaml.safe_dump(synthetic()), "spec.yaml"), probe=True)
+    assert experiment.costs is not None
+    bottom = {Op.LOAD, Op.FORWARD, Op.SEND, Op.RECV, Op.BACKWARD, Op.UPDATE}
+    top = {Op.LOAD, Op.RECV, Op.LOSS, Op.SEND, Op.UPDATE}
+    assert {name: set(costs) for name, costs in experiment.costs.roles.items()} == {
+        "p0.bottom": bottom,
+        "p1.bottom": bottom,
+        "p0.top": top,
+    }
+    assert experiment.costs.work_s("p1.bottom", Op.FORWARD, 64) > 0
+    assert experiment.costs.effective_cores >= 0.9
+
+
+def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(
+    tmp_path: Path,
+) -> None:
+    """The loop lasts 29 ms (2 + 10 + 4 + 10 + 2 + 1) and the busiest role 5: depth 6 fills it."""
+    experiment = prepared(far(depth="auto"))
+    assert experiment.advice is not None
+    assert experiment.plan.depth in (6, 7)
+    assert "depth" in experiment.advice.reason
+    result = train(experiment, tmp_path)
+    again = RunDirectory.open(Path(result.run_dir)).document()
+    assert again.spec.pipeline.depth == experiment.plan.depth
+
+
+def test_auto_heeds_the_greatest_staleness() -> None:
+    experiment = prepared(far(depth="auto", max_staleness=2))
+    assert experiment.plan.depth == 3
+    assert experiment.advice is not None
+    assert "pipeline.max_staleness 2 rules out depth" in experiment.advice.reason
+
+
+def test_probing_touches_neither_the_models_nor_the_result() -> None:
+    plain, probed = (
+        prepared(far(depth=6)),
+        prepare(loads(yaml.safe_dump(far(depth=6), sort_keys=False), "spec.yaml"), probe=True),
+    )
+    for role, module in plain.models.modules.items():
+        for name, value in module.state_dict().items():
+            assert value.equal(probed.models.modules[role].state_dict()[name])
