@@ -4,7 +4,8 @@ from splitrun.model.assemble import Models, assemble
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
-from splitrun.model.stage import BottomStage, Stage, Tensors, TopStage
+from splitrun.model.stage import BottomStage, Stage, TopStage
+from splitrun.model.tensors import Tensors
 
 __all__ = [
     "BottomStage",

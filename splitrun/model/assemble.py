@@ -17,7 +17,7 @@ from splitrun.model.optimizer import RoleOptimizer, sparse_parameters
 from splitrun.model.probe import Probed, probe
 from splitrun.model.stage import BottomStage, TopStage
 from splitrun.plan import Facts, Plan, Role, bottom_name, top_name
-from splitrun.spec import Spec, effective_micro_batches, optimizer_of
+from splitrun.spec import Spec, effective_depth, effective_micro_batches, optimizer_of
 from splitrun.spec.check_learning import refuses_sparse
 from splitrun.spec.model import BottomModel, EmbeddingMlp, Mlp, Optimizer
 
@@ -83,7 +83,12 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
         module = build_bottom(section.bottom, shape, role=role, seed=spec.seed, directory=directory)
         _check_training(spec, data, role, module, optimizer_of(spec, party))
         probed[role] = probe(
-            role, module, gather(data.features[party], ids), is_bottom=True, directory=directory
+            role,
+            module,
+            gather(data.features[party], ids),
+            is_bottom=True,
+            pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
+            directory=directory,
         )
         modules[role] = module
     role = top_name(spec)
@@ -95,8 +100,14 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
     _check_training(spec, data, role, modules[role], optimizer_of(spec, None))
     cuts = [tuple(t.detach().requires_grad_() for t in p.output) for p in probed.values()]
     probed[role] = probe(
-        role, modules[role], fuse(spec.top.fusion, cuts), is_bottom=False, directory=directory
+        role,
+        modules[role],
+        fuse(spec.top.fusion, cuts),
+        is_bottom=False,
+        pipelined=False,
+        directory=directory,
     )
+    _refuse_sharing(modules)
     _check_output(spec, data, probed[role].output[0])
     facts = Facts(
         train_rows=len(data.train_ids),
@@ -104,6 +115,17 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
         roles={name: each.facts for name, each in probed.items()},
     )
     return Models(modules, facts)
+
+
+def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
+    """Roles are apart: in life they are on other machines."""
+    owners: dict[int, str] = {}
+    for role, module in modules.items():
+        for name, parameter in module.named_parameters():
+            owner = owners.setdefault(parameter.untyped_storage().data_ptr(), role)
+            if owner != role and parameter.numel():
+                what = f"its parameter {name} is one of {owner}'s, too"
+                raise ModelError([Problem(section_of(role), what, "build one for each role")])
 
 
 def _check_embeddings(model: BottomModel, shape: InputShape, party: str) -> None:

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, told
 from splitrun.errors import Path as SpecPath
 from splitrun.model.layers import EmbeddingMlp, mlp
-from splitrun.seeds import derive_seed
+from splitrun.model.randomness import seeded_apart
 from splitrun.spec.model import BottomModel, CustomModule, Mlp, TopModel
 from splitrun.spec.model import EmbeddingMlp as EmbeddingMlpSection
 from splitrun.spec.wording import closest
@@ -45,7 +45,8 @@ def build_bottom(
     Raises:
         ModelError: a custom class cannot be imported or built, or the model is too large.
     """
-    with _initial_weights(seed, role), _in_memory(role):
+    loaded = _import_custom(model, role, directory)
+    with seeded_apart(seed, "weights", role), _in_memory(role):
         match model:
             case Mlp():
                 return mlp(shape.width, model)
@@ -63,7 +64,7 @@ def build_bottom(
                     "numeric": shape.numeric,
                     "cardinalities": shape.cardinalities,
                 }
-                return _custom(model, offered, role, directory)
+                return _custom(model, loaded, offered, role, directory)
 
 
 def build_top(
@@ -74,21 +75,15 @@ def build_top(
     Raises:
         ModelError: a custom class cannot be imported or built, or the model is too large.
     """
-    with _initial_weights(seed, role), _in_memory(role):
+    loaded = _import_custom(model, role, directory)
+    with seeded_apart(seed, "weights", role), _in_memory(role):
         match model:
             case None:
                 return nn.Identity()
             case Mlp():
                 return mlp(in_features, model)
             case _:
-                return _custom(model, {"in_features": in_features}, role, directory)
-
-
-@contextmanager
-def _initial_weights(seed: int, role: str) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights", role))
-        yield
+                return _custom(model, loaded, {"in_features": in_features}, role, directory)
 
 
 @contextmanager
@@ -100,8 +95,14 @@ def _in_memory(role: str) -> Iterator[None]:
         raise ModelError([Problem(section_of(role), what, "use smaller layers")]) from error
 
 
-def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: Path) -> nn.Module:
-    loaded = _import_class(model.class_, role, directory)
+def _import_custom(model: object, role: str, directory: Path) -> Any:
+    """The class of a custom model. Its module runs now: what it draws is no initial weight."""
+    return _import_class(model.class_, role, directory) if isinstance(model, CustomModule) else None
+
+
+def _custom(
+    model: CustomModule, loaded: Any, offered: dict[str, Any], role: str, directory: Path
+) -> nn.Module:
     kwargs = model.kwargs
     try:
         wanted = inspect.signature(loaded).parameters
@@ -116,6 +117,9 @@ def _custom(model: CustomModule, offered: dict[str, Any], role: str, directory: 
     if "_parameters" not in vars(module):
         what = f"{model.class_} leaves torch.nn.Module uninitialised"
         raise _refused(role, what, "call super().__init__() first in its __init__()")
+    if any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters()):
+        what = f"{model.class_} has lazy layers, whose weights nobody has made yet"
+        raise _refused(role, what, "state their widths; in_features is passed on request")
     return module
 
 

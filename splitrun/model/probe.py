@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from splitrun.errors import ModelError, Problem, told
 from splitrun.model.build import section_of
 from splitrun.model.randomness import draws_random
-from splitrun.model.stage import Tensors, as_tensors
+from splitrun.model.stashing import why_not_stashed
+from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.versions import saved_parameters
 from splitrun.plan import RoleFacts, TensorFacts
 
@@ -27,30 +29,44 @@ class Probed:
 
 
 def probe(
-    role: str, module: nn.Module, inputs: Tensors, *, is_bottom: bool, directory: Path
+    role: str,
+    module: nn.Module,
+    inputs: Tensors,
+    *,
+    is_bottom: bool,
+    pipelined: bool,
+    directory: Path,
 ) -> Probed:
-    """Run one training forward, leaving parameters, buffers and random generators as they were.
+    """Run a forward in training and one in evaluation, on a copy of the module.
 
     Args:
+        pipelined: whether more than one batch will be in flight.
         directory: of the spec; an error names the line of a module in it.
 
     Raises:
         ModelError: the forward fails, or gives something else than float tensors of as many rows
-            that gradients can flow back from; a top's gives one of them.
+            that gradients can flow back from; a top's gives one of them. Or the module is to be
+            pipelined, and its backward would not see the weights of its forward.
     """
-    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    copied = copy.deepcopy(module)
     saved: tuple[str, ...] = ()
     output: Any = None
 
     def forward() -> None:
         nonlocal saved, output
-        saved, output = saved_parameters(module, inputs)
+        saved, output = saved_parameters(copied, inputs)
+
+    def predict() -> None:
+        with torch.no_grad():
+            copied.eval()(*inputs)
 
     random = draws_random(lambda: _explained(role, module, inputs, forward, directory))
-    with torch.no_grad():
-        for name, buffer in module.named_buffers():
-            buffer.copy_(buffers[name])
     tensors = _checked(role, output, rows=len(inputs[0]), is_bottom=is_bottom)
+    _refuse_aliases(role, copied, tensors)
+    random |= draws_random(lambda: _explained(role, module, inputs, predict, directory))
+    if pipelined and (why := why_not_stashed(module, saved, inputs)):
+        remedy = "change it, or give this party depth 1"
+        raise ModelError([Problem(section_of(role), f"cannot be pipelined: {why}", remedy)])
     parameters = dict(module.named_parameters())
     facts = RoleFacts(
         parameters=sum(parameter.numel() for parameter in parameters.values()),
@@ -102,6 +118,16 @@ def _checked(role: str, output: Any, *, rows: int, is_bottom: bool) -> Tensors:
             remedy = "leave a parameter trainable, and its result attached"
             raise ModelError([Problem(section_of(role), what, remedy)])
     return tensors
+
+
+def _refuse_aliases(role: str, module: nn.Module, tensors: Tensors) -> None:
+    """What is sent must not change when the weights do."""
+    own = (*module.named_parameters(), *module.named_buffers())
+    for name, tensor in own:
+        storage = tensor.untyped_storage().data_ptr()
+        if storage and any(storage == sent.untyped_storage().data_ptr() for sent in tensors):
+            what = f"forward() returns {name}, or a view of it, which the next update changes"
+            raise ModelError([Problem(section_of(role), what, "return a clone() of it")])
 
 
 def _shown(tensor: Tensor) -> str:

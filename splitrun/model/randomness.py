@@ -32,21 +32,36 @@ def seeded(*stream: str | int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def seeded_apart(*stream: str | int) -> Iterator[None]:
+    """Like `seeded`, and the generators go on afterwards as if nothing had been drawn."""
+    before = _states()
+    try:
+        with seeded(*stream):
+            yield
+    finally:
+        _restore(before)
+
+
 def draws_random(action: Callable[[], object]) -> bool:
     """Whether an action draws from the process's generators, which are then put back."""
     with _generators:
         before = _states()
         action()
         after = _states()
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])
-        random.setstate(before[2])
+        _restore(before)
     return (
         not torch.equal(before[0], after[0])
         or not np.array_equal(before[1][1], after[1][1])
         or before[1][2:] != after[1][2:]
         or before[2] != after[2]
     )
+
+
+def _restore(states: tuple[torch.Tensor, Any, Any]) -> None:
+    torch.set_rng_state(states[0])
+    np.random.set_state(states[1])
+    random.setstate(states[2])
 
 
 def _states() -> tuple[torch.Tensor, Any, Any]:

@@ -15,11 +15,11 @@ from splitrun.model.fusion import Fusion, fuse
 from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.randomness import seeded
+from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.versions import Version, WeightVersions
 from splitrun.plan import Role, RoleFacts
 
 Key = tuple[int, int]
-Tensors = tuple[Tensor, ...]
 
 
 class Stage:
@@ -31,12 +31,18 @@ class Stage:
         self.module = module
         self._role = role
         self._optimizer = optimizer
+        self._modes = [(layer, layer.training) for layer in module.modules()]
         self._draws_random = facts.draws_random
         self._seed = seed
 
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""
         self._optimizer.step()
+
+    def _train(self) -> None:
+        """Training mode, except for layers that were in evaluation mode from the start."""
+        for layer, training in self._modes:
+            layer.training = training
 
     def _drawing(self, purpose: str, key: tuple[int, ...], action: Callable[[], Any]) -> Any:
         """The action's result, on random generators of its own if the module draws from any."""
@@ -62,7 +68,7 @@ class BottomStage(Stage):
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`."""
         if not self.module.training:
-            self.module.train()
+            self._train()
         output, version = self._drawing("forward", key, lambda: self._versions.forward(*inputs))
         cut = as_tensors(output)
         self._in_flight[key] = (cut, version)
@@ -82,7 +88,7 @@ class BottomStage(Stage):
     def predict(self, batch: int, inputs: Tensors) -> Tensors:
         """The cut of an evaluation batch, at the newest weights, in evaluation mode."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.no_grad():
             return as_tensors(self._drawing("predict", (batch,), lambda: self.module(*inputs)))
 
 
@@ -117,7 +123,7 @@ class TopStage(Stage):
             for every bottom's cut.
         """
         if not self.module.training:
-            self.module.train()
+            self._train()
         leaves = [tuple([tensor.detach().requires_grad_() for tensor in cut]) for cut in cuts]
         fused = fuse(self._fusion, leaves)
         output = self._drawing("forward", key, lambda: self.module(*fused))
@@ -128,7 +134,7 @@ class TopStage(Stage):
     def predict(self, batch: int, cuts: Sequence[Tensors]) -> Tensor:
         """The top's outputs for an evaluation batch, in evaluation mode."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.no_grad():
             fused = fuse(self._fusion, cuts)
             output: Tensor = self._drawing("predict", (batch,), lambda: self.module(*fused))
             return output
@@ -138,8 +144,3 @@ def _gradient(leaf: Tensor) -> Tensor:
     """Of a cut's tensor; zero where the top did not use it."""
     gradient = leaf.grad
     return torch.zeros_like(leaf) if gradient is None else gradient
-
-
-def as_tensors(output: Tensor | Sequence[Tensor]) -> Tensors:
-    """What a bottom returned, as a tuple: it may return one tensor or several."""
-    return (output,) if isinstance(output, Tensor) else tuple(output)

@@ -11,8 +11,8 @@ A module runs on a version by having its masters replaced in the `_parameters` o
 hold them, tied ones wherever they appear, for the duration of the forward. It stays one module, so
 buffers (BatchNorm's statistics) and whatever else it keeps are its own.
 
-Autograd's own check of saved tensors stays on and is the net below: a parameter wrongly taken for
-unsaved makes the backward raise, not lie.
+Autograd's own check of saved tensors stays on and is a net below: a parameter wrongly taken for
+unsaved makes the backward raise. What even that would miss is looked for before (`stashing`).
 """
 
 from __future__ import annotations

@@ -6,14 +6,15 @@ such a network the order in which roles get to run changes neither what is sent 
 finish, so that one run that completes proves that every run completes, at any speed.
 
 Programs repeat: beyond the fill, every step of a segment gives the same instructions. The check
-thus runs whole segments up to a length of three times the greatest depth plus two, and longer ones
-shortened to that, keeping the ends of epochs out of it: there, batches are only shorter.
+thus runs whole segments up to a length of three times the greatest depth plus two, and of longer
+ones the last steps, an epoch's end among them. Epochs that end earlier in a segment add nothing: a
+shorter batch has no more slices than a full one, and fewer messages cannot fill a channel.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
@@ -41,8 +42,9 @@ def check_programs(plan: Plan, programs: Mapping[Role, Program], segment: Segmen
         PlanInvalid: naming the role and the instruction.
     """
     wires = _Wires(plan)
+    peers = {"top": [bottom.name for bottom in plan.bottoms], "bottom": [plan.top.name]}
     checked = {
-        role: _Rules(role, segment, plan.slices).follow(program)
+        role: _Rules(role, peers[role.kind], segment, plan.slices).follow(program)
         for role, program in programs.items()
     }
     waiting = {role: next(program, None) for role, program in checked.items()}
@@ -109,17 +111,22 @@ def _slice(instruction: Instruction) -> tuple[str, int, int]:
 class _Rules:
     """The rules of one role: depth, order, and that nothing is left out."""
 
-    def __init__(self, role: Role, segment: Segment, slices: Callable[[int], int]) -> None:
+    def __init__(
+        self, role: Role, peers: Sequence[str], segment: Segment, slices: Callable[[int], int]
+    ) -> None:
         self._role = role
         self._segment = segment
         self._slices = slices
         self._forward: Counter[int] = Counter()
         self._backward: Counter[int] = Counter()
         self._version = segment.start
+        self._peers = peers
+        self._done: set[tuple[object, ...]] = set()
+        self._drained = False
 
     def follow(self, program: Program) -> Program:
         """Pass a program on, and raise where it breaks a rule."""
-        rules = {
+        rules: dict[Op, Callable[[int], str]] = {
             Op.FORWARD: self._on_forward,
             Op.BACKWARD: self._on_backward,
             Op.LOSS: self._on_loss,
@@ -127,12 +134,37 @@ class _Rules:
             Op.DRAIN: self._on_drain,
         }
         for instruction in program:
-            if fault := rules.get(instruction.op, _nothing)(instruction.step):
+            fault = self._missing(instruction) or rules.get(instruction.op, _nothing)(
+                instruction.step
+            )
+            if fault:
                 raise PlanInvalid(f"{self._role.name}: {instruction} {fault}")
             yield instruction
-        if self._version != self._segment.stop:
+        if self._version != self._segment.stop or not self._drained:
             done = f"{self._version} of {self._segment.stop} updates"
-            raise PlanInvalid(f"{self._role.name}: ended after {done}")
+            raise PlanInvalid(f"{self._role.name}: ended after {done}, without a drain")
+
+    def _missing(self, instruction: Instruction) -> str:
+        """What an instruction needs and has not been done; else the instruction counts as done."""
+        op, step, micro, peer, phase = instruction
+        batch, part = (phase, step), (phase, step, micro)
+        heard = [(Op.RECV, *part, peer) for peer in self._peers]
+        needs: list[tuple[object, ...]] = []
+        if op in (Op.FORWARD, Op.PREDICT, Op.RECV, Op.LOSS):
+            needs = [(Op.LOAD, *batch)]
+        if op in (Op.LOSS, Op.BACKWARD) or (op is Op.PREDICT and self._role.kind == "top"):
+            needs += heard
+        if op is Op.SEND:
+            needs = [("work", *part)]
+        if lacking := [need for need in needs if need not in self._done]:
+            return f"comes before {lacking[0][0]}"
+        if op is Op.LOAD:
+            self._done.add((Op.LOAD, *batch))
+        elif op is Op.RECV:
+            self._done.add((Op.RECV, *part, peer))
+        elif op in (Op.FORWARD, Op.PREDICT, Op.LOSS):
+            self._done.add(("work", *part))
+        return ""
 
     def _on_forward(self, step: int) -> str:
         self._forward[step] += 1
@@ -160,7 +192,8 @@ class _Rules:
         return "" if in_order else "is out of order"
 
     def _on_drain(self, _: int) -> str:
-        whole = not self._forward and self._version == self._segment.stop
+        whole = not self._forward and self._version == self._segment.stop and not self._drained
+        self._drained = True
         return "" if whole else "with batches in flight"
 
 

@@ -52,16 +52,18 @@ class Crew:
             KeyboardInterrupt: the user interrupted; no thread is left.
         """
         with _switch_interval():
-            for thread in self._threads:
-                thread.start()
+            started: list[threading.Thread] = []
             try:
+                for thread in self._threads:
+                    thread.start()
+                    started.append(thread)
                 while not self._finished.wait(_ATTEND_EVERY_S):
                     attend()
             except BaseException:
                 self._close()
                 raise
             finally:
-                for thread in self._threads:
+                for thread in started:
                     thread.join()
         if self._failure is not None:
             raise self._failure
@@ -69,13 +71,15 @@ class Crew:
     def _run(self, task: Callable[[], None]) -> None:
         try:
             torch.set_num_threads(self._intra_op_threads)
+            torch.set_autocast_cache_enabled(False)  # one cache for all threads: a race for bits
             sharpen_timers()
             task()
         except ChannelClosed:
             pass
         except BaseException as error:  # noqa: BLE001 - raised by `run`
             with self._lock:
-                self._failure = self._failure or error
+                if self._failure is None:
+                    self._failure = error
             self._close()
         finally:
             with self._lock:

@@ -233,7 +233,11 @@ class TopWorker(Worker):
         if step == 0:
             self._evaluation_start = now()
         self._labels.extend(self._batches.pop(("evaluate", step)).tensors)
-        self._outputs.append(self._top.predict(step, self._cuts(("evaluate", step, 0))))
+        cuts = self._cuts(("evaluate", step, 0))
+        output = self._top.predict(step, cuts)
+        if not bool(output.isfinite().all()):
+            raise self._not_finite(instruction, math.nan, cuts)
+        self._outputs.append(output)
 
     def _evaluate(self, instruction: Instruction) -> None:
         labels = torch.cat(self._labels)
@@ -249,13 +253,13 @@ class TopWorker(Worker):
     def _not_finite(self, at: Instruction, loss: float, cuts: Sequence[Tensors]) -> NonFiniteLoss:
         """The error that names the likely culprit: whose values stopped being finite first."""
         remedy = "a lower learning rate (training.optimizer.lr) is the usual remedy"
-        for bottom, cut in zip(self._bottoms, cuts, strict=True):
+        for role, cut in zip(self._plan.bottoms, cuts, strict=True):
             if not all(bool(tensor.isfinite().all()) for tensor in cut):
                 cause = "its cut is not finite, so its weights have diverged"
-                if at.step < self._plan.depth:
+                if at.phase == "train" and not self._plan.version(role, at.step):
                     cause = "its cut is not finite before any update"
                     remedy = "check its forward() and its inputs"
-                return NonFiniteLoss(bottom, str(at), f"the loss is {loss}: {cause}; {remedy}")
+                return NonFiniteLoss(role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
         cause = "every cut and weight is finite, so it overflowed"
         if not all(bool(weight.isfinite().all()) for weight in self._top.module.parameters()):
             cause = "its weights have diverged"

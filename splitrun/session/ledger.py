@@ -12,7 +12,7 @@ class Ledger:
     """Adds up a run's events as they come; a `Sink`.
 
     Training time runs from the start, or the end of an evaluation, to the moment when the last
-    role has drained. Evaluations are outside the clock.
+    role has drained; from then to its end counts as evaluation.
     """
 
     steps: int = 0
@@ -35,14 +35,14 @@ class Ledger:
                 self.steps += 1
                 self.samples += event.rows
                 self._extend(event.end)
-            case Executed(phase="train"):
+            case Executed(op="DRAIN"):
                 self._extend(event.end)
             case EpochDone():
                 self.last_loss = event.loss
                 self.history.append({"epoch": event.epoch + 1, "train": {"loss": event.loss}})
             case Evaluated():
                 self.test = event.metrics
-                self.evaluation_s += event.end - event.start
+                self.evaluation_s += event.end - self._start - (self.train_s - self._counted)
                 self.history.append({"epoch": event.epoch, "test": event.metrics})
                 self._start, self._counted = event.end, self.train_s
 

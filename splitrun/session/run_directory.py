@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +105,11 @@ class RunDirectory:
         temporary = self.path / f".{name}.tmp"
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         temporary.replace(self.path / name)
+
+    def note_failure(self, text: str) -> None:
+        """Keep where a run broke, if that can still be written."""
+        with suppress(OSError):
+            (self.path / "failure.txt").write_text(text, encoding="utf-8")
 
     def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
         """Append records to a JSON Lines file."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
@@ -30,7 +31,7 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
     """SHA-256 over all roles' parameters and buffers: raw little-endian bytes, by role and name."""
     digest = hashlib.sha256()
     for role in sorted(modules):
-        named = dict(modules[role].named_parameters()) | dict(modules[role].named_buffers())
+        named = _named(modules[role])
         for name in sorted(named):
             tensor = named[name].detach().cpu().contiguous()
             digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
@@ -38,14 +39,18 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
 
 
 def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
-    """Write a model, and what it was trained on, into a new directory.
+    """Write a model, and what it was trained on, in place of any that is there.
 
     Returns:
         The digest of its weights.
     """
-    directory.mkdir()
+    written = directory.with_name(f".{directory.name}.tmp")
+    for old in (written, directory):
+        shutil.rmtree(old, ignore_errors=True)
+    written.mkdir()
     for role, module in modules.items():
-        save_model(module, str(directory / f"{role}.safetensors"))
+        tensors = {name: tensor.detach().contiguous() for name, tensor in _named(module).items()}
+        save_file(tensors, written / f"{role}.safetensors")
     digest = weights_sha256(modules)
     content = {
         "format": FORMAT,
@@ -53,7 +58,8 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
         "data_digest": data.digest,
         "encoders": data.encoders.to_json(),
     }
-    (directory / "model.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (written / "model.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    written.rename(directory)
     return digest
 
 
@@ -88,7 +94,7 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
         try:
-            load_model(module, str(path))
+            _fill(module, load_file(path))
         except (OSError, SafetensorError, RuntimeError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
@@ -98,6 +104,24 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
             f"{directory}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
             "so the files were changed since; restore them, or train again"
         )
+
+
+def _named(module: nn.Module) -> dict[str, Tensor]:
+    """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    named = _named(module)
+    ours = {name: list(tensor.shape) for name, tensor in named.items()}
+    theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
+    if ours != theirs:
+        names = sorted(ours.keys() | theirs.keys())
+        differ = [name for name in names if ours.get(name) != theirs.get(name)]
+        raise RuntimeError(f"other tensors than the model's: {', '.join(differ)}")
+    with torch.no_grad():
+        for name, tensor in named.items():
+            tensor.copy_(tensors[name])
 
 
 def _content(directory: Path) -> dict[str, Any]:

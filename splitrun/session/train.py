@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from splitrun import runtime
-from splitrun.errors import Interrupted
+from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
 from splitrun.events import Event, RunEnded, RunStarted, Sink
 from splitrun.model import default_metrics, evaluate
 from splitrun.plan import Plan
@@ -57,26 +60,44 @@ def train(experiment: Experiment, runs_dir: Path, sinks: Sequence[Sink] = ()) ->
         Interrupted: the user stopped the run; what was trained until then is saved.
     """
     directory = RunDirectory.create(runs_dir, experiment.document)
-    directory.write_json("plan.json", describe(experiment.plan))
     run = _Run(experiment, directory, sinks)
-    try:
-        run.execute()
-    except KeyboardInterrupt as error:
-        digest = run.save_model()
-        message = f"interrupted after {run.ledger.steps} of {experiment.plan.steps} steps"
-        run.close("interrupted", message, run.result(digest))
-        interrupted = Interrupted(message)
-        interrupted.add_note(f"what was trained until then is in {directory.path}")
-        raise interrupted from error
-    except Exception as error:
-        failure = "".join(traceback.format_exception(error))
-        (directory.path / "failure.txt").write_text(failure, encoding="utf-8")
-        run.close("failed", str(error))
-        error.add_note(f"the run directory is {directory.path}")
-        raise
-    result = run.result(run.save_model())
-    run.close("done", "", result)
+    with _one_interrupt():
+        try:
+            run.execute()
+            result = run.result(run.save_model())
+        except KeyboardInterrupt as error:
+            message = f"interrupted after {run.ledger.steps} of {experiment.plan.steps} steps"
+            run.close("interrupted", message, run.result(run.save_model()))
+            interrupted = Interrupted(message)
+            interrupted.add_note(f"what was trained until then is in {directory.path}")
+            raise interrupted from error
+        except Exception as error:
+            failed = RunFailed("the run", "writing", told(error))
+            failure = error if isinstance(error, SplitrunError) else failed
+            run.close("failed", str(failure))
+            directory.note_failure("".join(traceback.format_exception(error)))
+            failure.add_note(f"the run directory is {directory.path}")
+            raise failure from error
+        run.close("done", "", result)
     return result
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """The first Ctrl-C stops the run in order; further ones wait until it has been written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Run:
@@ -101,6 +122,7 @@ class _Run:
             "environment": environment(experiment.document.directory),
         }
         directory.write_json("manifest.json", self._manifest)
+        directory.write_json("plan.json", describe(experiment.plan))
 
     def execute(self) -> None:
         """Run the plan to its end, handing events to the sinks meanwhile."""
@@ -149,13 +171,14 @@ class _Run:
         )
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
-        """Tell sinks and manifest how the run ended."""
-        self._events.append(RunEnded(status, message, now()))
-        self._attend()
+        """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
         self._manifest |= {"status": status, "ended": _utc(), "message": message}
         if result is not None:
             self._manifest["result"] = asdict(result)
         self._directory.write_json("manifest.json", self._manifest)
+        self._events.append(RunEnded(status, message, now()))
+        with suppress(OSError):
+            self._attend()
 
     def _attend(self) -> None:
         while self._events:

@@ -148,11 +148,13 @@ def without(program: Iterator[Instruction], op: Op, step: int) -> Iterator[Instr
 @pytest.mark.parametrize(
     ("op", "complaint"),
     [
+        (Op.LOAD, "FORWARD 4 comes before LOAD"),
         (Op.SEND, "deadlock|would be handed"),
-        (Op.RECV, "never receives|would be handed|deadlock"),
+        (Op.RECV, "BACKWARD 4 comes before RECV"),
         (Op.BACKWARD, "gradient is whole"),
         (Op.UPDATE, "depth|version|out of order"),
-        (Op.FORWARD, "no forward|gradient is whole"),
+        (Op.FORWARD, "SEND 4 to p0.top comes before work"),
+        (Op.DRAIN, "without a drain"),
     ],
 )
 def test_the_checker_finds_a_missing_instruction(op: Op, complaint: str) -> None:
@@ -160,7 +162,7 @@ def test_the_checker_finds_a_missing_instruction(op: Op, complaint: str) -> None
     segment = next(plan.segments())
     programs = {role: plan.segment_program(role, segment) for role in plan.roles}
     role = plan.bottoms[1]
-    programs[role] = without(programs[role], op, 4)
+    programs[role] = without(programs[role], op, segment.stop if op is Op.DRAIN else 4)
     with pytest.raises(PlanInvalid, match=complaint):
         check_programs(plan, programs, segment)
 
@@ -169,7 +171,6 @@ def test_the_checker_finds_a_deadlock_between_a_role_that_waits_and_one_that_nev
     plan = make_plan(rows=20)
     segment = next(plan.segments())
     programs = {role: plan.segment_program(role, segment) for role in plan.roles}
-    programs[plan.top] = without(programs[plan.top], Op.RECV, 1)
     programs[plan.bottoms[0]] = without(programs[plan.bottoms[0]], Op.SEND, 0)
     with pytest.raises(PlanInvalid, match=r"deadlock: p0\.bottom at RECV 0"):
         check_programs(plan, programs, segment)

@@ -201,7 +201,7 @@ def test_an_exception_in_a_bottom_ends_the_run_and_names_role_instruction_and_ba
 ) -> None:
     content = synthetic(pipeline={"schedule": "stale", "depth": 3})
     content["parties"]["p1"]["bottom"] = custom("Breaks", at=5)
-    with pytest.raises(RunFailed, match=r"p1\.bottom failed at FORWARD 4: ValueError: the sensor"):
+    with pytest.raises(RunFailed, match=r"p1\.bottom failed at FORWARD 5: ValueError: the sensor"):
         run(content, tmp_path, own__py=TIED)
     (directory,) = (tmp_path / "runs").iterdir()
     assert RunDirectory.open(directory).manifest()["status"] == "failed"

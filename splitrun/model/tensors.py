@@ -1,0 +1,14 @@
+"""What crosses between roles, and what a module returns, as a tuple of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+Tensors = tuple[Tensor, ...]
+
+
+def as_tensors(output: Tensor | Sequence[Tensor]) -> Tensors:
+    """What a bottom returned, as a tuple: it may return one tensor or several."""
+    return (output,) if isinstance(output, Tensor) else tuple(output)

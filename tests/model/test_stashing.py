@@ -1,0 +1,121 @@
+"""Modules whose backward would not see the weights of its forward are refused, others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from splitrun.model.stashing import why_not_stashed
+from splitrun.model.versions import saved_parameters
+from tests.model.test_versions import MODULES
+
+
+class Base(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.second(torch.tanh(self.first(x)))
+        return output
+
+
+class Recomputes(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = checkpoint(super().forward, self.first(x), use_reentrant=False)
+        return output
+
+
+class _KeepsWeights(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.weight = weight
+        ctx.save_for_backward(x)
+        return x @ weight
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor]:
+        (x,) = ctx.saved_tensors
+        return gradients[0] @ ctx.weight.T, x.T @ gradients[0]
+
+
+class KeepsWeights(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = _KeepsWeights.apply(self.first(x), self.second.weight)  # type: ignore[no-untyped-call]
+        return output
+
+
+class ChangesBuffer(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(4))
+        self.scale: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.scale.data = self.scale.data.mul_(1.5)
+        return super().forward(x) * self.scale
+
+
+class ClipsWeights(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.second.weight.clamp_(-0.05, 0.05)
+        return super().forward(x)
+
+
+class HooksGradients(Base):
+    def __init__(self) -> None:
+        super().__init__()
+        self.second.weight.register_hook(lambda gradient: gradient * 0)  # type: ignore[no-untyped-call]
+
+
+def verdict(module: nn.Module) -> str:
+    inputs = (torch.randn(6, 4),)
+    saved, _ = saved_parameters(module, inputs)
+    return why_not_stashed(module, saved, inputs)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_ordinary_modules_may_be_pipelined(name: str) -> None:
+    assert verdict(MODULES[name]()) == ""
+
+
+def test_dropout_and_sparse_embeddings_may_be_pipelined() -> None:
+    assert verdict(nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))) == ""
+    table = nn.Sequential(nn.Embedding(50, 4, sparse=True), nn.Linear(4, 2))
+    codes = (torch.tensor([[1], [2], [1]]),)
+    assert why_not_stashed(table, saved_parameters(table, codes)[0], codes) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        (Recomputes, "its backward reads weights or buffers anew"),
+        (KeepsWeights, "its backward reads weights or buffers anew|needs weights"),
+        (ChangesBuffer, "its backward reads weights or buffers anew|needs weights"),
+        (ClipsWeights, r"its forward\(\) changes its parameter second\.weight"),
+        (HooksGradients, r"it hooks into the gradient of second\.weight"),
+    ],
+)
+def test_a_module_that_would_train_on_wrong_gradients_is_found(
+    kind: Callable[[], nn.Module], complaint: str
+) -> None:
+
+    assert re.search(complaint, verdict(kind()))
+
+
+def test_looking_changes_nothing() -> None:
+    module = ChangesBuffer()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    state = torch.get_rng_state()
+    verdict_inputs = (torch.ones(6, 4),)
+    why_not_stashed(module, ("second.weight",), verdict_inputs)
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, before[name])
