@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from splitrun.data.sources import open_source
-from splitrun.data.sources.synthetic import columns_of
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
 from splitrun.spec.model import Dataset, FileDataset, Party, Spec, SyntheticDataset
@@ -54,7 +53,7 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
 def _columns_of(spec: Spec, name: str) -> tuple[str, ...]:
     explicit = spec.parties[name].columns
     if not explicit and isinstance(spec.dataset, SyntheticDataset):
-        return columns_of(spec.dataset, name)
+        return spec.dataset.columns_of(name)
     return explicit
 
 

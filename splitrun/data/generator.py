@@ -13,7 +13,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from splitrun.data.sources.synthetic import columns_of
 from splitrun.data.table import Categories, Column, Table
 from splitrun.errors import Problem, SpecError
 from splitrun.seeds import derive_seed
@@ -71,7 +70,7 @@ def _features(dataset: SyntheticDataset, parties: Sequence[str]) -> dict[str, Co
     values = tuple(f"v{index}" for index in range(dataset.cardinality))
     columns: dict[str, Column] = {}
     for party in parties:
-        for index, name in enumerate(columns_of(dataset, party)):
+        for index, name in enumerate(dataset.columns_of(party)):
             stream = _stream(dataset, "column", name)
             if index >= dataset.numeric:
                 drawn = np.searchsorted(cumulative, stream.random(dataset.rows))
@@ -123,7 +122,7 @@ def _score(
 ) -> Values:
     """What a party's columns add to the signal, [rows], of mean 0 and variance 1."""
     straight, curved, words = (np.zeros(dataset.rows) for _ in range(3))
-    for name in columns_of(dataset, party):
+    for name in dataset.columns_of(party):
         stream = _stream(dataset, "effect", name, target)
         column = columns[name]
         # Column by column: a matrix product's last bits depend on the machine's threads.

@@ -5,6 +5,7 @@ from splitrun.plan.compile import bottom_name, compile, top_name
 from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
+from splitrun.plan.pace import Pace
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.plan.schedule import Program, Segment
 
@@ -16,6 +17,7 @@ __all__ = [
     "LinkState",
     "LinkTiming",
     "Op",
+    "Pace",
     "Plan",
     "Program",
     "Role",

@@ -14,10 +14,9 @@ from splitrun.data import Batch, Feed
 from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed, told
 from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
 from splitrun.model import BottomStage, Stage, Tensors, TopStage
-from splitrun.plan import Instruction, Op, Plan, Role
+from splitrun.plan import Instruction, Op, Pace, Plan, Role
 from splitrun.runtime.channel import ChannelClosed, Receiver, Sender
-from splitrun.runtime.clock import now
-from splitrun.runtime.emulation import Pace
+from splitrun.runtime.clock import now, wait_until
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
@@ -51,7 +50,7 @@ class Worker:
         self._feed = feed
         self._emit = emit
         self._stopped = threading.Event()
-        self._pace = Pace(role.compute, self._stopped)
+        self._pace = Pace(role.compute) if role.compute else None
         self._batches: dict[tuple[Phase, int], Batch] = {}
         self._outgoing: dict[tuple[str, Slice], Tensors] = {}
         self._incoming: dict[tuple[str, Slice], Tensors] = {}
@@ -104,7 +103,8 @@ class Worker:
             raise
         except (Exception, SystemExit) as error:
             raise RunFailed(self._name, str(instruction), told(error)) from error
-        self._pace.keep(op, start)
+        if self._pace is not None:
+            wait_until(start + self._pace.lasts(op, now() - start), self._stopped)
         self._emit(Executed(self._name, op, phase, step, micro, start, now()))
 
     def _load(self, instruction: Instruction) -> None:

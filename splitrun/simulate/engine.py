@@ -13,10 +13,9 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Channel, Instruction, LinkState, Op, Plan, Role, Segment
+from splitrun.plan import Channel, Instruction, LinkState, Op, Pace, Plan, Role, Segment
 from splitrun.simulate.cores import Clock
 from splitrun.simulate.costs import Costs, bytes_per_row, rows_of
-from splitrun.simulate.pace import Pace
 from splitrun.simulate.simulation import Simulation, Span, Transit
 
 _Process = Generator[None, None, None]

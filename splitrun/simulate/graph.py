@@ -24,10 +24,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Channel, Instruction, Op, Plan, Role, Segment
+from splitrun.plan import Channel, Instruction, Op, Pace, Plan, Role, Segment
 from splitrun.simulate.costs import Costs, bytes_per_row, rows_of
 from splitrun.simulate.cycle import Edge
-from splitrun.simulate.pace import Pace
 
 
 class Node(NamedTuple):
@@ -169,4 +168,4 @@ class _Builder:
     def _duration_s(self, role: Role, instruction: Instruction) -> float:
         rows = rows_of(self._plan, instruction)
         work_s = self._costs.work_s(role.name, instruction.op, rows)
-        return Pace(role.compute).lasts(instruction.op, work_s)
+        return Pace(role.compute).lasts(instruction.op, work_s) if role.compute else work_s

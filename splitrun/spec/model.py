@@ -131,6 +131,12 @@ class SyntheticDataset(DatasetSection):
     generator_seed: Seed = Field(0, description="Rules the rows; `seed` does not.")
     label: str = Field("label", description="The column to predict.")
 
+    def columns_of(self, party: str) -> tuple[str, ...]:
+        """The columns generated for a party: `bob_num0`, `bob_num1`, …, `bob_cat0`, …."""
+        numeric = (f"{party}_num{index}" for index in range(self.numeric))
+        categorical = (f"{party}_cat{index}" for index in range(self.categorical))
+        return (*numeric, *categorical)
+
 
 Dataset = Annotated[
     CsvDataset | BankMarketingDataset | SyntheticDataset, Field(discriminator="type")

@@ -59,15 +59,29 @@ class BankMarketingSource:
 
     def columns(self) -> tuple[str, ...]:
         """The published names, known without the file; a damaged file is refused."""
-        self._find()
+        self.find()
         return COLUMNS
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
         """These columns of all rows, downloaded first where the file is nowhere."""
         from splitrun.data.table import read_table
 
-        path = self._find() or self._fetch()
+        path = self.find() or self._fetch()
         return read_table(path, ";", columns, text)
+
+    def find(self) -> Path | None:
+        """Where the file is, if it need not be downloaded.
+
+        Raises:
+            DataError: the file is damaged, or a data directory is not there.
+        """
+        for directory in self._directories():
+            path = directory / self._file.name
+            if path.is_file():
+                remedy = f"delete it to have it downloaded again, or get it from {PAGE}"
+                _check(path, _read_bytes(path), self._file.sha256, remedy)
+                return path
+        return None
 
     @property
     def _file(self) -> PublishedFile:
@@ -84,15 +98,6 @@ class BankMarketingSource:
                 raise DataError(message)
             yield directory
         yield Path(user_cache_dir("splitrun"))
-
-    def _find(self) -> Path | None:
-        for directory in self._directories():
-            path = directory / self._file.name
-            if path.is_file():
-                remedy = f"delete it to have it downloaded again, or get it from {PAGE}"
-                _check(path, _read_bytes(path), self._file.sha256, remedy)
-                return path
-        return None
 
     def _fetch(self) -> Path:
         """Downloads the file into the cache."""

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from splitrun.data.table import Table
 
 
-def columns_of(dataset: SyntheticDataset, party: str) -> tuple[str, ...]:
-    """The columns generated for a party: `bob_num0`, `bob_num1`, …, `bob_cat0`, …."""
-    numeric = (f"{party}_num{index}" for index in range(dataset.numeric))
-    categorical = (f"{party}_cat{index}" for index in range(dataset.categorical))
-    return (*numeric, *categorical)
-
-
 @dataclass(frozen=True)
 class SyntheticSource:
     """A generator's settings and the parties that columns are generated for."""
@@ -28,7 +21,7 @@ class SyntheticSource:
 
     def columns(self) -> tuple[str, ...]:
         """Those generated for every party, and the label."""
-        generated = (column for party in self.parties for column in columns_of(self.dataset, party))
+        generated = (column for party in self.parties for column in self.dataset.columns_of(party))
         return (*generated, self.dataset.label)
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:

@@ -1,13 +1,13 @@
-"""How long emulated hardware takes: elapsed time, which needs no core of ours.
+"""Emulated compute: how long an instruction lasts on hardware that is not here.
 
-The arithmetic of `splitrun.runtime.emulation`, without its clock.
+Runtimes wait that long; the simulator counts it as time that needs no core.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splitrun.plan import Op
+from splitrun.plan.instruction import Op
 from splitrun.spec import Compute
 
 
@@ -15,20 +15,19 @@ from splitrun.spec import Compute
 class Pace:
     """What a role's `compute` section makes of the time that its instructions take here."""
 
-    compute: Compute | None
+    compute: Compute
 
     def lasts(self, op: Op, elapsed_s: float) -> float:
         """Seconds from the start of an instruction whose work took `elapsed_s` here to its end.
 
-        A scale above 1 comes before durations, and work that takes longer than its emulated
-        duration is not cut short.
+        Counted from the actual start, so that an instruction that was late makes only itself late.
+        Work that takes longer than its emulated duration is not cut short.
         """
-        compute = self.compute
-        if compute is None or op not in _FIELDS:
+        if op not in _FIELDS:
             return elapsed_s
-        if compute.scale is not None and compute.scale > 1:
-            return compute.scale * elapsed_s
-        duration_ms: float | None = getattr(compute, _FIELDS[op])
+        if self.compute.scale is not None:
+            return self.compute.scale * elapsed_s
+        duration_ms: float | None = getattr(self.compute, _FIELDS[op])
         return elapsed_s if duration_ms is None else max(elapsed_s, duration_ms / 1e3)
 
 
