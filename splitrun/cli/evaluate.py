@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of one run.")],
     data_dir: DataDir = None,
     predictions: Annotated[
         Path | None,
@@ -38,7 +38,7 @@ def evaluate(
     else:
         from splitrun.dashboard import metrics_text
 
-        typer.echo(f"{run_dir}: test  {metrics_text(evaluation.metrics)}")
+        typer.echo(f"{run_dir}\n  test     {metrics_text(evaluation.metrics)}")
 
 
 def _write(evaluation: Evaluation, path: Path) -> None:

@@ -23,7 +23,11 @@ Overrides = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where known datasets are looked up first."),
+    typer.Option(
+        "--data-dir",
+        help="Where a public dataset's file, such as bank.csv, is looked up first; then come "
+        "$SPLITRUN_DATA_DIR and the cache, and if none has it, it is downloaded.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from splitrun.session import Experiment
 
-_SHOWN = 15
-"""Instructions of a program that fit on a line."""
+_NO_TERMINAL = 1_000
+"""Columns of a line that nobody's screen limits."""
 
 
 def plan(
@@ -76,10 +77,11 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
 def _show(plan: Mapping[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console()
-    depth = f", depth {plan['depth']}" if plan["depth"] > 1 else ""
+    from splitrun.plan.explain import PREFIX
+
+    console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     slices = f", {plan['micro_batches']} micro-batches" if plan["micro_batches"] > 1 else ""
-    console.print(f"[bold]{plan['name']}[/bold]: {plan['schedule']}{depth}{slices}")
+    console.print(f"[bold]{plan['name']}[/bold]: {plan['schedule']}{_depth(plan)}{slices}")
     console.print(
         f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
         f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
@@ -96,6 +98,7 @@ def _show(plan: Mapping[str, Any]) -> None:
             _size(role["version_bytes"]),
         )
     console.print(roles)
+    console.print()
     cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
     for name, channel in plan["channels"].items():
         cuts.add_row(
@@ -107,11 +110,12 @@ def _show(plan: Mapping[str, Any]) -> None:
             f"{channel['transfer_ms']:.2f} ms",
         )
     console.print(cuts)
+    console.print()
     console.print("[bold]Programs[/bold] (F forward, B backward, U update, L loss; of which step)")
     width = max(len(name) for name in plan["sketches"])
     for name, sketch in plan["sketches"].items():
-        line = " ".join(sketch[:_SHOWN])
-        console.print(f"  {name:<{width}}  {line} …", highlight=False, no_wrap=True)
+        line = _fitted(sketch, console.width - width - 4, ends=len(sketch) < PREFIX)
+        console.print(f"  {name:<{width}}  {line}", highlight=False, soft_wrap=True)
     if "bound" in plan:
         _show_forecast(console, plan)
 
@@ -125,7 +129,7 @@ def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
         "then": f"{best['predicted_samples_per_s']:,.0f} samples/s, "
         f"{best['speedup']:.2f}× sequential",
     }
-    console.print(f"[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores)")
+    console.print(f"\n[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores)")
     for name, line in lines.items():
         console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
 
@@ -135,7 +139,34 @@ def _table(first: str, *others: str) -> Table:
     from rich.table import Column, Table
 
     numbers = [Column(name, justify="right", no_wrap=True) for name in others]
-    return Table(Column(first, no_wrap=True), *numbers, box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = (Column(first, no_wrap=True), *numbers)
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+
+def _depth(plan: Mapping[str, Any]) -> str:
+    """`, depth 4`, or `, depths 3 to 6` where parties have depths of their own."""
+    depths = {role["depth"] for name, role in plan["roles"].items() if name.endswith(".bottom")}
+    if len(depths) > 1:
+        return f", depths {min(depths)} to {max(depths)}"
+    return f", depth {plan['depth']}" if plan["depth"] > 1 else ""
+
+
+def _fitted(sketch: Sequence[str], width: int, *, ends: bool) -> str:
+    """As many of a program's first instructions as fit, and an ellipsis for what follows.
+
+    Args:
+        ends: whether nothing follows the sketch.
+    """
+    line = " ".join(sketch)
+    if ends and len(line) <= width:
+        return line
+    line = ""
+    for instruction in sketch:
+        longer = f"{line}{instruction} "
+        if len(longer) + 1 > width:
+            break
+        line = longer
+    return f"{line}…"
 
 
 def _size(size: float) -> str:

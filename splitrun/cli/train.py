@@ -41,6 +41,8 @@ def train(
 ) -> None:
     """Train the spec's model and save it, with all there is to know of the run."""
     document = load_document(spec, overrides, data_dir)
+    if progress is not Progress.NONE:
+        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
     from splitrun.session import prepare
     from splitrun.session import train as train_experiment

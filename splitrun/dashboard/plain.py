@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from splitrun.dashboard.state import RunView, clock_text, metrics_text
-from splitrun.events import Evaluated, Event, RunEnded, StepDone
+from splitrun.dashboard.state import (
+    RunView,
+    clock_text,
+    evaluation_text,
+    rate_text,
+    value_text,
+)
+from splitrun.events import Evaluated, Event, StepDone
 
 _EVERY_S = 3.0
 
 
 class PlainLines:
-    """A sink that writes a line every few seconds, at every evaluation and at the end."""
+    """A sink that writes a line every few seconds, at the last step and at every evaluation."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -28,9 +34,7 @@ class PlainLines:
                     self._last = event.end
                     self._write(_progress(self._view))
             case Evaluated():
-                self._write(f"evaluated after epoch {event.epoch}: {metrics_text(event.metrics)}")
-            case RunEnded(status="failed" | "interrupted"):
-                self._write(event.status)
+                self._write(evaluation_text(event))
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -39,5 +43,6 @@ class PlainLines:
 def _progress(view: RunView) -> str:
     return (
         f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
-        f"{view.samples_per_s:,.0f} samples/s  loss {view.loss:.4f}  ETA {clock_text(view.eta_s)}"
+        f"{rate_text(view.samples_per_s)}  loss {value_text(view.loss)}  "
+        f"ETA {clock_text(view.eta_s)}"
     )

@@ -161,6 +161,7 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
         lambda directory: shutil.copy(
             directory / "model/alice.top.safetensors", directory / WEIGHTS
         ),
-        f"run/{WEIGHTS}: not the weights that were saved: RuntimeError: …size mismatch…" + RESTORE,
+        f"run/{WEIGHTS}: not the weights that were saved: "
+        "RuntimeError: other tensors than the model's: 0.bias, …" + RESTORE,
     ),
 }

@@ -34,7 +34,8 @@ def check(case: Bad, capsys: pytest.CaptureFixture[str], *commands: str) -> None
     """Every command refuses the case, in the same words."""
     case.write(Path.cwd())
     for command in commands:
-        text = refusal(capsys, command, "trial.yaml", *case.overrides)
+        quiet = ("--progress", "none") if command == "train" else ()
+        text = refusal(capsys, command, "trial.yaml", *case.overrides, *quiet)
         assert says(text, case.told), text
         assert all(line.isprintable() for line in text.splitlines())
 

@@ -1,0 +1,67 @@
+"""What the view of a run says of throughput and of the time to go."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitrun.dashboard.state import RunView, clock_text, rate_text, value_text
+from splitrun.events import Event
+from tests.dashboard.runs import ROWS, bursts, started, step
+
+
+def folded(*events: Event) -> RunView:
+    view = RunView()
+    for event in events:
+        view.fold(event)
+    return view
+
+
+def test_neither_throughput_nor_time_to_go_is_known_after_one_step() -> None:
+    view = folded(started(10), step(0, 4.0))
+    assert view.samples_per_s is None
+    assert view.eta_s is None
+
+
+def test_the_first_throughput_of_a_slow_run_is_that_of_a_step() -> None:
+    view = folded(started(10), step(0, 4.0), step(1, 8.0))
+    assert view.samples_per_s == pytest.approx(ROWS / 4)
+    assert view.eta_s == pytest.approx(8 * 4)
+
+
+def test_steps_longer_than_the_window_still_have_a_throughput() -> None:
+    view = folded(started(10), *(step(index, 30.0 * index) for index in range(4)))
+    assert view.samples_per_s == pytest.approx(ROWS / 30)
+
+
+def test_throughput_is_that_of_the_last_seconds() -> None:
+    slow = [step(index, 1.0 * index) for index in range(10)]
+    fast = [step(10 + index, 9 + 0.1 * (index + 1)) for index in range(60)]
+    assert folded(started(100), *slow, *fast).samples_per_s == pytest.approx(ROWS / 0.1)
+
+
+@pytest.mark.parametrize("done", range(5, 24))
+def test_a_pipelines_bursts_do_not_pass_for_its_throughput(done: int) -> None:
+    view = folded(started(100, depth=4), *bursts(6, 4, round_s=0.5)[:done])
+    assert view.samples_per_s == pytest.approx(4 * ROWS / 0.5)
+
+
+def test_a_pipelines_first_burst_tells_no_throughput() -> None:
+    view = folded(started(100, depth=4), *bursts(1, 4, round_s=0.5))
+    assert view.samples_per_s is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (clock_text(None), "--:--"),
+        (clock_text(62), "01:02"),
+        (clock_text(3723), "1:02:03"),
+        (rate_text(None), "-- samples/s"),
+        (rate_text(9065.4), "9,065 samples/s"),
+        (value_text(None), "--"),
+        (value_text(0.19634), "0.1963"),
+        (value_text(2.1708e29), "2.171e+29"),
+    ],
+)
+def test_numbers_are_short(text: str, expected: str) -> None:
+    assert text == expected
