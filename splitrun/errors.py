@@ -10,6 +10,7 @@
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
     │   └── Misaligned            two parties put different samples into one batch
+    ├── GateFailed            4   the run is done, and not what a gate demands
     └── Interrupted         130   the user stopped the run
 
 A message says what was wrong, where, and what to do about it. `PlanInvalid` stands apart:
@@ -133,6 +134,12 @@ class NonFiniteLoss(RunFailed):
 
 class Misaligned(RunFailed):
     """Two parties put different samples into one batch."""
+
+
+class GateFailed(SplitrunError):
+    """What was measured does not show what a gate demands."""
+
+    exit_code = 4
 
 
 class Interrupted(SplitrunError):

@@ -1,7 +1,7 @@
 """`splitrun`: the commands, and how errors become messages and exit codes.
 
 Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an optional
-dependency is missing; 130 interrupted.
+dependency is missing; 4 a gate failed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,14 +9,29 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import evaluate, plan, schema, train, validate
-from splitrun.errors import SplitrunError
+from splitrun.cli import compare, evaluate, plan, schema, train, validate
+from splitrun.errors import Interrupted, SplitrunError
+
+
+class _Commands(TyperGroup):
+    """The commands; while one is loading, Ctrl-C interrupts it as it does a run."""
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted") from error
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="splitrun",
     help="Vertical split learning with pipeline parallelism, from a YAML spec.",
     no_args_is_help=True,
@@ -29,6 +44,7 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("validate")(validate.validate)
 app.command("plan")(plan.plan)
+app.command("compare")(compare.compare)
 app.command("schema")(schema.schema)
 
 
@@ -48,6 +64,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except SplitrunError as error:
+        if isinstance(error, Interrupted) and sys.stderr.isatty():
+            typer.echo("\r", nl=False, err=True)  # write over the terminal's ^C
         for line in (str(error), *getattr(error, "__notes__", ())):
             typer.echo(line, err=True)
         return error.exit_code

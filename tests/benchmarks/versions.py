@@ -35,7 +35,7 @@ runtime: serial
 
 def measure(pairs: int) -> Iterator[Ratio]:
     """Every case, in turn."""
-    for batch_size, bound, epochs in ((1024, 1.10, 8), (128, 1.20, 4)):
+    for batch_size, bound, epochs in ((1024, 1.10, 4), (128, 1.20, 2)):
         run = splitrun_run(batch_size, epochs, "pipeline=stale", "pipeline.depth=4")
         yield compare(
             f"versions against in place, threaded, depth 4, batch {batch_size:,}",
@@ -47,7 +47,7 @@ def measure(pairs: int) -> Iterator[Ratio]:
         )
     for rows in (10**4, 10**5, 10**6, 10**7):
         for batch_size in (128, 1024):
-            yield _embedding(rows, batch_size, epochs=3 if batch_size == 128 else 12, pairs=pairs)
+            yield _embedding(rows, batch_size, epochs=2 if batch_size == 128 else 4, pairs=pairs)
 
 
 def _embedding(rows: int, batch_size: int, epochs: int, pairs: int) -> Ratio:

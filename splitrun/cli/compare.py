@@ -1,0 +1,203 @@
+"""`splitrun compare`: does pipelining pay, at which depth, and what does it cost?"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.train import Progress
+from splitrun.errors import GateFailed
+
+if TYPE_CHECKING:
+    from splitrun.study.arms import Schedule
+    from splitrun.study.comparison import ArmResult, Comparison
+
+_NO_TERMINAL = 100
+"""Columns of the table where no screen has another number of them."""
+
+
+class Asserted(StrEnum):
+    """What `--assert` can demand of an arm's metric."""
+
+    EQUIVALENT = "equivalent"
+    IDENTICAL = "identical"
+
+
+def compare(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    schedules: Annotated[
+        str | None,
+        typer.Option("--schedules", metavar="A,B,…", help="Default: all that the models allow."),
+    ] = None,
+    depths: Annotated[
+        str | None, typer.Option("--depths", metavar="N,N,…", help="Of stale; default: 2,4,8.")
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, help="Rounds of timing; default: until it is precise."),
+    ] = None,
+    budget: Annotated[
+        float, typer.Option("--budget", metavar="SECONDS", help="For the timing, at most.")
+    ] = 60.0,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Whole trainings per arm, for the metric.")
+    ] = 3,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", metavar="NAME", help="Default: the first of training.metrics."),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", help="Largest difference of the metric that is none.")
+    ] = 0.005,
+    arm: Annotated[
+        str | None,
+        typer.Option("--arm", metavar="ARM", help="That gates look at: stale:4, or recommended."),
+    ] = None,
+    fail_below: Annotated[
+        float | None,
+        typer.Option("--fail-below", metavar="X", help="Exit 4 unless the speedup is surely X."),
+    ] = None,
+    asserted: Annotated[
+        Asserted | None,
+        typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
+    ] = None,
+    data_dir: DataDir = None,
+    progress: Annotated[
+        Progress, typer.Option("--progress", help="none: say nothing; else a line per round.")
+    ] = Progress.AUTO,
+    json_output: Json = False,
+) -> None:
+    """Run the experiment sequentially and pipelined; compare speed and metric, with intervals."""
+    for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter("must be a positive number", param_hint=option)
+    chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
+    if metric not in (None, "loss"):
+        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
+    document = load_document(spec, overrides, data_dir)
+    tell = _silent if progress is Progress.NONE else _say
+    tell("loading data and models …")  # the imports below alone take seconds
+    from splitrun.cli.download import show_download
+    from splitrun.study.arms import named
+    from splitrun.study.compare import Settings, line_up
+    from splitrun.study.compare import compare as compare_arms
+
+    settings = Settings(chosen_schedules, chosen_depths, repeats, budget, seeds, margin)
+    with own_stdout():
+        with show_download(quiet=progress is Progress.NONE) as on_download:
+            field = line_up(document, settings, tell, data_dir=data_dir, on_download=on_download)
+        gated = named(tuple(field.subjects), arm) if arm else field.recommended
+        comparison = compare_arms(field, settings, metric, tell)
+    if json_output:
+        typer.echo(json.dumps(comparison.to_json()))
+    else:
+        _show(comparison)
+    _gate(comparison.result(gated), fail_below, asserted)
+
+
+def _schedules(text: str | None) -> tuple[Schedule, ...] | None:
+    from splitrun.study.arms import SCHEDULES
+
+    if text is None:
+        return None
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name not in SCHEDULES:
+            message = f"{name!r} is not one of {', '.join(SCHEDULES)}"
+            raise typer.BadParameter(message, param_hint="--schedules")
+    return tuple(schedule for schedule in SCHEDULES if schedule in names)
+
+
+def _depths(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if not (part.isdecimal() and int(part) > 0):
+            message = f"{part!r} is not a depth; write whole numbers, such as 2,4,8"
+            raise typer.BadParameter(message, param_hint="--depths")
+    return tuple(int(part) for part in parts)
+
+
+def _gate(result: ArmResult, fail_below: float | None, asserted: Asserted | None) -> None:
+    from splitrun.study import Finding, fails_assertion, fails_below
+
+    failures = []
+    if fail_below is not None and fails_below(result.speedup, fail_below):
+        shown = result.speedup.interval.lower_bound
+        failures.append(
+            f"--fail-below {fail_below:g}: {result.arm} is shown to be at least {shown:.2f}× as "
+            f"fast as sequential over {result.speedup.count} rounds; nothing more is certain"
+        )
+    verdict = result.comparison.verdict
+    if asserted is not None and fails_assertion(verdict, Finding(asserted.value)):
+        failures.append(f"--assert {asserted}: {result.arm} is {verdict}")
+    if failures:
+        raise GateFailed("\n".join(failures))
+
+
+def _show(comparison: Comparison) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
+    names = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
+    table = Table(
+        Column("arm", no_wrap=True),
+        *(Column(name, justify="right", no_wrap=True) for name in names),
+        Column("verdict"),
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for result in comparison.arms:
+        table.add_row(*_row(result))
+    console.print(table)
+    baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
+    other = "threaded" if baseline.runtime == "serial" else "serial"
+    lines = (
+        f"{baseline.samples_per_s.count} rounds; sequential is on the {baseline.runtime} runtime, "
+        f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
+        f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially; "
+        f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",
+        f"advice: {comparison.recommended}; {comparison.advice}",
+    )
+    console.print()
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _row(result: ArmResult) -> tuple[str, ...]:
+    if result.arm.schedule == "sequential":
+        speedup, difference = "1", "0"
+    else:
+        gain, change = result.speedup, result.comparison.difference
+        ends, within = gain.interval.ci95, change.interval.ci95
+        speedup = f"{gain.median:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
+        difference = f"{change.mean:+.4f}" + (f" ±{within[1] - change.mean:.4f}" if within else "")
+    return (
+        str(result.arm),
+        f"{result.samples_per_s.median:,.0f}",
+        f"{result.predicted_samples_per_s:,.0f}",
+        f"{result.fraction_of_bound * 100:.0f} %",
+        speedup,
+        difference,
+        str(result.comparison.verdict),
+    )
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _silent(line: str) -> None:
+    del line

@@ -1,0 +1,66 @@
+"""What the arms learn: whole trainings over paired seeds.
+
+Weights depend neither on the runtime nor on links nor on emulated hardware. So these trainings have
+no links and no emulated hardware, and run serially, which is fast; what they end with is what the
+real run would end with, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from splitrun.errors import UsageError
+from splitrun.spec import Spec
+from splitrun.spec.model import Metric
+from splitrun.study.arms import Arm
+from splitrun.study.timing import Tell
+from splitrun.study.training import Subject, train_fresh
+
+_SEEDS = 2**32
+"""A seed is less than this."""
+
+
+@dataclass
+class Scores:
+    """Of one arm, one value a seed."""
+
+    values: list[float] = field(default_factory=list)
+    weights_sha256: list[str] = field(default_factory=list)
+
+
+def score(
+    subjects: Mapping[Arm, Subject], metric: Metric | None, seeds: int, tell: Tell
+) -> dict[Arm, Scores]:
+    """Train every arm once at each of so many seeds, the spec's and those after it.
+
+    Args:
+        metric: one that fits the loss; None is the loss itself.
+
+    Raises:
+        RunFailed: a role failed.
+        UsageError: the held-out rows do not define the metric.
+    """
+    scores = {arm: Scores() for arm in subjects}
+    for index in range(seeds):
+        for arm, subject in subjects.items():
+            tell(f"metric: seed {index + 1} of {seeds}, {arm}")
+            bare = replace(subject, spec=_bare(subject.spec, index))
+            outcome = train_fresh(bare, "serial", (metric,) if metric else ())
+            value = outcome.ledger.test.get(metric or "loss")
+            if value is None:
+                message = f"{metric} is not defined on the held-out rows"
+                raise UsageError(f"{message}; name another --metric, or hold out more rows")
+            scores[arm].values.append(value)
+            scores[arm].weights_sha256.append(outcome.weights_sha256)
+    return scores
+
+
+def _bare(spec: Spec, index: int) -> Spec:
+    """Without links and emulated hardware, at the seed of this index."""
+    parties = {
+        name: party.model_copy(update={"compute": None}) for name, party in spec.parties.items()
+    }
+    top = spec.top.model_copy(update={"compute": None})
+    seed = (spec.seed + index) % _SEEDS
+    return spec.model_copy(update={"links": {}, "parties": parties, "top": top, "seed": seed})

@@ -1,0 +1,154 @@
+"""How fast the arms are: short segments of training, one arm after the other, in rounds.
+
+A machine's speed drifts, so arms are compared within a round, in which each has one turn; who goes
+first changes from round to round. Every turn trains fresh models over one segment of the run: its
+fill and its drain are in the time, its evaluation is not.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from splitrun.plan import Plan
+from splitrun.runtime.clock import now
+from splitrun.simulate import Costs, predict
+from splitrun.study.arms import BASELINE, Arm
+from splitrun.study.statistics import FEWEST_TO_STOP, estimate_median, estimate_speedup, needs_more
+from splitrun.study.training import RuntimeName, Subject, train_fresh
+
+Tell = Callable[[str], None]
+"""Takes a line on how things are getting on."""
+
+_HALF_WIDTH = 0.02
+"""Of a speedup's interval, that is tight enough."""
+_FEWEST_ROUNDS = 3
+"""Before a budget may end the timing: fewer pairs have no interval."""
+_STEPS = 60
+_LONGEST_S, _SHORTEST_S = 1.0, 0.25
+"""A turn has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
+_FILLS = 3
+"""A turn has at least this many steps for each batch in flight, if the run has them."""
+_WARM_UP_STEPS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Entrant:
+    """An arm on one runtime, and the segment that it is timed over."""
+
+    arm: Arm
+    runtime: RuntimeName
+    subject: Subject
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One timed segment."""
+
+    samples_per_s: float
+    cpu_percent: float
+    """Of one core, over the turn: 150 is one and a half cores."""
+
+
+Turns = Mapping[Entrant, Sequence[Turn]]
+"""Of every entrant its turns, one a round."""
+
+
+def enter(
+    subjects: Mapping[Arm, Subject], plans: Mapping[Arm, Plan], costs: Costs, budget_s: float
+) -> list[Entrant]:
+    """All arms on threads; the baseline on the serial runtime besides."""
+    kinds: list[tuple[Arm, RuntimeName]] = [(BASELINE, "serial")]
+    kinds += [(arm, "threaded") for arm in subjects]
+    turn_s = budget_s / len(kinds) / (FEWEST_TO_STOP + 2)
+    turn_s = min(_LONGEST_S, max(_SHORTEST_S, turn_s))
+    entrants = []
+    for arm, kind in kinds:
+        steps = _steps(plans[arm], costs, turn_s)
+        shortened = shorten(subjects[arm], steps)
+        entrants.append(Entrant(arm, kind, shortened, shortened.plan()))
+    return entrants
+
+
+def race(
+    entrants: Sequence[Entrant], *, budget_s: float, repeats: int | None, tell: Tell
+) -> dict[Entrant, list[Turn]]:
+    """Time every entrant once a round, so many times or until the speedups are known well enough.
+
+    Raises:
+        RunFailed: a role failed.
+    """
+    tell("warming up …")
+    for entrant in entrants:
+        steps = max(_WARM_UP_STEPS, entrant.arm.depth)
+        train_fresh(shorten(entrant.subject, min(steps, entrant.plan.steps)), entrant.runtime)
+    turns: dict[Entrant, list[Turn]] = {entrant: [] for entrant in entrants}
+    start, done = now(), 0
+    while not _enough(turns, done, now() - start, budget_s, repeats):
+        first = done % len(entrants)
+        for entrant in (*entrants[first:], *entrants[:first]):
+            turns[entrant].append(_turn(entrant))
+        done += 1
+        tell(f"timing: round {done}, {now() - start:.0f} s")
+    return turns
+
+
+def baseline_of(turns: Turns) -> Entrant:
+    """The sequential entrant that was faster: no overhead of ours is sold as a speedup."""
+    candidates = [entrant for entrant in turns if entrant.arm == BASELINE]
+    return max(candidates, key=lambda entrant: estimate_median(rates(turns[entrant])).median)
+
+
+def rates(turns: Sequence[Turn]) -> list[float]:
+    """Samples/s, one a turn."""
+    return [turn.samples_per_s for turn in turns]
+
+
+def shorten(subject: Subject, steps: int) -> Subject:
+    """So many steps of the same training and no evaluation; whole epochs where it has several."""
+    size, ids = subject.spec.dataset.batch_size, subject.data.train_ids
+    ids = ids[: steps * size]
+    steps_per_epoch = -(-len(ids) // size)
+    training = subject.spec.training.model_copy(
+        update={"epochs": -(-steps // steps_per_epoch), "evaluate_every_epochs": None}
+    )
+    return replace(
+        subject,
+        spec=subject.spec.model_copy(update={"training": training}),
+        data=replace(subject.data, train_ids=ids, test_ids=subject.data.test_ids[:0]),
+    )
+
+
+def _steps(plan: Plan, costs: Costs, turn_s: float) -> int:
+    """Steps of a turn: never more than lie between two drains of the real run."""
+    period_s = predict(plan, costs).period_s
+    least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
+    wanted = max(least, math.ceil(turn_s / period_s), _FILLS * plan.depth)
+    return min(wanted, next(plan.segments()).stop)
+
+
+def _turn(entrant: Entrant) -> Turn:
+    gc.collect()
+    outcome = train_fresh(entrant.subject, entrant.runtime)
+    ledger = outcome.ledger
+    return Turn(ledger.samples / ledger.train_s, 100 * outcome.cpu_s / outcome.wall_s)
+
+
+def _enough(
+    turns: Turns, rounds: int, elapsed_s: float, budget_s: float, repeats: int | None
+) -> bool:
+    if repeats is not None:
+        return rounds >= repeats
+    if rounds < _FEWEST_ROUNDS:
+        return False
+    if elapsed_s * (rounds + 1) / rounds > budget_s:
+        return True
+    if rounds < FEWEST_TO_STOP:
+        return False
+    reference = rates(turns[baseline_of(turns)])
+    return not any(
+        needs_more(estimate_speedup(reference, rates(each)), _HALF_WIDTH) for each in turns.values()
+    )

@@ -1,0 +1,189 @@
+"""`splitrun compare`, by its command line: what it prints, and how its gates end it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from splitrun.cli.app import run
+from splitrun.plan import Plan
+from splitrun.study.arms import Arm, choose_arms, named
+from splitrun.study.comparison import Staleness
+from splitrun.study.timing import shorten
+from splitrun.study.training import Subject, train_fresh
+from tests.cli.trial import refusal
+from tests.runtime.running import Content, prepared, synthetic
+
+QUICK = ("--repeats", "3", "--budget", "1", "--seeds", "1", "--progress", "none")
+
+ARM = {
+    "schedule",
+    "depth",
+    "samples_per_s",
+    "speedup",
+    "bound_samples_per_s",
+    "fraction_of_bound",
+    "predicted_samples_per_s",
+    "limited_by",
+    "metric",
+    "time_to_target_s",
+    "staleness",
+    "bytes_per_step",
+    "cpu_percent",
+    "gpu_percent",
+    "verdict",
+}
+"""What scripts rely on in every arm."""
+
+
+def written(directory: Path, content: Content | None = None) -> str:
+    path = directory / "spec.yaml"
+    path.write_text(yaml.safe_dump(content or synthetic(rows=300, links={"default": "lan"})))
+    return str(path)
+
+
+def test_json_holds_every_arm_with_all_that_scripts_rely_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = written(tmp_path)
+    assert run(["compare", spec, *QUICK, "--depths", "1,2", "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert captured.err == ""
+    assert found.keys() == {"arms", "recommended", "advice", "report"}
+    assert found["report"] is None
+    assert found["advice"]
+    arms = {(arm["schedule"], arm["depth"]): arm for arm in found["arms"]}
+    recommended = (found["recommended"]["schedule"], found["recommended"]["depth"])
+    asked = {("sequential", 1), ("microbatch", 1), ("stale", 1), ("stale", 2)}
+    assert arms.keys() == asked | {recommended}
+    for arm in arms.values():
+        _check(arm)
+    assert arms["sequential", 1]["speedup"] == {"median": 1, "ci95": [1, 1], "lower_bound": 1}
+    assert arms["sequential", 1]["verdict"] == "identical"
+    assert arms["stale", 1]["verdict"] == "identical"
+    assert arms["stale", 2]["verdict"] != "identical"
+    assert arms["stale", 1]["staleness"] == {"mean": 0, "max": 0}
+    assert arms["stale", 2]["staleness"] == {"mean": 7 / 8, "max": 1}
+    assert arms["stale", 2]["bytes_per_step"] == 2 * 64 * 6 * 4
+
+
+def _check(arm: dict[str, Any]) -> None:
+    assert arm.keys() >= ARM
+    for key in ("samples_per_s", "speedup"):
+        low, high = arm[key]["ci95"]
+        assert 0 < low <= arm[key]["median"] <= high
+    assert arm["metric"].keys() == {"name", "mean", "ci95", "difference"}
+    assert arm["metric"]["name"] == "auroc"
+    assert arm["fraction_of_bound"] > 0
+    assert arm["cpu_percent"] > 0
+    assert arm["gpu_percent"] is arm["time_to_target_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("arm", "bound", "exit_code", "told"),
+    [
+        ("stale:1", "0.001", 0, []),
+        ("stale:2", "1000", 4, ["--fail-below 1000: stale:2 is", "--assert identical: stale:2 is"]),
+    ],
+)
+def test_gates_end_the_command_with_exit_code_4_after_the_result(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arm: str,
+    bound: str,
+    exit_code: int,
+    told: list[str],
+) -> None:
+    arms = ("--schedules", "stale", "--depths", "1,2", "--arm", arm)
+    gates = ("--fail-below", bound, "--assert", "identical")
+    assert run(["compare", written(tmp_path), *QUICK, *arms, *gates]) == exit_code
+    captured = capsys.readouterr()
+    said = captured.err.splitlines()
+    assert len(said) == len(told)
+    assert all(line.startswith(start) for line, start in zip(said, told, strict=True))
+    table, _, words = captured.out.partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 100
+    assert "advice: " in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--depths", "2,x"], "'x' is not a depth"),
+        (["--depths", "0"], "'0' is not a depth"),
+        (["--schedules", "stale,eager"], "'eager' is not one of"),
+        (["--repeats", "0"], "--repeats"),
+        (["--budget", "nan"], "must be a positive number"),
+        (["--margin", "0"], "must be a positive number"),
+        (["--assert", "same"], "--assert"),
+        (["--metric", "aurok"], "training.metrics"),
+        (["--arm", "stale:5"], "--arm stale:5: not one of the arms; name one of sequential"),
+        (["--depths", "99"], "depth 99 is more than the 8 steps of the run"),
+        (["dataset.test_fraction=0"], "no rows are held out"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    said = refusal(capsys, "compare", written(tmp_path), "--progress", "none", *arguments)
+    assert told in said
+
+
+def test_an_arm_nobody_asked_for_is_left_out_where_the_models_cannot_run_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bottom = {"type": "mlp", "hidden": [4], "out": 2, "normalization": "batch"}
+    spec = written(tmp_path, synthetic(rows=300, bottom=bottom, links={"default": "lan"}))
+    options = ("--repeats", "1", "--budget", "1", "--seeds", "1", "--depths", "2")
+    assert run(["compare", spec, *options, "--json"]) == 0
+    captured = capsys.readouterr()
+    arms = [arm["schedule"] for arm in json.loads(captured.out)["arms"]]
+    assert "microbatch" not in arms
+    assert "left out microbatch:4: p0.bottom has BatchNorm" in captured.err
+    assert json.loads(captured.out)["arms"][0]["samples_per_s"]["ci95"] is None
+
+
+def test_a_sequential_run_learns_the_same_on_either_runtime() -> None:
+    subject = _subject(Arm("sequential"))
+    serial, threaded = train_fresh(subject, "serial"), train_fresh(subject, "threaded")
+    assert serial.weights_sha256 == threaded.weights_sha256
+    assert serial.ledger.test == threaded.ledger.test
+
+
+@pytest.mark.parametrize("steps", [1, 5, 9, 10, 18])
+def test_a_shortened_training_has_the_steps_asked_for_or_whole_epochs(steps: int) -> None:
+    plan = shorten(_subject(Arm("stale", 2)), max(2, steps)).plan()
+    assert plan.steps == (18 if steps > 9 else max(2, steps))
+    assert plan.facts.test_rows == 0
+
+
+def test_staleness_counts_the_fill_after_every_drain() -> None:
+    content = synthetic(pipeline={"schedule": "stale", "depth": 4})
+    once = prepared(content).plan
+    often = prepared(content | {"training": {"epochs": 2, "evaluate_every_epochs": 1}}).plan
+    for plan in (once, often):
+        assert Staleness.of(plan) == Staleness(_mean_staleness(plan), 3)
+    assert Staleness.of(often).mean < Staleness.of(once).mean
+
+
+def _mean_staleness(plan: Plan) -> float:
+    lags = [step - plan.version(role, step) for role in plan.bottoms for step in range(plan.steps)]
+    return sum(lags) / len(lags)
+
+
+def test_arms_are_the_baseline_what_was_asked_for_and_what_is_recommended() -> None:
+    spec = prepared(synthetic()).document.spec
+    arms = choose_arms(spec, ("stale",), (8, 2), Arm("stale", 5))
+    assert [str(arm) for arm in arms] == ["sequential", "stale:2", "stale:5", "stale:8"]
+    assert named(arms, "stale:5") == Arm("stale", 5)
+
+
+def _subject(arm: Arm) -> Subject:
+    experiment = prepared(synthetic())
+    document = experiment.document
+    return Subject(arm.applied(document.spec), experiment.data, document.directory)
