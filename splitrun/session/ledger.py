@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
+from splitrun.plan import Plan
+from splitrun.runtime.clock import now
 
 
 @dataclass
@@ -48,3 +50,18 @@ class Ledger:
 
     def _extend(self, end: float) -> None:
         self.train_s = max(self.train_s, self._counted + end - self._start)
+
+
+def run_started(plan: Plan, run_dir: str = "") -> RunStarted:
+    """The first event of a run of this plan, whose clock starts now."""
+    return RunStarted(
+        run_dir=run_dir,
+        schedule=plan.schedule,
+        depth=plan.depth,
+        steps=plan.steps,
+        steps_per_epoch=plan.steps_per_epoch,
+        samples=plan.epochs * plan.facts.train_rows,
+        roles=tuple(role.name for role in plan.roles),
+        channels=tuple(channel.name for channel in plan.channels),
+        clock=now(),
+    )

@@ -16,14 +16,13 @@ from typing import Literal
 
 from splitrun import runtime
 from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
-from splitrun.events import Event, RunEnded, RunStarted, Sink
+from splitrun.events import Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
-from splitrun.plan import Plan
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
-from splitrun.session.ledger import Ledger
+from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
@@ -130,7 +129,7 @@ class _Run:
         plan = experiment.plan
         bottoms, top = experiment.models.stages(spec, plan)
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        self._events.append(_started(plan, self._directory))
+        self._events.append(run_started(plan, str(self._directory.path)))
         channels = runtime.run(
             plan,
             bottoms,
@@ -189,20 +188,6 @@ class _Run:
         if fresh:
             self._directory.append_lines("metrics.jsonl", fresh)
             self._written += len(fresh)
-
-
-def _started(plan: Plan, directory: RunDirectory) -> RunStarted:
-    return RunStarted(
-        run_dir=str(directory.path),
-        schedule=plan.schedule,
-        depth=plan.depth,
-        steps=plan.steps,
-        steps_per_epoch=plan.steps_per_epoch,
-        samples=plan.epochs * plan.facts.train_rows,
-        roles=tuple(role.name for role in plan.roles),
-        channels=tuple(channel.name for channel in plan.channels),
-        clock=now(),
-    )
 
 
 def _utc() -> str:

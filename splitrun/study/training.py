@@ -12,12 +12,12 @@ from typing import Literal
 
 from splitrun import runtime
 from splitrun.data import Data
-from splitrun.events import Event, Executed, RunStarted, Sent
+from splitrun.events import Event, Executed, Sent
 from splitrun.model import assemble, evaluate
 from splitrun.plan import Op, Plan, check, compile
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
-from splitrun.session.ledger import Ledger
+from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
@@ -89,19 +89,7 @@ class _Books:
     def __init__(self, plan: Plan) -> None:
         self.ledger = Ledger()
         self._events: deque[Event] = deque()
-        self.ledger(
-            RunStarted(
-                run_dir="",
-                schedule=plan.schedule,
-                depth=plan.depth,
-                steps=plan.steps,
-                steps_per_epoch=plan.steps_per_epoch,
-                samples=plan.epochs * plan.facts.train_rows,
-                roles=tuple(role.name for role in plan.roles),
-                channels=tuple(channel.name for channel in plan.channels),
-                clock=now(),
-            )
-        )
+        self.ledger(run_started(plan))
 
     def emit(self, event: Event) -> None:
         """Called in the roles' threads."""
