@@ -6,7 +6,6 @@
     │   │   └── ModelError        a model: cannot be imported, built, or joined to the others
     │   ├── DataError             a data file: missing, damaged, or not what the spec says
     │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
-    ├── MissingExtra          3   an optional dependency is not installed
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
     │   └── Misaligned            two parties put different samples into one batch
@@ -111,12 +110,6 @@ class DataError(UsageError):
 
 class RunDirectoryError(UsageError):
     """A run directory is not one, is incomplete, or is damaged."""
-
-
-class MissingExtra(SplitrunError):
-    """An optional dependency is not installed."""
-
-    exit_code = 3
 
 
 class RunFailed(SplitrunError):

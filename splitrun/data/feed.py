@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from splitrun.data.order import digest
+from splitrun.data.order import digest, gather
 from splitrun.events import Phase
 
 
@@ -45,6 +45,4 @@ class Feed:
     def load(self, phase: Phase, step: int) -> Batch:
         """The role's rows of one batch."""
         ids = self.orders[phase].ids_at(step)
-        return Batch(
-            len(ids), digest(ids), tuple(tensor.index_select(0, ids) for tensor in self.tensors)
-        )
+        return Batch(len(ids), digest(ids), gather(self.tensors, ids))

@@ -71,7 +71,8 @@ def train(experiment: Experiment, runs_dir: Path, sinks: Sequence[Sink] = ()) ->
             interrupted.add_note(f"what was trained until then is in {directory.path}")
             raise interrupted from error
         except Exception as error:
-            failed = RunFailed("the run", "writing", told(error))
+            where = "writing" if isinstance(error, OSError) else "an unforeseen point"
+            failed = RunFailed("the run", where, told(error))
             failure = error if isinstance(error, SplitrunError) else failed
             run.close("failed", str(failure))
             directory.note_failure("".join(traceback.format_exception(error)))
