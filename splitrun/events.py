@@ -102,7 +102,37 @@ class RunEnded(Event, frozen=True, gc=False):
     end: float
 
 
-AnyEvent = RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | RunEnded
+class Gpu(msgspec.Struct, frozen=True, gc=False):
+    """One graphics processor at one moment; None is what its driver does not tell."""
+
+    name: str
+    busy_percent: float | None
+    """Share of the time in which a kernel ran, whoever's."""
+    memory_bytes: int | None
+    memory_total_bytes: int | None
+    power_w: float | None
+
+
+class Sampled(Event, frozen=True, gc=False):
+    """How hard the machine and this process work."""
+
+    time: float
+    """The other figures are of this moment, the shares of the time since the sample before."""
+    cpu_percent: float
+    """Of this process; 100 is one core."""
+    core_percents: tuple[float, ...]
+    """Of each of the machine's cores, whoever's work."""
+    memory_bytes: int
+    """Resident, of this process."""
+    threads: int
+    descriptors: int
+    """Open files, sockets and pipes of this process."""
+    role_cpu_s: dict[str, float]
+    """Processor seconds of each role's thread since it started; empty where roles share one."""
+    gpus: tuple[Gpu, ...]
+
+
+AnyEvent = RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | Sampled | RunEnded
 
 Emit = Callable[[Event], None]
 """How a role hands over an event: fast, thread-safe, never blocking."""

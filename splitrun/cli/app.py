@@ -15,7 +15,18 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import compare, evaluate, plan, schema, train, validate
+from splitrun.cli import (
+    bench,
+    compare,
+    evaluate,
+    plan,
+    report,
+    schema,
+    trace,
+    train,
+    validate,
+    watch,
+)
 from splitrun.errors import Interrupted, SplitrunError
 
 
@@ -45,6 +56,10 @@ app.command("eval")(evaluate.evaluate)
 app.command("validate")(validate.validate)
 app.command("plan")(plan.plan)
 app.command("compare")(compare.compare)
+app.command("bench")(bench.bench)
+app.command("watch")(watch.watch)
+app.command("trace")(trace.trace)
+app.command("report")(report.report)
 app.command("schema")(schema.schema)
 
 

@@ -6,11 +6,13 @@ import json
 import math
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.compare_runs import show_runs
+from splitrun.cli.options import DataDir, Json, RunsDir, load_document, own_stdout
 from splitrun.cli.train import Progress
 from splitrun.errors import GateFailed
 
@@ -30,8 +32,18 @@ class Asserted(StrEnum):
 
 
 def compare(
-    spec: SpecFile,
-    overrides: Overrides = None,
+    spec: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SPEC|RUN", help="The experiment, a YAML file; or the first of two runs."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...|RUN", help="Changes to the spec; or the second run."
+        ),
+    ] = None,
     schedules: Annotated[
         str | None,
         typer.Option("--schedules", metavar="A,B,…", help="Default: all that the models allow."),
@@ -56,6 +68,10 @@ def compare(
     margin: Annotated[
         float, typer.Option("--margin", help="Largest difference of the metric that is none.")
     ] = 0.005,
+    target: Annotated[
+        float | None,
+        typer.Option("--target", help="Of the metric: also tell the time until it is reached."),
+    ] = None,
     arm: Annotated[
         str | None,
         typer.Option("--arm", metavar="ARM", help="That gates look at: stale:4, or recommended."),
@@ -68,37 +84,60 @@ def compare(
         Asserted | None,
         typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
     ] = None,
+    runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
         Progress, typer.Option("--progress", help="none: say nothing; else a line per round.")
     ] = Progress.AUTO,
     json_output: Json = False,
 ) -> None:
-    """Run the experiment sequentially and pipelined; compare speed and metric, with intervals."""
+    """Run the experiment sequentially and pipelined; compare speed and metric, with intervals.
+
+    Given two run directories instead, tell how those runs differ.
+    """
+    if spec.is_dir():
+        show_runs(spec, overrides or (), json_output=json_output)
+        return
     for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be a positive number", param_hint=option)
+    if target is not None and not math.isfinite(target):
+        raise typer.BadParameter("must be a finite number", param_hint="--target")
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
     document = load_document(spec, overrides, data_dir)
     tell = _silent if progress is Progress.NONE else _say
     tell("loading data and models …")  # the imports below alone take seconds
+    from splitrun import report
     from splitrun.cli.download import show_download
     from splitrun.study.arms import named
-    from splitrun.study.compare import Settings, line_up
+    from splitrun.study.compare import Settings
     from splitrun.study.compare import compare as compare_arms
+    from splitrun.study.directory import comparison_directory, keep
+    from splitrun.study.field import line_up
 
-    settings = Settings(chosen_schedules, chosen_depths, repeats, budget, seeds, margin)
+    settings = Settings(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
-            field = line_up(document, settings, tell, data_dir=data_dir, on_download=on_download)
+            field = line_up(
+                document,
+                chosen_schedules,
+                chosen_depths,
+                tell,
+                data_dir=data_dir,
+                on_download=on_download,
+            )
         gated = named(tuple(field.subjects), arm) if arm else field.recommended
-        comparison = compare_arms(field, settings, metric, tell)
+        with comparison_directory(runs_dir, document) as directory:
+            comparison = compare_arms(field, settings, metric, directory.path, tell)
+            record = keep(directory, document, settings, comparison)
+            report.write(directory.path)
     if json_output:
-        typer.echo(json.dumps(comparison.to_json()))
+        typer.echo(json.dumps(record))
     else:
         _show(comparison)
+        typer.echo(f"report: {record['report']}")
     _gate(comparison.result(gated), fail_below, asserted)
 
 

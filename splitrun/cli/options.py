@@ -29,6 +29,9 @@ DataDir = Annotated[
         "$SPLITRUN_DATA_DIR and the cache, and if none has it, it is downloaded.",
     ),
 ]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", help="Where the directory of the run is made.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.options import (
+    DataDir,
+    Json,
+    Overrides,
+    RunsDir,
+    SpecFile,
+    load_document,
+    own_stdout,
+)
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -30,12 +41,11 @@ class Progress(StrEnum):
 def train(
     spec: SpecFile,
     overrides: Overrides = None,
-    runs_dir: Annotated[
-        Path, typer.Option("--runs-dir", help="Where the run directory is made.")
-    ] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
-        Progress, typer.Option("--progress", help="auto: a bar on a terminal, else plain lines.")
+        Progress,
+        typer.Option("--progress", help="auto: the dashboard on a terminal, else plain lines."),
     ] = Progress.AUTO,
     json_output: Json = False,
 ) -> None:
@@ -46,7 +56,7 @@ def train(
     from splitrun.cli.download import show_download
     from splitrun.session import prepare
     from splitrun.session import train as train_experiment
-    from splitrun.telemetry import JsonLines
+    from splitrun.telemetry import JsonLines, Sampler
 
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
@@ -54,27 +64,32 @@ def train(
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
             typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
-        result = train_experiment(experiment, runs_dir, [JsonLines(), *_sinks(progress)])
+        roles = [role.name for role in experiment.plan.roles]
+        sampler = partial(Sampler, roles=roles)
+        with _sinks(progress) as sinks:
+            result = train_experiment(experiment, runs_dir, [JsonLines(), *sinks], [sampler])
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:
         typer.echo(summary(document.spec.name, result))
 
 
-def _sinks(progress: Progress) -> list[Sink]:
-    if progress is Progress.AUTO:
-        progress = Progress.BAR if sys.stderr.isatty() else Progress.PLAIN
-    if progress is Progress.BAR:
-        from rich.console import Console
+@contextmanager
+def _sinks(progress: Progress) -> Iterator[list[Sink]]:
+    from rich.console import Console
 
-        from splitrun.dashboard import ProgressBar
+    from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
 
-        return [ProgressBar(Console(stderr=True))]
-    if progress is Progress.PLAIN:
-        from splitrun.dashboard import PlainLines
-
-        return [PlainLines(sys.stderr)]
-    return []
+    console = Console(stderr=True)
+    if progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+        with Dashboard(console) as dashboard:
+            yield [dashboard]
+    elif progress is Progress.BAR:
+        yield [ProgressBar(console)]
+    elif progress is Progress.NONE:
+        yield []
+    else:
+        yield [PlainLines(sys.stderr)]
 
 
 def summary(name: str, result: Result) -> str:

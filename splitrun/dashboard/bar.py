@@ -13,8 +13,8 @@ from rich.control import Control
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.segment import ControlType
 
-from splitrun.dashboard.state import (
-    RunView,
+from splitrun.dashboard.view import RunProgress
+from splitrun.dashboard.words import (
     clock_text,
     evaluation_text,
     rate_text,
@@ -33,7 +33,7 @@ class ProgressBar:
     """
 
     def __init__(self, console: Console) -> None:
-        self._view = RunView()
+        self._view = RunProgress()
         self._drawn = 0.0
         self._console = console
         self._progress = Progress(
@@ -75,7 +75,7 @@ class ProgressBar:
             self._console.control(_LINE_START)
 
 
-def _fields(view: RunView) -> dict[str, Any]:
+def _fields(view: RunProgress) -> dict[str, Any]:
     return {
         "epoch": f"{view.epoch}/{view.epochs}",
         "rate": rate_text(view.samples_per_s),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from splitrun.dashboard.state import (
-    RunView,
+from splitrun.dashboard.view import RunProgress
+from splitrun.dashboard.words import (
     clock_text,
     evaluation_text,
     rate_text,
@@ -21,7 +21,7 @@ class PlainLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._view = RunView()
+        self._view = RunProgress()
         self._last: float | None = None
 
     def __call__(self, event: Event) -> None:
@@ -40,7 +40,7 @@ class PlainLines:
         print(line, file=self._stream, flush=True)
 
 
-def _progress(view: RunView) -> str:
+def _progress(view: RunProgress) -> str:
     return (
         f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
         f"{rate_text(view.samples_per_s)}  loss {value_text(view.loss)}  "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
 from splitrun.plan import Plan
@@ -23,7 +24,7 @@ class Ledger:
     evaluation_s: float = 0.0
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
-    history: list[dict[str, object]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     _start: float = 0.0
     _counted: float = 0.0

@@ -9,7 +9,7 @@ from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile
 from splitrun.session.probe import probe_costs
-from splitrun.simulate import Costs, Recommendation, recommend
+from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
 from splitrun.spec import Document
 
 
@@ -58,12 +58,17 @@ def prepare(
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):
         return Experiment(document, data, models, plan)
-    costs = probe_costs(spec, data, directory)
-    advice = recommend(plan, costs, max_staleness=spec.pipeline.max_staleness)
+    probed = probe_costs(spec, data, directory)
+    advice = recommend(
+        plan,
+        probed.costs,
+        max_staleness=spec.pipeline.max_staleness,
+        depths=DEPTHS if probed.pipelines else (),
+    )
     if auto:
         depth = advice.plan.depth
         pipeline = spec.pipeline.model_copy(update={"depth": depth})
         document = replace(document, spec=spec.model_copy(update={"pipeline": pipeline}))
         plan = compile(document.spec, models.facts)
         check(plan)
-    return Experiment(document, data, models, plan, costs, advice)
+    return Experiment(document, data, models, plan, probed.costs, advice)

@@ -1,158 +1,215 @@
-"""What a spec's instructions cost on this machine, measured with its roles running together.
+"""What a spec's instructions cost on this machine, and what running its roles together adds.
 
-Roles in threads share more than cores: small operations spend much of their time under Python's
-lock, of which there is one. So the costs are measured on the plan's own programs in the threaded
-runtime, without links and emulated hardware. *Work* is the processor time of a role's thread; how
-much of it all roles get done per second while two or more of them run is the effective cores.
+The plan's own programs are run, without links and emulated hardware: serially, where a thread's
+processor time tells what each instruction costs by itself; then on threads, one batch at a time and
+with several in flight, since roles in threads share more than cores. Small operations spend much of
+their time under Python's lock, of which there is one, and a thread that waits has to be woken. What
+that comes to is fitted to how long those runs take (`splitrun.simulate.calibrate`).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from splitrun import runtime
 from splitrun.data import Data
+from splitrun.errors import SpecError
 from splitrun.events import Event, Executed
-from splitrun.model import assemble
-from splitrun.plan import Op, Plan, compile
+from splitrun.model import Models, assemble
+from splitrun.plan import LinkTiming, Op, Plan, compile
 from splitrun.session.feeds import feeds
-from splitrun.simulate import Cost, Costs, with_depth
+from splitrun.simulate import Cost, Costs, Timed, calibrate, with_depth
 from splitrun.spec import Spec
+from splitrun.spec.model import Pipeline
 
-_STEPS = 48
-"""Probed at each batch size, after as many warm-up steps as the pipeline is deep."""
 _DEPTH = 4
 _SMALLER = 4
 """The second batch size is this many times smaller: two tell fixed costs from those per row."""
+_ROUNDS = 3
+"""Every kind of run has one turn a round, after a warm-up."""
+_TURN_S = 0.15
+_PAUSE_S = 8e-3
+"""After which caches have forgotten what they can forget."""
+_FEWEST_STEPS, _MOST_STEPS = 12, 64
+"""Steps of a turn, about 0.15 s of them."""
 
 
-def probe_costs(spec: Spec, data: Data, directory: Path) -> Costs:
-    """Measure what the instructions of a spec's roles cost, on models made for it and dropped.
+@dataclass(frozen=True)
+class Probed:
+    """What was measured, on models made for it and dropped."""
+
+    costs: Costs
+    pipelines: bool
+    """Whether the models can be trained with several batches in flight."""
+
+
+def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
+    """Measure what the instructions of a spec's roles cost.
 
     Raises:
         RunFailed: a role failed.
     """
     full = min(spec.dataset.batch_size, len(data.train_ids))
-    small = max(2, full // _SMALLER)
-    at_full = _measure(spec, data, directory, full)
-    at_small = _measure(spec, data, directory, small) if small < full else at_full
-    roles = {
-        role: {
-            op: _line(small, at_small.work_s[role][op], full, work_s)
-            for op, work_s in operations.items()
-        }
-        for role, operations in at_full.work_s.items()
-    }
-    return Costs(roles, at_full.effective_cores)
+    small = max(1, full // _SMALLER)
+    subject, pipelines = _subject(spec, data, directory)
+    steps = _turn_steps(subject, full)
+    serial = _Course(subject, "serial", full, steps)
+    smaller = _Course(subject, "serial", small, steps)
+    paused = _Course(subject, "serial", full, _FEWEST_STEPS, latency_s=_PAUSE_S)
+    sequential = _Course(subject, "threaded", full, steps)
+    pipelined = _Course(subject, "threaded", full, steps, depth=_DEPTH)
+    for _ in range(_ROUNDS):
+        for course in (serial, smaller, paused, sequential, *([pipelined] if pipelines else [])):
+            course.run()
+    costs = calibrate(
+        _costs(serial, smaller, paused),
+        sequential.timed(),
+        pipelined.timed() if pipelines else None,
+        _cores(),
+    )
+    return Probed(costs, pipelines)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    spec: Spec
+    data: Data
+    models: Models
+
+
+def _subject(spec: Spec, data: Data, directory: Path) -> tuple[_Subject, bool]:
+    """Models to run, and whether they can be pipelined."""
+    stale = spec.model_copy(update={"pipeline": Pipeline(schedule="stale", depth=1)})
+    try:
+        return _Subject(stale, data, assemble(stale, data, directory)), True
+    except SpecError:
+        return _Subject(spec, data, assemble(spec, data, directory)), False
+
+
+def _turn_steps(subject: _Subject, batch_size: int) -> int:
+    """Steps that take about as long as a turn should; warms everything up on the way."""
+    trial = _Course(subject, "threaded", batch_size, _FEWEST_STEPS)
+    trial.run()
+    return min(_MOST_STEPS, max(_FEWEST_STEPS, int(_TURN_S / trial.timed().period_s)))
+
+
+class _Course:
+    """One way to run the programs, and what its turns took."""
+
+    def __init__(
+        self,
+        subject: _Subject,
+        kind: Literal["serial", "threaded"],
+        batch_size: int,
+        steps: int,
+        *,
+        depth: int = 1,
+        latency_s: float = 0.0,
+    ) -> None:
+        rows = min(len(subject.data.train_ids), (steps + depth) * batch_size)
+        data = subject.data
+        self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
+        self._subject = subject
+        self._kind = kind
+        plan = _bare(subject, rows, batch_size, steps + depth)
+        self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
+        self._warm_up = depth
+        self._work: dict[tuple[str, Op], list[float]] = defaultdict(list)
+        self._periods_s: list[float] = []
+
+    def run(self) -> None:
+        """Take one turn."""
+        plan, clocked = self.plan, _Clocked()
+        bottoms, top = self._subject.models.stages(self._subject.spec, plan)
+        runtime.run(
+            plan,
+            bottoms,
+            top,
+            feeds(self._data, plan),
+            lambda *_: {},
+            runtime=self._kind,
+            intra_op_threads=self._subject.spec.runtime.intra_op_threads,
+            emit=clocked,
+            attend=lambda: None,
+        )
+        ends = []
+        for event, work_s in clocked.spans:
+            op = Op(event.op)
+            if event.step < self._warm_up or op is Op.DRAIN:
+                continue
+            self._work[event.role, op].append(work_s)
+            if op is Op.UPDATE and event.role == plan.top.name:
+                ends.append(event.end)
+        self._periods_s.append((ends[-1] - ends[0]) / (len(ends) - 1))
+
+    def timed(self) -> Timed:
+        """Seconds a step, in the median of the turns."""
+        return Timed(self.plan, statistics.median(self._periods_s))
+
+    def work_s(self, role: str, op: Op) -> float:
+        """Processor seconds of an instruction in the serial runtime: the middle half's mean."""
+        ordered = sorted(self._work[role, op])
+        quarter = len(ordered) // 4
+        return statistics.fmean(ordered[quarter : len(ordered) - quarter])
+
+    def measured(self) -> Iterable[tuple[str, Op]]:
+        """What `work_s` knows of."""
+        return self._work
 
 
 @dataclass
 class _Clocked:
-    """An `emit` that notes each role's processor time, in the role's own thread."""
+    """An `emit` that notes the processor time between events: in the serial runtime, whose roles
+    share a thread, that of the instruction which ended."""
 
     spans: list[tuple[Executed, float]] = field(default_factory=list)
-    """Each instruction with the processor seconds since the role's one before."""
-    _thread: threading.local = field(default_factory=threading.local)
+    _last: float = field(default_factory=time.thread_time)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Executed):
             now = time.thread_time()
-            self.spans.append((event, now - getattr(self._thread, "last", now)))
-            self._thread.last = time.thread_time()
+            self.spans.append((event, now - self._last))
+            self._last = time.thread_time()
 
 
-@dataclass(frozen=True)
-class _Measured:
-    work_s: Mapping[str, Mapping[Op, float]]
-    effective_cores: float
-
-
-def _measure(spec: Spec, data: Data, directory: Path, batch_size: int) -> _Measured:
-    rows = min(len(data.train_ids), (_STEPS + _DEPTH) * batch_size)
-    data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
-    models = assemble(spec, data, directory)
-    plan = _bare(compile(spec, models.facts), batch_size)
-    bottoms, top = models.stages(spec, plan)
-    clocked = _Clocked()
-    runtime.run(
+def _bare(subject: _Subject, rows: int, batch_size: int, steps: int) -> Plan:
+    """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
+    plan = compile(subject.spec, subject.models.facts)
+    return replace(
         plan,
-        bottoms,
-        top,
-        feeds(data, plan),
-        lambda *_: {},
-        runtime="threaded",
-        intra_op_threads=spec.runtime.intra_op_threads,
-        emit=clocked,
-        attend=lambda: None,
-    )
-    warm = [
-        (event, work_s)
-        for event, work_s in clocked.spans
-        if event.step >= min(plan.depth, plan.steps - 1) and event.op != Op.DRAIN
-    ]
-    return _Measured(_work(warm), _effective_cores(warm))
-
-
-def _bare(plan: Plan, batch_size: int) -> Plan:
-    """The plan as a pipeline of whole batches: no links, no emulated hardware, no evaluation."""
-    plan = replace(
-        plan,
+        facts=replace(plan.facts, train_rows=rows, test_rows=0),
         batch_size=batch_size,
-        epochs=-(-_STEPS * batch_size // plan.facts.train_rows),
+        epochs=-(-steps * batch_size // rows),
         evaluate_every_epochs=None,
         channels=tuple(replace(channel, timing=None) for channel in plan.channels),
         bottoms=tuple(replace(bottom, compute=None) for bottom in plan.bottoms),
         top=replace(plan.top, compute=None),
     )
-    return with_depth(plan, min(_DEPTH, plan.steps))
 
 
-def _work(spans: Iterable[tuple[Executed, float]]) -> Mapping[str, Mapping[Op, float]]:
-    """Processor seconds of an instruction, by role and operation: the mean of the middle half."""
-    found: dict[str, dict[Op, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for event, work_s in spans:
-        found[event.role][Op(event.op)].append(work_s)
-    return {
-        role: {op: _middle_mean(values) for op, values in operations.items()}
-        for role, operations in found.items()
-    }
+def _over_links(plan: Plan, latency_s: float) -> Plan:
+    """The plan with this latency between all roles."""
+    timing = LinkTiming(latency_s, math.inf, 0.0, ())
+    return replace(plan, channels=tuple(replace(each, timing=timing) for each in plan.channels))
 
 
-def _middle_mean(values: list[float]) -> float:
-    ordered = sorted(values)
-    quarter = len(ordered) // 4
-    return statistics.fmean(ordered[quarter : len(ordered) - quarter])
-
-
-def _effective_cores(spans: Iterable[tuple[Executed, float]]) -> float:
-    """Work done per second while two or more roles are at it.
-
-    While one role works alone it gets one core, so the work that was not done then was done
-    together. At least 0.9 and at most the machine's cores, whatever the noise.
-    """
-    spans = list(spans)
-    alone_s = together_s = 0.0
-    active, since = 0, 0.0
-    edges = [(event.start, 1) for event, _ in spans if event.op != Op.RECV]
-    edges += [(event.end, -1) for event, _ in spans if event.op != Op.RECV]
-    for at, change in sorted(edges):
-        if active == 1:
-            alone_s += at - since
-        elif active > 1:
-            together_s += at - since
-        active, since = active + change, at
-    work_s = sum(work_s for _, work_s in spans)
-    most = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    if together_s <= 0:
-        return most
-    return min(most, max(0.9, (work_s - alone_s) / together_s))
+def _costs(serial: _Course, smaller: _Course, paused: _Course) -> Costs:
+    """What instructions cost by themselves: at two batch sizes, and after pauses."""
+    small, full = smaller.plan.batch_size, serial.plan.batch_size
+    roles: dict[str, dict[Op, Cost]] = defaultdict(dict)
+    for role, op in serial.measured():
+        work_s = serial.work_s(role, op)
+        line = _line(small, smaller.work_s(role, op), full, work_s)
+        roles[role][op] = replace(line, cold_s=max(0.0, paused.work_s(role, op) - work_s))
+    return Costs(roles, 1.0, warm_s=serial.timed().period_s)
 
 
 def _line(small: int, at_small_s: float, full: int, at_full_s: float) -> Cost:
@@ -160,3 +217,7 @@ def _line(small: int, at_small_s: float, full: int, at_full_s: float) -> Cost:
     per_row_s = max(0.0, (at_full_s - at_small_s) / (full - small)) if full > small else 0.0
     per_row_s = min(per_row_s, at_full_s / full)
     return Cost(at_full_s - per_row_s * full, per_row_s)
+
+
+def _cores() -> float:
+    return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)

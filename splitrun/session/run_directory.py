@@ -33,15 +33,21 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, runs_dir: Path, document: Document) -> RunDirectory:
+    def create(cls, runs_dir: Path, document: Document, label: str = "") -> RunDirectory:
         """A new directory under `runs_dir`, with the spec in it.
+
+        Args:
+            runs_dir: made if it isn't there.
+            document: the spec.
+            label: a word in the directory's name, for what isn't a training: `compare`.
 
         Raises:
             UsageError: it cannot be written.
         """
         resolved = resolved_yaml(document.spec)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{stamp}-{document.spec.name}-{hashlib.sha256(resolved.encode()).hexdigest()[:8]}"
+        words = "-".join(filter(None, (document.spec.name, label)))
+        name = f"{stamp}-{words}-{hashlib.sha256(resolved.encode()).hexdigest()[:8]}"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
             path = _new_directory(runs_dir, name)

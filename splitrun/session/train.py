@@ -6,8 +6,8 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Literal
 
 from splitrun import runtime
 from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
-from splitrun.events import Event, RunEnded, Sink
+from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
@@ -28,6 +28,9 @@ from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
 
 RunStatus = Literal["done", "failed", "interrupted"]
+
+Source = Callable[[Emit], AbstractContextManager[object]]
+"""What emits events of its own, from within its context, while the roles are at work."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,12 @@ class Result:
     weights_sha256: str
 
 
-def train(experiment: Experiment, runs_dir: Path, sinks: Sequence[Sink] = ()) -> Result:
+def train(
+    experiment: Experiment,
+    runs_dir: Path,
+    sinks: Sequence[Sink] = (),
+    sources: Sequence[Source] = (),
+) -> Result:
     """Run an experiment's plan and save what comes of it.
 
     Whatever happens, the run directory tells: its manifest says `done`, `failed` or `interrupted`.
@@ -59,7 +67,7 @@ def train(experiment: Experiment, runs_dir: Path, sinks: Sequence[Sink] = ()) ->
         Interrupted: the user stopped the run; what was trained until then is saved.
     """
     directory = RunDirectory.create(runs_dir, experiment.document)
-    run = _Run(experiment, directory, sinks)
+    run = _Run(experiment, directory, sinks, sources)
     with _one_interrupt():
         try:
             run.execute()
@@ -104,12 +112,17 @@ class _Run:
     """The state of one run: its books, its events on their way to the sinks, its manifest."""
 
     def __init__(
-        self, experiment: Experiment, directory: RunDirectory, sinks: Sequence[Sink]
+        self,
+        experiment: Experiment,
+        directory: RunDirectory,
+        sinks: Sequence[Sink],
+        sources: Sequence[Source],
     ) -> None:
         self.ledger = Ledger()
         self._experiment = experiment
         self._directory = directory
         self._sinks: tuple[Sink, ...] = (self.ledger, *sinks)
+        self._sources = sources
         self._events: deque[Event] = deque()
         self._written = 0
         self._manifest: dict[str, object] = {
@@ -131,17 +144,20 @@ class _Run:
         bottoms, top = experiment.models.stages(spec, plan)
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
         self._events.append(run_started(plan, str(self._directory.path)))
-        channels = runtime.run(
-            plan,
-            bottoms,
-            top,
-            feeds(experiment.data, plan),
-            partial(evaluate, spec.top.loss, metrics),
-            runtime=spec.runtime.type,
-            intra_op_threads=spec.runtime.intra_op_threads,
-            emit=self._events.append,
-            attend=self._attend,
-        )
+        with ExitStack() as stack:
+            for source in self._sources:
+                stack.enter_context(source(self._events.append))
+            channels = runtime.run(
+                plan,
+                bottoms,
+                top,
+                feeds(experiment.data, plan),
+                partial(evaluate, spec.top.loss, metrics),
+                runtime=spec.runtime.type,
+                intra_op_threads=spec.runtime.intra_op_threads,
+                emit=self._events.append,
+                attend=self._attend,
+            )
         self._attend()
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}

@@ -5,10 +5,12 @@ most it could have and what limits it, `recommend` the depth that pays. What ins
 `Costs`, is probed or given.
 """
 
-from splitrun.simulate.advise import recommend
+from splitrun.simulate.advise import DEPTHS, recommend
 from splitrun.simulate.bound import Bound, Limit, bound
+from splitrun.simulate.calibrate import Timed, calibrate
 from splitrun.simulate.costs import Cost, Costs
 from splitrun.simulate.engine import simulate
+from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.predict import Prediction, predict
 from splitrun.simulate.recommendation import HeldBack, Recommendation
 from splitrun.simulate.simulation import Shares, Simulation, Span, Transit, events
@@ -20,6 +22,7 @@ from splitrun.simulate.variants import (
 )
 
 __all__ = [
+    "DEPTHS",
     "Bound",
     "Cost",
     "Costs",
@@ -30,13 +33,16 @@ __all__ = [
     "Shares",
     "Simulation",
     "Span",
+    "Timed",
     "Transit",
     "bound",
+    "calibrate",
     "events",
     "pipeline_bytes",
     "predict",
     "recommend",
     "simulate",
+    "simulate_in_turn",
     "with_batch_size",
     "with_depth",
     "with_micro_batches",

@@ -96,8 +96,13 @@ class _DepthSearch:
         return self._limits[depth]
 
     def prediction(self, depth: int) -> Prediction:
+        """At depth 1 on the runtime that is faster at it, which is often the serial one."""
         if depth not in self._predictions:
-            self._predictions[depth] = predict(with_depth(self._plan, depth), self._costs)
+            plan = with_depth(self._plan, depth)
+            predictions = [predict(plan, self._costs)]
+            if depth == 1:
+                predictions.append(predict(plan, self._costs, "serial"))
+            self._predictions[depth] = max(predictions, key=lambda each: each.samples_per_s)
         return self._predictions[depth]
 
     def samples_per_s(self) -> Mapping[int, float]:
@@ -108,6 +113,8 @@ class _DepthSearch:
         """The smallest of ascending depths that has nearly the throughput of the best."""
         useful = self._useful(depths)
         enough = ENOUGH * self.prediction(useful[-1]).samples_per_s
+        if self.prediction(1).samples_per_s >= enough:
+            return 1
         place = bisect_left(useful, enough, key=lambda depth: self.prediction(depth).samples_per_s)
         return useful[place]
 

@@ -75,7 +75,7 @@ def bound(plan: Plan, costs: Costs) -> Bound:
     limit = steady_limit(plan, costs)
     segment = next(plan.segments())
     alone_s = segment_time_s(plan, costs.alone(), segment)
-    segment_s = max(alone_s, _work_s(plan, costs, segment) / costs.effective_cores)
+    segment_s = max(alone_s, _work_s(plan, costs, segment) / _cores(costs))
     samples = (segment.stop // plan.steps_per_epoch) * plan.facts.train_rows
     return Bound(
         limit=limit,
@@ -94,7 +94,7 @@ def steady_limit(plan: Plan, costs: Costs) -> Limit:
     graph = steady_graph(plan, costs)
     cycle = maximum_ratio_cycle(len(graph.nodes), graph.edges)
     work_s = step_work_s(all_full(plan), costs, 0)
-    cores = costs.effective_cores
+    cores = _cores(costs)
     if work_s / cores > cycle.ratio:
         total = f"{in_ms(work_s)} ms of work / {cores:.2g} cores"
         return Limit("cores", "the cores", work_s / cores, total)
@@ -136,6 +136,11 @@ def _work_s(plan: Plan, costs: Costs, segment: Segment) -> float:
     """Seconds of work of all roles over whole epochs, from the first step on."""
     epochs, last = segment.stop // plan.steps_per_epoch, plan.steps_per_epoch - 1
     return epochs * (last * step_work_s(plan, costs, 0) + step_work_s(plan, costs, last))
+
+
+def _cores(costs: Costs) -> float:
+    """Roles that get in each other's way could still take turns on one core."""
+    return max(1.0, costs.effective_cores)
 
 
 def _rate(samples: int, seconds: float) -> float:

@@ -1,10 +1,11 @@
 """A clock, and cores that are shared by everyone who works.
 
-Egalitarian processor sharing (Kleinrock 1967): n roles that work get min(1, C/n) of a core each. As
-all of them advance at one rate, one number tells how far everybody has come: the work that a role
-working since the beginning would have got done. A role that starts now on `work` is done when that
-number has grown by `work`, whoever comes and goes meanwhile, so that a heap of such marks is all
-there is to keep (the virtual time of Parekh and Gallager 1993).
+Egalitarian processor sharing (Kleinrock 1967): n roles that work get min(1, C/n) of a core each,
+and one that works alone gets a whole one. As all of them advance at one rate, one number tells how
+far everybody has come: the work that a role working since the beginning would have got done. A role
+that starts now on `work` is done when that number has grown by `work`, whoever comes and goes
+meanwhile, so that a heap of such marks is all there is to keep (the virtual time of Parekh and
+Gallager 1993).
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Clock:
         working, sleeping = self._working, self._sleeping
         wake = sleeping[0][0] if sleeping else math.inf
         if working:
-            rate = min(1.0, self._cores / len(working))
+            together = len(working)
+            rate = min(1.0, self._cores / together) if together > 1 else 1.0
             finish = self.now + max(0.0, working[0][0] - self._served) / rate
             if finish <= wake:
                 self.now = finish

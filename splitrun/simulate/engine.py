@@ -2,21 +2,24 @@
 
 Each role is a process that runs its program, one instruction after the other, as the interpreter in
 `splitrun.runtime.role` does: RECV waits for a message and then for its arrival, SEND for credit;
-work shares the cores; emulated hardware lasts from the instruction's start. What SEND works comes
+work shares the cores; emulated hardware lasts from the instruction's start; who has waited takes
+a handover to go on. What SEND works comes
 before the message enters the link, what RECV works after it has left it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Channel, Instruction, LinkState, Op, Pace, Plan, Role, Segment
+from splitrun.plan import Op, Pace, Plan, Role, Segment
 from splitrun.simulate.cores import Clock
-from splitrun.simulate.costs import Costs, bytes_per_row, rows_of
-from splitrun.simulate.simulation import Simulation, Span, Transit
+from splitrun.simulate.costs import Costs
+from splitrun.simulate.pipe import Pipe, open_pipes
+from splitrun.simulate.simulation import Simulation, Span
+from splitrun.simulate.workload import Workload
 
 _Process = Generator[None, None, None]
 """A role's program under way; yields whenever it waits for the clock or for another role."""
@@ -36,29 +39,6 @@ def simulate(plan: Plan, costs: Costs, segment: Segment | None = None) -> Simula
     return _Engine(plan, costs, segment).run()
 
 
-class _Pipe:
-    """The state of one channel."""
-
-    def __init__(self, channel: Channel, row_bytes: int) -> None:
-        self.credits = channel.capacity
-        self.arrivals: deque[float] = deque()
-        self.blocked: int | None = None
-        """The role that waits at one of the ends; never both, for one waits for the other."""
-        self.transits: list[Transit] = []
-        self._timing = channel.timing
-        self._row_bytes = row_bytes
-        self._link = LinkState()
-
-    def enter(self, now: float, step: int, micro: int, rows: int) -> None:
-        """Put a message on the link."""
-        size, arrive = rows * self._row_bytes, now
-        if self._timing is not None:
-            self._link = self._timing.send(self._link, now, size, len(self.transits))
-            arrive = self._link.last_arrival
-        self.arrivals.append(arrive)
-        self.transits.append(Transit(step, micro, size, now, arrive))
-
-
 class _Engine:
     """One simulation under way; roles are known by number."""
 
@@ -67,13 +47,11 @@ class _Engine:
         self._costs = costs
         self._segment = segment
         self._clock = Clock(costs.effective_cores)
+        self._handover_s = costs.handover_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}
         self._timeline: dict[str, list[Span]] = {role.name: [] for role in plan.roles}
-        self._pipes = {
-            (channel.source, channel.target): _Pipe(channel, bytes_per_row(plan, channel))
-            for channel in plan.channels
-        }
+        self._pipes = open_pipes(plan)
 
     def run(self) -> Simulation:
         processes = [self._process(number, role) for number, role in enumerate(self._plan.roles)]
@@ -94,7 +72,8 @@ class _Engine:
         return Simulation(self._plan, self._segment, timeline, transits)
 
     def _process(self, number: int, role: Role) -> _Process:
-        clock, spans, workload = self._clock, self._timeline[role.name], self._workload(role)
+        clock, spans = self._clock, self._timeline[role.name]
+        workload = Workload(self._plan, self._costs, role)
         pace = Pace(role.compute) if role.compute else None
         for instruction in self._plan.segment_program(role, self._segment):
             op, step, micro, peer, _ = instruction
@@ -104,10 +83,11 @@ class _Engine:
             elif op is Op.SEND:
                 yield from self._take_credit(number, self._pipes[role.name, peer])
             waited = clock.now - start
-            rows, work_s = workload(instruction)
+            rows, work_s = workload.start(instruction, clock.now)
             if work_s:
                 clock.work(number, work_s)
                 yield
+                workload.end(op, clock.now)
             if pace and (end := start + pace.lasts(op, clock.now - start)) > clock.now:
                 clock.sleep(number, end)
                 yield
@@ -118,39 +98,27 @@ class _Engine:
             spans.append(Span(op, step, micro, peer, start, clock.now, waited))
         self._unfinished.remove(role.name)
 
-    def _receive(self, number: int, pipe: _Pipe) -> _Process:
+    def _receive(self, number: int, pipe: Pipe) -> _Process:
+        clock, start = self._clock, self._clock.now
         if not pipe.arrivals:
             pipe.blocked = number
             yield
         arrive = pipe.arrivals.popleft()
-        if arrive > self._clock.now:
-            self._clock.sleep(number, arrive)
+        if clock.now > start or arrive > clock.now:
+            clock.sleep(number, max(arrive, clock.now) + self._handover_s)
             yield
         pipe.credits += 1
         self._wake(pipe)
 
-    def _take_credit(self, number: int, pipe: _Pipe) -> _Process:
+    def _take_credit(self, number: int, pipe: Pipe) -> _Process:
         if not pipe.credits:
             pipe.blocked = number
             yield
+            self._clock.sleep(number, self._clock.now + self._handover_s)
+            yield
         pipe.credits -= 1
 
-    def _wake(self, pipe: _Pipe) -> None:
+    def _wake(self, pipe: Pipe) -> None:
         if pipe.blocked is not None:
             self._ready.append(pipe.blocked)
             pipe.blocked = None
-
-    def _workload(self, role: Role) -> Callable[[Instruction], tuple[int, float]]:
-        """Rows and seconds of work of the role's instructions, which are few that differ."""
-        plan, costs, steps_per_epoch = self._plan, self._costs, self._plan.steps_per_epoch
-        known: dict[tuple[Op, int, bool], tuple[int, float]] = {}
-
-        def workload(instruction: Instruction) -> tuple[int, float]:
-            op, step, micro, _, _ = instruction
-            kind = (op, micro, (step + 1) % steps_per_epoch == 0)
-            if kind not in known:
-                rows = rows_of(plan, instruction)
-                known[kind] = rows, costs.work_s(role.name, op, rows)
-            return known[kind]
-
-        return workload

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
+from splitrun.simulate.engine import simulate
+from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.stretch import segment_time_s
 
 
@@ -31,7 +34,9 @@ class Prediction:
         return self.train_s / self.steps
 
 
-def predict(plan: Plan, costs: Costs) -> Prediction:
+def predict(
+    plan: Plan, costs: Costs, runtime: Literal["serial", "threaded"] = "threaded"
+) -> Prediction:
     """Predict the training time of a whole run.
 
     Raises:
@@ -40,12 +45,13 @@ def predict(plan: Plan, costs: Costs) -> Prediction:
     """
     if not plan.steps:
         raise ValueError("the plan trains nothing: there is no throughput to predict")
+    simulated = simulate_in_turn if runtime == "serial" else simulate
     lengths = Counter(segment.stop - segment.start for segment in plan.segments())
     return Prediction(
         samples=plan.epochs * plan.facts.train_rows,
         steps=plan.steps,
         train_s=sum(
-            count * segment_time_s(plan, costs, Segment(0, steps))
+            count * segment_time_s(plan, costs, Segment(0, steps), simulated)
             for steps, count in lengths.items()
         ),
     )

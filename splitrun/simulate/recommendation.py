@@ -36,7 +36,7 @@ class Recommendation:
     prediction: Prediction
     limit: Limit
     sequential: Prediction
-    """The same, one batch at a time."""
+    """The same, one batch at a time, on the runtime that is faster at that."""
     by_depth: Mapping[int, float]
     """Throughput at the depths that the search looked at, ascending."""
     by_batch_size: Mapping[int, float]

@@ -9,11 +9,13 @@ runs of 3,000 steps the error was 0.05 % in the median and 0.5 % at most.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
 from splitrun.simulate.engine import simulate
+from splitrun.simulate.simulation import Simulation
 
 _SETTLED_STEPS = 150
 """Steps that show fill, steady state and drain at any depth up to 6."""
@@ -27,7 +29,13 @@ _EPOCHS = 4
 """Short epochs that show how they repeat."""
 
 
-def segment_time_s(plan: Plan, costs: Costs, segment: Segment) -> float:
+Simulate = Callable[[Plan, Costs, Segment], Simulation]
+"""`simulate`, or how another runtime is simulated."""
+
+
+def segment_time_s(
+    plan: Plan, costs: Costs, segment: Segment, simulate: Simulate = simulate
+) -> float:
     """Seconds that a segment of whole epochs takes; extrapolated if it is long.
 
     Raises:

@@ -1,7 +1,8 @@
 """`compare`: one experiment run several ways; which is faster, by how much, and at what price.
 
-Two parts that share nothing but the arms: `timing` measures how fast they are, over short segments;
-`quality` what they learn, over whole trainings.
+Three parts that share nothing but the arms: `timing` measures how fast they are, over short
+segments; `quality` what they learn, over whole trainings; `recording` keeps one segment of each to
+look at.
 """
 
 from __future__ import annotations
@@ -10,22 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from splitrun.data import OnDownload
-from splitrun.errors import SpecError, UsageError
-from splitrun.model import default_metrics
 from splitrun.plan import Plan
-from splitrun.session import Experiment, prepare
-from splitrun.simulate import Costs, Recommendation, bound, predict
+from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.simulate.costs import bytes_per_row
-from splitrun.spec import Document, Spec
-from splitrun.spec.model import Metric, Pipeline
-from splitrun.study.arms import BASELINE, DEPTHS, SCHEDULES, Arm, Schedule, choose_arms, piped
-from splitrun.study.comparison import ArmResult, Comparison, Staleness
+from splitrun.study.arms import BASELINE, Arm, Schedule
+from splitrun.study.comparison import ArmResult, Comparison, Forecast, Staleness, recording_path
+from splitrun.study.field import Field
 from splitrun.study.quality import Scores, score
+from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
-from splitrun.study.timing import Entrant, Tell, Turns, baseline_of, enter, race, rates
-from splitrun.study.training import Subject
+from splitrun.study.target import time_to_target
+from splitrun.study.timing import (
+    Entrant,
+    Tell,
+    Turns,
+    baseline_of,
+    enter,
+    race,
+    rates,
+    turn_s,
+    turn_steps,
+)
 from splitrun.study.verdict import Finding, compare_metric
+
+_FASTER = 1.05
+"""Times the recommended arm's throughput, from which the measured best is named beside it."""
+_FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)
@@ -39,157 +50,142 @@ class Settings:
     repeats: int | None = None
     """Rounds of timing; None: until the speedups' intervals are tight, or the budget ends."""
     budget_s: float = 60.0
+    """For the timing; what has begun is finished."""
     seeds: int = 3
     margin: float = 0.005
     """The largest difference of the metric that doesn't matter, in its own unit."""
+    target: float | None = None
+    """Of the metric: the time until it is reached is told."""
 
 
-@dataclass(frozen=True)
-class Field:
-    """The arms that take part, each with what it trains and its plan."""
-
-    subjects: Mapping[Arm, Subject]
-    plans: Mapping[Arm, Plan]
-    costs: Costs
-    advice: Recommendation
-
-    @property
-    def recommended(self) -> Arm:
-        """What the probed costs speak for; the baseline where the models cannot be run that way."""
-        arm = Arm.of(self.advice.plan)
-        return arm if arm in self.subjects else BASELINE
-
-
-def line_up(
-    document: Document,
-    settings: Settings,
-    tell: Tell,
-    *,
-    data_dir: Path | None = None,
-    on_download: OnDownload | None = None,
-) -> Field:
-    """Load the data, probe the costs, and choose the arms.
-
-    An arm that was not asked for and cannot be run is left out.
-
-    Raises:
-        UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
-            cannot be run, or no rows are held out.
-    """
-    pipeline = Pipeline(
-        schedule="stale", depth="auto", max_staleness=document.spec.pipeline.max_staleness
-    )
-    probed = replace(document, spec=piped(document.spec, pipeline))
-    experiment = prepare(probed, data_dir=data_dir, on_download=on_download, probe=True)
-    if not len(experiment.data.test_ids):
-        remedy = "compare with dataset.test_fraction above 0"
-        raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
-    assert experiment.costs is not None
-    assert experiment.advice is not None
-    subjects, plans = _arms(document, experiment, experiment.advice, settings, tell)
-    return Field(subjects, plans, experiment.costs, experiment.advice)
-
-
-def compare(field: Field, settings: Settings, metric: str | None, tell: Tell) -> Comparison:
+def compare(
+    field: Field, settings: Settings, metric: str | None, directory: Path, tell: Tell
+) -> Comparison:
     """Measure the arms.
 
     Args:
+        field: the arms.
+        settings: how to measure.
         metric: one of the spec's `training.metrics`, or `loss`; default: its first.
+        directory: gets a recording of every arm.
+        tell: how it is getting on.
 
     Raises:
         RunFailed: a role failed.
         UsageError: the held-out rows do not define the metric.
+        OSError: the directory cannot be written.
     """
-    name = metric or _metrics(field.subjects[BASELINE].spec)[0]
-    known = next((each for each in _metrics(field.subjects[BASELINE].spec) if each == name), None)
+    name = metric or field.metrics[0]
+    known = next((each for each in field.metrics if each == name), None)
     scores = score(field.subjects, known, settings.seeds, tell)
     entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
     turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, tell=tell)
-    baseline = baseline_of(turns)
-    (other,) = (each for each in turns if each.arm == BASELINE and each is not baseline)
-    results = tuple(
-        _result(field, entrant, turns, baseline, scores, settings.margin)
-        for entrant in turns
-        if entrant is not other
-    )
-    return Comparison(
-        metric=name,
-        arms=results,
-        baseline_gain=estimate_speedup(rates(turns[other]), rates(turns[baseline])).median,
-        recommended=field.recommended,
-        advice=_advice(field, results, name),
-    )
+    tell("recording a turn of each arm …")
+    recordings = {
+        each.arm: record(each, directory / recording_path(each.arm))
+        for each in entrants
+        if each.runtime == "threaded"
+    }
+    return _Measured(field, settings, name, scores, turns, recordings).comparison()
 
 
-def _advice(field: Field, results: Sequence[ArmResult], metric: str) -> str:
-    """The reason for what is recommended, and what is known to speak against it."""
+@dataclass(frozen=True)
+class _Measured:
+    """All that was measured, to be put together."""
+
+    field: Field
+    settings: Settings
+    metric: str
+    scores: Mapping[Arm, Scores]
+    turns: Turns
+    recordings: Mapping[Arm, Recording]
+
+    def comparison(self) -> Comparison:
+        """The arms' results, the baseline's on the runtime that was faster."""
+        baseline, field = baseline_of(self.turns), self.field
+        (other,) = (each for each in self.turns if each.arm == BASELINE and each is not baseline)
+        results = tuple(self._result(each, baseline) for each in self.turns if each is not other)
+        gain = estimate_speedup(rates(self.turns[other]), rates(self.turns[baseline])).median
+        return Comparison(
+            metric=self.metric,
+            arms=results,
+            forecast=_forecast(field, self.settings.budget_s),
+            baseline_gain=gain,
+            recommended=field.recommended,
+            advice="; ".join(_advice(field, results, self.metric)),
+        )
+
+    def _result(self, entrant: Entrant, baseline: Entrant) -> ArmResult:
+        arm, plan, costs = entrant.arm, entrant.plan, self.field.costs
+        mine, reference = self.scores[arm], self.scores[BASELINE]
+        limit = bound(plan, costs)
+        samples_per_s = estimate_median(rates(self.turns[entrant]))
+        epoch_s = self.field.plans[arm].facts.train_rows / samples_per_s.median
+        target = self.settings.target
+        return ArmResult(
+            arm=arm,
+            runtime=entrant.runtime,
+            samples_per_s=samples_per_s,
+            speedup=estimate_speedup(rates(self.turns[baseline]), rates(self.turns[entrant])),
+            bound_samples_per_s=limit.segment_samples_per_s,
+            limited_by=limit.limited_by,
+            predicted_samples_per_s=predict(plan, costs, entrant.runtime).samples_per_s,
+            metric=estimate_mean(mine.values),
+            comparison=compare_metric(
+                reference.values,
+                mine.values,
+                self.settings.margin,
+                identical=mine.weights_sha256 == reference.weights_sha256,
+            ),
+            staleness=Staleness.of(self.field.plans[arm]),
+            bytes_per_step=_bytes_per_step(plan),
+            turns=self.turns[entrant],
+            curves=mine.curves,
+            epoch_s=epoch_s,
+            target=None
+            if target is None
+            else time_to_target(list(mine.curves.values()), self.metric, target, epoch_s),
+            recording=self.recordings[arm],
+        )
+
+
+def _advice(field: Field, results: Sequence[ArmResult], metric: str) -> list[str]:
+    """The reason for what is recommended, and what was measured that speaks against it."""
+    clauses = [field.advice.reason]
     result = next(each for each in results if each.arm == field.recommended)
+    best = max(results, key=lambda each: each.samples_per_s.median)
+    if best.samples_per_s.median > _FASTER * result.samples_per_s.median:
+        clauses.append(
+            f"measured, {best.arm} was the fastest: {best.speedup.median:.2f}× sequential, "
+            f"where {result.arm} had {result.speedup.median:.2f}×"
+        )
     verdict = result.comparison.verdict
-    if verdict.finding in (Finding.IDENTICAL, Finding.EQUIVALENT):
-        return field.advice.reason
-    difference = result.comparison.difference.mean
-    return f"{field.advice.reason}; but mind {metric}: {difference:+.4f} ({verdict})"
+    if verdict.finding not in (Finding.IDENTICAL, Finding.EQUIVALENT):
+        difference = result.comparison.difference.mean
+        clauses.append(f"but mind {metric}: {difference:+.4f} ({verdict})")
+    return clauses
 
 
-def _arms(
-    document: Document,
-    experiment: Experiment,
-    advice: Recommendation,
-    settings: Settings,
-    tell: Tell,
-) -> tuple[dict[Arm, Subject], dict[Arm, Plan]]:
-    schedules, depths = settings.schedules or SCHEDULES, settings.depths or DEPTHS
-    subjects: dict[Arm, Subject] = {}
-    plans: dict[Arm, Plan] = {}
-    for arm in choose_arms(document.spec, schedules, depths, Arm.of(advice.plan)):
-        subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
-        asked = settings.depths if arm.schedule == "stale" else settings.schedules
-        try:
-            with document.located():
-                plans[arm] = subject.plan()
-        except SpecError as error:
-            if asked is not None:
-                raise
-            tell(f"left out {arm}: {error.problems[0].what}")
-        else:
-            subjects[arm] = subject
-    return subjects, plans
+def _forecast(field: Field, budget_s: float) -> list[Forecast]:
+    """Bound and prediction at every depth up to the deepest arm's, over turns like the arms'."""
+    base, costs = field.plans[BASELINE], field.costs
+    length_s = turn_s(budget_s, len(field.plans) + 1)
+    deepest = max(arm.depth for arm in field.plans)
+    forecasts = []
+    for depth in sorted({arm.depth for arm in field.plans} | set(_FORECAST_DEPTHS)):
+        if depth > deepest:
+            break
+        plan = _shortened(with_depth(base, depth), costs, length_s)
+        limit = bound(plan, costs).segment_samples_per_s
+        forecasts.append(Forecast(depth, limit, predict(plan, costs).samples_per_s))
+    return forecasts
 
 
-def _metrics(spec: Spec) -> tuple[Metric, ...]:
-    return spec.training.metrics or default_metrics(spec.top.loss)
-
-
-def _result(
-    field: Field,
-    entrant: Entrant,
-    turns: Turns,
-    baseline: Entrant,
-    scores: Mapping[Arm, Scores],
-    margin: float,
-) -> ArmResult:
-    arm, costs = entrant.arm, field.costs
-    mine, reference = scores[arm], scores[BASELINE]
-    limit = bound(entrant.plan, costs)
-    return ArmResult(
-        arm=arm,
-        runtime=entrant.runtime,
-        samples_per_s=estimate_median(rates(turns[entrant])),
-        speedup=estimate_speedup(rates(turns[baseline]), rates(turns[entrant])),
-        bound_samples_per_s=limit.segment_samples_per_s,
-        limited_by=limit.limited_by,
-        predicted_samples_per_s=predict(entrant.plan, costs).samples_per_s,
-        metric=estimate_mean(mine.values),
-        comparison=compare_metric(
-            reference.values,
-            mine.values,
-            margin,
-            identical=mine.weights_sha256 == reference.weights_sha256,
-        ),
-        staleness=Staleness.of(field.plans[arm]),
-        bytes_per_step=_bytes_per_step(field.plans[arm]),
-        cpu_percent=estimate_mean([turn.cpu_percent for turn in turns[entrant]]).mean,
-    )
+def _shortened(plan: Plan, costs: Costs, length_s: float) -> Plan:
+    """The plan with the steps of a turn, all batches full."""
+    rows = turn_steps(plan, costs, length_s) * plan.rows(0)
+    facts = replace(plan.facts, train_rows=rows, test_rows=0)
+    return replace(plan, facts=facts, epochs=1, evaluate_every_epochs=None)
 
 
 def _bytes_per_step(plan: Plan) -> int:

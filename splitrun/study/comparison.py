@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from splitrun.plan import Plan
-from splitrun.study.arms import Arm
+from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.interval import Interval
+from splitrun.study.quality import Curve
+from splitrun.study.recording import Recording
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
+from splitrun.study.target import TimeToTarget
+from splitrun.study.timing import Turn
 from splitrun.study.training import RuntimeName
 from splitrun.study.verdict import MetricComparison
 
@@ -53,8 +59,19 @@ class ArmResult:
     staleness: Staleness
     bytes_per_step: int
     """Of cuts and gradients, between parties."""
-    cpu_percent: float
-    """Processor time of the whole process; 100 is one core. The mean of all turns."""
+    turns: Sequence[Turn]
+    curves: Mapping[int, Curve]
+    """Of the metric, by seed."""
+    epoch_s: float
+    """Training time of an epoch at the measured throughput."""
+    target: TimeToTarget | None
+    """None where none was asked for."""
+    recording: Recording
+
+    @property
+    def cpu_percent(self) -> float:
+        """Processor time of the whole process; 100 is one core. The mean of all turns."""
+        return fmean(turn.cpu_percent for turn in self.turns)
 
     @property
     def fraction_of_bound(self) -> float:
@@ -63,8 +80,9 @@ class ArmResult:
 
     def to_json(self, metric: str) -> dict[str, Any]:
         """A JSON-ready record; what is unknown or unbounded is null."""
-        difference = self.comparison.difference
+        difference, recording = self.comparison.difference, self.recording
         return {
+            "name": str(self.arm),
             "schedule": self.arm.schedule,
             "depth": self.arm.depth,
             "micro_batches": self.arm.micro_batches,
@@ -77,13 +95,39 @@ class ArmResult:
             "predicted_samples_per_s": _finite(self.predicted_samples_per_s),
             "limited_by": self.limited_by,
             "metric": {"name": metric} | _mean(self.metric) | {"difference": _mean(difference)},
-            "time_to_target_s": None,
+            "time_to_target_s": self.target.time_s if self.target else None,
+            "reached": self.target.reached if self.target else None,
             "staleness": {"mean": self.staleness.mean, "max": self.staleness.max},
             "bytes_per_step": self.bytes_per_step,
             "cpu_percent": self.cpu_percent,
-            "gpu_percent": None,
+            "gpu_percent": recording.gpu_percent,
+            "peak_memory_bytes": recording.peak_memory_bytes,
             "verdict": str(self.comparison.verdict),
+            "roles": {role: asdict(shares) for role, shares in recording.roles.items()},
+            "links": {name: asdict(traffic) for name, traffic in recording.links.items()},
+            "turns": [asdict(turn) for turn in self.turns],
+            "curves": [
+                {
+                    "seed": seed,
+                    "points": [
+                        {"epoch": epoch, "value": value, "train_s": epoch * self.epoch_s}
+                        for epoch, value in curve.items()
+                    ],
+                }
+                for seed, curve in self.curves.items()
+            ],
+            "recording": recording_path(self.arm),
         }
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the probed costs foretell of `stale` at one depth, over a turn as the arms have."""
+
+    depth: int
+    """1 is sequential."""
+    bound_samples_per_s: float
+    predicted_samples_per_s: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +136,7 @@ class Comparison:
 
     metric: str
     arms: tuple[ArmResult, ...]
+    forecast: Sequence[Forecast]
     baseline_gain: float
     """How many times the other sequential runtime's throughput the baseline has."""
     recommended: Arm
@@ -105,14 +150,27 @@ class Comparison:
         """A JSON-ready record."""
         return {
             "arms": [result.to_json(self.metric) for result in self.arms],
+            "metric": self.metric,
+            "baseline": {
+                "runtime": self.result(BASELINE).runtime,
+                "gain": self.baseline_gain,
+            },
+            "forecast": [
+                {key: _finite(value) for key, value in asdict(each).items()}
+                for each in self.forecast
+            ],
             "recommended": {
                 "schedule": self.recommended.schedule,
                 "depth": self.recommended.depth,
                 "micro_batches": self.recommended.micro_batches,
             },
             "advice": self.advice,
-            "report": None,
         }
+
+
+def recording_path(arm: Arm) -> str:
+    """Where an arm's recording is, within the directory of its comparison."""
+    return f"arms/{str(arm).replace(':', '-')}"
 
 
 def _median(estimate: MedianEstimate) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from splitrun.errors import UsageError
+from splitrun.session.ledger import Ledger
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import Arm
@@ -21,11 +22,18 @@ _SEEDS = 2**32
 """A seed is less than this."""
 
 
+Curve = Mapping[int, float]
+"""The metric at every evaluation, by the epochs trained until then."""
+
+
 @dataclass
 class Scores:
     """Of one arm, one value a seed."""
 
     values: list[float] = field(default_factory=list)
+    """At the end."""
+    curves: dict[int, Curve] = field(default_factory=dict)
+    """By seed."""
     weights_sha256: list[str] = field(default_factory=list)
 
 
@@ -41,19 +49,30 @@ def score(
         RunFailed: a role failed.
         UsageError: the held-out rows do not define the metric.
     """
+    name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
     for index in range(seeds):
         for arm, subject in subjects.items():
             tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             bare = replace(subject, spec=_bare(subject.spec, index))
             outcome = train_fresh(bare, "serial", (metric,) if metric else ())
-            value = outcome.ledger.test.get(metric or "loss")
+            value = outcome.ledger.test.get(name)
             if value is None:
                 message = f"{metric} is not defined on the held-out rows"
                 raise UsageError(f"{message}; name another --metric, or hold out more rows")
             scores[arm].values.append(value)
+            scores[arm].curves[bare.spec.seed] = _curve(outcome.ledger, name)
             scores[arm].weights_sha256.append(outcome.weights_sha256)
     return scores
+
+
+def _curve(ledger: Ledger, metric: str) -> Curve:
+    evaluations = [record for record in ledger.history if "test" in record]
+    return {
+        record["epoch"]: record["test"][metric]
+        for record in evaluations
+        if record["test"][metric] is not None
+    }
 
 
 def _bare(spec: Spec, index: int) -> Spec:

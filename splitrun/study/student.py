@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from scipy import special  # type: ignore[import-untyped]
+from scipy import special
 
 from splitrun.study.interval import (
     FEWEST,

@@ -63,11 +63,10 @@ def enter(
     """All arms on threads; the baseline on the serial runtime besides."""
     kinds: list[tuple[Arm, RuntimeName]] = [(BASELINE, "serial")]
     kinds += [(arm, "threaded") for arm in subjects]
-    turn_s = budget_s / len(kinds) / (FEWEST_TO_STOP + 2)
-    turn_s = min(_LONGEST_S, max(_SHORTEST_S, turn_s))
+    length_s = turn_s(budget_s, len(kinds))
     entrants = []
     for arm, kind in kinds:
-        steps = _steps(plans[arm], costs, turn_s)
+        steps = turn_steps(plans[arm], costs, length_s)
         shortened = shorten(subjects[arm], steps)
         entrants.append(Entrant(arm, kind, shortened, shortened.plan()))
     return entrants
@@ -122,11 +121,16 @@ def shorten(subject: Subject, steps: int) -> Subject:
     )
 
 
-def _steps(plan: Plan, costs: Costs, turn_s: float) -> int:
+def turn_s(budget_s: float, entrants: int) -> float:
+    """Seconds that a turn may take where so many share the budget."""
+    return min(_LONGEST_S, max(_SHORTEST_S, budget_s / entrants / (FEWEST_TO_STOP + 2)))
+
+
+def turn_steps(plan: Plan, costs: Costs, length_s: float) -> int:
     """Steps of a turn: never more than lie between two drains of the real run."""
     period_s = predict(plan, costs).period_s
     least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
-    wanted = max(least, math.ceil(turn_s / period_s), _FILLS * plan.depth)
+    wanted = max(least, math.ceil(length_s / period_s), _FILLS * plan.depth)
     return min(wanted, next(plan.segments()).stop)
 
 

@@ -1,10 +1,11 @@
-"""One training of fresh models whose only traces are numbers: no run directory, no sinks."""
+"""One training of fresh models whose only traces are numbers and, if asked for, its events."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Literal
 
 from splitrun import runtime
 from splitrun.data import Data
-from splitrun.events import Event, Executed, Sent
+from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import assemble, evaluate
 from splitrun.plan import Op, Plan, check, compile
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
 from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.store import weights_sha256
+from splitrun.session.train import Source
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 
@@ -55,8 +57,25 @@ class Outcome:
     wall_s: float
 
 
-def train_fresh(subject: Subject, kind: RuntimeName, metrics: Sequence[Metric] = ()) -> Outcome:
+@dataclass(frozen=True)
+class Recorder:
+    """Who watches a training."""
+
+    directory: Path
+    """What `RunStarted` names."""
+    sinks: Sequence[Sink]
+    sources: Sequence[Source]
+
+
+def train_fresh(
+    subject: Subject,
+    kind: RuntimeName,
+    metrics: Sequence[Metric] = (),
+    recorder: Recorder | None = None,
+) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
+
+    Without a recorder its events are counted and dropped.
 
     Raises:
         RunFailed: a role failed.
@@ -65,31 +84,54 @@ def train_fresh(subject: Subject, kind: RuntimeName, metrics: Sequence[Metric] =
     models = assemble(spec, subject.data, subject.directory)
     plan = compile(spec, models.facts)
     bottoms, top = models.stages(spec, plan)
-    books = _Books(plan)
+    books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
-    runtime.run(
-        plan,
-        bottoms,
-        top,
-        feeds(subject.data, plan),
-        partial(evaluate, spec.top.loss, metrics),
-        runtime=kind,
-        intra_op_threads=spec.runtime.intra_op_threads,
-        emit=books.emit,
-        attend=books.enter,
-    )
-    wall_s, cpu_s = now() - start, time.process_time() - cpu_s
-    books.enter()
+    with ExitStack() as stack:
+        for source in recorder.sources if recorder else ():
+            stack.enter_context(source(books.emit))
+        runtime.run(
+            plan,
+            bottoms,
+            top,
+            feeds(subject.data, plan),
+            partial(evaluate, spec.top.loss, metrics),
+            runtime=kind,
+            intra_op_threads=spec.runtime.intra_op_threads,
+            emit=books.emit,
+            attend=books.enter,
+        )
+        wall_s, cpu_s = now() - start, time.process_time() - cpu_s
+    books.close()
     return Outcome(books.ledger, weights_sha256(models.modules), cpu_s, wall_s)
 
 
-class _Books:
-    """A ledger that is handed what it counts and nothing else: this must not cost what it times."""
+class _Recorded:
+    """A ledger and sinks that are told everything."""
+
+    def __init__(self, plan: Plan, recorder: Recorder) -> None:
+        self.ledger = Ledger()
+        self._sinks: tuple[Sink, ...] = (self.ledger, *recorder.sinks)
+        self._events: deque[Event] = deque([run_started(plan, str(recorder.directory))])
+        self.emit = self._events.append
+
+    def enter(self) -> None:
+        """Called in this thread."""
+        while self._events:
+            event = self._events.popleft()
+            for sink in self._sinks:
+                sink(event)
+
+    def close(self) -> None:
+        self._events.append(RunEnded("done", "", now()))
+        self.enter()
+
+
+class _Counted:
+    """A ledger that is told what it counts and nothing else: this must not cost what it times."""
 
     def __init__(self, plan: Plan) -> None:
         self.ledger = Ledger()
-        self._events: deque[Event] = deque()
-        self.ledger(run_started(plan))
+        self._events: deque[Event] = deque([run_started(plan)])
 
     def emit(self, event: Event) -> None:
         """Called in the roles' threads."""
@@ -101,3 +143,5 @@ class _Books:
         """Called in this thread."""
         while self._events:
             self.ledger(self._events.popleft())
+
+    close = enter

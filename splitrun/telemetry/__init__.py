@@ -1,5 +1,16 @@
-"""Sinks that keep what happened; they know events and nothing of screens."""
+"""What is kept of a run, and what follows from it; knows events and nothing of screens."""
 
 from splitrun.telemetry.jsonl import JsonLines
+from splitrun.telemetry.reading import Recording, read_events
+from splitrun.telemetry.sampler import Sampler
+from splitrun.telemetry.shares import Shares, ShareWindow, shares
 
-__all__ = ["JsonLines"]
+__all__ = [
+    "JsonLines",
+    "Recording",
+    "Sampler",
+    "ShareWindow",
+    "Shares",
+    "read_events",
+    "shares",
+]

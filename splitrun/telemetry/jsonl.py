@@ -1,29 +1,77 @@
-"""`events.jsonl`: every event of a run, one JSON object a line."""
+"""`events.jsonl`: every event of a run, one JSON object a line, in parts where they are many."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 import msgspec
 
 from splitrun.events import Event, RunEnded, RunStarted
+from splitrun.telemetry.parts import Continued, part_numbers, part_path
+
+_BATCH = 512
+"""Events that are encoded and written at once."""
+_LONGEST_WAIT_S = 0.25
+"""An event that comes later than this after the last write is written with all before it."""
 
 
 class JsonLines:
-    """A sink that writes into the run directory which `RunStarted` names."""
+    """A sink that writes into the directory which `RunStarted` names.
 
-    def __init__(self) -> None:
+    Args:
+        part_bytes: a part that has grown to this size is followed by a new one.
+        recent_parts: how many parts are kept besides the first. By default a recording takes
+            half a GiB at most: all of 160,000 steps with two bottoms, the first 20,000 and the
+            last 140,000 of a longer run.
+    """
+
+    def __init__(self, part_bytes: int = 64 << 20, recent_parts: int = 7) -> None:
+        self._part_bytes = part_bytes
+        self._recent_parts = recent_parts
         self._encoder = msgspec.json.Encoder()
+        self._directory = Path()
         self._file: BinaryIO | None = None
+        self._part = 0
+        self._written = 0
+        self._waiting: list[Event] = []
+        self._write_at = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Write one event."""
+        """Take in one event; it is on disk soon, and at the end of the run at the latest."""
         if isinstance(event, RunStarted):
-            self._file = (Path(event.run_dir) / "events.jsonl").open("wb")
+            self._file = self._first_part(Path(event.run_dir))
         if self._file is None:
             return
-        self._file.write(self._encoder.encode(event) + b"\n")
+        self._waiting.append(event)
         if isinstance(event, RunEnded):
-            self._file.close()
+            with self._file:
+                self._write(self._file)
             self._file = None
+        elif len(self._waiting) >= _BATCH or monotonic() >= self._write_at:
+            self._write(self._file)
+            if self._file.tell() >= self._part_bytes:
+                self._file = self._next_part(self._file)
+
+    def _first_part(self, directory: Path) -> BinaryIO:
+        for old in part_numbers(directory):
+            part_path(directory, old).unlink()
+        self._directory, self._part, self._written = directory, 0, 0
+        return part_path(directory, 0).open("wb")
+
+    def _write(self, file: BinaryIO) -> None:
+        file.write(self._encoder.encode_lines(self._waiting))
+        file.flush()
+        self._written += len(self._waiting)
+        self._waiting.clear()
+        self._write_at = monotonic() + _LONGEST_WAIT_S
+
+    def _next_part(self, file: BinaryIO) -> BinaryIO:
+        file.close()
+        self._part += 1
+        file = part_path(self._directory, self._part).open("wb")
+        file.write(self._encoder.encode_lines([Continued(self._written)]))
+        if self._part > self._recent_parts:
+            part_path(self._directory, self._part - self._recent_parts).unlink(missing_ok=True)
+        return file

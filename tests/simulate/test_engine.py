@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import LinkState, Op, Plan, Segment
-from splitrun.simulate import Costs, Simulation, Span, simulate
+from splitrun.simulate import Cost, Costs, Simulation, Span, simulate
 from splitrun.spec import Compute
 from tests.plan.plans import make_plan
 from tests.simulate.timing import AMPLE, emulating, few, ms, narrowed, timed_plans, uniform_costs
@@ -27,6 +27,10 @@ def spans_of(simulation: Simulation, role: str, op: Op) -> list[Span]:
 
 def ends_ms(simulation: Simulation, role: str, op: Op) -> list[float]:
     return [round(span.end * 1e3, 6) for span in spans_of(simulation, role, op)]
+
+
+def durations_ms(simulation: Simulation, role: str, op: Op) -> list[float]:
+    return [round((span.end - span.start) * 1e3, 6) for span in spans_of(simulation, role, op)]
 
 
 @few
@@ -74,7 +78,8 @@ def test_no_more_work_is_done_than_the_cores_can_do(timed: tuple[Plan, Costs]) -
         for role in plan.roles
         for instruction in plan.program(role)
     )
-    assert simulate(plan, costs).makespan_s >= work_s / costs.effective_cores * (1 - 1e-9)
+    cores = max(1.0, costs.effective_cores)
+    assert simulate(plan, costs).makespan_s >= work_s / cores * (1 - 1e-9)
 
 
 @few
@@ -119,12 +124,34 @@ def test_a_role_that_joins_slows_down_who_is_working() -> None:
     assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [4.25]
 
 
-def test_below_one_effective_core_even_a_lone_role_is_slower() -> None:
+def test_below_one_effective_core_only_those_who_work_together_are_slower() -> None:
     plan = make_plan(rows=10)
     costs = Costs(
-        {"p0.bottom": {Op.FORWARD: ms(9)}, "p1.bottom": {}, "p0.top": {}}, effective_cores=0.9
+        {"p0.bottom": {Op.FORWARD: ms(4)}, "p1.bottom": {Op.FORWARD: ms(9)}, "p0.top": {}},
+        effective_cores=0.8,
     )
-    assert ends_ms(simulate(plan, costs), "p0.bottom", Op.FORWARD) == [10]
+    simulation = simulate(plan, costs)
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [10]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [15]
+
+
+def test_who_has_waited_takes_a_handover_to_go_on() -> None:
+    plan = make_plan(rows=10, links={"default": {"latency_ms": 5}})
+    costs = replace(uniform_costs(plan, forward=ms(2)), handover_s=0.5e-3)
+    received = spans_of(simulate(plan, costs), "p0.top", Op.RECV)
+    assert [span.end for span in received] == pytest.approx([2.5e-3, 7.5e-3])
+
+
+def test_an_instruction_is_dearer_when_its_last_time_is_long_ago() -> None:
+    """Its first time it is cold; while it is repeated at once it stays warm."""
+    forward = Cost(1e-3, 0, cold_s=2e-3)
+    plan = make_plan(rows=40)
+    roles = {"p0.bottom": {Op.FORWARD: forward}, "p1.bottom": {}, "p0.top": {}}
+    costs = Costs(roles, AMPLE, warm_s=1e-3)
+    assert durations_ms(simulate(plan, costs), "p0.bottom", Op.FORWARD) == [3, 1, 1, 1]
+    far = make_plan(rows=40, links={"default": {"latency_ms": 20}})
+    durations = durations_ms(simulate(far, costs), "p0.bottom", Op.FORWARD)
+    assert durations == pytest.approx([3] * 4, rel=1e-3)
 
 
 def test_emulated_hardware_takes_time_but_no_core() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,21 @@ import pytest
 import yaml
 
 from splitrun.cli.app import run
+from splitrun.errors import RunFailed
+from splitrun.events import Sent, StepDone
 from splitrun.plan import Plan
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import Staleness
+from splitrun.study.directory import comparison_directory
+from splitrun.study.target import TimeToTarget, time_to_target
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
+from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.runtime.running import Content, prepared, synthetic
 
 QUICK = ("--repeats", "3", "--budget", "1", "--seeds", "1", "--progress", "none")
+TOP_LEVEL = {"arms", "recommended", "advice", "report"}
 
 ARM = {
     "schedule",
@@ -50,19 +57,27 @@ def test_json_holds_every_arm_with_all_that_scripts_rely_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = written(tmp_path)
-    assert run(["compare", spec, *QUICK, "--depths", "1,2", "--json"]) == 0
+    options = ("--depths", "1,2", "--runs-dir", str(tmp_path / "runs"))
+    assert run(["compare", spec, *QUICK, *options, "--json"]) == 0
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert captured.err == ""
-    assert found.keys() == {"arms", "recommended", "advice", "report"}
-    assert found["report"] is None
+    assert found.keys() >= TOP_LEVEL
     assert found["advice"]
+    directory = Path(found["report"]).parent
+    assert directory.parent == tmp_path / "runs"
+    assert json.loads((directory / "comparison.json").read_text()) == found
+    assert "<html" in (directory / "report.html").read_text()
+    depths = [each["depth"] for each in found["forecast"]]
+    assert depths == sorted(set(depths))
+    assert {1, 2} <= set(depths)
     arms = {(arm["schedule"], arm["depth"]): arm for arm in found["arms"]}
     recommended = (found["recommended"]["schedule"], found["recommended"]["depth"])
     asked = {("sequential", 1), ("microbatch", 1), ("stale", 1), ("stale", 2)}
     assert arms.keys() == asked | {recommended}
     for arm in arms.values():
         _check(arm)
+        _check_recording(arm, directory)
     assert arms["sequential", 1]["speedup"] == {"median": 1, "ci95": [1, 1], "lower_bound": 1}
     assert arms["sequential", 1]["verdict"] == "identical"
     assert arms["stale", 1]["verdict"] == "identical"
@@ -81,7 +96,23 @@ def _check(arm: dict[str, Any]) -> None:
     assert arm["metric"]["name"] == "auroc"
     assert arm["fraction_of_bound"] > 0
     assert arm["cpu_percent"] > 0
-    assert arm["gpu_percent"] is arm["time_to_target_s"] is None
+    assert arm["time_to_target_s"] is arm["reached"] is None
+    assert arm["peak_memory_bytes"] > 1e6
+    assert len(arm["turns"]) == 3
+    assert [curve["seed"] for curve in arm["curves"]] == [5]
+    assert arm["curves"][0]["points"][-1]["value"] == arm["metric"]["mean"]
+
+
+def _check_recording(arm: dict[str, Any], directory: Path) -> None:
+    """What is told of the roles and the links is what happened in the recorded turn."""
+    events = list(read_events(directory / arm["recording"]))
+    assert arm["roles"] == {role: asdict(each) for role, each in shares(events).items()}
+    sent = [event for event in events if isinstance(event, Sent)]
+    steps = sum(isinstance(event, StepDone) for event in events)
+    for name, link in arm["links"].items():
+        passed = [event.bytes for event in sent if event.channel == name]
+        assert link == {"messages": len(passed), "bytes_per_step": sum(passed) / steps}
+    assert len(arm["links"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -99,7 +130,7 @@ def test_gates_end_the_command_with_exit_code_4_after_the_result(
     exit_code: int,
     told: list[str],
 ) -> None:
-    arms = ("--schedules", "stale", "--depths", "1,2", "--arm", arm)
+    arms = ("--schedules", "stale", "--depths", "1,2", "--arm", arm, "--runs-dir", str(tmp_path))
     gates = ("--fail-below", bound, "--assert", "identical")
     assert run(["compare", written(tmp_path), *QUICK, *arms, *gates]) == exit_code
     captured = capsys.readouterr()
@@ -120,6 +151,7 @@ def test_gates_end_the_command_with_exit_code_4_after_the_result(
         (["--repeats", "0"], "--repeats"),
         (["--budget", "nan"], "must be a positive number"),
         (["--margin", "0"], "must be a positive number"),
+        (["--target", "nan"], "must be a finite number"),
         (["--assert", "same"], "--assert"),
         (["--metric", "aurok"], "training.metrics"),
         (["--arm", "stale:5"], "--arm stale:5: not one of the arms; name one of sequential"),
@@ -130,8 +162,10 @@ def test_gates_end_the_command_with_exit_code_4_after_the_result(
 def test_what_cannot_be_compared_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
 ) -> None:
-    said = refusal(capsys, "compare", written(tmp_path), "--progress", "none", *arguments)
+    runs = ("--progress", "none", "--runs-dir", str(tmp_path / "runs"))
+    said = refusal(capsys, "compare", written(tmp_path), *runs, *arguments)
     assert told in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_arm_nobody_asked_for_is_left_out_where_the_models_cannot_run_it(
@@ -140,12 +174,50 @@ def test_an_arm_nobody_asked_for_is_left_out_where_the_models_cannot_run_it(
     bottom = {"type": "mlp", "hidden": [4], "out": 2, "normalization": "batch"}
     spec = written(tmp_path, synthetic(rows=300, bottom=bottom, links={"default": "lan"}))
     options = ("--repeats", "1", "--budget", "1", "--seeds", "1", "--depths", "2")
-    assert run(["compare", spec, *options, "--json"]) == 0
+    assert run(["compare", spec, *options, "--runs-dir", str(tmp_path), "--json"]) == 0
     captured = capsys.readouterr()
     arms = [arm["schedule"] for arm in json.loads(captured.out)["arms"]]
     assert "microbatch" not in arms
     assert "left out microbatch:4: p0.bottom has BatchNorm" in captured.err
     assert json.loads(captured.out)["arms"][0]["samples_per_s"]["ci95"] is None
+
+
+def test_time_to_target_is_the_epochs_until_then_at_the_arm_s_pace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = synthetic(rows=600, training={"epochs": 3, "evaluate_every_epochs": 1})
+    options = ("--schedules", "stale", "--depths", "2", "--runs-dir", str(tmp_path), "--json")
+    assert run(["compare", written(tmp_path, content), *QUICK, *options, "--target", "0.2"]) == 0
+    for arm in json.loads(capsys.readouterr().out)["arms"]:
+        (curve,) = arm["curves"]
+        assert [point["epoch"] for point in curve["points"]] == [1, 2, 3]
+        first = next(point for point in curve["points"] if point["value"] >= 0.2)
+        assert (arm["time_to_target_s"], arm["reached"]) == (first["train_s"], 1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "expected"),
+    [
+        ("auroc", 0.7, TimeToTarget(4.0, 3)),
+        ("auroc", 0.8, TimeToTarget(None, 1)),
+        ("auroc", 0.4, TimeToTarget(2.0, 3)),
+        ("loss", 0.5, TimeToTarget(2.0, 2)),
+    ],
+)
+def test_a_target_that_half_the_seeds_miss_is_not_reached(
+    metric: str, target: float, expected: TimeToTarget
+) -> None:
+    curves = [{1: 0.5, 2: 0.7}, {1: 0.6, 2: 0.9}, {1: 0.45, 2: 0.75}]
+    assert time_to_target(curves, metric, target, epoch_s=2.0) == expected
+
+
+def test_a_comparison_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
+    document = prepared(synthetic()).document
+    with pytest.raises(KeyboardInterrupt), comparison_directory(tmp_path, document):
+        raise KeyboardInterrupt
+    with pytest.raises(RunFailed, match="writing"), comparison_directory(tmp_path, document):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sequential_run_learns_the_same_on_either_runtime() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from splitrun.dashboard.state import RunView, clock_text, rate_text, value_text
+from splitrun.dashboard.view import RunProgress
+from splitrun.dashboard.words import clock_text, rate_text, size_text, span_text, value_text
 from splitrun.events import Event
 from tests.dashboard.runs import ROWS, bursts, started, step
 
 
-def folded(*events: Event) -> RunView:
-    view = RunView()
+def folded(*events: Event) -> RunProgress:
+    view = RunProgress()
     for event in events:
         view.fold(event)
     return view
@@ -61,6 +62,14 @@ def test_a_pipelines_first_burst_tells_no_throughput() -> None:
         (value_text(None), "--"),
         (value_text(0.19634), "0.1963"),
         (value_text(2.1708e29), "2.171e+29"),
+        (size_text(None), "--"),
+        (size_text(999), "999 B"),
+        (size_text(1000), "1.0 KiB"),
+        (size_text(12.3 * 2**20), "12.3 MiB"),
+        (size_text(2000 * 2**30), "2,000.0 GiB"),
+        (span_text(0.05), "50 ms"),
+        (span_text(5.0), "5 s"),
+        (span_text(6.4), "6.4 s"),
     ],
 )
 def test_numbers_are_short(text: str, expected: str) -> None:

@@ -1,0 +1,204 @@
+"""`splitrun bench`: how fast is it, over a grid of settings, and does it stay so?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.train import Progress
+from splitrun.errors import GateFailed, SplitrunError, UsageError
+
+if TYPE_CHECKING:
+    from splitrun.spec import Document
+    from splitrun.study.bench.grid import Axis
+    from splitrun.study.bench.report import Report
+    from splitrun.study.bench.result import Results
+    from splitrun.study.bench.soak import Soaked
+    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.sweep import Bench
+
+
+class Preset(StrEnum):
+    """What a bench can be about."""
+
+    SCALE = "scale"
+    DEPTH = "depth"
+    BATCH = "batch"
+    SOAK = "soak"
+    """No grid: one long run."""
+
+
+_MINUTES = 10.0
+"""Of a soak, unless others are asked for."""
+
+
+def bench(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    varied: Annotated[
+        list[str] | None,
+        typer.Option("-P", metavar="KEY=VALUE,…", help="An axis of the grid; repeatable."),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option("--preset", help="Axes that are often wanted; soak: one long run instead."),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="KEY=VALUE,…",
+            help="Speedups are against the cell that differs in these alone. Default: "
+            "pipeline=sequential where that is swept, else the first cell.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, help="Turns of a cell; default: until it is precise."),
+    ] = None,
+    budget: Annotated[
+        float, typer.Option("--budget", metavar="SECONDS", help="For a cell's turns, at most.")
+    ] = 10.0,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Of a soak; default: 10.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Of a soak, instead of minutes.")
+    ] = None,
+    exports: Annotated[
+        list[Path] | None,
+        typer.Option("--export", metavar="FILE", help="Write .json, .csv or .md; repeatable."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what is measured already.")
+    ] = False,
+    runs_dir: Annotated[
+        Path, typer.Option("--runs-dir", help="Where the bench's directory is made.")
+    ] = Path("runs"),
+    data_dir: DataDir = None,
+    progress: Annotated[
+        Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
+    ] = Progress.AUTO,
+    json_output: Json = False,
+) -> None:
+    """Measure how fast the experiment runs, in every cell of a grid.
+
+    Each cell is written down as it finishes: the same command, started again, goes on from there.
+    """
+    for value, option in ((budget, "--budget"), (minutes, "--minutes")):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter("must be a positive number", param_hint=option)
+    if preset is Preset.SOAK:
+        of_grids = {"-P": varied, "--baseline": baseline, "--repeats": repeats, "--fresh": fresh}
+        _refuse(of_grids, "is for a grid, and a soak is one run")
+    else:
+        _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
+    document = load_document(spec, overrides, data_dir)
+    if progress is not Progress.NONE:
+        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+    from splitrun.study.bench.lineup import line_up
+    from splitrun.study.bench.measure import Settings
+    from splitrun.study.bench.report import check_export
+    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.sweep import Bench
+
+    for file in exports or ():
+        check_export(file)
+    if preset is Preset.SOAK:
+        directory = BenchDirectory.create(runs_dir, document, ())
+        soaked = _soaked(document, directory, minutes or _MINUTES, steps, data_dir, progress)
+        _deliver(soaked.report, exports or (), as_json=json_output)
+        if not soaked.steadiness.stable:
+            raise GateFailed(soaked.steadiness.verdict)
+        return
+    axes, compared = _axes(document, varied or (), preset, baseline)
+    cells = line_up(spec, overrides or (), axes, data_dir)
+    directory = BenchDirectory.create(runs_dir, document, axes)
+    if fresh:
+        directory.clear()
+    grid = Bench(document, axes, compared, cells, Settings(repeats, budget), directory, data_dir)
+    results = _swept(grid, progress)
+    _deliver(results.report(), exports or (), as_json=json_output)
+    if failed := sum(cell.failed for cell in results.cells):
+        raise SplitrunError(f"{failed} of {len(results.cells)} cells failed")
+
+
+def _refuse(options: Mapping[str, object], reason: str) -> None:
+    for option, value in options.items():
+        if value:
+            raise UsageError(f"{option}: {reason}; leave it out")
+
+
+def _axes(
+    document: Document, varied: Sequence[str], preset: Preset | None, baseline: str | None
+) -> tuple[tuple[Axis, ...], Mapping[str, str]]:
+    """The grid's axes, and what its cells are compared with."""
+    from splitrun.study.bench.grid import combined, parse_axis, parse_baseline
+    from splitrun.study.bench.presets import default_baseline, preset_axes
+
+    wanted: tuple[Axis, ...] = ()
+    if preset is not None and preset is not Preset.SOAK:
+        wanted = preset_axes(preset.value, document.spec)
+    axes = combined(wanted, [parse_axis(argument) for argument in varied])
+    return axes, parse_baseline(baseline, axes) if baseline else default_baseline(axes)
+
+
+def _swept(grid: Bench, progress: Progress) -> Results:
+    from splitrun.cli.bench_screen import screen_for
+    from splitrun.cli.download import show_download
+    from splitrun.study.bench.lineup import warnings_of
+    from splitrun.study.bench.sweep import sweep
+
+    for warning in warnings_of(grid.cells):
+        if warning not in grid.document.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+    with own_stdout(), show_download(quiet=progress is Progress.NONE) as on_download:
+        screen = screen_for(progress, len(grid.cells))
+        finished = False
+        try:
+            results = sweep(grid, screen.turn, screen.cell, on_download)
+            finished = True
+        finally:
+            screen.close(kept=not finished)
+    if all(cell.measured is None and not cell.failed for cell in results.cells):
+        raise UsageError("\n".join(["none of the cells can be run", *results.problems]))
+    return results
+
+
+def _soaked(
+    document: Document,
+    directory: BenchDirectory,
+    minutes: float,
+    steps: int | None,
+    data_dir: Path | None,
+    progress: Progress,
+) -> Soaked:
+    from splitrun.cli.bench_screen import soak_lines
+    from splitrun.cli.download import show_download
+    from splitrun.session import prepare
+    from splitrun.study.bench.soak import soak
+
+    quiet = progress is Progress.NONE
+    with own_stdout():
+        with show_download(quiet=quiet) as on_download:
+            experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+        return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
+
+
+def _deliver(report: Report, exports: Sequence[Path], *, as_json: bool) -> None:
+    from splitrun.cli.bench_screen import show
+    from splitrun.study.bench.report import export
+
+    for file in exports:
+        export(file, report)
+    if as_json:
+        typer.echo(json.dumps(report.content))
+    else:
+        show(report)

@@ -1,0 +1,77 @@
+"""`splitrun compare RUN_A RUN_B`: how two runs differ that were made before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from splitrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from splitrun.study.runs import Changes, PastRun, RunComparison
+
+
+def show_runs(first: Path, others: Sequence[str], *, json_output: bool) -> None:
+    """Print how the second run differs from the first.
+
+    Raises:
+        UsageError: there is not exactly one other, or one of them is no run with a result.
+    """
+    if len(others) != 1:
+        raise UsageError(f"{first} is a directory; compare it with one other run directory")
+    from splitrun.study.runs import compare_runs
+
+    comparison = compare_runs(first, Path(others[0]))
+    if json_output:
+        typer.echo(json.dumps(comparison.to_json()))
+    else:
+        _show(comparison)
+
+
+def _show(comparison: RunComparison) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    first, second = comparison.first, comparison.second
+    table = Table(
+        Column("", no_wrap=True),
+        *(Column(name, justify="right", no_wrap=True) for name in ("first", "second", "")),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_row("schedule", _schedule(first), _schedule(second), "")
+    table.add_row("steps", f"{first.result.steps:,}", f"{second.result.steps:,}", "")
+    rates = (f"{run.result.samples_per_s:,.0f}" for run in (first, second))
+    table.add_row("samples/s", *rates, f"{comparison.speedup:.2f}×")
+    table.add_row("training time", *(f"{run.result.wall_s:.2f} s" for run in (first, second)), "")
+    for name, difference in comparison.differences.items():
+        values = (f"{run.metrics[name]:.4f}" for run in (first, second))
+        table.add_row(name, *values, f"{difference:+.4f}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print()
+    same = "the same weights, bit for bit" if comparison.identical else "different weights"
+    lines = [f"first: {first.result.run_dir}", f"second: {second.result.run_dir}"]
+    lines.append(f"they end with {same}")
+    lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
+    lines.append("one run each has no interval; `splitrun compare SPEC` measures one")
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+
+
+def _schedule(run: PastRun) -> str:
+    depth = f", depth {run.result.depth}" if run.result.depth > 1 else ""
+    status = f" ({run.status})" if run.status != "done" else ""
+    return f"{run.result.schedule}{depth}{status}"
+
+
+def _changed(what: str, changes: Changes) -> list[str]:
+    if not changes:
+        return [f"no difference in {what}"]
+    return [f"{what}: {key}: {one} → {other}" for key, (one, other) in changes.items()]

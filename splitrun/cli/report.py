@@ -1,0 +1,23 @@
+"""`splitrun report`: a run or a comparison as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The directory of a run or of a comparison.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Default: report.html in that directory."),
+    ] = None,
+) -> None:
+    """Write a page that shows where the time went and what came out; it opens offline."""
+    from splitrun.report import write
+
+    typer.echo(str(write(path, output)))

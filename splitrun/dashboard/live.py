@@ -1,0 +1,71 @@
+"""The live dashboard: a view drawn on a terminal, some times a second, while events come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+from typing import Self
+
+from rich.console import Console
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlType
+
+from splitrun.dashboard.screen import Drawn, Frame
+from splitrun.dashboard.view import RunView
+from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.events import Event, RunEnded, RunStarted
+
+_EVERY_S = 0.2
+_LINE_START = Control(ControlType.CARRIAGE_RETURN)
+"""What the terminal itself writes, such as the `^C` of an interrupt, is drawn over from there."""
+
+
+class Dashboard:
+    """A sink that draws, in the thread that calls it; the last frame stays on the screen.
+
+    It is a context, too: whatever happens within, the terminal is left as it was.
+    """
+
+    def __init__(self, console: Console, view: RunView | None = None) -> None:
+        self.view = RunView() if view is None else view
+        self._frame = Frame(self.view)
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._size = console.size
+        self._draw_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self.view.fold(event)
+        if isinstance(event, RunStarted):
+            self.start(Path(event.run_dir))
+        elif isinstance(event, RunEnded):
+            self.draw()
+            self._live.stop()
+        elif monotonic() >= self._draw_at:
+            self.draw()
+
+    def start(self, directory: Path) -> None:
+        """Begin to draw a run, of which the directory may tell more than its events."""
+        self._frame.plan = PlanFile.read(directory)
+        self._live.start()
+        self.draw()
+
+    def draw(self, silent_s: float = 0.0) -> None:
+        """Draw a frame."""
+        self._frame.silent_s = silent_s
+        size = self._console.size
+        if size != self._size:
+            self._size = size
+            self._console.clear()
+        lines = self._frame.lines(size.width, size.height - 1)
+        self._live.update(Drawn(lines), refresh=True)
+        self._console.control(_LINE_START)
+        self._draw_at = monotonic() + _EVERY_S

@@ -1,0 +1,163 @@
+"""What run it is, how far it has come, and what it has come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.style import Style
+
+from splitrun.dashboard.screen.line import Line, chart, fit, line
+from splitrun.dashboard.screen.look import CHART, DIM, FAILED, PLAIN, STATUS, STRONG
+from splitrun.dashboard.view import RunProgress, RunView
+from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.dashboard.words import clock_text, count_text, share_text, value_text
+
+_LONGEST_LABEL = 20
+_VALUE = 11
+_UNIT = 10
+_LEAST_CHART = 12
+
+
+def head_lines(view: RunView, plan: PlanFile, width: int, silent_s: float) -> list[Line]:
+    """Name and state, then the bar; and why the run ended, if it is not done.
+
+    Args:
+        silent_s: how long nothing has been heard of a run that is on.
+    """
+    progress = view.progress
+    state = progress.status if silent_s < 2 else f"silent for {silent_s:.0f} s"
+    right = f"{state:>11}  {clock_text(view.elapsed_s):>8}"
+    depth = f", depth {progress.depth}" if progress.depth > 1 else ""
+    slices = plan.micro_batches or 1
+    micro = f", {slices} micro-batches" if slices > 1 else ""
+    what = f"  {view.schedule}{depth}{micro}"
+    room = max(0, width - len(what) - len(right) - 1)
+    name = Path(view.run_dir).name or "run"
+    lines = [
+        line(
+            [
+                (fit(name, min(room, len(name))), STRONG),
+                (fit(what, max(0, width - min(room, len(name)) - len(right))), PLAIN),
+                (right, STATUS[progress.status]),
+            ],
+            width,
+        ),
+        _bar_line(progress, width),
+    ]
+    if progress.message:
+        lines.append(line([(fit(progress.message, width), FAILED)], width))
+    return lines
+
+
+def _bar_line(progress: RunProgress, width: int) -> Line:
+    steps, epochs = f"{progress.steps:,}", f"{progress.epochs}"
+    left = (
+        f"epoch {progress.epoch:>{len(epochs)}}/{epochs}  "
+        f"step {progress.step:>{len(steps)},}/{steps}  "
+    )
+    share = progress.step / progress.steps if progress.steps else 1.0
+    eta = progress.eta_s if progress.status == "running" else None
+    right = f" {share_text(share):>5}  ETA {clock_text(eta):>8}"
+    room = max(0, width - len(left) - len(right))
+    done = int(share * room)
+    return line(
+        [(left, PLAIN), ("━" * done, CHART), ("─" * (room - done), DIM), (right, PLAIN)], width
+    )
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value, and its course."""
+
+    label: str
+    value: str
+    unit: str
+    detail: str
+    points: list[float]
+    from_zero: bool = False
+
+
+def values_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+    """Throughput and loss, as high as there is room, and metrics, a line each; if there is little
+    room, metrics share the line of the loss."""
+    values = _values(view, plan)
+    labels = min(_LONGEST_LABEL, max(len(value.label) for value in values))
+    if height < len(values):
+        return [*_value_lines(values[0], labels, width, height - 1), _joined(values[1:], width)]
+    spare = height - len(values)
+    heights = [1 + spare - spare // 2, 1 + spare // 2, *(1 for _ in values[2:])]
+    return [
+        drawn
+        for value, rows in zip(values, heights, strict=True)
+        for drawn in _value_lines(value, labels, width, rows)
+    ]
+
+
+def values_count(view: RunView) -> int:
+    """How many values there are."""
+    return 2 + len(view.progress.metrics)
+
+
+def _values(view: RunView, plan: PlanFile) -> list[_Value]:
+    progress = view.progress
+    running = progress.status == "running"
+    now, mean = progress.samples_per_s, progress.average_samples_per_s
+    shown = now if running else mean
+    detail = f"average {count_text(mean):>11}" if running else "the whole run      "
+    if plan.bound_samples_per_s is not None:
+        share = None if shown is None else shown / plan.bound_samples_per_s
+        detail += f"  {share_text(share):>5} of bound"
+    losses = progress.losses.points
+    return [
+        _Value("throughput", count_text(shown), "samples/s", detail, progress.rates.points, True),
+        _Value("train loss", value_text(progress.loss), "", "", losses),
+        *(
+            _Value(f"test {name}", value_text(value), "", "", _points(progress, name))
+            for name, value in progress.metrics.items()
+        ),
+    ]
+
+
+def _points(progress: RunProgress, name: str) -> list[float]:
+    history = progress.evaluations.get(name)
+    return history.points if history else []
+
+
+def _value_lines(value: _Value, labels: int, width: int, height: int) -> list[Line]:
+    detail = f"{value.detail:19}"
+    room = max(0, width - labels - _VALUE - _UNIT - len(detail) - 4)
+    if room < _LEAST_CHART:
+        detail, room = "", max(0, width - labels - _VALUE - _UNIT - 3)
+    lines = []
+    rows = chart(value.points, room, height, from_zero=value.from_zero)
+    for place, drawn in enumerate(rows):
+        first = place == 0
+        lines.append(
+            line(
+                [
+                    (fit(value.label if first else "", labels), DIM),
+                    (fit(value.value if first else "", _VALUE, right=True), STRONG),
+                    (f" {value.unit if first else '':{_UNIT}} ", PLAIN),
+                    ((detail if first else " " * len(detail)) + " ", PLAIN),
+                    *drawn,
+                ],
+                width,
+            )
+        )
+    return lines
+
+
+def _joined(values: list[_Value], width: int) -> Line:
+    parts: list[tuple[str, Style]] = []
+    left = width
+    for place, value in enumerate(values):
+        text = f"{value.label} {value.value:>7}  "
+        more = f"+{len(values) - place} more"
+        last = place == len(values) - 1
+        if len(text.rstrip()) + (0 if last else len(more)) > left:
+            parts.append((more, DIM))
+            break
+        parts += [(text[: -_VALUE - 2], DIM), (text[-_VALUE - 2 :], STRONG)]
+        left -= len(text)
+    return line(parts, width)

@@ -1,0 +1,99 @@
+"""Lines of fixed width, made of segments that need no measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from splitrun.dashboard.screen.look import CHART, DIM, PLAIN
+
+Line = list[Segment]
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_LOWEST = 1
+"""The least of a chart is drawn, too."""
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Exactly `width` columns; what is cut off leaves an ellipsis."""
+    if not text.isascii() or not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+        if len(cut := set_cell_size(text, width)) < len(text) and width:
+            return set_cell_size(cut, width - 1) + "…"
+        return cut
+    if len(text) > width:
+        return text[: width - 1] + "…" if width else ""
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def line(parts: Iterable[tuple[str, Style]], width: int) -> Line:
+    """Parts one after the other, of narrow glyphs alone, cut or filled up to `width` columns."""
+    segments, left = [], width
+    for text, style in parts:
+        if not text:
+            continue
+        if len(text) > left:
+            text = fit(text.rstrip(), left)
+        left -= len(text)
+        segments.append(Segment(text, style))
+        if not left:
+            break
+    if left:
+        segments.append(Segment(" " * left, PLAIN))
+    return segments
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    width: int
+    right: bool = True
+
+    def cell(self, text: str) -> str:
+        """A text in this column, and the gap that follows."""
+        return fit(text, self.width, right=self.right) + " "
+
+
+def title_line(columns: Sequence[Column], width: int) -> Line:
+    """The titles of a table's columns."""
+    titles = "".join(column.cell(column.title) for column in columns)
+    return line([(titles.rstrip(), DIM)], width)
+
+
+def more_line(text: str, width: int) -> Line:
+    """A line that sums up the rows that found no room."""
+    return line([(text, DIM)], width)
+
+
+def chart(
+    points: Sequence[float], width: int, height: int, *, from_zero: bool
+) -> list[list[tuple[str, Style]]]:
+    """Points as columns of eighths of blocks, `height` rows from the top.
+
+    Where there are more points than columns, equally many make one.
+
+    Args:
+        from_zero: the ground is 0 and not the least point.
+    """
+    group = max(1, -(-len(points) // width)) if width else 1
+    means = [
+        sum(points[start : start + group]) / len(points[start : start + group])
+        for start in range(0, len(points), group)
+    ][:width]
+    if not means:
+        return [[(" " * width, CHART)] for _ in range(height)]
+    least, most = min(0.0 if from_zero else min(means), min(means)), max(means)
+    levels = 8 * height - _LOWEST
+    scale = levels / (most - least) if most > least else 0.0
+    heights = [_LOWEST + round((mean - least) * scale) for mean in means]
+    rows = []
+    for row in range(height - 1, -1, -1):
+        glyphs = "".join(_EIGHTHS[max(0, min(8, level - 8 * row))] for level in heights)
+        rows.append([(glyphs.ljust(width), CHART)])
+    return rows

@@ -1,0 +1,128 @@
+"""How far a run has come."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from splitrun.dashboard.view.history import History, RateHistory
+from splitrun.events import Evaluated, Event, Executed, RunEnded, RunStarted, StepDone
+
+_WINDOW_S = 5.0
+"""Throughput now is that of the last so many seconds."""
+_BETWEEN_MARKS_S = 0.02
+
+Status = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass
+class RunProgress:
+    """Steps, throughput, loss and metrics; `fold` brings it up to date."""
+
+    steps: int = 0
+    steps_per_epoch: int = 1
+    depth: int = 1
+    samples: int = 0
+    start: float = 0.0
+    status: Status = "running"
+    message: str = ""
+    """Why the run failed or was interrupted."""
+    step: int = 0
+    """Steps done."""
+    done_samples: int = 0
+    train_s: float = 0.0
+    """Until the last role drained; evaluations are outside the clock."""
+    loss: float | None = None
+    """A moving average over about one epoch, at most 100 steps."""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    rates: RateHistory = field(default_factory=lambda: RateHistory(0.0))
+    losses: History = field(default_factory=History)
+    evaluations: dict[str, History] = field(default_factory=dict)
+    _recent: deque[tuple[float, int]] = field(default_factory=deque)
+    _unmarked: float = 0.0
+    """From when on throughput is not known, and what was done before."""
+    _unmarked_samples: int = 0
+    _segment_start: float = 0.0
+    _before_segment_s: float = 0.0
+
+    def fold(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case StepDone():
+                self._step_done(event)
+            case Executed(op="DRAIN"):
+                self._extend(event.end)
+            case RunStarted():
+                self.steps, self.steps_per_epoch = event.steps, event.steps_per_epoch
+                self.samples, self.depth = event.samples, event.depth
+                self.start = self._segment_start = self._unmarked = event.clock
+                self.rates = RateHistory(event.clock)
+            case Evaluated():
+                self._segment_start, self._before_segment_s = event.end, self.train_s
+                self.metrics = event.metrics
+                for name, value in event.metrics.items():
+                    if value is not None:
+                        self.evaluations.setdefault(name, History()).add(value)
+            case RunEnded():
+                self.status, self.message = event.status, event.message
+
+    def skip_to(self, time: float) -> None:
+        """Nothing is known of the time until then."""
+        self._recent.clear()
+        self._unmarked, self._unmarked_samples = time, self.done_samples
+        self.rates.skip_to(time)
+
+    def _step_done(self, event: StepDone) -> None:
+        fresh = event.step + 1 - self.step  # more than one where events are missing
+        self.step += fresh
+        self.done_samples += fresh * event.rows
+        weight = max(1 / self.step, 1 / min(100, self.steps_per_epoch))
+        self.loss = event.loss if self.loss is None else self.loss
+        self.loss += weight * (event.loss - self.loss)
+        self.losses.add(self.loss)
+        self._extend(event.end)
+        self._mark(event.end)
+
+    def _extend(self, end: float) -> None:
+        self.train_s = max(self.train_s, self._before_segment_s + end - self._segment_start)
+
+    def _mark(self, end: float) -> None:
+        """Note when a step ended: of a pipeline, whose steps end in bursts, every `depth`-th."""
+        recent = self._recent
+        if (self.step - 1) % self.depth or (recent and end < recent[-1][0] + _BETWEEN_MARKS_S):
+            return
+        since, before = recent[-1] if recent else (self._unmarked, self._unmarked_samples)
+        self.rates.add(self.done_samples - before, since, end)
+        recent.append((end, self.done_samples))
+        while len(recent) > 2 and end - recent[0][0] > _WINDOW_S:
+            recent.popleft()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return self.steps // self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is on, from 1."""
+        return min(self.step // self.steps_per_epoch + 1, self.epochs)
+
+    @property
+    def samples_per_s(self) -> float | None:
+        """Throughput of the last seconds, which do not begin before the first step's end."""
+        if len(self._recent) < 2:
+            return None
+        (start, before), (end, after) = self._recent[0], self._recent[-1]
+        return (after - before) / (end - start)
+
+    @property
+    def average_samples_per_s(self) -> float | None:
+        """Throughput of the whole run so far."""
+        return self.done_samples / self.train_s if self.step else None
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go at the throughput of the last seconds."""
+        rate = self.samples_per_s
+        return (self.samples - self.done_samples) / rate if rate else None

@@ -1,0 +1,147 @@
+"""What one role is at, and how it spends its time."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+from splitrun.dashboard.view.timeline import WORK, Kind, Timeline
+from splitrun.events import Executed
+from splitrun.telemetry import Shares
+
+_KINDS = {
+    "FORWARD": Kind.FORWARD,
+    "BACKWARD": Kind.BACKWARD,
+    "UPDATE": Kind.UPDATE,
+    "LOSS": Kind.LOSS,
+    "PREDICT": Kind.EVALUATE,
+    "EVALUATE": Kind.EVALUATE,
+    "RECV": Kind.RECEIVE,
+    "SEND": Kind.SEND,
+}
+_WINDOW_S = 5.0
+_FEWEST_CELLS = 20
+"""Of a window."""
+_CONTEXT = 64
+"""Instructions that tell what may follow; more than a step of 16 micro-batches has."""
+_MOST_HELD = 1 << 16
+
+
+class RoleView:
+    """One role; `fold` brings it up to date.
+
+    Args:
+        name: of the role.
+        start: of the run.
+    """
+
+    def __init__(self, name: str, start: float) -> None:
+        self.name = name
+        self.step = 0
+        """Steps done: updates."""
+        self.staleness: int | None = None
+        """Of the last update: how many others there were since its batch's forward."""
+        self.timeline = Timeline(start)
+        self._held: deque[int] = deque(maxlen=_MOST_HELD)
+        self._recent: deque[Executed] = deque(maxlen=_CONTEXT)
+        self._end = start
+
+    def fold(self, event: Executed) -> None:
+        """Take in one instruction."""
+        op = event.op
+        self._recent.append(event)
+        end = self._end = event.end
+        timeline = self.timeline
+        kind = _KINDS.get(op, Kind.OTHER)
+        if end <= timeline.open_end:
+            timeline.seconds[kind] += end - event.start
+        else:
+            timeline.add(kind, event.start, end)
+        if op == "UPDATE":
+            self.step = event.step + 1
+            if self._held:
+                self.staleness = event.step - self._held.popleft()
+        elif (op == "FORWARD" or op == "LOSS") and event.micro == 0:
+            self._held.append(self.step)
+
+    def forget(self) -> None:
+        """Events are missing: what is in flight is not known."""
+        self._held.clear()
+        self._recent.clear()
+
+    @property
+    def in_flight(self) -> int:
+        """Batches whose forward is done and whose update is not."""
+        return len(self._held)
+
+    @property
+    def doing(self) -> str | None:
+        """The instruction that the role is at: what followed when it last was where it is now.
+
+        A role tells of an instruction when it has finished it, and programs repeat themselves.
+        """
+        past = list(self._recent)
+        best, found = 0, None
+        for place in range(len(past) - 2, -1, -1):
+            length = _alike(past, place)
+            if length > best:
+                best, found = length, past[place + 1].op
+        return found
+
+    def at_since(self, now: float) -> float:
+        """Seconds that the role has been at it."""
+        return max(0.0, now - self._end)
+
+    def window_s(self) -> float:
+        """How far back `recent` looks: five seconds, or some steps where steps are long."""
+        return self.timeline.cell_s * self._window_cells()
+
+    def recent(self, now: float) -> Shares:
+        """How it spent the last seconds; what it is at now is taken for what `doing` says."""
+        timeline = self.timeline
+        oldest = self.cell(now) - self._window_cells() + 1
+        start = max(timeline.start, timeline.start + oldest * timeline.cell_s)
+        seconds = timeline.since(max(0, oldest))
+        if doing := self.doing:
+            seconds[_KINDS.get(doing, Kind.OTHER)] += max(0.0, now - max(start, self._end))
+        return _shares(seconds, now - start)
+
+    def whole(self, span_s: float) -> Shares:
+        """How it spent the whole run, of so many seconds."""
+        return _shares(self.timeline.total(), span_s)
+
+    def cell(self, time: float) -> int:
+        """The number of the timeline's cell that a time is in."""
+        return math.floor((time - self.timeline.start) / self.timeline.cell_s)
+
+    def row(self, width: int, now: float, *, running: bool) -> Sequence[Kind]:
+        """The timeline's last cells until now; the last ones show what the role is at."""
+        last = self.cell(now) - 1
+        drawn = list(self.timeline.row(last - width + 1, last))
+        untold = min(width, last - self.timeline.open + 1)
+        if running and untold > 0 and (doing := self.doing):
+            drawn[width - untold :] = [_KINDS.get(doing, Kind.OTHER)] * untold
+        return drawn
+
+    def _window_cells(self) -> int:
+        return max(_FEWEST_CELLS, round(_WINDOW_S / self.timeline.cell_s))
+
+
+def _alike(past: Sequence[Executed], place: int) -> int:
+    """How many instructions up to `place` equal those up to the end, at most a few."""
+    length, last = 0, len(past) - 1
+    while length < 4 and place >= length:
+        one, other = past[place - length], past[last - length]
+        if (one.op, one.micro, one.phase) != (other.op, other.micro, other.phase):
+            break
+        length += 1
+    return length
+
+
+def _shares(seconds: Sequence[float], span_s: float) -> Shares:
+    if span_s <= 0:
+        return Shares(0.0, 0.0, 0.0, 1.0)
+    busy = sum(seconds[kind] for kind in WORK) / span_s
+    receive, send = seconds[Kind.RECEIVE] / span_s, seconds[Kind.SEND] / span_s
+    return Shares(busy, receive, send, max(0.0, 1 - busy - receive - send))

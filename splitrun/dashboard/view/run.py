@@ -1,0 +1,133 @@
+"""All there is to show of a run."""
+
+from __future__ import annotations
+
+from splitrun.dashboard.view.links import Links
+from splitrun.dashboard.view.machine import MachineView
+from splitrun.dashboard.view.progress import RunProgress
+from splitrun.dashboard.view.roles import RoleView
+from splitrun.events import (
+    EpochDone,
+    Evaluated,
+    Event,
+    Executed,
+    RunEnded,
+    RunStarted,
+    Sampled,
+    Sent,
+    StepDone,
+)
+
+_MARKS = 20
+"""Of links, in the time that counts as the last seconds."""
+_STEP_CELLS = 16
+"""Where a step takes longer than so many cells of the timeline, cells become longer."""
+
+
+class RunView:
+    """A run's events, folded.
+
+    It is the view of one moment: `now`, the latest time that any event has told.
+    """
+
+    def __init__(self) -> None:
+        self.run_dir = ""
+        self.schedule = ""
+        self.now = 0.0
+        self.missing_events = 0
+        self.progress = RunProgress()
+        self.roles: dict[str, RoleView] = {}
+        self.links = Links((), 0.0)
+        self.machine = MachineView()
+        self._missing_s = 0.0
+        self._mark_at = 0.0
+        self._gap_start: float | None = None
+
+    def fold(self, event: Event) -> None:
+        """Take in one event; those of unknown roles and channels tell nothing."""
+        if self._gap_start is not None:
+            self._close_gap(moment(event))
+        if isinstance(event, Executed):
+            self._execute(event)
+        elif isinstance(event, Sent):
+            self.links.send(event)
+        elif isinstance(event, RunStarted):
+            self._start(event)
+        else:
+            if isinstance(event, Sampled):
+                self.machine.fold(event)
+            self.progress.fold(event)
+            self.now = max(self.now, moment(event))
+
+    def note_gap(self, missing: int) -> None:
+        """So many events are missing before the next one."""
+        self.missing_events += missing
+        self._gap_start = self.now
+        self.links.forget()
+        for role in self.roles.values():
+            role.forget()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the run's start."""
+        return self.now - self.progress.start
+
+    @property
+    def told_s(self) -> float:
+        """As much of that as the events tell of."""
+        return self.elapsed_s - self._missing_s
+
+    @property
+    def running(self) -> bool:
+        """Whether the run has not told its end."""
+        return self.progress.status == "running"
+
+    def _start(self, event: RunStarted) -> None:
+        self.run_dir, self.schedule, self.now = event.run_dir, event.schedule, event.clock
+        self.progress.fold(event)
+        self.roles = {name: RoleView(name, event.clock) for name in event.roles}
+        self.links = Links(event.channels, event.clock)
+
+    def _execute(self, event: Executed) -> None:
+        role = self.roles.get(event.role)
+        if role is None:
+            return
+        role.fold(event)
+        if event.op == "RECV":
+            self.links.receive(event)
+        elif event.op == "DRAIN":
+            self.progress.fold(event)
+        if event.end > self.now:
+            self.now = event.end
+            if event.end > self._mark_at:
+                self._mark()
+
+    def _close_gap(self, time: float) -> None:
+        if self._gap_start is not None and time > self._gap_start:
+            self._missing_s += time - self._gap_start
+            self.progress.skip_to(time)
+        self._gap_start = None
+
+    def _mark(self) -> None:
+        """From time to time: remember where links are, and lengthen cells if steps are long."""
+        self.links.mark(self.now)
+        step_s = self.told_s / max(1, self.progress.step)
+        for role in self.roles.values():
+            while step_s > _STEP_CELLS * role.timeline.cell_s:
+                role.timeline.coarsen()
+        window_s = max((role.window_s() for role in self.roles.values()), default=0.0)
+        self._mark_at = self.now + window_s / _MARKS
+
+
+def moment(event: Event) -> float:
+    """The latest moment that an event tells of."""
+    match event:
+        case RunStarted():
+            return event.clock
+        case Sampled():
+            return event.time
+        case Sent():
+            return event.start
+        case Executed() | StepDone() | EpochDone() | Evaluated() | RunEnded():
+            return event.end
+    return 0.0

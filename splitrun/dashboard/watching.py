@@ -1,0 +1,93 @@
+"""A recording, watched: a run that is over, again, or one that another process is at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic, sleep, time
+
+from rich.console import Console
+
+from splitrun.dashboard.live import Dashboard
+from splitrun.dashboard.view import RunView, moment
+from splitrun.errors import RunDirectoryError
+from splitrun.events import Event, RunStarted
+from splitrun.telemetry import Recording
+from splitrun.telemetry.parts import part_numbers, part_path
+
+_EVERY_S = 0.2
+_WORTH_SLEEPING_S = 0.02
+
+
+def watch(directory: Path, console: Console, speed: float | None = None) -> None:
+    """Show a run as it is now, and until its end if it goes on.
+
+    Where the console is no terminal, that is one frame.
+
+    Args:
+        directory: of the recording.
+        console: where it is shown.
+        speed: show the run from its beginning, so many times as fast as it was.
+
+    Raises:
+        RunDirectoryError: no recording, or a damaged one.
+    """
+    view = RunView()
+    with (
+        Recording(directory, view.note_gap) as recording,
+        Dashboard(console, view) as dashboard,
+    ):
+        events = recording.read()
+        first = next(events, None)
+        if not isinstance(first, RunStarted):
+            message = f"{directory}: its events do not begin with a run's start"
+            raise RunDirectoryError(f"{message}; wait if the run begins just now, or train again")
+        view.fold(first)
+        view.run_dir = str(directory.resolve())
+        if speed is None or not console.is_terminal:
+            for event in events:
+                view.fold(event)
+            dashboard.start(directory)
+            if console.is_terminal:
+                _follow(recording, dashboard, monotonic() - _age_s(directory))
+        else:
+            dashboard.start(directory)
+            _replay(events, dashboard, speed)
+    if not console.is_terminal:
+        console.line()
+
+
+def _follow(recording: Recording, dashboard: Dashboard, heard: float) -> None:
+    """Show what comes until the run has ended.
+
+    Args:
+        heard: when something came last.
+    """
+    while dashboard.view.running:
+        sleep(_EVERY_S)
+        before = dashboard.view.now
+        for event in recording.read():
+            dashboard.view.fold(event)
+        if dashboard.view.now > before:
+            heard = monotonic()
+        dashboard.draw(silent_s=monotonic() - heard)
+
+
+def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None:
+    """Show events when it is their time; one that was not kept passes at once."""
+    view = dashboard.view
+    began, origin, missing = monotonic(), view.now, 0
+    for event in events:
+        due = began + (moment(event) - origin) / speed
+        if view.missing_events > missing:
+            missing = view.missing_events
+            began += monotonic() - due
+        elif (wait := due - monotonic()) > _WORTH_SLEEPING_S:
+            sleep(wait)
+        dashboard(event)
+
+
+def _age_s(directory: Path) -> float:
+    """How long ago the recording was written to."""
+    last = part_path(directory, part_numbers(directory)[-1])
+    return max(0.0, time() - last.stat().st_mtime)

@@ -1,0 +1,194 @@
+"""What the report keeps of a recording: sums, series in bins, and the first steps as they were.
+
+Memory does not grow with the run: series are binned, and events as such are kept only at the start,
+from which a timeline of a few steady steps is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from splitrun.errors import RunDirectoryError
+from splitrun.events import (
+    AnyEvent,
+    Evaluated,
+    Executed,
+    Gpu,
+    RunEnded,
+    RunStarted,
+    Sampled,
+    Sent,
+    StepDone,
+)
+from splitrun.report.bins import Bins
+from splitrun.telemetry.reading import read_events
+from splitrun.telemetry.shares import Shares, shares
+
+_KEPT_EVENTS = 60_000
+"""Of the start; some 10 MB."""
+_KEPT_STEPS = 400
+_KEPT_EVALUATIONS = 60
+_BIN_S = 1e-3
+
+
+@dataclass
+class Link:
+    """What passed through one channel."""
+
+    messages: int = 0
+    bytes: int = 0
+    train_bytes: int = 0
+    """Of training steps."""
+    flight_s: float = 0.0
+    """Of all messages together."""
+    longest_s: float = 0.0
+    """Flight of one message."""
+
+
+@dataclass
+class GpuUse:
+    """One graphics processor over time; what its driver does not tell stays empty."""
+
+    name: str
+    busy_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
+    memory_bytes: Bins = field(default_factory=lambda: Bins(_BIN_S))
+
+    def add(self, time: float, gpu: Gpu) -> None:
+        """Take in a sample."""
+        if gpu.busy_percent is not None:
+            self.busy_percent.add(time, gpu.busy_percent)
+        if gpu.memory_bytes is not None:
+            self.memory_bytes.add(time, gpu.memory_bytes)
+
+
+@dataclass
+class Start:
+    """The first events of a recording, as they were."""
+
+    events: list[Executed | Sent] = field(default_factory=list)
+    step_ends: list[float] = field(default_factory=list)
+    full: bool = False
+
+    def add(self, event: Executed | Sent | StepDone) -> None:
+        """Keep an event, while there is room."""
+        if self.full:
+            return
+        if isinstance(event, StepDone):
+            self.step_ends.append(event.end)
+        else:
+            self.events.append(event)
+        self.full = len(self.events) >= _KEPT_EVENTS or len(self.step_ends) >= _KEPT_STEPS
+
+
+@dataclass
+class Digest:
+    """A recording, folded; times are those of the run's clock, axes seconds since its start."""
+
+    started: RunStarted
+    ended: RunEnded | None = None
+    end: float = 0.0
+    """The latest moment that an event tells of."""
+    steps: int = 0
+    samples: int = 0
+    missing: int = 0
+    """Events that the recording no longer has."""
+    start: Start = field(default_factory=Start)
+    step_rows: Bins = field(default_factory=lambda: Bins(1.0))
+    """By step."""
+    step_ends: Bins = field(default_factory=lambda: Bins(1.0))
+    """By step, in seconds since the start."""
+    losses: Bins = field(default_factory=lambda: Bins(1.0))
+    """By step."""
+    evaluated: int = 0
+    """Times."""
+    evaluations: list[tuple[float, float]] = field(default_factory=list)
+    """The first ones, from when to when."""
+    links: dict[str, Link] = field(default_factory=dict)
+    shares: Mapping[str, Shares] = field(default_factory=dict)
+    cpu_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
+    cores_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
+    """Mean over the machine's cores."""
+    memory_bytes: Bins = field(default_factory=lambda: Bins(_BIN_S))
+    gpus: dict[int, GpuUse] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.end = self.started.clock
+        self.links = {name: Link() for name in self.started.channels}
+
+    @property
+    def span_s(self) -> float:
+        """From the start to the last thing that is known."""
+        return self.end - self.started.clock
+
+    def fold(self, event: AnyEvent) -> None:
+        """Take in one event."""
+        match event:
+            case Executed():
+                self.end = max(self.end, event.end)
+                self.start.add(event)
+            case Sent():
+                self._send(event)
+                self.start.add(event)
+            case StepDone():
+                self.steps += 1
+                self.samples += event.rows
+                self.step_rows.add(event.step, event.rows)
+                self.step_ends.add(event.step, event.end - self.started.clock)
+                self.losses.add(event.step, event.loss)
+                self.start.add(event)
+            case Evaluated():
+                self.evaluated += 1
+                if len(self.evaluations) < _KEPT_EVALUATIONS:
+                    self.evaluations.append((event.start, event.end))
+            case Sampled():
+                self._sample(event)
+            case RunEnded():
+                self.ended, self.end = event, max(self.end, event.end)
+
+    def followed(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+        """The same events, each folded as it passes."""
+        for event in events:
+            self.fold(event)
+            yield event
+
+    def _send(self, event: Sent) -> None:
+        link = self.links.get(event.channel)
+        if link is None:
+            return
+        link.messages += 1
+        link.bytes += event.bytes
+        link.train_bytes += event.bytes if event.phase == "train" else 0
+        link.flight_s += event.arrive - event.start
+        link.longest_s = max(link.longest_s, event.arrive - event.start)
+
+    def _sample(self, event: Sampled) -> None:
+        time = event.time - self.started.clock
+        self.cpu_percent.add(time, event.cpu_percent)
+        if event.core_percents:
+            self.cores_percent.add(time, sum(event.core_percents) / len(event.core_percents))
+        self.memory_bytes.add(time, event.memory_bytes)
+        for index, gpu in enumerate(event.gpus):
+            self.gpus.setdefault(index, GpuUse(gpu.name)).add(time, gpu)
+
+
+def digest(directory: Path) -> Digest | None:
+    """A recording, read once from end to end; None where nothing had happened yet.
+
+    Raises:
+        RunDirectoryError: there is none, or it is damaged.
+    """
+    missing: list[int] = []
+    events = read_events(directory, missing.append)
+    started = next(events, None)
+    if started is None:
+        return None
+    if not isinstance(started, RunStarted):
+        what = "the recording does not begin with RunStarted"
+        raise RunDirectoryError(f"{directory / 'events.jsonl'}:1: {what}; train again")
+    folded = Digest(started)
+    folded.shares = shares(folded.followed(chain((started,), events)))
+    folded.missing = sum(missing)
+    return folded

@@ -1,0 +1,179 @@
+"""A page as data, and its HTML: one file with its style, its scripts and its charts in it.
+
+The page's security policy names the digests of its two scripts and lets nothing else run or be
+loaded: what a stranger's spec or events contain is text, and the page never uses the network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+
+from splitrun import __version__
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """A colour and what it stands for."""
+
+    name: str
+    colour: str
+    hatch: str = ""
+    """Colour of the lines across it, if there are any."""
+    angle: int = 135
+    """Of the lines, as CSS counts."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Plotly figure whose colours are CSS variables, written `var(--name)`."""
+
+    data: Sequence[dict[str, Any]]
+    layout: dict[str, Any]
+    narrow: dict[str, Any] = field(default_factory=dict)
+    """What of the layout is different on a phone."""
+    swatches: Sequence[Swatch] = ()
+    """What the colours mean."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with what is to be seen in it."""
+
+    title: str
+    caption: str
+    chart: Chart
+    kind: str = "figure"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Of a table; `note` is a second, quieter line."""
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """Of a table; numbers stand to the right."""
+
+    name: str
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows whose first cell is their name."""
+
+    title: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    emphasised: int | None = None
+    """The row that matters most."""
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Words and what they mean, or keys and their values."""
+
+    title: str
+    pairs: Sequence[tuple[str, str]]
+    kind: str = "terms"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text as it stands in a file; folded up at first."""
+
+    title: str
+    text: str
+    kind: str = "source"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph."""
+
+    text: str
+    kind: str = "note"
+
+
+Block = Figure | Table | Terms | Source | Note
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what is under it; where there is room, figures stand side by side."""
+
+    title: str
+    blocks: Sequence[Block]
+    side_by_side: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that a reader should not have to look for."""
+
+    value: str
+    name: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report."""
+
+    title: str
+    subtitle: str
+    verdict: str
+    """The first sentence: what came out."""
+    facts: Sequence[Fact]
+    remarks: Sequence[str]
+    """Further sentences, below the facts."""
+    sections: Sequence[Section]
+
+
+def render(page: Page) -> str:
+    """The page's HTML."""
+    templates = Environment(
+        loader=PackageLoader("splitrun.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scripts = (_plotly(), _text("charts.js"))
+    return templates.get_template("page.html").render(
+        page=page,
+        style=_text("style.css"),
+        scripts=scripts,
+        digests=[_digest(script) for script in scripts],
+        version=__version__,
+    )
+
+
+@cache
+def _plotly() -> str:
+    """Plotly's own code, less the addresses that it would load maps from and send charts to."""
+    script: str = get_plotlyjs()
+    return re.sub(r"https://(cdn|cloud)\.[a-z.]+", "", script)
+
+
+def _text(name: str) -> str:
+    return (files("splitrun.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _digest(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

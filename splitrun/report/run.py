@@ -1,0 +1,106 @@
+"""A run directory, as the report reads it: whatever is there of a run that may have gone wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from splitrun.report.digest import Digest, digest
+from splitrun.report.files import read_json, read_lines, read_text
+from splitrun.telemetry.parts import FIRST_PART
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a run came to."""
+
+    steps: int = 0
+    wall_s: float | None = None
+    """Training time; evaluations are outside the clock."""
+    evaluation_s: float | None = None
+    samples_per_s: float | None = None
+    train_loss: float | None = None
+    metrics: dict[str, dict[str, float | None]] = {}
+    weights_sha256: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """How a run went, and on what."""
+
+    status: str
+    started: str = ""
+    message: str = ""
+    seed: int | None = None
+    threads: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    result: Result | None = None
+
+
+class Role(msgspec.Struct, frozen=True):
+    """One role of a plan."""
+
+    depth: int
+    staleness: int
+    parameters: int
+    versions: int
+    version_bytes: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What was to be run."""
+
+    name: str = ""
+    schedule: str = ""
+    depth: int = 1
+    micro_batches: int = 1
+    epochs: int = 0
+    steps: int = 0
+    batch_size: int = 0
+    train_rows: int = 0
+    test_rows: int = 0
+    roles: dict[str, Role] = {}
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What an epoch or an evaluation gave."""
+
+    epoch: float
+    train: dict[str, float | None] = {}
+    test: dict[str, float | None] = {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run directory holds; None is what is not there."""
+
+    directory: str
+    """Its name."""
+    manifest: Manifest | None
+    plan: Plan | None
+    records: list[Record]
+    digest: Digest | None
+    spec: str | None
+    failure: str | None
+
+
+def read_run(directory: Path) -> Run | None:
+    """A run directory, or a bare recording; None where it is neither.
+
+    Raises:
+        RunDirectoryError: a file is damaged.
+    """
+    manifest = read_json(directory / "manifest.json", Manifest)
+    recorded = (directory / FIRST_PART).exists()
+    if manifest is None and not recorded:
+        return None
+    return Run(
+        directory.resolve().name,
+        manifest,
+        read_json(directory / "plan.json", Plan),
+        read_lines(directory / "metrics.jsonl", Record),
+        digest(directory) if recorded else None,
+        read_text(directory / "resolved.yaml"),
+        read_text(directory / "failure.txt"),
+    )

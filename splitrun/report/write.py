@@ -1,0 +1,48 @@
+"""From a directory to its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.report.comparison import read_comparison
+from splitrun.report.comparison_page import comparison_page
+from splitrun.report.page import Page, render
+from splitrun.report.run import read_run
+from splitrun.report.run_page import run_page
+
+
+def write(path: Path, output: Path | None = None) -> Path:
+    """Write the page of a run directory, a comparison or a recording; gives where it is.
+
+    Args:
+        output: default: `report.html` in the directory.
+
+    Raises:
+        RunDirectoryError: the directory is none of these, or a file in it is damaged.
+        UsageError: the page cannot be written.
+    """
+    html = render(_page(path))
+    target = output or path / "report.html"
+    try:
+        target.write_text(html, encoding="utf-8")
+    except OSError as error:
+        message = f"{target}: cannot be written: {error.strerror}"
+        raise UsageError(f"{message}; give --output a file in a directory that exists") from error
+    return target
+
+
+def _page(path: Path) -> Page:
+    if not path.is_dir():
+        what = "not a directory" if path.exists() else "no such directory"
+        raise RunDirectoryError(f"{path}: {what}; {_REMEDY}")
+    comparison = read_comparison(path)
+    if comparison is not None:
+        return comparison_page(path, comparison)
+    run = read_run(path)
+    if run is None:
+        raise RunDirectoryError(f"{path}: neither a run nor a comparison; {_REMEDY}")
+    return run_page(run)
+
+
+_REMEDY = "give a directory that `splitrun train` or `splitrun compare` has written"

@@ -1,0 +1,80 @@
+"""What the simulator cannot derive from costs alone, fitted to how long real pipelines took.
+
+Two things slow threads down that no instruction's own cost shows: they get in each other's way, and
+they have to be woken. Two runs without links tell them apart. In a pipeline with several batches in
+flight everybody works and nobody waits, so that its period gives the effective cores; one batch at
+a time is mostly waiting, so that its period gives the handover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from splitrun.plan import Plan
+from splitrun.simulate.costs import Costs
+from splitrun.simulate.engine import simulate
+
+_FEWEST_CORES = 0.2
+_LONGEST_HANDOVER_S = 5e-3
+_PRECISION = 1e-4
+"""Of the interval in which a value is looked for."""
+_PASSES = 3
+"""Each value depends a little on the other."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A plan without links and emulated hardware, and seconds a step that it took on threads."""
+
+    plan: Plan
+    period_s: float
+
+
+def calibrate(costs: Costs, sequential: Timed, pipelined: Timed | None, cores: float) -> Costs:
+    """Costs whose effective cores and handover make simulations take as long as the runs did.
+
+    Args:
+        costs: what instructions cost in a thread that has its core to itself.
+        sequential: one batch at a time.
+        pipelined: several batches in flight; None where the models do not allow it.
+        cores: of the machine; there are never more effective ones.
+
+    Raises:
+        KeyError: a role has no costs.
+    """
+    fitted = replace(costs, effective_cores=cores, handover_s=0.0)
+    for _ in range(_PASSES):
+        if pipelined is not None:
+            fitted = _fit_cores(fitted, pipelined, cores)
+        fitted = _fit_handover(fitted, sequential)
+    return fitted
+
+
+def _fit_cores(costs: Costs, timed: Timed, most: float) -> Costs:
+    def with_slowness(slowness: float) -> Costs:
+        return replace(costs, effective_cores=1 / slowness)
+
+    return with_slowness(_match(timed, with_slowness, 1 / most, 1 / _FEWEST_CORES))
+
+
+def _fit_handover(costs: Costs, timed: Timed) -> Costs:
+    def with_handover(handover_s: float) -> Costs:
+        return replace(costs, handover_s=handover_s)
+
+    return with_handover(_match(timed, with_handover, 0.0, _LONGEST_HANDOVER_S))
+
+
+def _match(timed: Timed, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
+    """Where, between two values, the simulated period becomes longer than the real one."""
+    from scipy.optimize import brentq  # takes long to import
+
+    def excess_s(value: float) -> float:
+        return simulate(timed.plan, costs_at(value)).period_s - timed.period_s
+
+    if excess_s(low) >= 0:
+        return low
+    if excess_s(high) <= 0:
+        return high
+    root: float = brentq(excess_s, low, high, xtol=(high - low) * _PRECISION)
+    return root

@@ -1,0 +1,165 @@
+"""How fast one cell is: turns of training, each of fresh models over one segment."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from splitrun.plan import Plan
+from splitrun.runtime.clock import now
+from splitrun.session import Experiment
+from splitrun.study.bench.machine import Watch, release_memory
+from splitrun.study.statistics import FEWEST_TO_STOP, MedianEstimate, estimate_median, needs_more
+from splitrun.study.timing import shorten
+from splitrun.study.training import Outcome, Subject, train_fresh
+
+OnTurn = Callable[[Sequence["Turn"]], None]
+"""Takes the turns so far, after each."""
+
+_HALF_WIDTH = 0.02
+"""Of the throughput's interval, that is tight enough."""
+_FEWEST_TURNS = 3
+"""Before a budget may end the measuring: fewer have no interval."""
+_STEPS = 60
+_LONGEST_S, _SHORTEST_S = 1.0, 0.25
+"""A turn has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
+_FILLS = 3
+"""A turn has at least this many steps for each batch in flight, if the run has them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure a cell."""
+
+    repeats: int | None = None
+    """Turns; None: until the throughput's interval is tight, or the budget ends."""
+    budget_s: float = 10.0
+    """For the turns, at most, but three are taken at least."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One timed segment; its evaluation and the building of its models are not in it."""
+
+    samples_per_s: float
+    step_ms: float
+    """Wall time of the segment by its steps."""
+    cpu_percent: float
+    """Of this process; 100 is one core."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a cell came to."""
+
+    schedule: str
+    depth: int
+    micro_batches: int
+    batch_size: int
+    runtime: str
+    steps: int
+    """Of each turn."""
+    turns: tuple[Turn, ...]
+    peak_memory_bytes: int
+    """Resident, of this process, at most during the turns; the loaded data are in it."""
+    others_percent: float
+    """Processor time of other processes during the turns; 100 is one core."""
+
+    @property
+    def samples_per_s(self) -> MedianEstimate:
+        """Over the turns."""
+        return estimate_median([turn.samples_per_s for turn in self.turns])
+
+    @property
+    def step_ms(self) -> float:
+        """The median turn's."""
+        return median(turn.step_ms for turn in self.turns)
+
+    @property
+    def cpu_percent(self) -> float:
+        """The median turn's."""
+        return median(turn.cpu_percent for turn in self.turns)
+
+
+def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Measured:
+    """Warm up, then take turns.
+
+    Raises:
+        RunFailed: a role failed.
+    """
+    document, plan = experiment.document, experiment.plan
+    subject = Subject(document.spec, experiment.data, document.directory)
+    subject, steps = _warm_up(subject, plan, settings.budget_s)
+    release_memory()
+    turns: list[Turn] = []
+    start = now()
+    with Watch() as watch:
+        while not _enough(turns, now() - start, settings):
+            turns.append(_turn(subject))
+            on_turn(turns)
+    return Measured(
+        schedule=plan.schedule,
+        depth=plan.depth,
+        micro_batches=plan.micro_batches,
+        batch_size=plan.batch_size,
+        runtime=document.spec.runtime.type,
+        steps=steps,
+        turns=tuple(turns),
+        peak_memory_bytes=watch.peak_memory_bytes,
+        others_percent=watch.others_percent,
+    )
+
+
+def segment_of(subject: Subject, steps: int) -> Subject:
+    """So many steps of the training, over rows from all of the data: caches see its true size."""
+    ids = subject.data.train_ids
+    stride = max(1, len(ids) // (steps * subject.spec.dataset.batch_size))
+    return shorten(replace(subject, data=replace(subject.data, train_ids=ids[::stride])), steps)
+
+
+def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, int]:
+    """The segment to time, and its steps; a few steps tell roughly how many, those how many."""
+    most = next(plan.segments()).stop
+    steps = min(max(4, plan.depth), most)
+    for _ in range(2):
+        outcome = _run(segment_of(subject, steps))
+        period_s = outcome.ledger.train_s / outcome.ledger.steps
+        steps = min(_steps(period_s, plan.depth, budget_s), most)
+    segment = segment_of(subject, steps)
+    return segment, segment.plan().steps
+
+
+def _steps(period_s: float, depth: int, budget_s: float) -> int:
+    turn_s = min(_LONGEST_S, max(_SHORTEST_S, budget_s / (FEWEST_TO_STOP + 2)))
+    least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
+    return max(least, math.ceil(turn_s / period_s), _FILLS * depth)
+
+
+def _turn(segment: Subject) -> Turn:
+    gc.collect()
+    outcome = _run(segment)
+    ledger = outcome.ledger
+    return Turn(
+        samples_per_s=ledger.samples / ledger.train_s,
+        step_ms=1e3 * ledger.train_s / ledger.steps,
+        cpu_percent=100 * outcome.cpu_s / outcome.wall_s,
+    )
+
+
+def _run(segment: Subject) -> Outcome:
+    return train_fresh(segment, segment.spec.runtime.type)
+
+
+def _enough(turns: Sequence[Turn], elapsed_s: float, settings: Settings) -> bool:
+    count = len(turns)
+    if settings.repeats is not None:
+        return count >= settings.repeats
+    if count < _FEWEST_TURNS:
+        return False
+    if elapsed_s * (count + 1) / count > settings.budget_s:
+        return True
+    rates = estimate_median([turn.samples_per_s for turn in turns])
+    return count >= FEWEST_TO_STOP and not needs_more(rates, _HALF_WIDTH)

@@ -1,0 +1,92 @@
+"""Results as a table for a screen, and as files: Markdown, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from splitrun.errors import UsageError
+
+SUFFIXES = (".json", ".csv", ".md")
+"""Of the files that results can be exported to."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads, and rows as long as they."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, in three forms."""
+
+    shown: Table
+    """Text for a person."""
+    names: int
+    """How many columns of `shown`, from the left, name what the others are figures of."""
+    lines: tuple[str, ...]
+    """What there is to say about it."""
+    numbers: Table
+    """Numbers and text for a program; None where something is unknown."""
+    content: Mapping[str, Any]
+    """All there is to know, as plain data."""
+
+
+def check_export(file: Path) -> None:
+    """Refuse a file that a report could not be written to, before anything is measured.
+
+    Raises:
+        UsageError: its suffix is none that is known, or its directory is not there.
+    """
+    if file.suffix not in SUFFIXES:
+        what = f"--export {file}: its suffix is none of {', '.join(SUFFIXES)}"
+        raise UsageError(f"{what}; name a file with one of them")
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        what = f"--export {file}: cannot be written"
+        raise UsageError(f"{what}; name a file in a directory that exists")
+
+
+def export(file: Path, report: Report) -> None:
+    """Write a report in the form that the file's suffix names.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    forms = {".json": to_json, ".csv": to_csv, ".md": to_markdown}
+    try:
+        file.write_text(forms[file.suffix](report), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--export {file}: cannot be written: {error.strerror}") from error
+
+
+def to_json(report: Report) -> str:
+    """Its content."""
+    return json.dumps(report.content, indent=1) + "\n"
+
+
+def to_csv(report: Report) -> str:
+    """Its numbers; what is unknown is an empty field."""
+    text = io.StringIO()
+    table = report.numbers
+    csv.writer(text, lineterminator="\n").writerows([table.heads, *table.rows])
+    return text.getvalue()
+
+
+def to_markdown(report: Report) -> str:
+    """Its table for a person, and below it a list of what there is to say."""
+    heads, rows = report.shown.heads, report.shown.rows
+    rule = ["---"] * report.names + ["---:"] * (len(heads) - report.names)
+    table = [_markdown_row(cells) for cells in (heads, rule, *rows)]
+    return "".join([*table, "\n", *(f"- {line}\n" for line in report.lines)])
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"

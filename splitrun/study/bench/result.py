@@ -1,0 +1,198 @@
+"""What a grid came to, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from splitrun.study.bench.doubts import Doubt
+from splitrun.study.bench.grid import Axis
+from splitrun.study.bench.measure import Measured
+from splitrun.study.bench.report import Report, Table
+
+_SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
+_NUMBERS = (
+    "samples_per_s",
+    "samples_per_s_low",
+    "samples_per_s_high",
+    "step_ms",
+    "speedup",
+    "cpu_percent",
+    "peak_memory_bytes",
+    "turns",
+    "problem",
+)
+_UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell: measured, or the reason why not."""
+
+    parameters: Mapping[str, str]
+    """Of every axis its value, as it was written."""
+    measured: Measured | None = None
+    problem: str = ""
+    failed: bool = False
+    """Whether the run itself broke."""
+    reused: bool = False
+    """Whether an earlier bench measured it."""
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The cell in words: `pipeline.depth=4 seed=7`."""
+        words = " ".join(f"{key}={label}" for key, label in self.parameters.items())
+        return words or "the spec as it is"
+
+    @property
+    def fate(self) -> str:
+        """What became of it."""
+        if self.measured is not None:
+            return "measured before" if self.reused else "measured"
+        return "failed" if self.failed else "not run"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The cells that are done, in the grid's order."""
+
+    about: Mapping[str, Any]
+    """Name, time, environment, settings."""
+    axes: tuple[Axis, ...]
+    baseline: Mapping[str, str]
+    """Axes' values that the cell has which another one is compared with; its other values are
+    theirs. Empty: the grid's first cell is it, for all of them."""
+    cells: tuple[CellResult, ...]
+
+    @property
+    def cores(self) -> int:
+        """Of this machine, as far as this process may use them."""
+        return int(self.about["environment"]["cores"])
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for every kind of thing that makes figures doubtful."""
+        found: dict[str, list[str]] = {}
+        for cell in self.cells:
+            for doubt in cell.doubts:
+                found.setdefault(doubt.kind, []).append(f"{cell.name}: {doubt.text}")
+        several = "{} cells, first at {}"
+        lines = [
+            texts[0] if len(texts) == 1 else several.format(len(texts), texts[0])
+            for texts in found.values()
+        ]
+        load = self.about["load_average"]
+        if load > self.cores:
+            what = f"the load average was {load:.1f} on {self.cores} cores at the start"
+            lines.insert(0, f"{what}; measure again when less is going on")
+        return lines
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for every cell without figures: why."""
+        return [
+            f"{cell.name}: {cell.fate}: {' '.join(cell.problem.split())}"
+            for cell in self.cells
+            if cell.measured is None
+        ]
+
+    def speedup(self, cell: CellResult) -> float | None:
+        """Its throughput by its reference's; None where one of the two was not measured.
+
+        The two ran one after the other, so a machine that changed its pace in between is in it.
+        """
+        reference = self._reference(cell)
+        if cell.measured is None or reference is None or reference.measured is None:
+            return None
+        return cell.measured.samples_per_s.median / reference.measured.samples_per_s.median
+
+    def report(self) -> Report:
+        """What there is to print and to export."""
+        keys = tuple(axis.key for axis in self.axes)
+        speedups = [(cell, self.speedup(cell)) for cell in self.cells]
+        compared = " ".join(f"{key}={label}" for key, label in self.baseline.items())
+        return Report(
+            shown=Table((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
+            names=len(keys),
+            lines=(
+                f"speedup: against {compared or 'the first cell'}; cells run one after the other",
+                *self.problems,
+                *(f"warning: {line}" for line in self.warnings),
+                f"results: {self.about['directory']}",
+            ),
+            numbers=Table((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
+            content={
+                "kind": "bench",
+                **self.about,
+                "axes": {axis.key: [point.label for point in axis.points] for axis in self.axes},
+                "baseline": dict(self.baseline),
+                "cells": [_content(*each) for each in speedups],
+                "warnings": self.warnings,
+            },
+        )
+
+    def _reference(self, cell: CellResult) -> CellResult | None:
+        first = {axis.key: axis.points[0].label for axis in self.axes}
+        wanted = {**cell.parameters, **self.baseline} if self.baseline else first
+        return next((other for other in self.cells if other.parameters == wanted), None)
+
+
+def _short(keys: Sequence[str]) -> list[str]:
+    """Each key's last part, or all of it where another one ends in that part, too."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return [part if last.count(part) == 1 else key for key, part in zip(keys, last, strict=True)]
+
+
+def _shown(cell: CellResult, speedup: float | None) -> tuple[str, ...]:
+    labels = tuple(cell.parameters.values())
+    measured = cell.measured
+    if measured is None:
+        return (*labels, cell.fate, *[_UNKNOWN] * (len(_SHOWN) - 1))
+    rate = measured.samples_per_s
+    ends = rate.interval.ci95
+    return (
+        *labels,
+        f"{rate.median:,.0f}",
+        f"±{max(ends[1] / rate.median - 1, 1 - ends[0] / rate.median):.0%}" if ends else _UNKNOWN,
+        f"{measured.step_ms:,.2f}",
+        f"{speedup:.2f}" if speedup else _UNKNOWN,
+        f"{measured.cpu_percent:.0f} %",
+        f"{measured.peak_memory_bytes / 2**20:,.0f} MiB",
+    )
+
+
+def _numbers(cell: CellResult, speedup: float | None) -> tuple[Any, ...]:
+    labels = tuple(cell.parameters.values())
+    measured = cell.measured
+    if measured is None:
+        return (*labels, *[None] * (len(_NUMBERS) - 1), cell.problem)
+    rate = measured.samples_per_s
+    return (
+        *labels,
+        rate.median,
+        *(rate.interval.ci95 or (None, None)),
+        measured.step_ms,
+        speedup,
+        measured.cpu_percent,
+        measured.peak_memory_bytes,
+        len(measured.turns),
+        None,
+    )
+
+
+def _content(cell: CellResult, speedup: float | None) -> dict[str, Any]:
+    about = {"parameters": dict(cell.parameters), "status": cell.fate}
+    measured = cell.measured
+    if measured is None:
+        return about | {"problem": cell.problem}
+    rate = measured.samples_per_s
+    return about | {
+        **asdict(measured),
+        "samples_per_s": {"median": rate.median, "ci95": rate.interval.ci95},
+        "step_ms": measured.step_ms,
+        "speedup": speedup,
+        "cpu_percent": measured.cpu_percent,
+        "warnings": [asdict(doubt) for doubt in cell.doubts],
+    }

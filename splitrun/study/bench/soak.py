@@ -1,0 +1,145 @@
+"""One long run, and how steadily it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from splitrun import runtime
+from splitrun.errors import UsageError
+from splitrun.events import Event, Sampled, StepDone
+from splitrun.model import assemble, evaluate
+from splitrun.plan import compile
+from splitrun.runtime.clock import now
+from splitrun.session import Experiment
+from splitrun.session.feeds import feeds
+from splitrun.study.bench.measure import segment_of
+from splitrun.study.bench.report import Report
+from splitrun.study.bench.steadiness import Moment, Steadiness, judge
+from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.timing import shorten
+from splitrun.study.training import Subject, train_fresh
+from splitrun.telemetry import Sampler
+
+OnMoment = Callable[[Moment, float], None]
+"""Takes each moment, and the share of the run that is done."""
+
+_MOMENTS = 200
+"""Looks at a run, about."""
+_SHORTEST_S, _LONGEST_S = 0.05, 5.0
+"""Between two looks."""
+_WARM_UP_STEPS = 30
+_ENDLESS = 10**9
+
+
+class _Over(Exception):
+    """The time is over."""
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """What a long run came to."""
+
+    steadiness: Steadiness
+    report: Report
+
+
+def soak(
+    experiment: Experiment,
+    directory: BenchDirectory,
+    duration_s: float,
+    steps: int | None,
+    on_moment: OnMoment,
+) -> Soaked:
+    """Train without evaluations, looking at it from time to time, and judge what was seen.
+
+    Args:
+        directory: where `soak.json` is written.
+        duration_s: how long, unless `steps` are given.
+        steps: how many at least; whole epochs where there are several.
+
+    Raises:
+        RunFailed: a role failed.
+        UsageError: the run has fewer steps than its depth, or is over before it was looked at.
+    """
+    document = experiment.document
+    about = directory.about(document, {"duration_s": None if steps else duration_s, "steps": steps})
+    subject = Subject(document.spec, experiment.data, document.directory)
+    period_s = _warm_up(subject, experiment.plan.depth)
+    duration_s = period_s * steps if steps else duration_s
+    run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
+    run.execute(min(max(duration_s / _MOMENTS, _SHORTEST_S), _LONGEST_S), duration_s, steps)
+    try:
+        steadiness = judge(run.moments)
+    except ValueError as error:
+        raise UsageError(f"{error}; give more --minutes or --steps") from error
+    report = steadiness.report(about, run.moments)
+    directory.write("soak.json", report.content)
+    return Soaked(steadiness, report)
+
+
+def _warm_up(subject: Subject, depth: int) -> float:
+    """Seconds a step, roughly."""
+    warmed = segment_of(subject, max(_WARM_UP_STEPS, 3 * depth))
+    ledger = train_fresh(warmed, subject.spec.runtime.type).ledger
+    return ledger.train_s / ledger.steps
+
+
+class _Run:
+    """One run; its moments are taken in the sampler's thread, its steps in the top's."""
+
+    def __init__(self, subject: Subject, on_moment: OnMoment) -> None:
+        self.moments: list[Moment] = []
+        self._subject = subject
+        self._on_moment = on_moment
+        self._progress = (0.0, 0, 0)
+        """When the last step was done; samples and steps until then."""
+        self._told = 0
+
+    def execute(self, every_s: float, duration_s: float, steps: int | None) -> None:
+        """Run until the time is over, or to the last step where these are given."""
+        subject = self._subject
+        spec = subject.spec
+        models = assemble(spec, subject.data, subject.directory)
+        plan = compile(spec, models.facts)
+        bottoms, top = models.stages(spec, plan)
+        start = now()
+        self._progress = (start, 0, 0)
+
+        def attend() -> None:
+            share = self._progress[2] / steps if steps else (now() - start) / duration_s
+            for moment in self.moments[self._told :]:
+                self._told += 1
+                self._on_moment(moment, share)
+            if steps is None and share >= 1:
+                raise _Over
+
+        sampler = Sampler(self._look, every_s)
+        try:
+            with sampler:
+                runtime.run(
+                    plan,
+                    bottoms,
+                    top,
+                    feeds(subject.data, plan),
+                    partial(evaluate, spec.top.loss, ()),
+                    runtime=spec.runtime.type,
+                    intra_op_threads=spec.runtime.intra_op_threads,
+                    emit=self._emit,
+                    attend=attend,
+                )
+        except _Over:
+            pass
+        del self.moments[-1:]  # of the end, when the roles were gone
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            _, samples, steps = self._progress
+            self._progress = (event.end, samples + event.rows, steps + 1)
+
+    def _look(self, event: Event) -> None:
+        if isinstance(event, Sampled):
+            time, samples, _ = self._progress
+            moment = Moment(time, samples, event.memory_bytes, event.threads, event.descriptors)
+            self.moments.append(moment)

@@ -1,0 +1,110 @@
+"""A bench's directory: the cells that are done, so that the next start goes on from there.
+
+runs/<name>-bench-<hash>/
+    spec.yaml           the spec as given
+    resolved.yaml       the spec as understood, before the grid's overrides
+    bench.json          all there is to know so far
+    soak.json           what a long run came to
+    cells/<hash>.json   what one cell came to
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from splitrun.errors import UsageError
+from splitrun.session.environment import environment
+from splitrun.spec import Document, resolved_yaml
+from splitrun.study.bench.grid import Axis
+from splitrun.study.bench.machine import load_average
+from splitrun.study.bench.measure import Measured
+
+
+@dataclass(frozen=True)
+class BenchDirectory:
+    """The directory of one experiment's grid."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path, document: Document, axes: Sequence[Axis]) -> BenchDirectory:
+        """A new directory under `runs_dir`, or the one that this grid has already.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        resolved = resolved_yaml(document.spec)
+        content = json.dumps([resolved, [asdict(axis) for axis in axes]])
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        path = runs_dir / f"{document.spec.name}-bench-{digest[:8]}"
+        try:
+            (path / "cells").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        _replace(path / "spec.yaml", document.text)
+        _replace(path / "resolved.yaml", resolved)
+        return cls(path)
+
+    def clear(self) -> None:
+        """Forget every cell."""
+        for file in (self.path / "cells").glob("*.json"):
+            file.unlink()
+
+    def cell(self, identity: str) -> Measured | None:
+        """What a cell came to; None where it is not done, or its file is damaged."""
+        try:
+            return msgspec.json.decode(self._file(identity).read_bytes(), type=Measured)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def keep(self, identity: str, measured: Measured) -> None:
+        """Write down what a cell came to; a reader sees all of it or nothing.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        _replace(self._file(identity), json.dumps(asdict(measured)) + "\n")
+
+    def write(self, name: str, content: Mapping[str, object]) -> None:
+        """Write or replace a JSON file; a reader sees the old one or the new one.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        _replace(self.path / name, json.dumps(content, indent=1) + "\n")
+
+    def about(self, document: Document, settings: Mapping[str, object]) -> dict[str, Any]:
+        """What is known before anything is measured, as plain data."""
+        return {
+            "name": document.spec.name,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "directory": str(self.path),
+            "environment": environment(document.directory),
+            "load_average": load_average(),
+            "settings": dict(settings),
+        }
+
+    def _file(self, identity: str) -> Path:
+        return self.path / "cells" / f"{identity}.json"
+
+
+def _replace(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    message = f"{path}: cannot be written: {error.strerror}"
+    return UsageError(f"{message}; give another --runs-dir")

@@ -1,0 +1,66 @@
+"""The directory of a comparison, for the report and for whoever comes later.
+
+runs/<utc>-<name>-compare-<hash>/
+    spec.yaml, resolved.yaml   as in a run directory
+    comparison.json            what was found out
+    arms/<arm>/events.jsonl    a turn of each arm, with all that happened in it
+    report.html
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from splitrun import __version__
+from splitrun.errors import RunFailed, told
+from splitrun.session import RunDirectory
+from splitrun.session.environment import environment
+from splitrun.spec import Document
+from splitrun.study.compare import Settings
+from splitrun.study.comparison import Comparison
+
+
+@contextmanager
+def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDirectory]:
+    """A new directory, which is removed again if the comparison does not come to an end.
+
+    Raises:
+        UsageError: it cannot be made.
+        RunFailed: it cannot be written any more.
+    """
+    directory = RunDirectory.create(runs_dir, document, "compare")
+    try:
+        yield directory
+    except BaseException as error:
+        shutil.rmtree(directory.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise RunFailed("the comparison", "writing", told(error)) from error
+        raise
+
+
+def keep(
+    directory: RunDirectory, document: Document, settings: Settings, comparison: Comparison
+) -> dict[str, Any]:
+    """Write `comparison.json`; gives what is in it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    record = {
+        "kind": "comparison",
+        "name": document.spec.name,
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "splitrun": __version__,
+        "environment": environment(document.directory),
+        "settings": asdict(settings),
+        **comparison.to_json(),
+        "report": str(directory.path / "report.html"),
+    }
+    directory.write_json("comparison.json", record)
+    return record

@@ -1,0 +1,97 @@
+"""The field: which arms take part in a comparison, what each trains, and what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from splitrun.data import OnDownload
+from splitrun.errors import SpecError, UsageError
+from splitrun.model import default_metrics
+from splitrun.plan import Plan
+from splitrun.session import prepare
+from splitrun.simulate import Costs, Recommendation
+from splitrun.spec import Document
+from splitrun.spec.model import Metric, Pipeline
+from splitrun.study.arms import BASELINE, DEPTHS, SCHEDULES, Arm, Schedule, choose_arms, piped
+from splitrun.study.timing import Tell
+from splitrun.study.training import Subject
+
+
+@dataclass(frozen=True)
+class Field:
+    """The arms that take part, each with what it trains and its plan."""
+
+    subjects: Mapping[Arm, Subject]
+    plans: Mapping[Arm, Plan]
+    costs: Costs
+    advice: Recommendation
+
+    @property
+    def recommended(self) -> Arm:
+        """What the probed costs speak for; the baseline where the models cannot be run that way."""
+        arm = Arm.of(self.advice.plan)
+        return arm if arm in self.subjects else BASELINE
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the held-out rows are judged by, beside the loss; the first is the one that counts
+        unless another is asked for."""
+        spec = self.subjects[BASELINE].spec
+        return spec.training.metrics or default_metrics(spec.top.loss)
+
+
+def line_up(
+    document: Document,
+    schedules: tuple[Schedule, ...] | None,
+    depths: tuple[int, ...] | None,
+    tell: Tell,
+    *,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+) -> Field:
+    """Load the data, probe the costs, and choose the arms.
+
+    Args:
+        document: the experiment.
+        schedules: that take part beside the baseline and what is recommended; None: all that the
+            models can be run with.
+        depths: of `stale`; None: 2, 4 and 8, as far as the run has steps for them.
+        tell: told what was left out.
+        data_dir: where known datasets are looked up first.
+        on_download: told of downloads.
+
+    Raises:
+        UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
+            cannot be run, or no rows are held out.
+    """
+    one_at_a_time = Pipeline(max_staleness=document.spec.pipeline.max_staleness)
+    experiment = prepare(
+        replace(document, spec=piped(document.spec, one_at_a_time)),
+        data_dir=data_dir,
+        on_download=on_download,
+        probe=True,
+    )
+    if not len(experiment.data.test_ids):
+        remedy = "compare with dataset.test_fraction above 0"
+        raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
+    assert experiment.costs is not None
+    assert experiment.advice is not None
+    if any(party.depth for party in document.spec.parties.values()):
+        tell("arms have the same depth at every bottom; depths of single parties are left out")
+    subjects: dict[Arm, Subject] = {}
+    plans: dict[Arm, Plan] = {}
+    recommended = Arm.of(experiment.advice.plan)
+    for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, recommended):
+        subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
+        try:
+            with document.located():
+                plans[arm] = subject.plan()
+        except SpecError as error:
+            if (depths if arm.schedule == "stale" else schedules) is not None:
+                raise
+            tell(f"left out {arm}: {error.problems[0].what}")
+        else:
+            subjects[arm] = subject
+    return Field(subjects, plans, experiment.costs, experiment.advice)

@@ -1,0 +1,131 @@
+"""Two runs that were made before, side by side.
+
+One run each has no interval: how they differ is told, not judged. Certain is only whether they end
+with the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from splitrun.errors import RunDirectoryError
+from splitrun.session import Result, RunDirectory
+
+Changes = Mapping[str, tuple[object, object]]
+"""By dotted key: what the first has, and what the second; None where one has no such key."""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a run directory tells of a run that came to a result."""
+
+    status: str
+    result: Result
+    spec: Mapping[str, object]
+    """As understood, by dotted key."""
+    environment: Mapping[str, object]
+    """By dotted key."""
+
+    @classmethod
+    def read(cls, path: Path) -> PastRun:
+        """The run of a directory.
+
+        Raises:
+            RunDirectoryError: it is none, is damaged, or the run came to no result.
+        """
+        directory = RunDirectory.open(path)
+        manifest = directory.manifest()
+        try:
+            result = msgspec.convert(manifest.get("result"), Result)
+        except msgspec.ValidationError as error:
+            message = f"{path}: the run is {manifest['status']} and has no result"
+            raise RunDirectoryError(f"{message}; give one that came to its end") from error
+        resolved = yaml.safe_load(directory.document().text)
+        environment = dict(_flat(manifest.get("environment", {})))
+        return cls(manifest["status"], result, dict(_flat(resolved)), environment)
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """On the held-out rows; without those that are not defined there."""
+        metrics = self.result.metrics.get("test", {})
+        return {name: value for name, value in metrics.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs; the second is compared with the first."""
+
+    first: PastRun
+    second: PastRun
+
+    @property
+    def identical(self) -> bool:
+        """Whether both ended with the same weights."""
+        return self.first.result.weights_sha256 == self.second.result.weights_sha256
+
+    @property
+    def speedup(self) -> float:
+        """The second's throughput over the first's."""
+        return self.second.result.samples_per_s / self.first.result.samples_per_s
+
+    @property
+    def differences(self) -> Mapping[str, float]:
+        """Of the metrics that both have: the second's less the first's."""
+        second = self.second.metrics
+        return {
+            name: second[name] - value
+            for name, value in self.first.metrics.items()
+            if name in second
+        }
+
+    @property
+    def spec(self) -> Changes:
+        """Where their specs differ."""
+        return _changes(self.first.spec, self.second.spec)
+
+    @property
+    def environment(self) -> Changes:
+        """Where the machines and the software that they ran on differ."""
+        return _changes(self.first.environment, self.second.environment)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready record."""
+        return {
+            "runs": [
+                {"status": run.status, **asdict(run.result)} for run in (self.first, self.second)
+            ],
+            "speedup": self.speedup,
+            "metrics": dict(self.differences),
+            "identical": self.identical,
+            "spec": {key: list(values) for key, values in self.spec.items()},
+            "environment": {key: list(values) for key, values in self.environment.items()},
+        }
+
+
+def compare_runs(first: Path, second: Path) -> RunComparison:
+    """Compare two run directories.
+
+    Raises:
+        RunDirectoryError: one of them is none, is damaged, or has no result.
+    """
+    return RunComparison(PastRun.read(first), PastRun.read(second))
+
+
+def _changes(first: Mapping[str, object], second: Mapping[str, object]) -> Changes:
+    keys = [*first, *(key for key in second if key not in first)]
+    pairs = {key: (first.get(key), second.get(key)) for key in keys}
+    return {key: (one, other) for key, (one, other) in pairs.items() if one != other}
+
+
+def _flat(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

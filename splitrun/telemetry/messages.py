@@ -1,0 +1,89 @@
+"""Which RECV took which message."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from splitrun.events import Executed, Sent
+
+_MOST_RACING = 64
+"""RECVs of a channel whose message may be told later than they are."""
+
+_Slice = tuple[str, int, int]
+_E = TypeVar("_E", Sent, Executed)
+
+
+class Delivery(NamedTuple):
+    """A message and the RECV that took it."""
+
+    sent: Sent
+    received: Executed
+
+
+class Matcher:
+    """Pairs messages with RECVs, which do not tell whom they hear.
+
+    Channels keep the order of sending, and a role that hears several hears them, for each slice of
+    a batch, in the order of the run's channels. Threads race to tell of what they did: of a message
+    and its RECV either may come first.
+    """
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        self._heard: dict[str, list[str]] = defaultdict(list)
+        for channel in channels:
+            self._heard[channel.partition("->")[2]].append(channel)
+        self._at: dict[str, tuple[_Slice, int]] = {}
+        self._sent: dict[str, deque[Sent]] = defaultdict(deque)
+        self._received: dict[str, deque[Executed]] = defaultdict(lambda: deque(maxlen=_MOST_RACING))
+
+    def send(self, sent: Sent) -> Delivery | None:
+        """Take in a message; gives its delivery if that is complete."""
+        early = self._received[sent.channel]
+        while early and early[0].end < sent.start:
+            early.popleft()
+        received = _taken(early, _slice(sent))
+        if received is None:
+            self._sent[sent.channel].append(sent)
+            return None
+        return Delivery(sent, received)
+
+    def receive(self, received: Executed) -> Delivery | None:
+        """Take in a RECV; gives the delivery if that is complete."""
+        channel = self._channel(received)
+        sent = _taken(self._sent[channel], _slice(received))
+        if sent is None:
+            self._received[channel].append(received)
+            return None
+        return Delivery(sent, received)
+
+    def under_way(self) -> list[Sent]:
+        """Messages that no RECV has taken yet, those of one channel in the order of sending."""
+        return [sent for queue in self._sent.values() for sent in queue]
+
+    def forget(self) -> None:
+        """Forget all that is under way: events are missing."""
+        self._sent.clear()
+        self._received.clear()
+        self._at.clear()
+
+    def _channel(self, received: Executed) -> str:
+        heard = self._heard[received.role]
+        last, index = self._at.get(received.role, (None, -1))
+        index = (index + 1) % len(heard) if last == _slice(received) else 0
+        self._at[received.role] = (_slice(received), index)
+        return heard[index]
+
+
+def _slice(event: Sent | Executed) -> _Slice:
+    return event.phase, event.step, event.micro
+
+
+def _taken(queue: deque[_E], part: _Slice) -> _E | None:
+    """The first of a slice, taken out with all before it, whose counterparts were not told."""
+    if not any(_slice(event) == part for event in queue):
+        return None
+    while _slice(event := queue.popleft()) != part:
+        pass
+    return event

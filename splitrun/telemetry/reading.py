@@ -1,0 +1,141 @@
+"""Recordings, read back: the events of a directory in the order in which they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from splitrun.errors import RunDirectoryError
+from splitrun.events import AnyEvent
+from splitrun.telemetry.parts import FIRST_PART, Continued, part_numbers, part_path
+
+_CHUNK_BYTES = 1 << 18
+_NO_EVENT = (ValueError, RecursionError)
+"""What decoding raises, for text that is not UTF-8 and for lists a thousand deep, too."""
+
+OnGap = Callable[[int], None]
+"""Told how many events are missing before the next one: a long recording keeps no middle."""
+
+
+def read_events(directory: Path, on_gap: OnGap | None = None) -> Iterator[AnyEvent]:
+    """All events of a recording that are there, be its run over or not.
+
+    Raises:
+        RunDirectoryError: no recording, or a damaged one; names file and line. A last line that was
+            not finished is no damage.
+    """
+    with Recording(directory, on_gap) as recording:
+        yield from recording.read()
+
+
+class Recording:
+    """A recording that may still grow.
+
+    Raises:
+        RunDirectoryError: the directory has no events.
+    """
+
+    def __init__(self, directory: Path, on_gap: OnGap | None = None) -> None:
+        if not part_path(directory, 0).is_file():
+            raise RunDirectoryError(_no_recording(directory))
+        self._directory = directory
+        self._on_gap = on_gap
+        self._decoder = msgspec.json.Decoder(AnyEvent | Continued)
+        self._part = -1
+        self._file: BinaryIO | None = None
+        self._lines = 0
+        self._events = 0
+        self._rest = b""
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def read(self) -> Iterator[AnyEvent]:
+        """The events since the last call; at first all, from the beginning.
+
+        Raises:
+            RunDirectoryError: a line is no event; names file and line.
+        """
+        while True:
+            following = [part for part in part_numbers(self._directory) if part > self._part]
+            yield from self._read_part()
+            if not following:
+                return
+            self._open(following[0])
+
+    def _open(self, part: int) -> None:
+        if self._rest:
+            raise self._damaged("the line is not finished")
+        self.close()
+        try:
+            self._file = part_path(self._directory, part).open("rb")
+        except FileNotFoundError:  # the run goes on and no longer keeps it
+            return
+        except OSError as error:
+            message = f"{error.filename}: cannot be read: {error.strerror}"
+            raise RunDirectoryError(f"{message}; make it readable") from error
+        self._part, self._lines = part, 0
+
+    def _read_part(self) -> Iterator[AnyEvent]:
+        """The whole lines up to where the file ends now."""
+        while self._file is not None and (chunk := self._file.read(_CHUNK_BYTES)):
+            whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
+            self._rest = rest
+            for event in self._decode(whole + newline):
+                if isinstance(event, Continued):
+                    self._note_gap(event.events_before)
+                else:
+                    self._events += 1
+                    yield event
+
+    def _decode(self, text: bytes) -> list[AnyEvent | Continued]:
+        try:
+            events = self._decoder.decode_lines(text)
+        except _NO_EVENT as error:
+            raise self._located(text, error) from error
+        self._lines += text.count(b"\n")
+        return events
+
+    def _located(self, text: bytes, error: Exception) -> RunDirectoryError:
+        for line in text.split(b"\n"):
+            try:
+                if line.strip():
+                    self._decoder.decode(line)
+            except _NO_EVENT as found:
+                error = found
+                break
+            self._lines += 1
+        return self._damaged(f"no event: {error}")
+
+    def _note_gap(self, events_before: int) -> None:
+        missing = events_before - self._events
+        self._events = events_before
+        if missing and self._on_gap is not None:
+            self._on_gap(missing)
+
+    def _damaged(self, what: str) -> RunDirectoryError:
+        where = f"{part_path(self._directory, self._part)}:{self._lines + 1}"
+        return RunDirectoryError(f"{where}: {what}; restore the file, or train again")
+
+
+def _no_recording(directory: Path) -> str:
+    if not directory.is_dir():
+        return f"{directory}: no such directory; give one that `splitrun train` has written"
+    arms = sorted(path.parent.name for path in directory.glob(f"arms/*/{FIRST_PART}"))
+    if arms:
+        names = ", ".join(arms)
+        return f"{directory}: a comparison; give the directory of one of its arms, arms/…: {names}"
+    what = f"no {FIRST_PART} in it, so nothing tells what happened"
+    return f"{directory}: {what}; give a directory that `splitrun train` has written"

@@ -1,0 +1,93 @@
+"""Whether `plan --probe` foretells what is then measured: throughput, and the depth that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median, quantiles
+
+from splitrun.simulate import bound, predict
+from splitrun.simulate.advise import ENOUGH
+from tests.benchmarks.cases import LINKED, UNLINKED, Case
+from tests.benchmarks.measuring import (
+    at_depth,
+    median_samples_per_s,
+    probed,
+    stretch,
+    subject_of,
+)
+
+SECONDS = 3.0
+FEWEST_STEPS = 40
+SWEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
+SWEEP_SECONDS = 1.5
+
+HEADER = "| case | predicted, samples/s | measured | error | of the bound |\n|---|---|---|---|---|"
+SWEEP_HEADER = (
+    "| case | auto's depth | a sweep's depth | throughput at auto's, of the best |\n"
+    "|---|---|---|---|"
+)
+
+
+def measure(repeats: int) -> Iterator[str]:
+    """Rows of a Markdown table, and what they come to."""
+    for title, cases in (("With links", LINKED), ("Without links", UNLINKED)):
+        yield f"\n{title}\n\n{HEADER}"
+        errors = []
+        for case in cases:
+            row, error = _predicted(case, repeats)
+            errors.append(abs(error))
+            yield row
+        yield f"\n{_summary(errors)}"
+
+
+def sweep(repeats: int) -> Iterator[str]:
+    """For every case with links, the depth that `auto` takes and the one that measuring finds."""
+    yield f"\nDepth\n\n{SWEEP_HEADER}"
+    hits = 0
+    for case in LINKED:
+        row, hit = _swept(case, repeats)
+        hits += hit
+        yield row
+    yield f"\nThe sweep's depth or a neighbour of it: {hits} of {len(LINKED)}"
+
+
+def _predicted(case: Case, repeats: int) -> tuple[str, float]:
+    document = case.document()
+    experiment = probed(document)
+    assert experiment.costs is not None
+    steps = stretch(experiment, experiment.plan, SECONDS, FEWEST_STEPS)
+    subject = subject_of(experiment, document, steps)
+    plan = subject.plan()
+    foretold = predict(plan, experiment.costs).samples_per_s
+    limit = bound(plan, experiment.costs).segment_samples_per_s
+    found = median_samples_per_s(subject, repeats)
+    error = foretold / found - 1
+    row = f"| {case.name} | {foretold:,.0f} | {found:,.0f} | {error:+.1%} | {found / limit:.3f} |"
+    return row, error
+
+
+def _summary(errors: Sequence[float]) -> str:
+    return (
+        f"error: median {median(errors):.1%}, 90 % within {quantiles(errors, n=10)[-1]:.1%}, "
+        f"largest {max(errors):.1%}, over {len(errors)} plans"
+    )
+
+
+def _swept(case: Case, repeats: int) -> tuple[str, bool]:
+    document = at_depth(case.document(), 1)
+    experiment = probed(document)
+    assert experiment.advice is not None
+    chosen = experiment.advice.plan.depth
+    rates = {}
+    for depth in sorted({*SWEPT, chosen}):
+        deep = at_depth(document, depth)
+        plan = subject_of(experiment, deep, max(depth, FEWEST_STEPS)).plan()
+        steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, 4 * depth))
+        rates[depth] = median_samples_per_s(subject_of(experiment, deep, steps), repeats)
+        if depth > 2 * chosen + 2:
+            break
+    best = max(rates.values())
+    found = next(depth for depth, rate in rates.items() if rate >= ENOUGH * best)
+    depths = list(rates)
+    hit = abs(depths.index(chosen) - depths.index(found)) <= 1
+    return f"| {case.name} | {chosen} | {found} | {rates[chosen] / best:.2f} |", hit

@@ -1,0 +1,65 @@
+"""Frames that are kept word for word. After a wanted change, write them anew and read the diff:
+
+python -m tests.dashboard.frames
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from splitrun.dashboard.screen import Frame
+from splitrun.dashboard.view import RunView
+from splitrun.plan import Plan
+from tests.dashboard.simulated import GPU, folded, happened, plan_file, planned
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A plan's run at a moment, None for its end, on a terminal."""
+
+    plan: Plan
+    width: int
+    height: int
+    until: float | None = 3.0
+    gpus: int = 0
+    cores: int = 2
+
+    def view(self) -> RunView:
+        return folded(happened(self.plan, gpus=[GPU] * self.gpus, cores=self.cores), self.until)
+
+
+_STALE, _SEQUENTIAL = planned("stale", 8, steps=1200), planned("sequential", steps=400)
+_FIVE = planned("stale", 8, parties=5, steps=1200)
+_MANY = planned("stale", 4, parties=20, steps=400)
+
+CASES: Mapping[str, Case] = {
+    "sequential-80x24": Case(_SEQUENTIAL, 80, 24),
+    "stale-80x24": Case(_STALE, 80, 24),
+    "stale-120x40": Case(_STALE, 120, 40, gpus=1),
+    "stale-200x50": Case(_STALE, 200, 50, gpus=2, cores=16),
+    "stale-done-80x24": Case(_STALE, 80, 24, until=None),
+    "microbatch-80x24": Case(planned("microbatch", micro_batches=4), 80, 24),
+    "five-parties-80x24": Case(_FIVE, 80, 24),
+    "five-parties-200x50": Case(_FIVE, 200, 50, gpus=12, cores=128),
+    "twenty-parties-80x24": Case(_MANY, 80, 24, gpus=4, cores=128),
+    "stale-40x12": Case(_STALE, 40, 12),
+}
+
+
+def drawn(case: Case) -> str:
+    """The frame without its colours."""
+    frame = Frame(case.view())
+    with TemporaryDirectory() as directory:
+        frame.plan = plan_file(case.plan, Path(directory))
+    lines = frame.lines(case.width, case.height - 1)
+    return "".join("".join(segment.text for segment in line).rstrip() + "\n" for line in lines)
+
+
+if __name__ == "__main__":
+    for name, case in CASES.items():
+        (GOLDENS / f"{name}.txt").write_text(drawn(case), encoding="utf-8")

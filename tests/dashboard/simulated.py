@@ -1,0 +1,99 @@
+"""Whole runs as their events, from plans on a virtual clock: the same to the last bit every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from splitrun.dashboard.view import RunView
+from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.events import (
+    Evaluated,
+    Event,
+    Executed,
+    Gpu,
+    Sampled,
+    StepDone,
+)
+from splitrun.plan import Plan
+from splitrun.plan.explain import describe
+from splitrun.simulate import events, simulate
+from tests.plan.plans import make_plan
+from tests.simulate.timing import ms, uniform_costs
+
+SAMPLES_EVERY_S = 0.25
+GPU = Gpu("Model X", 40.0, 3 << 30, 16 << 30, 120.0)
+
+
+def planned(
+    schedule: str,
+    depth: int | None = None,
+    *,
+    parties: int = 2,
+    micro_batches: int | None = None,
+    steps: int = 200,
+) -> Plan:
+    """Batches of 10 rows over links of 20 ms and 1 Mbit/s."""
+    return make_plan(
+        schedule=schedule,
+        depth=depth,
+        micro_batches=micro_batches,
+        parties=parties,
+        rows=10 * steps // 2,
+        epochs=2,
+        links={"default": {"latency_ms": 20, "bandwidth_mbps": 1}},
+    )
+
+
+def happened(
+    plan: Plan, *, gpus: Sequence[Gpu] = (), cores: int = 2, work_ms: float = 1
+) -> Iterator[Event]:
+    """The plan's run, with losses, samples and an evaluation in the middle.
+
+    Args:
+        gpus: what every sample shows of them.
+        cores: how many.
+        work_ms: multiplies the costs of all work: 2, 3, 1 and 2 ms.
+    """
+    costs = uniform_costs(
+        plan,
+        forward=ms(2 * work_ms),
+        backward=ms(3 * work_ms),
+        update=ms(work_ms),
+        loss=ms(work_ms),
+    )
+    sample_at = SAMPLES_EVERY_S
+    for event in events(simulate(plan, costs)):
+        if isinstance(event, Executed) and event.end >= sample_at:
+            yield _sampled(sample_at, gpus, cores)
+            sample_at += SAMPLES_EVERY_S
+        yield event
+        if isinstance(event, Executed) and (event.role, event.op) == (plan.top.name, "UPDATE"):
+            epoch, rows = event.step // plan.steps_per_epoch, plan.rows(event.step)
+            yield StepDone(event.step, epoch, rows, 0.7 / (1 + 0.02 * event.step), event.end)
+            if event.step == plan.steps // 2:
+                metrics = {"loss": 0.4321, "auroc": 0.8765}
+                yield Evaluated(event.step, epoch, 100, metrics, event.end, event.end)
+
+
+def _sampled(time: float, gpus: Sequence[Gpu], cores: int) -> Sampled:
+    loads = tuple(100.0 * (core + 1) / cores for core in range(cores))
+    return Sampled(time, 120.0, loads, 300 << 20, 8, 20, {}, tuple(gpus))
+
+
+def folded(happened: Iterator[Event] | Sequence[Event], until: float | None = None) -> RunView:
+    """A view of what there was until a time."""
+    view = RunView()
+    for event in happened:
+        if until is not None and isinstance(event, Executed) and event.end > until:
+            break
+        view.fold(event)
+    view.run_dir = "runs/20260101T000000Z-made-0123abcd"
+    return view
+
+
+def plan_file(plan: Plan, directory: Path) -> PlanFile:
+    """What is read of the plan as a run directory holds it."""
+    (directory / "plan.json").write_text(json.dumps(describe(plan)), encoding="utf-8")
+    return PlanFile.read(directory)
