@@ -109,8 +109,8 @@ def compare(
     document = load_document(spec, overrides, data_dir)
     tell = _silent if progress is Progress.NONE else _say
     tell("loading data and models …")  # the imports below alone take seconds
-    from splitrun import report
     from splitrun.cli.download import show_download
+    from splitrun.report.write import write
     from splitrun.study.arms import named
     from splitrun.study.compare import Settings
     from splitrun.study.compare import compare as compare_arms
@@ -132,7 +132,7 @@ def compare(
         with comparison_directory(runs_dir, document) as directory:
             comparison = compare_arms(field, settings, metric, directory.path, tell)
             record = keep(directory, document, settings, comparison)
-            report.write(directory.path)
+            write(directory.path)
     if json_output:
         typer.echo(json.dumps(record))
     else:

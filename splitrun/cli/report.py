@@ -18,6 +18,6 @@ def report(
     ] = None,
 ) -> None:
     """Write a page that shows where the time went and what came out; it opens offline."""
-    from splitrun.report import write
+    from splitrun.report.write import write
 
     typer.echo(str(write(path, output)))

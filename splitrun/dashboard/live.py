@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -16,7 +17,8 @@ from splitrun.dashboard.view import RunView
 from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.events import Event, RunEnded, RunStarted
 
-_EVERY_S = 0.2
+_EVERY_S = 0.25
+_EDGES = (RunStarted, RunEnded)
 _LINE_START = Control(ControlType.CARRIAGE_RETURN)
 """What the terminal itself writes, such as the `^C` of an interrupt, is drawn over from there."""
 
@@ -33,7 +35,7 @@ class Dashboard:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._size = console.size
-        self._draw_at = 0.0
+        self._draw_at = inf
 
     def __enter__(self) -> Self:
         return self
@@ -44,13 +46,17 @@ class Dashboard:
     def __call__(self, event: Event) -> None:
         """Take in one event."""
         self.view.fold(event)
+        if monotonic() >= self._draw_at:
+            self.draw()
+        if isinstance(event, _EDGES):
+            self._pass_edge(event)
+
+    def _pass_edge(self, event: RunStarted | RunEnded) -> None:
         if isinstance(event, RunStarted):
             self.start(Path(event.run_dir))
-        elif isinstance(event, RunEnded):
+        else:
             self.draw()
             self._live.stop()
-        elif monotonic() >= self._draw_at:
-            self.draw()
 
     def start(self, directory: Path) -> None:
         """Begin to draw a run, of which the directory may tell more than its events."""

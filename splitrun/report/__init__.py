@@ -1,5 +1,1 @@
-"""A run or a comparison as one HTML page that opens without a network."""
-
-from splitrun.report.write import write
-
-__all__ = ["write"]
+"""What is left of a run or a comparison for others to look at: an HTML page, and a trace."""

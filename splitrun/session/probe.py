@@ -1,10 +1,11 @@
 """What a spec's instructions cost on this machine, and what running its roles together adds.
 
 The plan's own programs are run, without links and emulated hardware: serially, where a thread's
-processor time tells what each instruction costs by itself; then on threads, one batch at a time and
-with several in flight, since roles in threads share more than cores. Small operations spend much of
-their time under Python's lock, of which there is one, and a thread that waits has to be woken. What
-that comes to is fitted to how long those runs take (`splitrun.simulate.calibrate`).
+processor time tells what each instruction costs by itself; after pauses, which caches do not
+survive; then on threads, one batch at a time and with several in flight, since roles in threads
+share more than cores. Small operations spend much of their time under Python's lock, of which there
+is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
+take (`splitrun.simulate.calibrate`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -63,7 +65,7 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
     steps = _turn_steps(subject, full)
     serial = _Course(subject, "serial", full, steps)
     smaller = _Course(subject, "serial", small, steps)
-    paused = _Course(subject, "serial", full, _FEWEST_STEPS, latency_s=_PAUSE_S)
+    paused = _Course(subject, "threaded", full, _FEWEST_STEPS, latency_s=_PAUSE_S)
     sequential = _Course(subject, "threaded", full, steps)
     pipelined = _Course(subject, "threaded", full, steps, depth=_DEPTH)
     for _ in range(_ROUNDS):
@@ -155,7 +157,7 @@ class _Course:
         return Timed(self.plan, statistics.median(self._periods_s))
 
     def work_s(self, role: str, op: Op) -> float:
-        """Processor seconds of an instruction in the serial runtime: the middle half's mean."""
+        """Processor seconds of an instruction: the mean of the middle half."""
         ordered = sorted(self._work[role, op])
         quarter = len(ordered) // 4
         return statistics.fmean(ordered[quarter : len(ordered) - quarter])
@@ -167,17 +169,17 @@ class _Course:
 
 @dataclass
 class _Clocked:
-    """An `emit` that notes the processor time between events: in the serial runtime, whose roles
-    share a thread, that of the instruction which ended."""
+    """An `emit` that notes each instruction's processor time: what the thread, of one role or of
+    all, has had since it told of the one before."""
 
     spans: list[tuple[Executed, float]] = field(default_factory=list)
-    _last: float = field(default_factory=time.thread_time)
+    _thread: threading.local = field(default_factory=threading.local)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Executed):
             now = time.thread_time()
-            self.spans.append((event, now - self._last))
-            self._last = time.thread_time()
+            self.spans.append((event, now - getattr(self._thread, "last", now)))
+            self._thread.last = time.thread_time()
 
 
 def _bare(subject: _Subject, rows: int, batch_size: int, steps: int) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pynvml  # type: ignore[import-untyped]
+import pynvml
 
 from splitrun.errors import told
 from splitrun.events import Gpu

@@ -1,4 +1,4 @@
-"""A terminal of fixed width, as far as a progress bar uses one."""
+"""A terminal of fixed width, as far as a bar and a dashboard use one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class Screen:
                 case "\x1b[2K":
                     self._lines[self._row] = ""
                 case "\x1b[1A":
-                    self._row -= 1
+                    self._row = max(0, self._row - 1)
+                case "\x1b[2J":
+                    self._lines = [""] * len(self._lines)
+                case "\x1b[H":
+                    self._go_to(0)
                 case _ if not token.startswith("\x1b"):
                     self._put(token)
 

@@ -1,4 +1,4 @@
-"""Whole runs as their events, from plans on a virtual clock: the same to the last bit every time."""
+"""Whole runs as their events, from plans on a virtual clock: always the same."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def happened(
             epoch, rows = event.step // plan.steps_per_epoch, plan.rows(event.step)
             yield StepDone(event.step, epoch, rows, 0.7 / (1 + 0.02 * event.step), event.end)
             if event.step == plan.steps // 2:
-                metrics = {"loss": 0.4321, "auroc": 0.8765}
+                metrics: dict[str, float | None] = {"loss": 0.4321, "auroc": 0.8765}
                 yield Evaluated(event.step, epoch, 100, metrics, event.end, event.end)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from splitrun.errors import RunDirectoryError
-from splitrun.report import write
 from splitrun.report.charts.key import apart
+from splitrun.report.write import write
 from tests.report.reading import Report
 from tests.report.recordings import arm, comparison, comparison_directory, record, whole_run
 

@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
-import plotly.graph_objects  # type: ignore[import-untyped]
+import plotly.graph_objects
 import pytest
 
-from splitrun.report import write
+from splitrun.report.write import write
 from tests.report.reading import Report
 from tests.report.recordings import (
     arm,

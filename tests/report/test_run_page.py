@@ -9,7 +9,7 @@ import pytest
 from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Event, RunEnded
-from splitrun.report import write
+from splitrun.report.write import write
 from tests.report.reading import Report
 from tests.report.recordings import (
     BOTTOM,

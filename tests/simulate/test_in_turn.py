@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.plan import Op, Plan
-from splitrun.simulate import Costs, simulate_in_turn
+from splitrun.simulate import Costs, Span, simulate_in_turn
 from splitrun.simulate.costs import step_work_s
 from splitrun.spec import Compute
 from tests.plan.plans import make_plan
@@ -18,14 +20,14 @@ from tests.simulate.timing import emulating, few, timed_plans, uniform_costs
 @given(timed_plans(rows=st.integers(60, 300), jitter=st.integers(0, 20)))
 def test_every_role_runs_exactly_its_program_and_one_at_a_time(timed: tuple[Plan, Costs]) -> None:
     simulation = simulate_in_turn(*timed)
-    spans = []
+    spans: list[Span] = []
     for role in timed[0].roles:
         program = timed[0].segment_program(role, simulation.segment)
         timeline = simulation.timeline[role.name]
         assert [span[:4] for span in timeline] == [instruction[:4] for instruction in program]
         spans += timeline
     spans.sort(key=lambda span: (span.start, span.end))
-    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
 
 
 def test_without_links_it_takes_all_the_work() -> None:

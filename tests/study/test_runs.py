@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.cli.trial import refusal
 from tests.runtime.running import prepared, synthetic
 
 
-def trained(runs_dir: Path, **changes: object) -> str:
+def trained(runs_dir: Path, **changes: Any) -> str:
     return train(prepared(synthetic(**changes)), runs_dir).run_dir
 
 

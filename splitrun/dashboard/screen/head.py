@@ -16,7 +16,7 @@ from splitrun.dashboard.words import clock_text, count_text, share_text, value_t
 _LONGEST_LABEL = 20
 _VALUE = 11
 _UNIT = 10
-_LEAST_CHART = 12
+_LEAST_CHART = 8
 
 
 def head_lines(view: RunView, plan: PlanFile, width: int, silent_s: float) -> list[Line]:
@@ -45,6 +45,9 @@ def head_lines(view: RunView, plan: PlanFile, width: int, silent_s: float) -> li
         ),
         _bar_line(progress, width),
     ]
+    if view.missing_events:
+        missing = f"{view.missing_events:,} events of the run's middle are not kept"
+        lines.append(line([(fit(missing, width), DIM)], width))
     if progress.message:
         lines.append(line([(fit(progress.message, width), FAILED)], width))
     return lines
@@ -158,6 +161,6 @@ def _joined(values: list[_Value], width: int) -> Line:
         if len(text.rstrip()) + (0 if last else len(more)) > left:
             parts.append((more, DIM))
             break
-        parts += [(text[: -_VALUE - 2], DIM), (text[-_VALUE - 2 :], STRONG)]
+        parts += [(value.label, DIM), (text[len(value.label) :], STRONG)]
         left -= len(text)
     return line(parts, width)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
 from splitrun.dashboard.screen.look import CHART, DIM, PLAIN
 
 Line = list[Segment]
+_Row = TypeVar("_Row")
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LOWEST = 1
@@ -22,9 +24,9 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     """Exactly `width` columns; what is cut off leaves an ellipsis."""
     if not text.isascii() or not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
-        if len(cut := set_cell_size(text, width)) < len(text) and width:
-            return set_cell_size(cut, width - 1) + "…"
-        return cut
+        if cell_len(text) > width > 0:
+            return set_cell_size(text, width - 1) + "…"
+        return set_cell_size(text, width)
     if len(text) > width:
         return text[: width - 1] + "…" if width else ""
     return text.rjust(width) if right else text.ljust(width)
@@ -64,6 +66,20 @@ def title_line(columns: Sequence[Column], width: int) -> Line:
     """The titles of a table's columns."""
     titles = "".join(column.cell(column.title) for column in columns)
     return line([(titles.rstrip(), DIM)], width)
+
+
+def kept(rows: Sequence[_Row], height: int) -> tuple[Sequence[_Row], Sequence[_Row]]:
+    """The rows that find room below a title, and the others, which need a line, too.
+
+    If not all find room, the last one, the label holder's top model, goes before others.
+    """
+    if len(rows) < height:
+        return rows, ()
+    room = max(0, height - 2)
+    first = max(0, room - 1)
+    return [*rows[:first], *rows[len(rows) - room + first :]], rows[
+        first : len(rows) - room + first
+    ]
 
 
 def more_line(text: str, width: int) -> Line:

@@ -28,7 +28,7 @@ def link_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
         Column("wire", 5),
         Column("queue", 5),
         Column("peak", 5),
-        Column("in all", 10),
+        Column("in all", 11),
         Column("Mbit/s", 8),
         Column("of", 7),
     ]
@@ -58,7 +58,7 @@ def _link_line(
         f"{link.peak_queue}",
         size_text(link.bytes),
         f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
-        "--" if bandwidth is None else f"{bandwidth:,.0f}",
+        _bandwidth_text(bandwidth),
     ]
     parts: list[tuple[str, Style]] = [
         (column.cell(text), PLAIN) for column, text in zip(columns, texts, strict=False)
@@ -68,6 +68,12 @@ def _link_line(
         used = min(bar, round(rate / bandwidth * bar))
         parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
     return line(parts, width)
+
+
+def _bandwidth_text(mbps: float | None) -> str:
+    if mbps is None:
+        return "--"
+    return f"{mbps:,.0f}" if mbps >= 10 else f"{mbps:.2g}"
 
 
 def _summed(links: Sequence[LinkView], view: RunView) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.style import Style
 
-from splitrun.dashboard.screen.line import Column, Line, fit, line, more_line, title_line
+from splitrun.dashboard.screen.line import Column, Line, fit, kept, line, more_line, title_line
 from splitrun.dashboard.screen.look import PLAIN, share_runs
 from splitrun.dashboard.view import RunView
 from splitrun.dashboard.view.plan_file import PlanFile
@@ -41,7 +41,7 @@ def role_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
         Column("role", names, right=False),
         Column("doing", 8, right=False),
         Column("step", max(4, len(steps))),
-        Column("in flight", 9),
+        Column("in flight", max(9, 2 * len(str(view.progress.depth)) + 4)),
         Column("stale", 5),
         Column("busy", 5),
     ]
@@ -51,11 +51,10 @@ def role_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
     window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
     over = f"last {span_text(window_s)}" if view.running else "whole run"
     columns += [Column(over, max(0, bar), right=False), Column("waits for", waits, right=False)]
-    rows = list(view.roles.values())
-    shown = rows if len(rows) < height else rows[: max(0, height - 2)]
+    shown, others = kept(list(view.roles.values()), height)
     lines = [title_line(columns, width)]
     lines += [_role_line(role, view, plan, columns, width) for role in shown]
-    if others := rows[len(shown) :]:
+    if others:
         busy = sum(_shares(role, view).busy for role in others) / len(others)
         lines.append(more_line(f"+{len(others)} more: busy {share_text(busy)} on average", width))
     return lines

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from rich.style import Style
 
-from splitrun.dashboard.screen.line import Line, fit, line, more_line
+from splitrun.dashboard.screen.line import Line, fit, kept, line, more_line
 from splitrun.dashboard.screen.look import DIM, KINDS, LEGEND, PLAIN
 from splitrun.dashboard.screen.roles import name_width
 from splitrun.dashboard.view import RunView
@@ -17,8 +17,7 @@ from splitrun.dashboard.words import span_text
 def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
     """A legend, and a line a role; a cell is as much time as the legend says."""
     names = name_width(view)
-    rows = list(view.roles.values())
-    shown = rows if len(rows) < height else rows[: max(0, height - 2)]
+    shown, others = kept(list(view.roles.values()), height)
     cells = max(0, min(MOST_CELLS, width - names - 1))
     lines = [_legend(view, names, width)]
     for role in shown:
@@ -28,8 +27,8 @@ def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
             glyph, style = KINDS[kind]
             parts.append((glyph * len(list(run)), style))
         lines.append(line(parts, width))
-    if len(shown) < len(rows):
-        lines.append(more_line(f"+{len(rows) - len(shown)} more", width))
+    if others:
+        lines.append(more_line(f"+{len(others)} more", width))
     return lines
 
 

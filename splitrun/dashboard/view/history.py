@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 _MOST_POINTS = 512
 _SLOT_S = 0.25
 _LONGEST_S = 3600.0
@@ -19,7 +21,9 @@ class History:
         self._sum, self._count = 0.0, 0
 
     def add(self, value: float) -> None:
-        """Append one value."""
+        """Append one value; one that is not finite is left out."""
+        if not isfinite(value):
+            return
         self._sum += value
         self._count += 1
         if self._count < self._every:

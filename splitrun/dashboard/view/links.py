@@ -30,7 +30,6 @@ class LinkView:
     source: str
     target: str
     start: float
-    messages: int = 0
     bytes: int = 0
     peak_queue: int = 0
     """Most messages that had arrived and were not yet asked for."""
@@ -50,7 +49,6 @@ class LinkView:
 
     def send(self, event: Sent) -> None:
         """Take in a message. Threads race to tell: its RECV may have been told before."""
-        self.messages += 1
         self.bytes += event.bytes
         early = self._early
         while early and early[0] < event.start:

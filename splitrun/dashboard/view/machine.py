@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from splitrun.dashboard.view.history import History
 from splitrun.events import Sampled
 
 
 class MachineView:
-    """The last sample, and the course of what matters; `fold` brings it up to date."""
+    """The last sample, and the most memory of all; `fold` brings it up to date."""
 
     def __init__(self) -> None:
         self.last: Sampled | None = None
         self.peak_memory_bytes = 0
-        self.cpu = History()
-        """Percent of this process; 100 is one core."""
 
     def fold(self, event: Sampled) -> None:
         """Take in a sample."""
         self.last = event
         self.peak_memory_bytes = max(self.peak_memory_bytes, event.memory_bytes)
-        self.cpu.add(event.cpu_percent)

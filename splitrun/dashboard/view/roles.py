@@ -23,8 +23,8 @@ _KINDS = {
 _WINDOW_S = 5.0
 _FEWEST_CELLS = 20
 """Of a window."""
-_CONTEXT = 64
-"""Instructions that tell what may follow; more than a step of 16 micro-batches has."""
+_CONTEXT = 256
+"""Instructions that tell what may follow: those of a step, unless it has dozens of slices."""
 _MOST_HELD = 1 << 16
 
 
@@ -81,17 +81,18 @@ class RoleView:
 
         A role tells of an instruction when it has finished it, and programs repeat themselves.
         """
-        past = list(self._recent)
-        best, found = 0, None
+        past = self._recent
+        if not past:
+            return None
+        last = past[-1]
+        at = (last.op, last.micro, last.phase, _repeats(past, len(past) - 1))
         for place in range(len(past) - 2, -1, -1):
-            length = _alike(past, place)
-            if length > best:
-                best, found = length, past[place + 1].op
-        return found
-
-    def at_since(self, now: float) -> float:
-        """Seconds that the role has been at it."""
-        return max(0.0, now - self._end)
+            event = past[place]
+            if event.op == last.op and (
+                (event.op, event.micro, event.phase, _repeats(past, place)) == at
+            ):
+                return past[place + 1].op
+        return None
 
     def window_s(self) -> float:
         """How far back `recent` looks: five seconds, or some steps where steps are long."""
@@ -128,15 +129,12 @@ class RoleView:
         return max(_FEWEST_CELLS, round(_WINDOW_S / self.timeline.cell_s))
 
 
-def _alike(past: Sequence[Executed], place: int) -> int:
-    """How many instructions up to `place` equal those up to the end, at most a few."""
-    length, last = 0, len(past) - 1
-    while length < 4 and place >= length:
-        one, other = past[place - length], past[last - length]
-        if (one.op, one.micro, one.phase) != (other.op, other.micro, other.phase):
-            break
-        length += 1
-    return length
+def _repeats(past: Sequence[Executed], place: int) -> int:
+    """How many instructions before a place are like it: a RECV of each of several bottoms."""
+    event, first = past[place], place
+    while first and (past[first - 1].op, past[first - 1].step) == (event.op, event.step):
+        first -= 1
+    return place - first
 
 
 def _shares(seconds: Sequence[float], span_s: float) -> Shares:

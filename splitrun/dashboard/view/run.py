@@ -20,6 +20,8 @@ from splitrun.events import (
 
 _MARKS = 20
 """Of links, in the time that counts as the last seconds."""
+_TELLING_STEPS = 3
+"""The first one is slow."""
 _STEP_CELLS = 16
 """Where a step takes longer than so many cells of the timeline, cells become longer."""
 
@@ -57,7 +59,7 @@ class RunView:
             if isinstance(event, Sampled):
                 self.machine.fold(event)
             self.progress.fold(event)
-            self.now = max(self.now, moment(event))
+            self._advance(moment(event))
 
     def note_gap(self, missing: int) -> None:
         """So many events are missing before the next one."""
@@ -98,9 +100,12 @@ class RunView:
         elif event.op == "DRAIN":
             self.progress.fold(event)
         if event.end > self.now:
-            self.now = event.end
-            if event.end > self._mark_at:
-                self._mark()
+            self._advance(event.end)
+
+    def _advance(self, time: float) -> None:
+        self.now = max(self.now, time)
+        if self.now > self._mark_at:
+            self._mark()
 
     def _close_gap(self, time: float) -> None:
         if self._gap_start is not None and time > self._gap_start:
@@ -111,10 +116,11 @@ class RunView:
     def _mark(self) -> None:
         """From time to time: remember where links are, and lengthen cells if steps are long."""
         self.links.mark(self.now)
-        step_s = self.told_s / max(1, self.progress.step)
-        for role in self.roles.values():
-            while step_s > _STEP_CELLS * role.timeline.cell_s:
-                role.timeline.coarsen()
+        if self.progress.step >= _TELLING_STEPS:
+            step_s = self.told_s / self.progress.step
+            for role in self.roles.values():
+                while step_s > _STEP_CELLS * role.timeline.cell_s:
+                    role.timeline.coarsen()
         window_s = max((role.window_s() for role in self.roles.values()), default=0.0)
         self._mark_at = self.now + window_s / _MARKS
 
