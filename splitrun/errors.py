@@ -9,6 +9,7 @@
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
     │   └── Misaligned            two parties put different samples into one batch
+    ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
     └── Interrupted         130   the user stopped the run
 
@@ -127,6 +128,12 @@ class NonFiniteLoss(RunFailed):
 
 class Misaligned(RunFailed):
     """Two parties put different samples into one batch."""
+
+
+class MissingExtra(SplitrunError):
+    """What was asked for wants a package that is not installed."""
+
+    exit_code = 3
 
 
 class GateFailed(SplitrunError):

@@ -1,7 +1,7 @@
 """`splitrun`: the commands, and how errors become messages and exit codes.
 
-Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 4 a gate
-failed; 130 interrupted.
+Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an
+optional package is missing; 4 a gate failed; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def compare(
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
-        Progress, typer.Option("--progress", help="none: say nothing; else a line per round.")
+        Progress,
+        typer.Option("--progress", help="auto: a table on a terminal, else a line per round."),
     ] = Progress.AUTO,
     json_output: Json = False,
 ) -> None:
@@ -107,8 +108,10 @@ def compare(
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
     document = load_document(spec, overrides, data_dir)
-    tell = _silent if progress is Progress.NONE else _say
-    tell("loading data and models …")  # the imports below alone take seconds
+    quiet = progress is Progress.NONE
+    if not quiet:
+        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+    from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
     from splitrun.report.write import write
     from splitrun.study.arms import named
@@ -116,21 +119,23 @@ def compare(
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
     from splitrun.study.field import line_up
+    from splitrun.study.watcher import Watcher
 
     settings = Settings(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target)
     with own_stdout():
-        with show_download(quiet=progress is Progress.NONE) as on_download:
+        with show_download(quiet=quiet) as on_download:
             field = line_up(
                 document,
                 chosen_schedules,
                 chosen_depths,
-                tell,
+                Watcher() if quiet else Lines(),
                 data_dir=data_dir,
                 on_download=on_download,
             )
         gated = named(tuple(field.subjects), arm) if arm else field.recommended
         with comparison_directory(runs_dir, document) as directory:
-            comparison = compare_arms(field, settings, metric, directory.path, tell)
+            with watcher_for(progress) as watcher:
+                comparison = compare_arms(field, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
             write(directory.path)
     if json_output:
@@ -232,11 +237,3 @@ def _row(result: ArmResult) -> tuple[str, ...]:
         difference,
         str(result.comparison.verdict),
     )
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def _silent(line: str) -> None:
-    del line

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from splitrun.session import Experiment
 
 _NO_TERMINAL = 1_000
 """Columns of a line that nobody's screen limits."""
@@ -35,7 +34,7 @@ def plan(
     document = load_document(spec, overrides, data_dir)
     from splitrun.cli.download import show_download
     from splitrun.plan.explain import describe
-    from splitrun.session import prepare
+    from splitrun.session import forecast, prepare
 
     with own_stdout(), show_download(quiet=json_output) as on_download:
         experiment = prepare(document, data_dir=data_dir, on_download=on_download, probe=probe)
@@ -44,34 +43,6 @@ def plan(
         typer.echo(json.dumps(described))
     else:
         _show(described)
-
-
-def forecast(experiment: Experiment) -> dict[str, Any]:
-    """What probed costs foretell of the plan: its bound, its throughput, and a better depth."""
-    from splitrun.simulate import bound, predict
-
-    if experiment.costs is None or experiment.advice is None:
-        return {}
-    limit = bound(experiment.plan, experiment.costs)
-    prediction = predict(experiment.plan, experiment.costs)
-    return {
-        "bound": {
-            "period_ms": limit.period_s * 1e3,
-            "samples_per_s": limit.segment_samples_per_s,
-            "limited_by": limit.limited_by,
-        },
-        "predicted_samples_per_s": prediction.samples_per_s,
-        "effective_cores": experiment.costs.effective_cores,
-        "recommended_depth": experiment.advice.plan.depth,
-        "recommended": {
-            "schedule": experiment.advice.plan.schedule,
-            "depth": experiment.advice.plan.depth,
-            "micro_batches": experiment.advice.plan.micro_batches,
-            "predicted_samples_per_s": experiment.advice.prediction.samples_per_s,
-            "speedup": experiment.advice.speedup,
-        },
-        "advice": experiment.advice.reason,
-    }
 
 
 def _show(plan: Mapping[str, Any]) -> None:

@@ -47,6 +47,14 @@ def train(
         Progress,
         typer.Option("--progress", help="auto: the dashboard on a terminal, else plain lines."),
     ] = Progress.AUTO,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="NAME",
+            help="Also hand events to tensorboard, or to a sink that a package offers; repeatable.",
+        ),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Train the spec's model and save it, with all there is to know of the run."""
@@ -56,8 +64,9 @@ def train(
     from splitrun.cli.download import show_download
     from splitrun.session import prepare
     from splitrun.session import train as train_experiment
-    from splitrun.telemetry import JsonLines, Sampler
+    from splitrun.telemetry import JsonLines, Sampler, load_sink
 
+    offered = [load_sink(name) for name in sink or ()]
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             experiment = prepare(document, data_dir=data_dir, on_download=on_download)
@@ -67,7 +76,8 @@ def train(
         roles = [role.name for role in experiment.plan.roles]
         sampler = partial(Sampler, roles=roles)
         with _sinks(progress) as sinks:
-            result = train_experiment(experiment, runs_dir, [JsonLines(), *sinks], [sampler])
+            every: list[Sink] = [JsonLines(), *offered, *sinks]
+            result = train_experiment(experiment, runs_dir, every, [sampler])
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:

@@ -1,6 +1,7 @@
 """One run: data, models, plan, runtime, run directory."""
 
 from splitrun.session.evaluate import Evaluation, evaluate_run
+from splitrun.session.forecast import forecast
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.train import Result, train
@@ -11,6 +12,7 @@ __all__ = [
     "Result",
     "RunDirectory",
     "evaluate_run",
+    "forecast",
     "prepare",
     "train",
 ]

@@ -22,6 +22,7 @@ from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
+from splitrun.session.forecast import forecast
 from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
@@ -135,7 +136,7 @@ class _Run:
             "environment": environment(experiment.document.directory),
         }
         directory.write_json("manifest.json", self._manifest)
-        directory.write_json("plan.json", describe(experiment.plan))
+        directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
 
     def execute(self) -> None:
         """Run the plan to its end, handing events to the sinks meanwhile."""

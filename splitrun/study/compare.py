@@ -23,7 +23,6 @@ from splitrun.study.statistics import estimate_mean, estimate_median, estimate_s
 from splitrun.study.target import time_to_target
 from splitrun.study.timing import (
     Entrant,
-    Tell,
     Turns,
     baseline_of,
     enter,
@@ -33,6 +32,7 @@ from splitrun.study.timing import (
     turn_steps,
 )
 from splitrun.study.verdict import Finding, compare_metric
+from splitrun.study.watcher import Watcher
 
 _FASTER = 1.05
 """Times the recommended arm's throughput, from which the measured best is named beside it."""
@@ -59,7 +59,7 @@ class Settings:
 
 
 def compare(
-    field: Field, settings: Settings, metric: str | None, directory: Path, tell: Tell
+    field: Field, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
 ) -> Comparison:
     """Measure the arms.
 
@@ -68,7 +68,7 @@ def compare(
         settings: how to measure.
         metric: one of the spec's `training.metrics`, or `loss`; default: its first.
         directory: gets a recording of every arm.
-        tell: how it is getting on.
+        watcher: told how it is getting on.
 
     Raises:
         RunFailed: a role failed.
@@ -77,10 +77,10 @@ def compare(
     """
     name = metric or field.metrics[0]
     known = next((each for each in field.metrics if each == name), None)
-    scores = score(field.subjects, known, settings.seeds, tell)
+    scores = score(field.subjects, known, settings.seeds, watcher)
     entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
-    turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, tell=tell)
-    tell("recording a turn of each arm …")
+    turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher)
+    watcher.tell("recording a turn of each arm …")
     recordings = {
         each.arm: record(each, directory / recording_path(each.arm))
         for each in entrants

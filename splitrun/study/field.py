@@ -15,8 +15,8 @@ from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document
 from splitrun.spec.model import Metric, Pipeline
 from splitrun.study.arms import BASELINE, DEPTHS, SCHEDULES, Arm, Schedule, choose_arms, piped
-from splitrun.study.timing import Tell
 from splitrun.study.training import Subject
+from splitrun.study.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def line_up(
     document: Document,
     schedules: tuple[Schedule, ...] | None,
     depths: tuple[int, ...] | None,
-    tell: Tell,
+    watcher: Watcher,
     *,
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
@@ -58,7 +58,7 @@ def line_up(
         schedules: that take part beside the baseline and what is recommended; None: all that the
             models can be run with.
         depths: of `stale`; None: 2, 4 and 8, as far as the run has steps for them.
-        tell: told what was left out.
+        watcher: told what was left out.
         data_dir: where known datasets are looked up first.
         on_download: told of downloads.
 
@@ -79,7 +79,7 @@ def line_up(
     assert experiment.costs is not None
     assert experiment.advice is not None
     if any(party.depth for party in document.spec.parties.values()):
-        tell("arms have the same depth at every bottom; depths of single parties are left out")
+        watcher.tell("arms have one depth at every bottom: those of single parties are not used")
     subjects: dict[Arm, Subject] = {}
     plans: dict[Arm, Plan] = {}
     recommended = Arm.of(experiment.advice.plan)
@@ -91,7 +91,7 @@ def line_up(
         except SpecError as error:
             if (depths if arm.schedule == "stale" else schedules) is not None:
                 raise
-            tell(f"left out {arm}: {error.problems[0].what}")
+            watcher.tell(f"left out {arm}: {error.problems[0].what}")
         else:
             subjects[arm] = subject
     return Field(subjects, plans, experiment.costs, experiment.advice)

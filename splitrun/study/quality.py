@@ -15,8 +15,8 @@ from splitrun.session.ledger import Ledger
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import Arm
-from splitrun.study.timing import Tell
 from splitrun.study.training import Subject, train_fresh
+from splitrun.study.watcher import Watcher
 
 _SEEDS = 2**32
 """A seed is less than this."""
@@ -38,7 +38,7 @@ class Scores:
 
 
 def score(
-    subjects: Mapping[Arm, Subject], metric: Metric | None, seeds: int, tell: Tell
+    subjects: Mapping[Arm, Subject], metric: Metric | None, seeds: int, watcher: Watcher
 ) -> dict[Arm, Scores]:
     """Train every arm once at each of so many seeds, the spec's and those after it.
 
@@ -53,7 +53,7 @@ def score(
     scores = {arm: Scores() for arm in subjects}
     for index in range(seeds):
         for arm, subject in subjects.items():
-            tell(f"metric: seed {index + 1} of {seeds}, {arm}")
+            watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             bare = replace(subject, spec=_bare(subject.spec, index))
             outcome = train_fresh(bare, "serial", (metric,) if metric else ())
             value = outcome.ledger.test.get(name)

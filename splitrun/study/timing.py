@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
@@ -18,9 +18,7 @@ from splitrun.simulate import Costs, predict
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.statistics import FEWEST_TO_STOP, estimate_median, estimate_speedup, needs_more
 from splitrun.study.training import RuntimeName, Subject, train_fresh
-
-Tell = Callable[[str], None]
-"""Takes a line on how things are getting on."""
+from splitrun.study.watcher import Watcher
 
 _HALF_WIDTH = 0.02
 """Of a speedup's interval, that is tight enough."""
@@ -73,14 +71,14 @@ def enter(
 
 
 def race(
-    entrants: Sequence[Entrant], *, budget_s: float, repeats: int | None, tell: Tell
+    entrants: Sequence[Entrant], *, budget_s: float, repeats: int | None, watcher: Watcher
 ) -> dict[Entrant, list[Turn]]:
     """Time every entrant once a round, so many times or until the speedups are known well enough.
 
     Raises:
         RunFailed: a role failed.
     """
-    tell("warming up …")
+    watcher.tell("warming up …")
     for entrant in entrants:
         steps = max(_WARM_UP_STEPS, entrant.arm.depth)
         train_fresh(shorten(entrant.subject, min(steps, entrant.plan.steps)), entrant.runtime)
@@ -91,7 +89,7 @@ def race(
         for entrant in (*entrants[first:], *entrants[:first]):
             turns[entrant].append(_turn(entrant))
         done += 1
-        tell(f"timing: round {done}, {now() - start:.0f} s")
+        watcher.round(turns, now() - start, budget_s if repeats is None else None)
     return turns
 
 

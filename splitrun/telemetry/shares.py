@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from splitrun.events import Event, Executed, RunEnded, RunStarted
@@ -60,69 +60,6 @@ def shares(
                 latest = max(latest, event.end)
     span_s = (latest if end is None else end) - first
     return {role: _shares(seconds, span_s) for role, seconds in spent.items()}
-
-
-class ShareWindow:
-    """Shares of the last seconds of a run that goes on; its memory grows with the roles alone.
-
-    Time is counted in slots, so that the window is up to a slot shorter than asked for. What a role
-    is at has told of nothing yet: until it ends it counts as idle.
-    """
-
-    def __init__(self, seconds: float = 5.0, slots: int = 50) -> None:
-        self._slots = slots
-        self._slot_s = seconds / slots
-        self._start = -math.inf
-        self._spent: dict[str, list[_Slot]] = {}
-
-    def fold(self, event: Event) -> None:
-        """Take in one event."""
-        match event:
-            case RunStarted():
-                self._start = event.clock
-                self._spent = {role: self._empty() for role in event.roles}
-            case Executed():
-                self._add(event)
-
-    def shares(self, now: float) -> Mapping[str, Shares]:
-        """By role; `now` is a time of the events' clock."""
-        oldest = self._number(now) - self._slots + 1
-        span_s = now - max(oldest * self._slot_s, self._start)
-        return {
-            role: _shares([sum(kind) for kind in zip(*_recent(slots, oldest), strict=True)], span_s)
-            for role, slots in self._spent.items()
-        }
-
-    def _add(self, event: Executed) -> None:
-        slots = self._spent.setdefault(event.role, self._empty())
-        last = self._number(event.end)
-        first = max(self._number(event.start), last - self._slots + 1)
-        for number in range(first, last + 1):
-            slot = slots[number % self._slots]
-            if slot.number < number:
-                slot.number, slot.spent = number, [0.0, 0.0, 0.0]
-            start, end = number * self._slot_s, (number + 1) * self._slot_s
-            slot.spent[_kind(event)] += min(event.end, end) - max(event.start, start)
-
-    def _number(self, time: float) -> int:
-        return math.floor(time / self._slot_s)
-
-    def _empty(self) -> list[_Slot]:
-        """Slots that are too old to count."""
-        return [_Slot(-1, [0.0, 0.0, 0.0]) for _ in range(self._slots)]
-
-
-@dataclass
-class _Slot:
-    """What a role did in the slot of this number, counted from the clock's zero."""
-
-    number: int
-    spent: _Spent
-
-
-def _recent(slots: Iterable[_Slot], oldest: int) -> Iterator[_Spent]:
-    yield [0.0, 0.0, 0.0]
-    yield from (slot.spent for slot in slots if slot.number >= oldest)
 
 
 def _kind(event: Executed) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import fraction, overhead, peer, prediction, versions
+from tests.benchmarks import fraction, overhead, peer, prediction, speedup, versions
 from tests.benchmarks.pairs import HEADER, Ratio
 
 
@@ -15,21 +15,21 @@ def _rows(ratios: Iterator[Ratio]) -> Iterator[str]:
         yield ratio.row()
 
 
-STUDIES: dict[str, Callable[[int], Iterator[str]]] = {
-    "overhead": lambda pairs: _rows(overhead.measure(pairs)),
-    "versions": lambda pairs: _rows(versions.measure(pairs)),
-    "fraction": fraction.measure,
-    "prediction": prediction.measure,
-    "depth": prediction.sweep,
-    "peer": peer.measure,
+STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
+    "overhead": (lambda pairs: _rows(overhead.measure(pairs)), 31),
+    "versions": (lambda pairs: _rows(versions.measure(pairs)), 31),
+    "fraction": (fraction.measure, 5),
+    "prediction": (prediction.measure, 3),
+    "depth": (prediction.sweep, 3),
+    "speedup": (speedup.measure, 5),
+    "peer": (peer.measure, 5),
 }
-"""How often a measurement is repeated -> lines of Markdown."""
-DEFAULTS = {"overhead": 31, "versions": 31, "fraction": 5, "prediction": 3, "depth": 3, "peer": 5}
+"""What takes a number of repeats and gives lines of Markdown, and how many are usual."""
 
 numbers = [argument for argument in sys.argv[1:] if argument.isdecimal()]
 names = [argument for argument in sys.argv[1:] if not argument.isdecimal()]
 for name in names or STUDIES:
-    repeats = int(numbers[0]) if numbers else DEFAULTS[name]
+    measure, usual = STUDIES[name]
     print(f"\n## {name}\n", flush=True)
-    for line in STUDIES[name](repeats):
+    for line in measure(int(numbers[0]) if numbers else usual):
         print(line, flush=True)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections import deque
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import cast
 
-from splitrun.plan import Op
+import torch
+
+from splitrun import runtime
+from splitrun.events import Event
+from splitrun.model import BottomStage, TopStage
+from splitrun.plan import Op, Plan
+from splitrun.runtime.clock import now
+from splitrun.session import prepare
+from splitrun.session.feeds import feeds
 from splitrun.simulate import Cost, Costs, bound
 from splitrun.spec import Document
+from splitrun.study.timing import shorten
+from splitrun.study.training import Subject, train_fresh
 from tests.benchmarks.cases import WAN, Case, way
-from tests.benchmarks.measuring import (
-    at_depth,
-    median_samples_per_s,
-    probed,
-    stretch,
-    subject_of,
-)
+from tests.benchmarks.measuring import at_depth, probed, subject_of
 
 HEADER = (
     "| work | depth | bound, ms a step | measured | of the bound | aim |\n|---|---|---|---|---|---|"
@@ -39,9 +47,10 @@ AIMS = {
 
 def measure(repeats: int) -> Iterator[str]:
     """Rows of a Markdown table."""
-    yield f"\nEmulated hardware\n\n{HEADER}"
-    for (period_ms, depth), aim in AIMS.items():
-        yield _emulated(period_ms, depth, aim, repeats)
+    for title, seconds in (("nothing but wait", _idle_s), ("are tiny", _trained_s)):
+        yield f"\nEmulated hardware, on top of stages that {title}\n\n{HEADER}"
+        for (period_ms, depth), aim in AIMS.items():
+            yield _emulated(period_ms, depth, aim, seconds, repeats)
     yield f"\nThis machine's: two MLPs, batch 1,024, `wan`\n\n{HEADER}"
     document = Case("real", batch_size=1024, links=WAN).document()
     for depth in (1, 2, 4, 8):
@@ -66,27 +75,75 @@ def emulated(period_ms: float) -> Document:
     ).document()
 
 
-def _emulated(period_ms: float, depth: int, aim: float, repeats: int) -> str:
+class _Idle:
+    """A stage that has its results already: what an instruction takes is its nominal duration."""
+
+    def __init__(self, plan: Plan, width: int) -> None:
+        self._cut: tuple[torch.Tensor, ...] = (torch.zeros(plan.rows(0), width),)
+        self._cuts: list[tuple[torch.Tensor, ...]] = [self._cut] * len(plan.bottoms)
+
+    def forward(self, *_: object) -> tuple[torch.Tensor, ...]:
+        return self._cut
+
+    def backward(self, *_: object) -> None:
+        pass
+
+    def loss(self, *_: object) -> tuple[float, list[tuple[torch.Tensor, ...]]]:
+        return 0.5, self._cuts
+
+    def update(self) -> None:
+        pass
+
+
+def _idle_s(subject: Subject) -> float:
+    """Seconds of a run on idle stages, from before its threads start until they have ended."""
+    plan, stage = subject.plan(), _Idle(subject.plan(), width=4)
+    fed, events = feeds(subject.data, plan), deque[Event]()
+    gc.collect()
+    start = now()
+    runtime.run(
+        plan,
+        {role.name: cast("BottomStage", stage) for role in plan.bottoms},
+        cast("TopStage", stage),
+        fed,
+        lambda *_: {},
+        runtime="threaded",
+        intra_op_threads=1,
+        emit=events.append,
+        attend=lambda: None,
+    )
+    return now() - start
+
+
+def _trained_s(subject: Subject) -> float:
+    """Seconds of a run, by its own books."""
+    gc.collect()
+    return train_fresh(subject, "threaded").ledger.train_s
+
+
+def _emulated(
+    period_ms: float, depth: int, aim: float, seconds: Callable[[Subject], float], repeats: int
+) -> str:
     document = at_depth(emulated(period_ms), depth)
-    experiment = probed(document)
+    experiment = prepare(document)
     subject = subject_of(experiment, document, STEPS)
     plan = subject.plan()
     free = Costs({role.name: {Op.LOAD: Cost()} for role in plan.roles}, 1000.0)
-    limit = bound(plan, free).segment_samples_per_s
-    found = median_samples_per_s(subject, repeats)
-    return _row(f"{period_ms} ms", depth, plan.rows(0), limit, found, aim)
+    seconds(shorten(subject, 12))
+    found_s = median(seconds(subject) for _ in range(repeats))
+    return _row(f"{period_ms} ms", depth, plan.steps, bound(plan, free).segment_s, found_s, aim)
 
 
 def _real(document: Document, depth: int, repeats: int) -> str:
     experiment = probed(document)
     assert experiment.costs is not None
-    subject = subject_of(experiment, document, stretch(experiment, experiment.plan, 0, STEPS))
+    subject = subject_of(experiment, document, STEPS)
     plan = subject.plan()
-    limit = bound(plan, experiment.costs).segment_samples_per_s
-    found = median_samples_per_s(subject, repeats)
-    return _row("", depth, plan.rows(0), limit, found, 0.95)
+    limit_s = bound(plan, experiment.costs).segment_s
+    found_s = median(_trained_s(subject) for _ in range(repeats))
+    return _row("", depth, plan.steps, limit_s, found_s, 0.95)
 
 
-def _row(name: str, depth: int, rows: int, limit: float, found: float, aim: float) -> str:
-    times = f"{rows / limit * 1e3:.2f} | {rows / found * 1e3:.2f}"
-    return f"| {name} | {depth} | {times} | {found / limit:.3f} | {aim:.2f} |"
+def _row(name: str, depth: int, steps: int, limit_s: float, found_s: float, aim: float) -> str:
+    times = f"{limit_s / steps * 1e3:.2f} | {found_s / steps * 1e3:.2f}"
+    return f"| {name} | {depth} | {times} | {limit_s / found_s:.3f} | {aim:.2f} |"

@@ -1,0 +1,62 @@
+"""TensorBoard: losses, metrics, throughput and the machine, as scalars over steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from splitrun.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone
+
+_EVERY_S = 0.2
+"""Between two points of a curve over steps: nobody sees more."""
+
+
+class TensorBoard:
+    """A sink that writes `tensorboard/` into the directory which `RunStarted` names."""
+
+    def __init__(self) -> None:
+        self._writer: SummaryWriter | None = None
+        self._step = 0
+        self._samples = 0
+        self._last = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case RunStarted():
+                self._writer = SummaryWriter(str(Path(event.run_dir) / "tensorboard"))
+                self._step, self._samples, self._last = 0, 0, event.clock
+            case StepDone():
+                self._step = event.step + 1
+                self._samples += event.rows
+                self._pass_step(event)
+            case EpochDone():
+                self._add("train/epoch_loss", event.loss)
+            case Evaluated():
+                for name, value in event.metrics.items():
+                    if value is not None:
+                        self._add(f"test/{name}", value)
+            case Sampled():
+                self._add_machine(event)
+            case RunEnded() if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def _pass_step(self, event: StepDone) -> None:
+        if event.end - self._last < _EVERY_S:
+            return
+        self._add("train/loss", event.loss)
+        self._add("train/samples_per_s", self._samples / (event.end - self._last))
+        self._samples, self._last = 0, event.end
+
+    def _add_machine(self, sample: Sampled) -> None:
+        self._add("machine/cpu_percent", sample.cpu_percent)
+        self._add("machine/memory_mib", sample.memory_bytes / 2**20)
+        for number, gpu in enumerate(sample.gpus):
+            if gpu.busy_percent is not None:
+                self._add(f"machine/gpu{number}_percent", gpu.busy_percent)
+
+    def _add(self, name: str, value: float) -> None:
+        if self._writer is not None:
+            self._writer.add_scalar(name, value, self._step)
