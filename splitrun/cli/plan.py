@@ -100,7 +100,11 @@ def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
         "then": f"{best['predicted_samples_per_s']:,.0f} samples/s, "
         f"{best['speedup']:.2f}× sequential",
     }
-    console.print(f"\n[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores)")
+    console.print(
+        f"\n[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores; "
+        f"a waiting role goes on after {plan['handover_ms']:.2f} ms)",
+        highlight=False,
+    )
     for name, line in lines.items():
         console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
 

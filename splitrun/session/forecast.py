@@ -22,6 +22,7 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
         },
         "predicted_samples_per_s": prediction.samples_per_s,
         "effective_cores": experiment.costs.effective_cores,
+        "handover_ms": experiment.costs.handover_s * 1e3,
         "recommended_depth": experiment.advice.plan.depth,
         "recommended": {
             "schedule": experiment.advice.plan.schedule,

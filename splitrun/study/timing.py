@@ -119,17 +119,21 @@ def shorten(subject: Subject, steps: int) -> Subject:
     )
 
 
-def turn_s(budget_s: float, entrants: int) -> float:
+def turn_s(budget_s: float, entrants: int = 1) -> float:
     """Seconds that a turn may take where so many share the budget."""
     return min(_LONGEST_S, max(_SHORTEST_S, budget_s / entrants / (FEWEST_TO_STOP + 2)))
 
 
 def turn_steps(plan: Plan, costs: Costs, length_s: float) -> int:
     """Steps of a turn: never more than lie between two drains of the real run."""
-    period_s = predict(plan, costs).period_s
-    least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
-    wanted = max(least, math.ceil(length_s / period_s), _FILLS * plan.depth)
+    wanted = wanted_steps(predict(plan, costs).period_s, plan.depth, length_s)
     return min(wanted, next(plan.segments()).stop)
+
+
+def wanted_steps(period_s: float, depth: int, length_s: float) -> int:
+    """Steps of a turn that may take so long, if the run has them."""
+    least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
+    return max(least, math.ceil(length_s / period_s), _FILLS * depth)
 
 
 def _turn(entrant: Entrant) -> Turn:

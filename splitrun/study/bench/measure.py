@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -13,7 +12,7 @@ from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.study.bench.machine import Watch, release_memory
 from splitrun.study.statistics import FEWEST_TO_STOP, MedianEstimate, estimate_median, needs_more
-from splitrun.study.timing import shorten
+from splitrun.study.timing import shorten, turn_s, wanted_steps
 from splitrun.study.training import Outcome, Subject, train_fresh
 
 OnTurn = Callable[[Sequence["Turn"]], None]
@@ -23,11 +22,6 @@ _HALF_WIDTH = 0.02
 """Of the throughput's interval, that is tight enough."""
 _FEWEST_TURNS = 3
 """Before a budget may end the measuring: fewer have no interval."""
-_STEPS = 60
-_LONGEST_S, _SHORTEST_S = 1.0, 0.25
-"""A turn has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
-_FILLS = 3
-"""A turn has at least this many steps for each batch in flight, if the run has them."""
 
 
 @dataclass(frozen=True)
@@ -127,15 +121,9 @@ def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, in
     for _ in range(2):
         outcome = _run(segment_of(subject, steps))
         period_s = outcome.ledger.train_s / outcome.ledger.steps
-        steps = min(_steps(period_s, plan.depth, budget_s), most)
+        steps = min(wanted_steps(period_s, plan.depth, turn_s(budget_s)), most)
     segment = segment_of(subject, steps)
     return segment, segment.plan().steps
-
-
-def _steps(period_s: float, depth: int, budget_s: float) -> int:
-    turn_s = min(_LONGEST_S, max(_SHORTEST_S, budget_s / (FEWEST_TO_STOP + 2)))
-    least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
-    return max(least, math.ceil(turn_s / period_s), _FILLS * depth)
 
 
 def _turn(segment: Subject) -> Turn:
