@@ -22,6 +22,8 @@ class Clock:
 
     def __init__(self, cores: float) -> None:
         self.now = 0.0
+        self.idle_s = 0.0
+        """How long nobody has worked in all."""
         self._cores = cores
         self._served = 0.0
         self._working: list[tuple[float, int]] = []
@@ -50,5 +52,7 @@ class Clock:
             self._served += (wake - self.now) * rate
         if not sleeping:
             return None
+        if not working:
+            self.idle_s += wake - self.now
         self.now, role = heappop(sleeping)
         return role

@@ -30,7 +30,7 @@ class Cost:
     fixed_s: float = 0.0
     per_row_s: float = 0.0
     cold_s: float = 0.0
-    """More, when it last ran so long ago that the processor's caches have forgotten it."""
+    """More, after a pause so long that the processor's caches have forgotten it."""
 
     def __post_init__(self) -> None:
         if not all(0 <= part < math.inf for part in (self.fixed_s, self.per_row_s, self.cold_s)):
@@ -61,8 +61,6 @@ class Costs:
     handover_s: float = 0.0
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""
-    warm_s: float = 0.0
-    """An instruction that ran at most so long ago finds its caches warm."""
 
     def __post_init__(self) -> None:
         if not self.effective_cores > 0:
@@ -78,14 +76,14 @@ class Costs:
         """
         return self.roles[role].get(op, FREE).of(rows)
 
-    def coldness(self, pause_s: float) -> float:
-        """What part of its `cold_s` an instruction costs that last ran so many seconds ago."""
-        return 1.0 - math.exp(min(0.0, self.warm_s - pause_s) / _COOLING_S)
-
     def alone(self) -> Costs:
         """The same roles, each with a core to itself that never sleeps nor forgets: none can be
         faster."""
-        return Costs(self.roles, math.inf, warm_s=math.inf)
+        roles = {
+            role: {op: replace(cost, cold_s=0.0) for op, cost in costs.items()}
+            for role, costs in self.roles.items()
+        }
+        return Costs(roles, math.inf)
 
     def overhead(self) -> Costs:
         """What is left of the costs when batches have no rows."""
@@ -108,6 +106,12 @@ class Costs:
             ValueError: the record is not one of costs.
         """
         return msgspec.convert(record, cls)
+
+
+def coldness(idle_s: float) -> float:
+    """What part of its `cold_s` an instruction costs since whose last time nobody worked for so
+    many seconds."""
+    return 1.0 - math.exp(-idle_s / _COOLING_S)
 
 
 def rows_of(plan: Plan, instruction: Instruction) -> int:

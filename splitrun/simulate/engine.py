@@ -83,11 +83,10 @@ class _Engine:
             elif op is Op.SEND:
                 yield from self._take_credit(number, self._pipes[role.name, peer])
             waited = clock.now - start
-            rows, work_s = workload.start(instruction, clock.now)
+            rows, work_s = workload.start(instruction, clock.idle_s)
             if work_s:
                 clock.work(number, work_s)
                 yield
-                workload.end(op, clock.now)
             if pace and (end := start + pace.lasts(op, clock.now - start)) > clock.now:
                 clock.sleep(number, end)
                 yield

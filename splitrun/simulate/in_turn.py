@@ -6,7 +6,7 @@ message that is still under way, or for emulated hardware, and all others wait w
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import Instruction, Op, Pace, Plan, Role, Segment
@@ -25,15 +25,15 @@ def simulate_in_turn(plan: Plan, costs: Costs, segment: Segment | None = None) -
     """
     segment = replace(segment or next(plan.segments()), evaluation_batches=0)
     pipes = open_pipes(plan)
-    turns = [_Turns(plan, costs, role, segment, pipes) for role in plan.roles]
-    now = 0.0
+    thread = _Thread()
+    turns = [_Turns(plan, costs, role, segment, pipes, thread) for role in plan.roles]
     while any(each.next for each in turns):
-        before = now, sum(len(each.spans) for each in turns)
+        done = thread.done
         for op in Op:
             for each in turns:
                 while each.next and each.next.op is op and each.ready(each.next):
-                    now = each.run(each.next, now)
-        if before == (now, sum(len(each.spans) for each in turns)):
+                    each.run(each.next)
+        if done == thread.done:
             raise PlanInvalid("deadlock: no role can move")
     return Simulation(
         plan,
@@ -46,6 +46,16 @@ def simulate_in_turn(plan: Plan, costs: Costs, segment: Segment | None = None) -
     )
 
 
+@dataclass
+class _Thread:
+    """What all roles share."""
+
+    now: float = 0.0
+    worked_s: float = 0.0
+    done: int = 0
+    """Instructions."""
+
+
 class _Turns:
     """One role's program under way."""
 
@@ -56,12 +66,14 @@ class _Turns:
         role: Role,
         segment: Segment,
         pipes: dict[tuple[str, str], Pipe],
+        thread: _Thread,
     ) -> None:
         self.role = role
         self.spans: list[Span] = []
         self._program = plan.segment_program(role, segment)
         self.next = next(self._program, None)
         self._pipes = pipes
+        self._thread = thread
         self._workload = Workload(plan, costs, role)
         self._pace = Pace(role.compute) if role.compute else None
 
@@ -74,18 +86,19 @@ class _Turns:
                 return self._pipe(instruction).credits > 0
         return True
 
-    def run(self, instruction: Instruction, now: float) -> float:
-        """Run an instruction from `now` on, and tell when it ends."""
+    def run(self, instruction: Instruction) -> None:
+        """Run the next instruction."""
         op, step, micro, peer, _ = instruction
-        start = now
+        thread = self._thread
+        start = now = thread.now
         if op is Op.RECV:
             pipe = self._pipe(instruction)
             now = max(now, pipe.arrivals.popleft())
             pipe.credits += 1
         waited = now - start
-        rows, work_s = self._workload.start(instruction, now)
+        rows, work_s = self._workload.start(instruction, now - thread.worked_s)
         now += work_s
-        self._workload.end(op, now)
+        thread.worked_s += work_s
         if self._pace:
             now = max(now, start + self._pace.lasts(op, now - start))
         if op is Op.SEND:
@@ -94,7 +107,8 @@ class _Turns:
             pipe.enter(now, step, micro, rows)
         self.spans.append(Span(op, step, micro, peer, start, now, waited))
         self.next = next(self._program, None)
-        return now
+        thread.now = now
+        thread.done += 1
 
     def _pipe(self, instruction: Instruction) -> Pipe:
         ends = (self.role.name, instruction.peer)

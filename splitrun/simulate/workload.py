@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from splitrun.plan import Instruction, Op, Plan, Role
-from splitrun.simulate.costs import FREE, Costs, rows_of
+from splitrun.simulate.costs import FREE, Costs, coldness, rows_of
 
 
 class Workload:
@@ -14,12 +14,17 @@ class Workload:
     def __init__(self, plan: Plan, costs: Costs, role: Role) -> None:
         self._plan = plan
         self._costs = costs.roles[role.name]
-        self._coldness = costs.coldness
         self._known: dict[tuple[Op, int, bool], tuple[int, float, float]] = {}
-        self._last: dict[Op, float] = {}
+        self._idle_s: dict[Op, float] = {}
+        """How long nobody had worked when each operation was last begun."""
 
-    def start(self, instruction: Instruction, now: float) -> tuple[int, float]:
-        """Rows that an instruction works on, and its seconds of work if it starts now."""
+    def start(self, instruction: Instruction, idle_s: float) -> tuple[int, float]:
+        """Rows that an instruction works on, and its seconds of work.
+
+        Args:
+            instruction: of the role's program.
+            idle_s: how long nobody has worked in all.
+        """
         op, step, micro, _, _ = instruction
         kind = (op, micro, (step + 1) % self._plan.steps_per_epoch == 0)
         if kind not in self._known:
@@ -27,9 +32,6 @@ class Workload:
             self._known[kind] = rows, cost.of(rows), cost.cold_s
         rows, work_s, cold_s = self._known[kind]
         if cold_s:
-            work_s += cold_s * self._coldness(now - self._last.get(op, -math.inf))
+            work_s += cold_s * coldness(idle_s - self._idle_s.get(op, -math.inf))
+            self._idle_s[op] = idle_s
         return rows, work_s
-
-    def end(self, op: Op, now: float) -> None:
-        """Note that an operation's work is done."""
-        self._last[op] = now

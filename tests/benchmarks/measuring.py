@@ -42,7 +42,8 @@ def samples_per_s(subject: Subject, kind: RuntimeName = "threaded") -> float:
 
 def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "threaded") -> float:
     """Of some trainings, after a short one to warm up."""
-    samples_per_s(shorten(subject, min(12, subject.plan().steps)), kind)
+    plan = subject.plan()
+    samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)), kind)
     return median(samples_per_s(subject, kind) for _ in range(repeats))
 
 

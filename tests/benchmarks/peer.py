@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from splitrun.session import prepare
 from splitrun.spec import load
 from splitrun.study.training import RuntimeName
-from tests.benchmarks.measuring import at_depth, median_samples_per_s, probed, subject_of
+from tests.benchmarks.measuring import at_depth, median_samples_per_s, subject_of
 
 HEADER = (
     "| one-way delay | sequential, serial | sequential, threads | depth 2 | depth 4 | depth 8 |\n"
@@ -23,7 +24,7 @@ def measure(repeats: int) -> Iterator[str]:
     for latency_ms in (0, 10, 25):
         links = f"links={{default: {{latency_ms: {latency_ms}}}}}" if latency_ms else "~links"
         document = load(Path("experiments/bank.yaml"), [links])
-        experiment = probed(document)
+        experiment = prepare(document)
         kinds: list[tuple[int, RuntimeName]] = [(1, "serial")]
         kinds += [(depth, "threaded") for depth in (1, 2, 4, 8)]
         cells = []

@@ -142,16 +142,17 @@ def test_who_has_waited_takes_a_handover_to_go_on() -> None:
     assert [span.end for span in received] == pytest.approx([2.5e-3, 7.5e-3])
 
 
-def test_an_instruction_is_dearer_when_its_last_time_is_long_ago() -> None:
-    """Its first time it is cold; while it is repeated at once it stays warm."""
+def test_an_instruction_is_dearer_after_a_pause_of_everybody() -> None:
+    """Its first time is cold; later ones are as long as somebody works."""
     forward = Cost(1e-3, 0, cold_s=2e-3)
     plan = make_plan(rows=40)
-    roles = {"p0.bottom": {Op.FORWARD: forward}, "p1.bottom": {}, "p0.top": {}}
-    costs = Costs(roles, AMPLE, warm_s=1e-3)
+    roles = {"p0.bottom": {Op.FORWARD: forward}, "p1.bottom": {}, "p0.top": {Op.LOSS: ms(50)}}
+    costs = Costs(roles, AMPLE)
     assert durations_ms(simulate(plan, costs), "p0.bottom", Op.FORWARD) == [3, 1, 1, 1]
     far = make_plan(rows=40, links={"default": {"latency_ms": 20}})
     durations = durations_ms(simulate(far, costs), "p0.bottom", Op.FORWARD)
     assert durations == pytest.approx([3] * 4, rel=1e-3)
+    assert simulate(far, costs.alone()).makespan_s == pytest.approx(4 * 90e-3)
 
 
 def test_emulated_hardware_takes_time_but_no_core() -> None:
