@@ -1,11 +1,12 @@
 """A clock, and cores that are shared by everyone who works.
 
-Egalitarian processor sharing (Kleinrock 1967): n roles that work get min(1, C/n) of a core each,
-and one that works alone gets a whole one. As all of them advance at one rate, one number tells how
-far everybody has come: the work that a role working since the beginning would have got done. A role
-that starts now on `work` is done when that number has grown by `work`, whoever comes and goes
-meanwhile, so that a heap of such marks is all there is to keep (the virtual time of Parekh and
-Gallager 1993).
+Egalitarian processor sharing (Kleinrock 1967): n roles that work get min(1, C/n) of a core each.
+Where C is below 1, they get in each other's way, the more of them the more: one alone has a whole
+core, all of them have C together, and between the two it falls in a line. As all of them advance at
+one rate, one number tells how far everybody has come: the work that a role working since the
+beginning would have got done. A role that starts now on `work` is done when that number has grown
+by `work`, whoever comes and goes meanwhile, so that a heap of such marks is all there is to keep
+(the virtual time of Parekh and Gallager 1993).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ class Clock:
     Equal times are taken in the order of the roles, so that a simulation can be repeated.
     """
 
-    def __init__(self, cores: float) -> None:
+    def __init__(self, cores: float, roles: int) -> None:
         self.now = 0.0
         self.idle_s = 0.0
         """How long nobody has worked in all."""
-        self._cores = cores
+        self._rates = [_rate(cores, together, roles) for together in range(1, roles + 1)]
         self._served = 0.0
         self._working: list[tuple[float, int]] = []
         self._sleeping: list[tuple[float, int]] = []
@@ -42,8 +43,7 @@ class Clock:
         working, sleeping = self._working, self._sleeping
         wake = sleeping[0][0] if sleeping else math.inf
         if working:
-            together = len(working)
-            rate = min(1.0, self._cores / together) if together > 1 else 1.0
+            rate = self._rates[len(working) - 1]
             finish = self.now + max(0.0, working[0][0] - self._served) / rate
             if finish <= wake:
                 self.now = finish
@@ -56,3 +56,10 @@ class Clock:
             self.idle_s += wake - self.now
         self.now, role = heappop(sleeping)
         return role
+
+
+def _rate(cores: float, together: int, roles: int) -> float:
+    """Of a core, what each of those who work together gets."""
+    if cores < 1 and roles > 1:
+        cores = 1 + (cores - 1) * (together - 1) / (roles - 1)
+    return min(1.0, cores / together)

@@ -55,9 +55,9 @@ class Costs:
     roles: Mapping[str, Mapping[Op, Cost]]
     """By role name and operation; an operation that is not there costs nothing."""
     effective_cores: float
-    """Seconds of work that two or more roles together get done per second. With small operations
-    Python's lock leaves them 0.7 to 1.2, however many cores the machine has; a role that works
-    alone always has one core."""
+    """Seconds of work that all roles together get done per second. With small operations Python's
+    lock leaves them 0.4 to 1.2, however many cores the machine has; a role that works alone always
+    has one core."""
     handover_s: float = 0.0
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""

@@ -46,7 +46,7 @@ class _Engine:
         self._plan = plan
         self._costs = costs
         self._segment = segment
-        self._clock = Clock(costs.effective_cores)
+        self._clock = Clock(costs.effective_cores, len(plan.roles))
         self._handover_s = costs.handover_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}

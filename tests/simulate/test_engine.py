@@ -130,9 +130,9 @@ def test_below_one_effective_core_only_those_who_work_together_are_slower() -> N
         {"p0.bottom": {Op.FORWARD: ms(4)}, "p1.bottom": {Op.FORWARD: ms(9)}, "p0.top": {}},
         effective_cores=0.8,
     )
-    simulation = simulate(plan, costs)
-    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [10]
-    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [15]
+    simulation = simulate(plan, costs)  # of three roles two work: 0.9 cores, then one for p1
+    assert ends_ms(simulation, "p0.bottom", Op.FORWARD) == [round(8 / 0.9, 6)]
+    assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [round(8 / 0.9 + 5, 6)]
 
 
 def test_who_has_waited_takes_a_handover_to_go_on() -> None:
