@@ -66,7 +66,7 @@ class Models:
             spec.training.lr_schedule,
             steps_per_epoch=plan.steps_per_epoch,
             steps=plan.steps,
-            rules=tuple(rule for rule in role.compensation if role.follows(rule)),
+            rules=role.rules,
             staleness=partial(plan.staleness, role),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection
 
@@ -51,9 +52,12 @@ class RoleOptimizer:
         rules: Collection[Rule] = (),
         staleness: Callable[[int], int] = lambda _: 0,
     ) -> None:
+        @functools.lru_cache(maxsize=4096)
         def factor(update: int) -> float:
-            factor = lr_factor(schedule, update, steps_per_epoch, steps)
-            return factor * discount(staleness(update), update, steps) if discounted else factor
+            scheduled = lr_factor(schedule, update, steps_per_epoch, steps)
+            if not discounted:
+                return scheduled
+            return scheduled * discount(staleness(update), update, steps)
 
         discounted = "discount" in rules
         predicted = "weight_prediction" in rules
@@ -69,7 +73,8 @@ class RoleOptimizer:
         self._fused = getattr(optimizer, "fused", False)
         """Fused kernels write the weights behind the back of autograd's check of saved tensors."""
         self.schedulers: list[LambdaLR] = []
-        if discounted or not isinstance(schedule, ConstantLr) or schedule.warmup_steps:
+        constant = isinstance(schedule, ConstantLr) and not schedule.warmup_steps
+        if steps and (discounted or not constant):
             self.schedulers = [LambdaLR(part, factor) for part in self.optimizers]
 
     def step(self) -> None:

@@ -64,7 +64,7 @@ class BottomStage(Stage):
     ) -> None:
         super().__init__(role, facts, module, optimizer, seed)
         parameters = dict(module.named_parameters())
-        self._predicts = role.follows("weight_prediction")
+        self._predicts = "weight_prediction" in role.rules
         self._versions = WeightVersions(
             module,
             role.versioned(facts),

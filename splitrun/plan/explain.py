@@ -67,7 +67,7 @@ def _role(plan: Plan, role: Role) -> dict[str, object]:
         "staleness": depth - 1,
         "parameters": facts.parameters,
         "parameter_bytes": facts.parameter_bytes,
-        "compensation": [rule for rule in role.compensation if role.follows(rule)],
+        "compensation": list(role.rules),
         "versions": depth if versioned else 0,
         "version_bytes": depth * role.version_bytes(facts) if versioned else 0,
         "saved_parameters": list(facts.saved),

@@ -26,25 +26,26 @@ class Role:
     compute: Compute | None
     """Emulated hardware."""
     compensation: tuple[Rule, ...] = ()
-    """What a bottom does about its staleness."""
+    """What a bottom is to do about staleness."""
 
-    def follows(self, rule: Rule) -> bool:
-        """Whether the rule has an effect: at depth 1 nothing is stale."""
-        return self.depth > 1 and rule in self.compensation
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The compensation that has an effect: at depth 1 nothing is stale."""
+        return self.compensation if self.depth > 1 else ()
 
     def versioned(self, facts: RoleFacts) -> tuple[str, ...]:
         """A bottom's parameters of which a batch in flight has a version, those that are predicted
         first."""
         if self.depth == 1:
             return ()
-        predicted = facts.predictable if self.follows("weight_prediction") else ()
+        predicted = facts.predictable if "weight_prediction" in self.rules else ()
         return tuple(dict.fromkeys(predicted + facts.saved))
 
     def version_bytes(self, facts: RoleFacts) -> int:
         """Bytes of one version."""
         if self.depth == 1:
             return 0
-        predicts = self.follows("weight_prediction")
+        predicts = "weight_prediction" in self.rules
         return facts.saved_bytes + (facts.unsaved_predictable_bytes if predicts else 0)
 
 

@@ -390,10 +390,7 @@ Rule = Literal["weight_prediction", "spike", "discount"]
 """What a bottom may do about gradients that come late."""
 
 Compensation = Annotated[
-    Annotated[
-        Annotated[tuple[Rule, ...], Field(min_length=1)],
-        Tag("list"),
-    ]
+    Annotated[tuple[Rule, ...], Field(min_length=1), Tag("list")]
     | Annotated[Literal["none", "weight_prediction", "spike", "discount", "auto"], Tag("word")],
     Discriminator(lambda value: WORD_OR["compensation"][isinstance(value, str)]),
 ]
