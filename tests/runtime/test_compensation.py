@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from splitrun.session import Experiment
-from tests.runtime.running import Content, prepared, synthetic, trained
+from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
 from tests.runtime.test_references import assert_equal_bits, batches, final_weights, one_thread
 
 __all__ = ["one_thread"]
@@ -170,3 +170,23 @@ def test_compensation_changes_stale_and_nothing_else(optimizer: Content) -> None
     assert digest("sequential", optimizer, compensation="auto") == plain
     sliced = digest("microbatch", optimizer)
     assert digest("microbatch", optimizer, compensation="auto") == sliced
+
+
+@pytest.mark.parametrize("optimizer", ["sparse_adam", "adam"])
+def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str) -> None:
+    content = synthetic(
+        bottom={
+            "type": "embedding_mlp",
+            "hidden": [8],
+            "out": 4,
+            "embedding_dim": 3,
+            "sparse": optimizer == "sparse_adam",
+        },
+        dataset={"categorical": 2, "cardinality": 20},
+        training={"optimizer": {"type": optimizer, "lr": 0.01}, "evaluate_every_epochs": 1},
+        pipeline={"schedule": "stale", "depth": 4, "compensation": "auto"},
+    )
+    content["parties"]["p1"]["depth"] = 2
+    serial = trained(prepared(content), "serial")
+    threaded = trained(prepared(content), "threaded", RandomDelays(3, 0.002))
+    assert threaded.weights_sha256 == serial.weights_sha256
