@@ -140,4 +140,5 @@ def _direction(state: Mapping[str, Any], group: Mapping[str, Any]) -> tuple[Tens
 
 
 def _norm(tensor: Tensor) -> float:
-    return float(torch.linalg.vector_norm(tensor))
+    norm: float = torch.linalg.vector_norm(tensor).item()
+    return norm
