@@ -58,7 +58,9 @@ def _show(plan: Mapping[str, Any]) -> None:
         f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
         f"{plan['test_rows']:,} held out; the pipeline drains {plan['drains']}×\n"
     )
-    roles = _table("role", "depth", "staleness", "weights", "versions", "they hold")
+    compensated = any(role["compensation"] for role in plan["roles"].values())
+    heads = ["depth", "staleness", "weights", "versions", "they hold"]
+    roles = _table("role", *heads, *(["compensation"] if compensated else []))
     for name, role in plan["roles"].items():
         roles.add_row(
             name,
@@ -67,6 +69,7 @@ def _show(plan: Mapping[str, Any]) -> None:
             f"{role['parameters']:,}",
             f"{role['versions']}",
             _size(role["version_bytes"]),
+            *([" and ".join(role["compensation"])] if compensated else []),
         )
     console.print(roles)
     console.print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,13 @@ from splitrun.model.optimizer import RoleOptimizer, sparse_parameters
 from splitrun.model.probe import Probed, probe
 from splitrun.model.stage import BottomStage, TopStage
 from splitrun.plan import Facts, Plan, Role, bottom_name, top_name
-from splitrun.spec import Spec, effective_depth, effective_micro_batches, optimizer_of
+from splitrun.spec import (
+    Spec,
+    compensation_of,
+    effective_depth,
+    effective_micro_batches,
+    optimizer_of,
+)
 from splitrun.spec.check_learning import refuses_sparse
 from splitrun.spec.model import BottomModel, EmbeddingMlp, Mlp, Optimizer
 
@@ -59,6 +66,8 @@ class Models:
             spec.training.lr_schedule,
             steps_per_epoch=plan.steps_per_epoch,
             steps=plan.steps,
+            rules=role.rules,
+            staleness=partial(plan.staleness, role),
         )
 
 
@@ -88,6 +97,7 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
             gather(data.features[party], ids),
             is_bottom=True,
             pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
+            predicted="weight_prediction" in compensation_of(spec, party),
             directory=directory,
         )
         modules[role] = module

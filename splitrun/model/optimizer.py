@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from splitrun.model.compensation import SpikedSgd, discount, keep_last_gradients
 from splitrun.spec.model import (
     ConstantLr,
     CosineLr,
     ExponentialLr,
     LrSchedule,
     Optimizer,
+    Rule,
+    Sgd,
     StepLr,
 )
 
@@ -30,6 +35,10 @@ class RoleOptimizer:
     """Applies and clears a role's gradients; several `torch.optim` optimizers where one cannot.
 
     A role without parameters has none, and its step does nothing.
+
+    Args:
+        rules: against staleness.
+        staleness: of an update's gradient, by the number of the update.
     """
 
     def __init__(
@@ -40,17 +49,33 @@ class RoleOptimizer:
         *,
         steps_per_epoch: int,
         steps: int,
+        rules: Collection[Rule] = (),
+        staleness: Callable[[int], int] = lambda _: 0,
     ) -> None:
+        @functools.lru_cache(maxsize=4096)
+        def factor(update: int) -> float:
+            scheduled = lr_factor(schedule, update, steps_per_epoch, steps)
+            if not discounted:
+                return scheduled
+            return scheduled * discount(staleness(update), update, steps)
+
+        discounted = "discount" in rules
+        predicted = "weight_prediction" in rules
+        self._lr, self._factor, self._staleness = optimizer.lr, factor, staleness
         self._parameters = list(module.parameters())
-        self.optimizers = _optimizers(module, optimizer)
+        self.optimizers = (
+            _spiked(module, optimizer, staleness)
+            if "spike" in rules
+            else _optimizers(module, optimizer)
+        )
+        self._forgetful = predicted and isinstance(optimizer, Sgd) and not optimizer.momentum
+        """Nothing but the gradients tells where the weights are going."""
         self._fused = getattr(optimizer, "fused", False)
         """Fused kernels write the weights behind the back of autograd's check of saved tensors."""
         self.schedulers: list[LambdaLR] = []
-        if not isinstance(schedule, ConstantLr) or schedule.warmup_steps:
-            self.schedulers = [
-                LambdaLR(part, lambda step: lr_factor(schedule, step, steps_per_epoch, steps))
-                for part in self.optimizers
-            ]
+        constant = isinstance(schedule, ConstantLr) and not schedule.warmup_steps
+        if steps and (discounted or not constant):
+            self.schedulers = [LambdaLR(part, factor) for part in self.optimizers]
 
     def step(self) -> None:
         """Update the weights in place from their gradients, and clear the gradients."""
@@ -60,8 +85,16 @@ class RoleOptimizer:
             torch.autograd.graph.increment_version(self._parameters)
         for scheduler in self.schedulers:
             scheduler.step()
+        if self._forgetful:
+            for optimizer in self.optimizers:
+                keep_last_gradients(optimizer)
         for parameter in self._parameters:
             parameter.grad = None
+
+    def reach(self, step: int) -> float:
+        """The sum of the learning rates of the updates between a step's forward and its own."""
+        first = step - self._staleness(step)
+        return math.fsum(self._lr * self._factor(update) for update in range(first, step))
 
 
 def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:
@@ -87,6 +120,14 @@ def sparse_parameters(module: nn.Module) -> set[Tensor]:
         for layer in module.modules()
         if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
     }
+
+
+def _spiked(
+    module: nn.Module, optimizer: Optimizer, staleness: Callable[[int], int]
+) -> list[torch.optim.Optimizer]:
+    parameters = list(module.parameters())
+    options = optimizer.model_dump(exclude={"type"})
+    return [SpikedSgd(parameters, staleness, **options)] if parameters else []
 
 
 def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:

@@ -35,12 +35,14 @@ def probe(
     *,
     is_bottom: bool,
     pipelined: bool,
+    predicted: bool = False,
     directory: Path,
 ) -> Probed:
     """Run a forward in training and one in evaluation, on a copy of the module.
 
     Args:
         pipelined: whether more than one batch will be in flight.
+        predicted: whether these will then run at predicted weights.
         directory: of the spec; an error names the line of a module in it.
 
     Raises:
@@ -64,7 +66,9 @@ def probe(
     tensors = _checked(role, output, rows=len(inputs[0]), is_bottom=is_bottom)
     _refuse_aliases(role, copied, tensors)
     random |= draws_random(lambda: _explained(role, module, inputs, predict, directory))
-    if pipelined and (why := why_not_stashed(module, saved, inputs)):
+    predictable = _predictable(module) if is_bottom else ()
+    versioned = tuple(dict.fromkeys(saved + (predictable if predicted else ())))
+    if pipelined and (why := why_not_stashed(module, versioned, inputs)):
         remedy = "change it, or give this party depth 1"
         raise ModelError([Problem(section_of(role), f"cannot be pipelined: {why}", remedy)])
     parameters = dict(module.named_parameters())
@@ -75,8 +79,26 @@ def probe(
         saved_bytes=sum(parameters[name].nbytes for name in saved) if is_bottom else 0,
         draws_random=random,
         cut=_cut(tensors) if is_bottom else (),
+        predictable=predictable,
+        unsaved_predictable_bytes=sum(
+            parameters[name].nbytes for name in predictable if name not in saved
+        ),
     )
     return Probed(facts, tensors)
+
+
+def _predictable(module: nn.Module) -> tuple[str, ...]:
+    """Trainable parameters that no embedding looks up."""
+    tables = {
+        layer.weight
+        for layer in module.modules()
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag)
+    }
+    return tuple(
+        name
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and parameter not in tables
+    )
 
 
 def _cut(tensors: Tensors) -> tuple[TensorFacts, ...]:

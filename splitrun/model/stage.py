@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from splitrun.model.compensation import Prediction
 from splitrun.model.fusion import Fusion, fuse
 from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
@@ -62,14 +63,23 @@ class BottomStage(Stage):
         self, role: Role, facts: RoleFacts, module: nn.Module, optimizer: RoleOptimizer, seed: int
     ) -> None:
         super().__init__(role, facts, module, optimizer, seed)
-        self._versions = WeightVersions(module, facts.saved if role.depth > 1 else ())
+        parameters = dict(module.named_parameters())
+        self._predicts = "weight_prediction" in role.rules
+        self._versions = WeightVersions(
+            module,
+            role.versioned(facts),
+            Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
+        )
         self._in_flight: dict[Key, tuple[Tensors, Version]] = {}
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`."""
         if not self.module.training:
             self._train()
-        output, version = self._drawing("forward", key, lambda: self._versions.forward(*inputs))
+        reach = self._optimizer.reach(key[0]) if self._predicts else 0.0
+        output, version = self._drawing(
+            "forward", key, lambda: self._versions.forward(*inputs, reach=reach)
+        )
         cut = as_tensors(output)
         self._in_flight[key] = (cut, version)
         return tuple([tensor.detach() for tensor in cut])

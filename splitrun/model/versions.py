@@ -17,7 +17,7 @@ unsaved makes the backward raise. What even that would miss is looked for before
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -42,19 +42,34 @@ class WeightVersions:
 
     Args:
         module: its parameters are the masters.
-        saved: names of the parameters that autograd saves; none makes every operation free.
+        saved: names of the parameters that autograd saves, and of others that are to have
+            versions; none makes every operation free.
+        predict: moves a version on by a `reach`; see `Prediction`.
     """
 
-    def __init__(self, module: nn.Module, saved: Iterable[str]) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        saved: Iterable[str],
+        predict: Callable[[Sequence[Tensor], float], None] | None = None,
+    ) -> None:
         self._module = module
         parameters = dict(module.named_parameters())
         self._masters: list[Tensor] = [parameters[name] for name in saved]
         self._sites = [_sites(module, master) for master in self._masters]
         self._current: Version | None = None
         self._free: list[Version] = []
+        self._predict = predict
+        self._reach = 0.0
 
-    def forward(self, *inputs: Tensor) -> tuple[Any, Version]:
-        """Run the module on the current weights; the version is the caller's until `release`."""
+    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, Version]:
+        """Run the module on the current weights; the version is the caller's until `release`.
+
+        A `reach` other than 0 is predicted.
+        """
+        if reach != self._reach:
+            self.updated()
+            self._reach = reach
         version = self._current or self._publish()
         version.readers += 1
         if not self._masters:
@@ -86,6 +101,8 @@ class WeightVersions:
         if self._masters:
             with torch.no_grad():
                 torch._foreach_copy_(self._current.tensors, self._masters)
+            if self._predict and self._reach:
+                self._predict(self._current.tensors, self._reach)
         return self._current
 
     def _point_at(self, tensors: Iterable[Tensor]) -> None:

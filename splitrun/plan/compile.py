@@ -6,7 +6,13 @@ from splitrun.errors import Problem, SpecError
 from splitrun.plan.facts import Facts
 from splitrun.plan.link import LinkTiming
 from splitrun.plan.plan import Channel, Plan, Role
-from splitrun.spec import Spec, effective_depth, effective_micro_batches, link_between
+from splitrun.spec import (
+    Spec,
+    compensation_of,
+    effective_depth,
+    effective_micro_batches,
+    link_between,
+)
 
 
 def bottom_name(party: str) -> str:
@@ -26,7 +32,14 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
         SpecError: the pipeline is deeper than the run has steps.
     """
     bottoms = tuple(
-        Role(bottom_name(name), name, "bottom", effective_depth(spec, name), party.compute)
+        Role(
+            bottom_name(name),
+            name,
+            "bottom",
+            effective_depth(spec, name),
+            party.compute,
+            compensation_of(spec, name),
+        )
         for name, party in spec.parties.items()
         if party.bottom is not None
     )

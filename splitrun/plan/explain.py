@@ -61,13 +61,15 @@ def _short(plan: Plan, instruction: Instruction) -> str:
 def _role(plan: Plan, role: Role) -> dict[str, object]:
     facts = plan.role_facts(role.name)
     depth = role.depth if role.kind == "bottom" else 1
+    versioned = role.kind == "bottom" and role.versioned(facts)
     return {
         "depth": depth,
         "staleness": depth - 1,
         "parameters": facts.parameters,
         "parameter_bytes": facts.parameter_bytes,
-        "versions": depth if depth > 1 and facts.saved else 0,
-        "version_bytes": depth * facts.saved_bytes if depth > 1 else 0,
+        "compensation": list(role.rules),
+        "versions": depth if versioned else 0,
+        "version_bytes": depth * role.version_bytes(facts) if versioned else 0,
         "saved_parameters": list(facts.saved),
         "draws_random": facts.draws_random,
     }

@@ -36,6 +36,10 @@ class RoleFacts:
     """Whether a training forward draws random numbers (dropout)."""
     cut: tuple[TensorFacts, ...] = ()
     """What a bottom sends; empty for a top."""
+    predictable: tuple[str, ...] = ()
+    """A bottom's trainable parameters that are no embedding tables."""
+    unsaved_predictable_bytes: int = 0
+    """Of those that autograd does not keep."""
 
     @property
     def cut_bytes_per_row(self) -> int:

@@ -9,7 +9,7 @@ from typing import Literal
 from splitrun.plan.facts import Facts, RoleFacts
 from splitrun.plan.link import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
-from splitrun.spec import Compute
+from splitrun.spec import Compute, Rule
 
 EVALUATION_BATCH_ROWS = 4096
 """Rows of an evaluation batch. It changes no result, only memory and the number of messages."""
@@ -25,6 +25,28 @@ class Role:
     depth: int
     compute: Compute | None
     """Emulated hardware."""
+    compensation: tuple[Rule, ...] = ()
+    """What a bottom is to do about staleness."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The compensation that has an effect: at depth 1 nothing is stale."""
+        return self.compensation if self.depth > 1 else ()
+
+    def versioned(self, facts: RoleFacts) -> tuple[str, ...]:
+        """A bottom's parameters of which a batch in flight has a version, those that are predicted
+        first."""
+        if self.depth == 1:
+            return ()
+        predicted = facts.predictable if "weight_prediction" in self.rules else ()
+        return tuple(dict.fromkeys(predicted + facts.saved))
+
+    def version_bytes(self, facts: RoleFacts) -> int:
+        """Bytes of one version."""
+        if self.depth == 1:
+            return 0
+        predicts = "weight_prediction" in self.rules
+        return facts.saved_bytes + (facts.unsaved_predictable_bytes if predicts else 0)
 
 
 @dataclass(frozen=True)
@@ -112,9 +134,8 @@ class Plan:
         if not self.steps:
             yield Segment(0, 0, self.evaluation_batches)
             return
-        per_segment = (self.evaluate_every_epochs or self.epochs) * self.steps_per_epoch
-        for start in range(0, self.steps, per_segment):
-            stop = min(start + per_segment, self.steps)
+        for start in range(0, self.steps, self._steps_per_segment):
+            stop = min(start + self._steps_per_segment, self.steps)
             yield Segment(start, stop, self.evaluation_batches)
 
     def program(self, role: Role) -> Program:
@@ -135,5 +156,13 @@ class Plan:
 
     def version(self, role: Role, step: int) -> int:
         """How many updates the weights have seen that the role's forward of a step runs at."""
-        start = next(part.start for part in self.segments() if part.stop > step)
+        start = step - step % self._steps_per_segment
         return max(start, step - role.depth + 1)
+
+    def staleness(self, role: Role, step: int) -> int:
+        """How many updates lie between a step's forward and its own update."""
+        return step - self.version(role, step)
+
+    @property
+    def _steps_per_segment(self) -> int:
+        return (self.evaluate_every_epochs or self.epochs) * self.steps_per_epoch

@@ -91,7 +91,8 @@ class _Subject:
 
 def _subject(spec: Spec, data: Data, directory: Path) -> tuple[_Subject, bool]:
     """Models to run, and whether they can be pipelined."""
-    stale = spec.model_copy(update={"pipeline": Pipeline(schedule="stale", depth=1)})
+    pipeline = Pipeline(schedule="stale", depth=1, compensation=spec.pipeline.compensation)
+    stale = spec.model_copy(update={"pipeline": pipeline})
     try:
         return _Subject(stale, data, assemble(stale, data, directory)), True
     except SpecError:

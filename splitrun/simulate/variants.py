@@ -31,7 +31,7 @@ def pipeline_bytes(plan: Plan) -> int:
     flight."""
     facts = {bottom.name: plan.role_facts(bottom.name) for bottom in plan.bottoms}
     versions = sum(
-        bottom.depth * facts[bottom.name].saved_bytes for bottom in plan.bottoms if bottom.depth > 1
+        bottom.depth * bottom.version_bytes(facts[bottom.name]) for bottom in plan.bottoms
     )
     rows = plan.batch_size
     cuts = sum(

@@ -5,20 +5,23 @@ what it comes to; `json_schema` tells editors.
 """
 
 from splitrun.spec.effective import (
+    compensation_of,
     effective_depth,
     effective_micro_batches,
     link_between,
     optimizer_of,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
-from splitrun.spec.model import Compute, Link, Spec
+from splitrun.spec.model import Compute, Link, Rule, Spec
 from splitrun.spec.schema import json_schema
 
 __all__ = [
     "Compute",
     "Document",
     "Link",
+    "Rule",
     "Spec",
+    "compensation_of",
     "effective_depth",
     "effective_micro_batches",
     "json_schema",

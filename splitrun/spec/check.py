@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from splitrun.errors import Problem
+from splitrun.spec.check_compensation import compensation_problems
 from splitrun.spec.check_learning import learning_problems, learning_warnings
 from splitrun.spec.check_parties import party_problems
 from splitrun.spec.check_timing import timing_problems, timing_warnings
@@ -19,7 +20,12 @@ from splitrun.spec.model import Spec
 
 def problems(spec: Spec) -> Iterator[Problem]:
     """Why the spec cannot run; not located yet."""
-    return chain(party_problems(spec), learning_problems(spec), timing_problems(spec))
+    return chain(
+        party_problems(spec),
+        learning_problems(spec),
+        timing_problems(spec),
+        compensation_problems(spec),
+    )
 
 
 def warnings(spec: Spec) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitrun.spec.model import Link, Optimizer, Spec
+from splitrun.spec.model import Link, Optimizer, Rule, Sgd, Spec
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -42,6 +42,27 @@ def optimizer_of(spec: Spec, party: str | None) -> Optimizer:
     """The optimizer of a party's bottom model or, for None, of the top model."""
     role = spec.top if party is None else spec.parties[party]
     return role.optimizer or spec.training.optimizer
+
+
+def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
+    """What a party's bottom does about its staleness, if it has any.
+
+    `auto` predicts weights for the family of Adam, compensates spikes for SGD with momentum, and
+    discounts in every case.
+    """
+    given = spec.pipeline.compensation
+    if isinstance(given, tuple):
+        return given
+    if given == "none":
+        return ()
+    if given != "auto":
+        return (given,)
+    optimizer = optimizer_of(spec, party)
+    if optimizer.type in ("adam", "adamw", "sparse_adam"):
+        return ("weight_prediction", "discount")
+    if isinstance(optimizer, Sgd) and optimizer.momentum and not optimizer.nesterov:
+        return ("spike", "discount")
+    return ("discount",)
 
 
 def resolved(spec: Spec) -> Spec:

@@ -378,10 +378,21 @@ class Training(Section):
     )
 
 
-DEPTH_TAGS = ("number", "word")
+WORD_OR = {"depth": ("number", "word"), "compensation": ("list", "word")}
+"""Keys that take a word or something else, and how pydantic's locations tag which it is."""
+
 Depth = Annotated[
     Annotated[PositiveInt, Tag("number")] | Annotated[Literal["auto"], Tag("word")],
-    Discriminator(lambda value: DEPTH_TAGS[isinstance(value, str)]),
+    Discriminator(lambda value: WORD_OR["depth"][isinstance(value, str)]),
+]
+
+Rule = Literal["weight_prediction", "spike", "discount"]
+"""What a bottom may do about gradients that come late."""
+
+Compensation = Annotated[
+    Annotated[tuple[Rule, ...], Field(min_length=1), Tag("list")]
+    | Annotated[Literal["none", "weight_prediction", "spike", "discount", "auto"], Tag("word")],
+    Discriminator(lambda value: WORD_OR["compensation"][isinstance(value, str)]),
 ]
 
 
@@ -402,6 +413,11 @@ class Pipeline(Section):
     )
     micro_batches: PositiveInt | None = Field(
         None, description="Slices of a batch, under `microbatch` (default 4)."
+    )
+    compensation: Compensation = Field(
+        "none",
+        description="What bottoms do about late gradients, under `stale`: a rule or a list of "
+        "them; `auto` takes those that fit each bottom's optimizer.",
     )
 
 

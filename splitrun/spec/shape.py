@@ -16,7 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from splitrun.errors import Path
-from splitrun.spec.model import DEPTH_TAGS, Section, Spec
+from splitrun.spec.model import WORD_OR, Section, Spec
 
 CLASS_TAG = "class"
 """Stands for a section that is told by its `class` key instead of a `type`."""
@@ -67,7 +67,7 @@ def place_of(location: tuple[str | int, ...]) -> Place:
     for part in location:
         if shape.members and shape.section is None:
             shape = shape.chosen(str(part))
-        elif part not in DEPTH_TAGS or path[-1:] != ("depth",):
+        elif not path or part not in WORD_OR.get(str(path[-1]), ()):
             parent, shape, path = shape, shape.child(part), (*path, part)
     return Place(path, parent)
 

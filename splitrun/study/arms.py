@@ -43,7 +43,10 @@ class Arm:
     def applied(self, spec: Spec) -> Spec:
         """The experiment, run this arm's way."""
         pipeline = Pipeline(
-            schedule=self.schedule, depth=self.depth, micro_batches=self.micro_batches
+            schedule=self.schedule,
+            depth=self.depth,
+            micro_batches=self.micro_batches,
+            compensation=spec.pipeline.compensation,
         )
         return piped(spec, pipeline)
 

@@ -66,7 +66,8 @@ def line_up(
         UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
             cannot be run, or no rows are held out.
     """
-    one_at_a_time = Pipeline(max_staleness=document.spec.pipeline.max_staleness)
+    given = document.spec.pipeline
+    one_at_a_time = Pipeline(max_staleness=given.max_staleness, compensation=given.compensation)
     experiment = prepare(
         replace(document, spec=piped(document.spec, one_at_a_time)),
         data_dir=data_dir,

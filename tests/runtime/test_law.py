@@ -56,6 +56,7 @@ def contents(draw: st.DrawFn) -> Content:
     content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
     if schedule == "stale":
         content["pipeline"]["depth"] = draw(st.integers(1, 8))
+        content["pipeline"]["compensation"] = draw(st.sampled_from(["none", "discount", "auto"]))
     if schedule == "microbatch":
         content["pipeline"]["micro_batches"] = draw(st.integers(1, 4))
     for name in content["parties"]:

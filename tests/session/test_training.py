@@ -97,6 +97,21 @@ def test_predictions_after_save_and_load_are_bit_equal(tmp_path: Path, bottom: C
     assert evaluation.metrics == result.metrics["test"]
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"training": {"lr_schedule": "cosine"}},
+        {"pipeline": {"schedule": "stale", "depth": 3, "compensation": "auto"}},
+    ],
+    ids=["schedule", "compensation"],
+)
+def test_a_model_is_evaluated_again_whatever_ruled_its_learning_rate(
+    sections: Content, tmp_path: Path
+) -> None:
+    result = run(synthetic(**sections), tmp_path)
+    assert evaluate_run(Path(result.run_dir)).metrics == result.metrics["test"]
+
+
 def test_the_reported_training_loss_is_the_mean_over_the_epochs_samples() -> None:
     experiment = prepared(synthetic(rows=730, pipeline="stale"))
     events = trained(experiment, "threaded").events

@@ -50,6 +50,7 @@ LINK = st.sampled_from(["lan", "wan"]) | st.fixed_dictionaries(
         "bandwidth_mbps": st.none() | POSITIVE,
     },
 )
+COMPENSATION = st.sampled_from(["none", "auto", "discount", ["discount"]])
 SCHEDULE = st.sampled_from(["sequential", "microbatch", "stale"])
 
 
@@ -79,7 +80,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         "top": {"party": names[0], "model": {"type": "mlp", "out": 1}, "loss": "mse"},
     }
     pipeline = SCHEDULE | st.fixed_dictionaries(
-        {"schedule": SCHEDULE}, optional={"depth": st.integers(1, 64)}
+        {"schedule": SCHEDULE}, optional={"depth": st.integers(1, 64), "compensation": COMPENSATION}
     )
     training = st.fixed_dictionaries(
         {}, optional={"optimizer": OPTIMIZER, "epochs": st.integers(1, 10**6)}

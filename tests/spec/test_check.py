@@ -109,6 +109,33 @@ REFUSED_BANK = {
         ["training.optimizer={type: sgd, nesterov: true}"],
         "training.optimizer.nesterov: needs momentum",
     ),
+    "a spike for adam": (
+        ["pipeline.compensation=spike"],
+        "pipeline.compensation: spike does not fit the optimizer of alice's bottom: "
+        "adam is not sgd; use auto, or sgd with momentum",
+    ),
+    "a spike without momentum": (
+        ["pipeline.compensation=[discount, spike]", "training.optimizer=sgd"],
+        "pipeline.compensation[1]: spike does not fit the optimizer of alice's bottom: "
+        "sgd has no momentum here; set its momentum, such as 0.9, or use auto",
+    ),
+    "a spike on top of nesterov": (
+        [
+            "pipeline.compensation=spike",
+            "training.optimizer={type: sgd, momentum: 0.9, nesterov: true}",
+        ],
+        "pipeline.compensation: spike does not fit the optimizer of alice's bottom: "
+        "sgd with nesterov compensates one update already; set nesterov to false, or use auto",
+    ),
+    "a prediction for one party's optimizer": (
+        ["pipeline.compensation=weight_prediction", "parties.bob.optimizer=rmsprop"],
+        "pipeline.compensation: weight_prediction does not fit the optimizer of bob's bottom: "
+        "where rmsprop is going is not known here; use auto or discount, or another optimizer",
+    ),
+    "a rule twice": (
+        ["pipeline.compensation=[discount, discount]"],
+        "pipeline.compensation[1]: discount is listed twice",
+    ),
     "an optimizer of no model": (
         ["~top.model", "top.fusion=sum", "top.loss=mse", "top.optimizer=sgd"]
         + [f"parties.{name}.bottom.out=1" for name in ("alice", "bob")],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from splitrun.spec import (
     Spec,
+    compensation_of,
     effective_depth,
     effective_micro_batches,
     link_between,
@@ -73,10 +74,23 @@ def test_a_role_has_its_own_optimizer_or_everybodys() -> None:
     assert kinds == ["adam", "sgd", "adagrad"]
 
 
+def test_auto_compensation_follows_the_optimizer_of_each_bottom() -> None:
+    def rules(optimizer: str, given: str = "auto") -> tuple[str, ...]:
+        overrides = (f"pipeline.compensation={given}", f"parties.bob.optimizer={optimizer}")
+        return compensation_of(document(BANK, *overrides).spec, "bob")
+
+    assert rules("adam") == rules("adamw") == ("weight_prediction", "discount")
+    assert rules("{type: sgd, momentum: 0.9}") == ("spike", "discount")
+    for other in ("sgd", "adagrad", "{type: sgd, momentum: 0.9, nesterov: true}"):
+        assert rules(other) == ("discount",)
+    assert rules("adam", "none") == ()
+    assert rules("adam", "discount") == rules("adam", "[discount]") == ("discount",)
+
+
 def test_the_long_form_states_every_key() -> None:
     data = yaml.safe_load(resolved_yaml(document(SYNTHETIC, "pipeline=sequential").spec))
     pipeline = {"schedule": "sequential", "depth": 1, "max_staleness": None, "micro_batches": 1}
-    assert data["pipeline"] == pipeline
+    assert data["pipeline"] == pipeline | {"compensation": "none"}
     assert data["training"]["optimizer"]["betas"] == [0.9, 0.999]
     assert set(data) == set(Spec.model_fields)
 

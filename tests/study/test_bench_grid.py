@@ -151,7 +151,7 @@ def test_every_cell_of_a_preset_is_a_valid_spec_whatever_the_experiments_pipelin
     name: str, count: int
 ) -> None:
     text = SYNTHETIC.replace("rows: 100", "rows: 100_000") + (
-        "pipeline: {schedule: microbatch, micro_batches: 2}\n"
+        "pipeline: {schedule: microbatch, micro_batches: 2, compensation: [discount]}\n"
     )
     text = text.replace("bob: {", "bob: {depth: 3, ")
     axes = preset_axes(name, loads(text, "spec.yaml").spec)
@@ -164,6 +164,8 @@ def test_every_cell_of_a_preset_is_a_valid_spec_whatever_the_experiments_pipelin
         depth = f"stale:{pipeline.depth}"
         assert cell["pipeline"].label == (depth if pipeline.schedule == "stale" else "sequential")
         assert document.spec.parties["bob"].depth is None
+        stale = pipeline.schedule == "stale"
+        assert pipeline.compensation == (("discount",) if stale else "none")
     assert default_baseline(axes) == {"pipeline": "sequential"}
 
 

@@ -53,6 +53,12 @@ def written(directory: Path, content: Content | None = None) -> str:
     return str(path)
 
 
+def test_arms_compensate_as_the_spec_says() -> None:
+    pipeline = {"schedule": "sequential", "compensation": ["discount"]}
+    spec = prepared(synthetic(rows=300, pipeline=pipeline)).document.spec
+    assert Arm("stale", 2).applied(spec).pipeline.compensation == ("discount",)
+
+
 def test_json_holds_every_arm_with_all_that_scripts_rely_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,10 +55,14 @@ def _numbers(key: str, values: tuple[int, ...]) -> Axis:
 
 
 def _pipelines(spec: Spec, depths: tuple[int, ...]) -> Axis:
-    """`sequential`, and `stale` at these depths, to which no party makes an exception."""
+    """`sequential`, and `stale` at these depths, to which no party makes an exception; with the
+    compensation of the spec."""
     same = tuple(f"~parties.{name}.depth" for name in spec.parties)
+    given = spec.pipeline.compensation
+    rules = f"[{', '.join(given)}]" if isinstance(given, tuple) else given
+    kept = () if given == "none" else (f"pipeline.compensation={rules}",)
     stale = tuple(
-        Point(f"stale:{depth}", (f"pipeline={{schedule: stale, depth: {depth}}}", *same))
+        Point(f"stale:{depth}", (f"pipeline={{schedule: stale, depth: {depth}}}", *kept, *same))
         for depth in depths
     )
     return Axis("pipeline", (Point(_SEQUENTIAL, ("pipeline=sequential", *same)), *stale))

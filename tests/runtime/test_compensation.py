@@ -1,0 +1,192 @@
+"""Compensation against its formulas, written here without the project, bit for bit."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from splitrun.session import Experiment
+from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
+from tests.runtime.test_references import assert_equal_bits, batches, final_weights, one_thread
+
+__all__ = ["one_thread"]
+
+Make = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+LR = 0.02
+
+
+@dataclass(frozen=True)
+class Case:
+    optimizer: Content
+    make: Make
+    direction: Callable[[Tensor, dict[str, Any]], tuple[Tensor, float]]
+    """Of a weight whose gradient is still there, given its optimizer's state."""
+
+
+def adam(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
+    age = state["step"].item()
+    root = math.sqrt(1 - 0.999**age)
+    return state["exp_avg"] / (state["exp_avg_sq"].sqrt() + 1e-8 * root), root / (1 - 0.9**age)
+
+
+def velocity(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
+    return state["momentum_buffer"].clone(), 1.0
+
+
+def gradient(weight: Tensor, _: dict[str, Any]) -> tuple[Tensor, float]:
+    assert weight.grad is not None
+    return weight.grad.clone(), 1.0
+
+
+CASES = {
+    "sgd": Case({"type": "sgd"}, lambda w: torch.optim.SGD(w, LR), gradient),
+    "momentum": Case(
+        {"type": "sgd", "momentum": 0.9}, lambda w: torch.optim.SGD(w, LR, momentum=0.9), velocity
+    ),
+    "adam": Case({"type": "adam"}, lambda w: torch.optim.Adam(w, LR), adam),
+    "adamw": Case({"type": "adamw"}, lambda w: torch.optim.AdamW(w, LR), adam),
+}
+
+
+def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
+    """One thread; a copy of all bottoms, and of where they are going, after every update."""
+    *names, top_name = experiment.models.modules
+    modules = copy.deepcopy(experiment.models.modules)
+    live, top = [modules[name] for name in names], modules[top_name]
+    columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
+    optimizers = [case.make(module.parameters()) for module in (*live, top)]
+    drain, steps = experiment.plan.steps_per_epoch, experiment.plan.steps
+    history: list[Any] = [(copy.deepcopy(live), None)]
+
+    def rate(update: int) -> float:
+        late = min(update % drain, depth - 1)
+        fade = 1 - min(update / (steps / 4), 1)
+        return LR / max(1, late) ** fade if "discount" in rules else LR
+
+    for step, ids in enumerate(batches(experiment)):
+        late = min(step % drain, depth - 1)
+        stashed, directions = copy.deepcopy(history[step - late])
+        if "weight_prediction" in rules and directions and late:
+            reach = math.fsum(rate(update) for update in range(step - late, step))
+            weights = [weight for bottom in stashed for weight in bottom.parameters()]
+            for weight, (direction, scale) in zip(weights, directions, strict=True):
+                far, most = reach * scale * direction.norm().item(), weight.norm().item() / 2
+                size = reach * scale if far <= most else most / direction.norm().item()
+                weight.data.sub_(direction, alpha=size)
+        hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
+        loss = functional.binary_cross_entropy_with_logits(
+            top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
+        )
+        torch.autograd.backward(loss)
+        for bottom, old, optimizer in zip(live, stashed, optimizers, strict=False):
+            for new, then in zip(bottom.parameters(), old.parameters(), strict=True):
+                new.grad = then.grad
+            optimizer.param_groups[0]["lr"] = rate(step)
+            if "spike" in rules:
+                spiked(optimizer, rate(step), late)
+            else:
+                optimizer.step()
+        optimizers[-1].step()
+        optimizers[-1].zero_grad()
+        going = [
+            case.direction(weight, optimizer.state[weight])
+            for bottom, optimizer in zip(live, optimizers, strict=False)
+            for weight in bottom.parameters()
+        ]
+        history.append((copy.deepcopy(live), going))
+    return [parameter.detach() for module in (*live, top) for parameter in module.parameters()]
+
+
+@torch.no_grad()
+def spiked(optimizer: torch.optim.Optimizer, lr: float, late: int) -> None:
+    for weight in optimizer.param_groups[0]["params"]:
+        old = optimizer.state[weight].get("momentum_buffer", torch.zeros_like(weight))
+        new = optimizer.state[weight]["momentum_buffer"] = 0.9 * old + weight.grad
+        weight.sub_(new, alpha=lr * 0.9**late)
+        weight.sub_(weight.grad, alpha=lr * ((1 - 0.9**late) / (1 - 0.9)))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("sgd", ["weight_prediction"]),
+        ("momentum", ["spike"]),
+        ("momentum", ["weight_prediction", "spike", "discount"]),
+        ("adam", ["discount"]),
+        ("adam", ["weight_prediction"]),
+        ("adam", ["weight_prediction", "discount"]),
+        ("adamw", ["discount", "weight_prediction"]),
+    ],
+)
+def test_compensation_is_bit_identical_to_its_formulas_across_drains(
+    name: str, rules: list[str], depth: int
+) -> None:
+    case = CASES[name]
+    experiment = prepared(
+        synthetic(
+            bottom={"type": "mlp", "hidden": [10, 8], "out": 6, "normalization": "layer"},
+            training={
+                "epochs": 3,
+                "optimizer": case.optimizer | {"lr": LR},
+                "evaluate_every_epochs": 1,
+            },
+            pipeline={"schedule": "stale", "depth": depth, "compensation": rules},
+        )
+    )
+    expected = reference(experiment, case, rules, depth)
+    trained(experiment, "threaded")
+    assert_equal_bits(final_weights(experiment), expected)
+
+
+OPTIMIZERS: list[Content] = [
+    {"type": "sgd", "lr": 0.1, "momentum": 0.9},
+    {"type": "adam", "lr": 0.01},
+    {"type": "adagrad", "lr": 0.05},
+]
+
+
+def digest(schedule: str, optimizer: Content, **pipeline: Any) -> str:
+    content = synthetic(
+        training={"optimizer": optimizer}, pipeline={"schedule": schedule} | pipeline
+    )
+    return trained(prepared(content), "serial").weights_sha256
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer["type"])
+def test_compensation_changes_stale_and_nothing_else(optimizer: Content) -> None:
+    changed = digest("stale", optimizer, compensation="auto")
+    assert changed != digest("stale", optimizer)
+    plain = digest("sequential", optimizer)
+    assert digest("stale", optimizer, depth=1, compensation="auto") == plain
+    assert digest("sequential", optimizer, compensation="auto") == plain
+    sliced = digest("microbatch", optimizer)
+    assert digest("microbatch", optimizer, compensation="auto") == sliced
+
+
+@pytest.mark.parametrize("optimizer", ["sparse_adam", "adam"])
+def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str) -> None:
+    content = synthetic(
+        bottom={
+            "type": "embedding_mlp",
+            "hidden": [8],
+            "out": 4,
+            "embedding_dim": 3,
+            "sparse": optimizer == "sparse_adam",
+        },
+        dataset={"categorical": 2, "cardinality": 20},
+        training={"optimizer": {"type": optimizer, "lr": 0.01}, "evaluate_every_epochs": 1},
+        pipeline={"schedule": "stale", "depth": 4, "compensation": "auto"},
+    )
+    content["parties"]["p1"]["depth"] = 2
+    serial = trained(prepared(content), "serial")
+    threaded = trained(prepared(content), "threaded", RandomDelays(3, 0.002))
+    assert threaded.weights_sha256 == serial.weights_sha256
