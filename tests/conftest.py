@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs come to is of this machine; to get any, the shortest probe will do."""
+    if (
+        "splitrun.session.probe" in sys.modules
+        and request.module.__name__ != "tests.session.test_probe"
+    ):
+        monkeypatch.setattr("splitrun.session.probe._WARM_UP_S", 0.0)
+        monkeypatch.setattr("splitrun.session.probe._ROUNDS", 1)
+        monkeypatch.setattr("splitrun.session.probe._TURN_S", 0.03)
 
 
 @pytest.fixture(scope="session")
