@@ -6,7 +6,7 @@ runs/<utc>-<name>-<hash>/
     plan.json        the compiled plan, explained
     manifest.json    status, seeds, versions, git, hardware, threads, result
     metrics.jsonl    a line per epoch and evaluation
-    events.jsonl     what happened (written by a sink)
+    events.jsonl     what happened (written by a sink; a long run's goes on in events.N.jsonl)
     model/           the trained model
     failure.txt      where a failed run broke
 """

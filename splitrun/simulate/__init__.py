@@ -13,7 +13,7 @@ from splitrun.simulate.engine import simulate
 from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.predict import Prediction, predict
 from splitrun.simulate.recommendation import HeldBack, Recommendation
-from splitrun.simulate.simulation import Shares, Simulation, Span, Transit, events
+from splitrun.simulate.simulation import Simulation, Span, Transit, events
 from splitrun.simulate.variants import (
     pipeline_bytes,
     with_batch_size,
@@ -30,7 +30,6 @@ __all__ = [
     "Limit",
     "Prediction",
     "Recommendation",
-    "Shares",
     "Simulation",
     "Span",
     "Timed",

@@ -39,25 +39,6 @@ class Transit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How a role spent the segment, as fractions of its makespan that add up to 1."""
-
-    busy: float
-    """Computing, also where it shared a core."""
-    receive: float
-    """Waiting for a message."""
-    send: float
-    """Waiting for credit."""
-    idle: float
-    """After its last instruction."""
-
-    @property
-    def bubble(self) -> float:
-        """When it neither computed nor could have."""
-        return self.receive + self.send + self.idle
-
-
-@dataclass(frozen=True)
 class Simulation:
     """A segment of a plan on the virtual clock."""
 
@@ -102,33 +83,12 @@ class Simulation:
             for spans in self.timeline.values()
         )
 
-    @property
-    def shares(self) -> Mapping[str, Shares]:
-        """By role name."""
-        return {role: self._shares(spans) for role, spans in self.timeline.items()}
-
-    @property
-    def bytes(self) -> Mapping[str, int]:
-        """Sent, by channel name."""
-        return {
-            name: sum(transit.bytes for transit in transits)
-            for name, transits in self.transits.items()
-        }
-
-    def _shares(self, spans: Sequence[Span]) -> Shares:
-        whole = self.makespan_s
-        if not whole:
-            return Shares(0.0, 0.0, 0.0, 1.0)
-        receive = sum(span.waited for span in spans if span.op is Op.RECV) / whole
-        send = sum(span.waited for span in spans if span.op is Op.SEND) / whole
-        idle = 1 - spans[-1].end / whole
-        return Shares(1 - receive - send - idle, receive, send, idle)
-
 
 def events(simulation: Simulation) -> Iterator[Event]:
     """What a runtime would have emitted, in the order of time.
 
-    Not `StepDone` and `EpochDone`: they tell a loss, and a simulation has none.
+    For whoever reads events: `splitrun.telemetry.shares` tells the bubble per role from them. Not
+    `StepDone` and `EpochDone`: they tell a loss, and a simulation has none.
     """
     plan, segment = simulation.plan, simulation.segment
     yield RunStarted(

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.simulate import Costs, predict
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.statistics import FEWEST_TO_STOP, estimate_median, estimate_speedup, needs_more
+from splitrun.study.statistics import (
+    FEWEST_TO_STOP,
+    MedianEstimate,
+    estimate_median,
+    estimate_speedup,
+    needs_more,
+)
 from splitrun.study.training import RuntimeName, Subject, train_fresh
 from splitrun.study.watcher import Watcher
 
 _HALF_WIDTH = 0.02
-"""Of a speedup's interval, that is tight enough."""
+"""Of an interval, that is tight enough."""
 _FEWEST_ROUNDS = 3
-"""Before a budget may end the timing: fewer pairs have no interval."""
+"""Before a budget may end the timing: fewer have no interval."""
 _STEPS = 60
 _LONGEST_S, _SHORTEST_S = 1.0, 0.25
 """A turn has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
@@ -84,7 +90,7 @@ def race(
         train_fresh(shorten(entrant.subject, min(steps, entrant.plan.steps)), entrant.runtime)
     turns: dict[Entrant, list[Turn]] = {entrant: [] for entrant in entrants}
     start, done = now(), 0
-    while not _enough(turns, done, now() - start, budget_s, repeats):
+    while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(turns)):
         first = done % len(entrants)
         for entrant in (*entrants[first:], *entrants[:first]):
             turns[entrant].append(_turn(entrant))
@@ -143,18 +149,34 @@ def _turn(entrant: Entrant) -> Turn:
     return Turn(ledger.samples / ledger.train_s, 100 * outcome.cpu_s / outcome.wall_s)
 
 
-def _enough(
-    turns: Turns, rounds: int, elapsed_s: float, budget_s: float, repeats: int | None
+def enough(
+    done: int,
+    elapsed_s: float,
+    budget_s: float,
+    repeats: int | None,
+    estimates: Callable[[], Iterable[MedianEstimate]],
 ) -> bool:
+    """Whether to stop: after so many repeats or, without them, when another would not fit into the
+    budget or all estimates are tight.
+
+    Args:
+        done: how often everything has been measured.
+        elapsed_s: what that took.
+        budget_s: what it may take; three times are taken in any case.
+        repeats: None where estimate and budget decide.
+        estimates: what is to be known well enough.
+    """
     if repeats is not None:
-        return rounds >= repeats
-    if rounds < _FEWEST_ROUNDS:
+        return done >= repeats
+    if done < _FEWEST_ROUNDS:
         return False
-    if elapsed_s * (rounds + 1) / rounds > budget_s:
+    if elapsed_s * (done + 1) / done > budget_s:
         return True
-    if rounds < FEWEST_TO_STOP:
-        return False
-    reference = rates(turns[baseline_of(turns)])
-    return not any(
-        needs_more(estimate_speedup(reference, rates(each)), _HALF_WIDTH) for each in turns.values()
+    return done >= FEWEST_TO_STOP and not any(
+        needs_more(estimate, _HALF_WIDTH) for estimate in estimates()
     )
+
+
+def _speedups(turns: Turns) -> Iterable[MedianEstimate]:
+    reference = rates(turns[baseline_of(turns)])
+    return (estimate_speedup(reference, rates(each)) for each in turns.values())

@@ -14,16 +14,16 @@ from tests.runtime.running import Content, prepared, synthetic
 
 
 def far(**pipeline: Any) -> Content:
-    """A spec whose time is emulated: 5 ms of work a step at each role, and 20 ms on the way."""
+    """A spec whose time is emulated: 20 ms of work a step at each role, and 80 ms on the way."""
     content = synthetic(
         rows=4000,
         pipeline={"schedule": "stale"} | pipeline,
-        links={"default": {"latency_ms": 10}},
+        links={"default": {"latency_ms": 40}},
     )
-    compute = {"forward_ms": 2, "backward_ms": 2, "update_ms": 1}
+    compute = {"forward_ms": 8, "backward_ms": 8, "update_ms": 4}
     for party in content["parties"].values():
         party["compute"] = compute
-    content["top"]["compute"] = {"loss_ms": 4, "update_ms": 1}
+    content["top"]["compute"] = {"loss_ms": 16, "update_ms": 4}
     return content
 
 
@@ -44,10 +44,10 @@ def test_every_role_and_instruction_has_a_cost() -> None:
 def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(
     tmp_path: Path,
 ) -> None:
-    """The loop lasts 29 ms (2 + 10 + 4 + 10 + 2 + 1) and the busiest role 5: depth 6 fills it."""
+    """The loop lasts 116 ms (8 + 40 + 16 + 40 + 8 + 4), the busiest role 20: depth 6 fills it."""
     experiment = prepared(far(depth="auto"))
     assert experiment.advice is not None
-    assert 6 <= experiment.plan.depth <= 10  # handovers, which are of this machine, come on top
+    assert experiment.plan.depth in (6, 7)
     assert "depth" in experiment.advice.reason
     result = train(experiment, tmp_path)
     again = RunDirectory.open(Path(result.run_dir)).document()

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import LinkState, Op, Plan, Segment
-from splitrun.simulate import Cost, Costs, Simulation, Span, simulate
+from splitrun.simulate import Cost, Costs, Simulation, Span, events, simulate
 from splitrun.spec import Compute
+from splitrun.telemetry import shares
 from tests.plan.plans import make_plan
 from tests.simulate.timing import AMPLE, emulating, few, ms, narrowed, timed_plans, uniform_costs
 
@@ -180,8 +181,9 @@ def test_a_scale_multiplies_what_the_work_took_here() -> None:
 def test_a_sender_without_credit_waits_for_its_receiver() -> None:
     plan = make_plan(schedule="stale", depth=4, rows=200, links={"default": {"latency_ms": 10}})
     costs = uniform_costs(plan)
-    assert simulate(plan, costs).shares["p1.bottom"].send == 0
-    assert simulate(narrowed(plan, 2), costs).shares["p1.bottom"].send > 0.03
+    wide, narrow = (simulate(each, costs) for each in (plan, narrowed(plan, 2)))
+    assert shares(events(wide))["p1.bottom"].send == 0
+    assert shares(events(narrow))["p1.bottom"].send > 0.03
 
 
 def test_channels_too_narrow_for_the_depth_deadlock() -> None:

@@ -11,6 +11,7 @@ from splitrun.events import AnyEvent, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Segment
 from splitrun.simulate import Costs, events, simulate
 from splitrun.simulate.period import steady_period_s
+from splitrun.telemetry import shares
 from tests.plan.plans import make_plan
 from tests.simulate.timing import few, ms, timed_plans, uniform_costs
 
@@ -27,17 +28,17 @@ def test_a_sequential_step_is_the_sum_of_its_parts() -> None:
 def test_shares_tell_who_worked_and_who_waited() -> None:
     plan = make_plan(rows=100, links={"default": {"latency_ms": 10}})
     costs = uniform_costs(plan, forward=ms(2), backward=ms(3), update=ms(1), loss=ms(4))
-    shares = simulate(plan, costs).shares
-    assert shares["p1.bottom"].busy == pytest.approx(6 / 30)
-    assert shares["p1.bottom"].receive == pytest.approx(24 / 30)
-    assert shares["p0.top"].busy == pytest.approx(5 / 30)
-    assert shares["p0.top"].bubble == pytest.approx(25 / 30)
+    found = shares(events(simulate(plan, costs)))
+    assert found["p1.bottom"].busy == pytest.approx(6 / 30)
+    assert found["p1.bottom"].receive == pytest.approx(24 / 30)
+    assert found["p0.top"].busy == pytest.approx(5 / 30)
+    assert found["p0.top"].bubble == pytest.approx(25 / 30)
 
 
 @few
 @given(timed_plans(rows=st.integers(60, 300), cores=st.sampled_from([0.9, 1.5, 4.0])))
 def test_shares_add_up_to_one_and_none_is_negative(timed: tuple[Plan, Costs]) -> None:
-    for share in simulate(*timed).shares.values():
+    for share in shares(events(simulate(*timed))).values():
         parts = (share.busy, share.receive, share.send, share.idle)
         assert sum(parts) == pytest.approx(1)
         assert min(parts) >= -1e-9
@@ -47,7 +48,8 @@ def test_shares_add_up_to_one_and_none_is_negative(timed: tuple[Plan, Costs]) ->
 def test_every_row_crosses_twice() -> None:
     plan = make_plan(rows=95, epochs=2)
     simulation = simulate(plan, uniform_costs(plan))
-    assert set(simulation.bytes.values()) == {2 * 95 * 12}
+    for transits in simulation.transits.values():
+        assert sum(transit.bytes for transit in transits) == 2 * 95 * 12
     assert simulation.samples == 190
 
 
@@ -76,7 +78,7 @@ def test_a_segment_without_steps_takes_no_time() -> None:
     plan = make_plan()
     simulation = simulate(plan, uniform_costs(plan), Segment(0, 0))
     assert (simulation.makespan_s, simulation.samples) == (0, 0)
-    assert simulation.shares["p0.top"].bubble == 1
+    assert shares(events(simulation))["p0.top"].bubble == 1
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=7), st.integers(4, 20))

@@ -11,17 +11,12 @@ from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.study.bench.machine import Watch, release_memory
-from splitrun.study.statistics import FEWEST_TO_STOP, MedianEstimate, estimate_median, needs_more
-from splitrun.study.timing import shorten, turn_s, wanted_steps
+from splitrun.study.statistics import MedianEstimate, estimate_median
+from splitrun.study.timing import enough, shorten, turn_s, wanted_steps
 from splitrun.study.training import Outcome, Subject, train_fresh
 
 OnTurn = Callable[[Sequence["Turn"]], None]
 """Takes the turns so far, after each."""
-
-_HALF_WIDTH = 0.02
-"""Of the throughput's interval, that is tight enough."""
-_FEWEST_TURNS = 3
-"""Before a budget may end the measuring: fewer have no interval."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Measured:
     @property
     def samples_per_s(self) -> MedianEstimate:
         """Over the turns."""
-        return estimate_median([turn.samples_per_s for turn in self.turns])
+        return _rate(self.turns)
 
     @property
     def step_ms(self) -> float:
@@ -91,7 +86,9 @@ def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Meas
     turns: list[Turn] = []
     start = now()
     with Watch() as watch:
-        while not _enough(turns, now() - start, settings):
+        while not enough(
+            len(turns), now() - start, settings.budget_s, settings.repeats, lambda: [_rate(turns)]
+        ):
             turns.append(_turn(subject))
             on_turn(turns)
     return Measured(
@@ -141,13 +138,5 @@ def _run(segment: Subject) -> Outcome:
     return train_fresh(segment, segment.spec.runtime.type)
 
 
-def _enough(turns: Sequence[Turn], elapsed_s: float, settings: Settings) -> bool:
-    count = len(turns)
-    if settings.repeats is not None:
-        return count >= settings.repeats
-    if count < _FEWEST_TURNS:
-        return False
-    if elapsed_s * (count + 1) / count > settings.budget_s:
-        return True
-    rates = estimate_median([turn.samples_per_s for turn in turns])
-    return count >= FEWEST_TO_STOP and not needs_more(rates, _HALF_WIDTH)
+def _rate(turns: Sequence[Turn]) -> MedianEstimate:
+    return estimate_median([turn.samples_per_s for turn in turns])
