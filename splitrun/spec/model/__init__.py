@@ -1,0 +1,78 @@
+"""What a spec says, as frozen pydantic models; their fields are the keys of the YAML.
+
+These modules know types, ranges and short forms. What ties several keys together is in `check`;
+where a key stands in its file is known to `load`.
+
+`SHORT_FORMS` lists the mappings that may be written as one word: `pipeline: sequential` stands for
+`pipeline: {schedule: sequential}`. The loader expands them, so the models know the long form only.
+"""
+
+from splitrun.spec.model.dataset import (
+    BankMarketingDataset,
+    CsvDataset,
+    Dataset,
+    DatasetSection,
+    FileDataset,
+    SyntheticDataset,
+)
+from splitrun.spec.model.layers import (
+    BottomModel,
+    CustomBottom,
+    CustomModule,
+    EmbeddingMlp,
+    Mlp,
+    MlpLayers,
+    TopModel,
+)
+from splitrun.spec.model.pipeline import WORD_OR, Pipeline, Rule
+from splitrun.spec.model.section import CLASS_PATTERN, EXPERIMENT_PATTERN, PARTY_PATTERN, Section
+from splitrun.spec.model.spec import SHORT_FORMS, Party, Spec
+from splitrun.spec.model.timing import Compute, Link
+from splitrun.spec.model.training import (
+    Adam,
+    ConstantLr,
+    CosineLr,
+    ExponentialLr,
+    LrSchedule,
+    Metric,
+    Optimizer,
+    Sgd,
+    StepLr,
+)
+
+__all__ = [
+    "CLASS_PATTERN",
+    "EXPERIMENT_PATTERN",
+    "PARTY_PATTERN",
+    "SHORT_FORMS",
+    "WORD_OR",
+    "Adam",
+    "BankMarketingDataset",
+    "BottomModel",
+    "Compute",
+    "ConstantLr",
+    "CosineLr",
+    "CsvDataset",
+    "CustomBottom",
+    "CustomModule",
+    "Dataset",
+    "DatasetSection",
+    "EmbeddingMlp",
+    "ExponentialLr",
+    "FileDataset",
+    "Link",
+    "LrSchedule",
+    "Metric",
+    "Mlp",
+    "MlpLayers",
+    "Optimizer",
+    "Party",
+    "Pipeline",
+    "Rule",
+    "Section",
+    "Sgd",
+    "Spec",
+    "StepLr",
+    "SyntheticDataset",
+    "TopModel",
+]

@@ -1,0 +1,142 @@
+"""How long and with what the models learn: optimizers, learning-rate schedules, evaluations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from splitrun.spec.model.section import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
+
+
+class OptimizerSection(Section):
+    """A `torch.optim` optimizer; unset options keep PyTorch's defaults."""
+
+    lr: PositiveFloat = Field(0.001, description="Learning rate.")
+
+
+class Sgd(OptimizerSection):
+    """`torch.optim.SGD`."""
+
+    type: Literal["sgd"]
+    momentum: Fraction = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class AdamOptions(OptimizerSection):
+    """What Adam and AdamW share."""
+
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: PositiveFloat = 1e-8
+    fused: bool = Field(False, description="One kernel a step: faster on CPU, other rounding.")
+
+
+class Adam(AdamOptions):
+    """`torch.optim.Adam`."""
+
+    type: Literal["adam"]
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class AdamW(AdamOptions):
+    """`torch.optim.AdamW`."""
+
+    type: Literal["adamw"]
+    weight_decay: NonNegativeFloat = 0.01
+
+
+class Adagrad(OptimizerSection):
+    """`torch.optim.Adagrad`."""
+
+    type: Literal["adagrad"]
+    lr: PositiveFloat = 0.01
+    weight_decay: NonNegativeFloat = 0.0
+    eps: PositiveFloat = 1e-10
+
+
+class RmsProp(OptimizerSection):
+    """`torch.optim.RMSprop`."""
+
+    type: Literal["rmsprop"]
+    lr: PositiveFloat = 0.01
+    alpha: Fraction = 0.99
+    eps: PositiveFloat = 1e-8
+    momentum: Fraction = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class SparseAdam(OptimizerSection):
+    """SparseAdam for a role's sparse embeddings, Adam with the same options for the rest of it."""
+
+    type: Literal["sparse_adam"]
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: PositiveFloat = 1e-8
+
+
+Optimizer = Annotated[
+    Sgd | Adam | AdamW | Adagrad | RmsProp | SparseAdam, Field(discriminator="type")
+]
+
+
+class LrScheduleSection(Section):
+    """How the learning rate changes, step by step; `warmup_steps` rise linearly first."""
+
+    warmup_steps: NonNegativeInt = 0
+
+
+class ConstantLr(LrScheduleSection):
+    """The rate stays as it is."""
+
+    type: Literal["constant"]
+
+
+class StepLr(LrScheduleSection):
+    """Multiplies the rate by `gamma` every `every_epochs`."""
+
+    type: Literal["step"]
+    every_epochs: PositiveInt
+    gamma: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
+
+
+class ExponentialLr(LrScheduleSection):
+    """Multiplies the rate by `gamma` over each epoch, a little every step."""
+
+    type: Literal["exponential"]
+    gamma: Annotated[float, Field(strict=True, gt=0, le=1)]
+
+
+class CosineLr(LrScheduleSection):
+    """Falls along half a cosine to `final_fraction` of the rate at the last step."""
+
+    type: Literal["cosine"]
+    final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+
+
+LrSchedule = Annotated[ConstantLr | StepLr | ExponentialLr | CosineLr, Field(discriminator="type")]
+
+
+Metric = Literal["auroc", "accuracy", "f1", "rmse", "mae", "r2"]
+
+
+class Training(Section):
+    """How long and with what the models learn."""
+
+    epochs: PositiveInt = Field(1, description="Passes over the training rows.")
+    optimizer: Optimizer = Field(
+        default_factory=lambda: Adam(type="adam"), description="Of every role without its own."
+    )
+    lr_schedule: LrSchedule = Field(default_factory=lambda: ConstantLr(type="constant"))
+    metrics: tuple[Metric, ...] = Field(
+        (), description="Computed at evaluations, beside the loss. Default: those of the task."
+    )
+    evaluate_every_epochs: PositiveInt | None = Field(
+        None, description="Default: once, at the end. Every evaluation drains the pipeline."
+    )
