@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import math
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 
+from splitrun.events import Event, Sink, StepDone
 from splitrun.plan import Plan
 from splitrun.session import Experiment, prepare
 from splitrun.simulate import predict
 from splitrun.spec import Document
 from splitrun.study.arms import piped
 from splitrun.study.timing import shorten
-from splitrun.study.training import RuntimeName, Subject, train_fresh
+from splitrun.study.training import Recorder, RuntimeName, Subject, train_fresh
 
 
 def probed(document: Document) -> Experiment:
@@ -45,6 +47,29 @@ def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "th
     plan = subject.plan()
     samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)), kind)
     return median(samples_per_s(subject, kind) for _ in range(repeats))
+
+
+def steady_samples_per_s(subject: Subject, repeats: int) -> float:
+    """Once the pipeline has filled: over as many whole rounds as there are in the last six tenths of
+    the steps, in the median of some trainings."""
+    plan = subject.plan()
+    samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)))
+    rounds = max(1, plan.steps * 6 // 10 // plan.depth)
+    periods = []
+    for _ in range(repeats):
+        gc.collect()
+        ends: list[float] = []
+        train_fresh(subject, "threaded", recorder=Recorder(Path(), [_step_ends(ends)], ()))
+        periods.append((ends[-1] - ends[-1 - rounds * plan.depth]) / (rounds * plan.depth))
+    return plan.batch_size / median(periods)
+
+
+def _step_ends(ends: list[float]) -> Sink:
+    def note(event: Event) -> None:
+        if isinstance(event, StepDone):
+            ends.append(event.end)
+
+    return note
 
 
 def at_depth(document: Document, depth: int) -> Document:
