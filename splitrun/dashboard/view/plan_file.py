@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from splitrun.files import read_bytes
+
 
 @dataclass(frozen=True)
 class PlanFile:
@@ -55,7 +57,7 @@ def _bound_of_arm(directory: Path) -> float | None:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path).decode())
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
