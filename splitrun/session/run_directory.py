@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from splitrun.errors import RunDirectoryError, UsageError, told
 from splitrun.files import read_bytes
 from splitrun.spec import Document, load, resolved_yaml
@@ -134,7 +136,7 @@ def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
         RunDirectoryError: it cannot be read, or is something else.
     """
     try:
-        content = json.loads(read_bytes(path).decode())
+        content = msgspec.json.decode(read_bytes(path))
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path}: cannot be read: {told(error)}"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
