@@ -45,6 +45,8 @@ class PastRun:
         except msgspec.ValidationError as error:
             message = f"{path}: the run is {manifest['status']} and has no result"
             raise RunDirectoryError(f"{message}; give one that came to its end") from error
+        if not result.samples_per_s > 0:
+            raise RunDirectoryError(f"{path}: the run ended before its first step; give another")
         spec = directory.document().spec.model_dump(mode="json", by_alias=True)
         environment = manifest.get("environment")
         machine = environment if isinstance(environment, dict) else {}
