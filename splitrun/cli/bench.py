@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.options import (
+    AllowCode,
+    DataDir,
+    Json,
+    Overrides,
+    SpecFile,
+    load_document,
+    own_stdout,
+)
 from splitrun.cli.train import Progress
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
@@ -86,6 +94,7 @@ def bench(
     progress: Annotated[
         Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
     ] = Progress.AUTO,
+    allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Measure how fast the experiment runs, in every cell of a grid.
@@ -113,7 +122,9 @@ def bench(
         check_export(file)
     if preset is Preset.SOAK:
         directory = BenchDirectory.create(runs_dir, document, ())
-        soaked = _soaked(document, directory, minutes or _MINUTES, steps, data_dir, progress)
+        soaked = _soaked(
+            document, directory, minutes or _MINUTES, steps, data_dir, progress, allow_code
+        )
         _deliver(soaked.report, exports or (), as_json=json_output)
         if not soaked.steadiness.stable:
             raise GateFailed(soaked.steadiness.verdict)
@@ -123,7 +134,8 @@ def bench(
     directory = BenchDirectory.create(runs_dir, document, axes)
     if fresh:
         directory.clear()
-    grid = Bench(document, axes, compared, cells, Settings(repeats, budget), directory, data_dir)
+    settings = Settings(repeats, budget)
+    grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
     _deliver(results.report(), exports or (), as_json=json_output)
     if failed := sum(cell.failed for cell in results.cells):
@@ -179,6 +191,7 @@ def _soaked(
     steps: int | None,
     data_dir: Path | None,
     progress: Progress,
+    allow_code: bool,  # noqa: FBT001 - as the command was given it
 ) -> Soaked:
     from splitrun.cli.bench_screen import soak_lines
     from splitrun.cli.download import show_download
@@ -188,7 +201,9 @@ def _soaked(
     quiet = progress is Progress.NONE
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
-            experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+            experiment = prepare(
+                document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
+            )
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.compare_runs import show_runs
-from splitrun.cli.options import DataDir, Json, RunsDir, load_document, own_stdout
+from splitrun.cli.options import AllowCode, DataDir, Json, RunsDir, load_document, own_stdout
 from splitrun.cli.train import Progress
 from splitrun.errors import GateFailed
 
@@ -90,6 +90,7 @@ def compare(
         Progress,
         typer.Option("--progress", help="auto: a table on a terminal, else a line per round."),
     ] = Progress.AUTO,
+    allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Run the experiment sequentially and pipelined; compare speed and metric, with intervals.
@@ -131,6 +132,7 @@ def compare(
                 Watcher() if quiet else Lines(),
                 data_dir=data_dir,
                 on_download=on_download,
+                allow_code=allow_code,
             )
         gated = named(tuple(field.subjects), arm) if arm else field.recommended
         with comparison_directory(runs_dir, document) as directory:

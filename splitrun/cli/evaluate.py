@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, own_stdout
+from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 
 if TYPE_CHECKING:
     from splitrun.session import Evaluation
@@ -22,13 +22,14 @@ def evaluate(
         Path | None,
         typer.Option("--predictions", help="Also write the held-out rows' predictions, as CSV."),
     ] = None,
+    allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Evaluate a run's saved model on the rows that were held out."""
     from splitrun.session import evaluate_run
 
     with own_stdout():
-        evaluation = evaluate_run(run_dir, data_dir=data_dir)
+        evaluation = evaluate_run(run_dir, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
         typer.echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
     if predictions is not None:

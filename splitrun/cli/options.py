@@ -32,6 +32,13 @@ DataDir = Annotated[
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", help="Where the directory of the run is made.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Import and run the classes that the spec names; without it, they are refused.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.options import (
+    AllowCode,
+    DataDir,
+    Json,
+    Overrides,
+    SpecFile,
+    load_document,
+    own_stdout,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +36,7 @@ def plan(
         bool,
         typer.Option("--probe", help="Measure costs here; tell bound, prediction and best depth."),
     ] = False,
+    allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
@@ -37,7 +46,13 @@ def plan(
     from splitrun.session import forecast, prepare
 
     with own_stdout(), show_download(quiet=json_output) as on_download:
-        experiment = prepare(document, data_dir=data_dir, on_download=on_download, probe=probe)
+        experiment = prepare(
+            document,
+            data_dir=data_dir,
+            on_download=on_download,
+            probe=probe,
+            allow_code=allow_code,
+        )
     described = describe(experiment.plan) | forecast(experiment)
     if json_output:
         typer.echo(json.dumps(described))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.options import (
+    AllowCode,
     DataDir,
     Json,
     Overrides,
@@ -55,6 +56,7 @@ def train(
             help="Also hand events to tensorboard, or to a sink that a package offers; repeatable.",
         ),
     ] = None,
+    allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Train the spec's model and save it, with all there is to know of the run."""
@@ -69,7 +71,9 @@ def train(
     offered = [load_sink(name) for name in sink or ()]
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
-            experiment = prepare(document, data_dir=data_dir, on_download=on_download)
+            experiment = prepare(
+                document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
+            )
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
             typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)

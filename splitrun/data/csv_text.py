@@ -27,6 +27,8 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     line = 1
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError("no file but a pipe or a device")
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
             for cells in reader:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from splitrun.errors import RunDirectoryError, told
+from splitrun.files import read_bytes
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ def read_text(path: Path) -> str | None:
         RunDirectoryError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path).decode()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

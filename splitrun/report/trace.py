@@ -65,7 +65,8 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
         raise UsageError(f"{output}: a directory; give --output the name of a file")
     temporary = output.with_name(f".{output.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # a link that leads elsewhere is not written through
+        with temporary.open("xb") as file:
             missing = _write(directory, span, file)
             size = file.tell()
         temporary.replace(output)

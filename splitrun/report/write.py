@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.files import write_text
 from splitrun.report.comparison import read_comparison
 from splitrun.report.comparison_page import comparison_page
 from splitrun.report.page import Page, render
@@ -25,7 +26,7 @@ def write(path: Path, output: Path | None = None) -> Path:
     html = render(_page(path))
     target = output or path / "report.html"
     try:
-        target.write_text(html, encoding="utf-8")
+        write_text(target, html)
     except OSError as error:
         message = f"{target}: cannot be written: {error.strerror}"
         raise UsageError(f"{message}; give --output a file in a directory that exists") from error

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 from splitrun import __version__
 
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "pydantic", "safetensors")
+
+_STATUS = ("--no-optional-locks", "status", "--porcelain", "--ignore-submodules=all")
+_OF_THE_USER = ("system", "global", "command")
+_HARMLESS = re.compile(
+    r"core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode"
+    r"|symlinks|autocrlf|eol)|remote\..*\.(url|fetch)|branch\..*\.(remote|merge|rebase)|user\..*"
+)
+"""Settings of a checkout that make git run nothing."""
 
 
 def environment(directory: Path) -> dict[str, object]:
@@ -39,7 +49,19 @@ def _cpu_model() -> str:
     )
 
 
+def _harmless(keys: Iterable[str]) -> bool:
+    """Whether `git status` runs no program that the checkout itself names: filters, fsmonitor, …
+
+    Args:
+        keys: scope and key of every setting, with a tab between.
+    """
+    pairs = (line.split("\t", 1) for line in keys)
+    return all(scope in _OF_THE_USER or _HARMLESS.fullmatch(key) for scope, key in pairs)
+
+
 def _git(directory: Path) -> dict[str, object] | None:
+    """The commit, and whether anything differs from it: None where telling could run a program."""
+
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(directory), *arguments],
@@ -50,6 +72,8 @@ def _git(directory: Path) -> dict[str, object] | None:
         ).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        commit = git("rev-parse", "HEAD")
+        keys = git("config", "--list", "--name-only", "--show-scope").splitlines()
+        return {"commit": commit, "dirty": bool(git(*_STATUS)) if _harmless(keys) else None}
     except (OSError, subprocess.SubprocessError):
         return None

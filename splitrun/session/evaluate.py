@@ -32,8 +32,14 @@ class Evaluation:
     """Label values in the order of the outputs; empty for regression."""
 
 
-def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
+def evaluate_run(
+    path: Path, *, data_dir: Path | None = None, allow_code: bool = False
+) -> Evaluation:
     """Evaluate the model of a run on the rows that were held out.
+
+    Args:
+        data_dir: where known datasets are looked up first.
+        allow_code: import and run the classes that the run's spec names.
 
     Raises:
         RunDirectoryError: not a run directory, or one without a sound model.
@@ -47,6 +53,7 @@ def evaluate_run(path: Path, *, data_dir: Path | None = None) -> Evaluation:
         directory=Path(manifest["directory"]),
         data_dir=data_dir,
         encoders=load_encoders(directory.model),
+        allow_code=allow_code,
     )
     check_data(directory.model, experiment.data)
     load_weights(directory.model, experiment.models.modules)

@@ -8,6 +8,7 @@ from pathlib import Path
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile
+from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
 from splitrun.spec import Document
@@ -35,6 +36,7 @@ def prepare(
     on_download: OnDownload | None = None,
     encoders: Encoders | None = None,
     probe: bool = False,
+    allow_code: bool = False,
 ) -> Experiment:
     """Load the data, build and probe the models, compile and check the plan.
 
@@ -45,12 +47,15 @@ def prepare(
         data_dir: where known datasets are looked up first.
         encoders: fitted before, for a saved model; default: fit on the training rows.
         probe: measure costs even if the depth is given.
+        allow_code: import and run the classes that the spec names.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used.
     """
     spec, directory = document.spec, directory or document.directory
     with document.located():
+        if not allow_code:
+            refuse_code(spec, directory)
         data = load_data(spec, directory, data_dir, on_download=on_download, encoders=encoders)
         models = assemble(spec, data, directory)
         plan = compile(spec, models.facts)

@@ -22,7 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from splitrun.errors import RunDirectoryError, UsageError, told
+from splitrun.files import read_bytes
 from splitrun.spec import Document, load, resolved_yaml
 
 
@@ -95,7 +98,7 @@ class RunDirectory:
 
     def resolved_sha256(self) -> str:
         """Of `resolved.yaml`, as the manifest keeps it."""
-        return hashlib.sha256((self.path / "resolved.yaml").read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(self.path / "resolved.yaml")).hexdigest()
 
     def manifest(self) -> dict[str, Any]:
         """What the manifest says.
@@ -133,7 +136,7 @@ def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
         RunDirectoryError: it cannot be read, or is something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = msgspec.json.decode(read_bytes(path))
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path}: cannot be read: {told(error)}"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
+from splitrun.files import check_regular
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
@@ -94,8 +95,9 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
         try:
+            check_regular(path)
             _fill(module, load_file(path))
-        except (OSError, SafetensorError, RuntimeError) as error:
+        except (OSError, ValueError, SafetensorError, RuntimeError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     found = weights_sha256(modules)

@@ -50,6 +50,7 @@ def line_up(
     *,
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
+    allow_code: bool = False,
 ) -> Field:
     """Load the data, probe the costs, and choose the arms.
 
@@ -61,6 +62,7 @@ def line_up(
         watcher: told what was left out.
         data_dir: where known datasets are looked up first.
         on_download: told of downloads.
+        allow_code: import and run the classes that the spec names.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
@@ -73,6 +75,7 @@ def line_up(
         data_dir=data_dir,
         on_download=on_download,
         probe=True,
+        allow_code=allow_code,
     )
     if not len(experiment.data.test_ids):
         remedy = "compare with dataset.test_fraction above 0"

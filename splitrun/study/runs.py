@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from splitrun.errors import RunDirectoryError
 from splitrun.session import Result, RunDirectory
@@ -46,9 +45,12 @@ class PastRun:
         except msgspec.ValidationError as error:
             message = f"{path}: the run is {manifest['status']} and has no result"
             raise RunDirectoryError(f"{message}; give one that came to its end") from error
-        resolved = yaml.safe_load(directory.document().text)
-        environment = dict(_flat(manifest.get("environment", {})))
-        return cls(manifest["status"], result, dict(_flat(resolved)), environment)
+        if not result.samples_per_s > 0:
+            raise RunDirectoryError(f"{path}: the run ended before its first step; give another")
+        spec = directory.document().spec.model_dump(mode="json", by_alias=True)
+        environment = manifest.get("environment")
+        machine = environment if isinstance(environment, dict) else {}
+        return cls(manifest["status"], result, dict(_flat(spec)), dict(_flat(machine)))
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -10,9 +10,11 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError
 from splitrun.events import AnyEvent
+from splitrun.files import check_regular
 from splitrun.telemetry.parts import FIRST_PART, Continued, part_numbers, part_path
 
 _CHUNK_BYTES = 1 << 18
+_LONGEST_LINE_BYTES = 1 << 20
 _NO_EVENT = (ValueError, RecursionError)
 """What decoding raises, for text that is not UTF-8 and for lists a thousand deep, too."""
 
@@ -79,12 +81,15 @@ class Recording:
         if self._rest:
             raise self._damaged("the line is not finished")
         self.close()
+        path = part_path(self._directory, part)
         try:
-            self._file = part_path(self._directory, part).open("rb")
+            check_regular(path)
+            self._file = path.open("rb")
         except FileNotFoundError:  # the run goes on and no longer keeps it
             return
-        except OSError as error:
-            message = f"{error.filename}: cannot be read: {error.strerror}"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            message = f"{path}: cannot be read: {reason}"
             raise RunDirectoryError(f"{message}; make it readable") from error
         self._part, self._lines = part, 0
 
@@ -93,6 +98,8 @@ class Recording:
         while self._file is not None and (chunk := self._file.read(_CHUNK_BYTES)):
             whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
             self._rest = rest
+            if len(rest) > _LONGEST_LINE_BYTES:
+                raise self._damaged("the line is longer than any event")
             for event in self._decode(whole + newline):
                 if isinstance(event, Continued):
                     self._note_gap(event.events_before)

@@ -54,7 +54,7 @@ def measure(pairs: int) -> Iterator[Ratio]:
 
 def _embedding(rows: int, batch_size: int, epochs: int, pairs: int) -> Ratio:
     document = loads(EMBEDDING % (batch_size, rows, rows, epochs), "embedding.yaml")
-    experiment = prepare(document)
+    experiment = prepare(document, allow_code=True)
 
     def ours() -> float:
         with tempfile.TemporaryDirectory() as runs:

@@ -35,7 +35,8 @@ def check(case: Bad, capsys: pytest.CaptureFixture[str], *commands: str) -> None
     case.write(Path.cwd())
     for command in commands:
         quiet = ("--progress", "none") if command == "train" else ()
-        text = refusal(capsys, command, "trial.yaml", *case.overrides, *quiet)
+        allowed = () if command == "validate" else ("--allow-code",)
+        text = refusal(capsys, command, "trial.yaml", *case.overrides, *quiet, *allowed)
         assert says(text, case.told), text
         assert all(line.isprintable() for line in text.splitlines())
 
@@ -221,7 +222,8 @@ def test_a_run_that_fails_names_role_and_batch_and_leaves_a_run_directory(
     case: Bad, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case.write(Path.cwd())
-    text = refusal(capsys, "train", "trial.yaml", "--progress", "none", exit_code=1)
+    options = ["--progress", "none", "--allow-code"]
+    text = refusal(capsys, "train", "trial.yaml", *options, exit_code=1)
     assert says(text, case.told), text
     (path,) = Path("runs").iterdir()
     assert RunDirectory.open(path).manifest()["status"] == "failed"

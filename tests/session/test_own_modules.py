@@ -108,7 +108,7 @@ def experiment(directory: Path, name: str, content: Content | None = None) -> Ex
         party["bottom"] = {"class": f"own_modules:{name}"}
 
     (directory / "own.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    return prepare(load(directory / "own.yaml"))
+    return prepare(load(directory / "own.yaml"), allow_code=True)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_buffer_that_the_state_dictionary_leaves_out_is_saved_all_the_same(
 ) -> None:
 
     result = train(experiment(tmp_path, "Unlisted"), tmp_path)
-    assert evaluate_run(Path(result.run_dir)).metrics == result.metrics["test"]
+    assert evaluate_run(Path(result.run_dir), allow_code=True).metrics == result.metrics["test"]
 
 
 @pytest.mark.parametrize(

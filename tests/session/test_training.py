@@ -32,7 +32,7 @@ def run(content: Content, runs: Path, **files: str) -> Result:
         (runs / name.replace("__", ".")).write_text(text)
     spec = runs / "spec.yaml"
     spec.write_text(yaml.safe_dump(content))
-    return train(prepare(load(spec)), runs / "runs", [JsonLines()])
+    return train(prepare(load(spec), allow_code=True), runs / "runs", [JsonLines()])
 
 
 def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
@@ -179,12 +179,12 @@ def test_tied_weights_stay_tied_and_a_top_level_parameter_is_trained(tmp_path: P
         pipeline={"schedule": "stale", "depth": 4},
     )
     result = run(content, tmp_path, own__py=TIED)
-    experiment = prepare(load(tmp_path / "spec.yaml"))
+    experiment = prepare(load(tmp_path / "spec.yaml"), allow_code=True)
     train(experiment, tmp_path)
     module: Any = experiment.models.modules["p1.bottom"]
     assert module.two.weight is module.one.weight
     assert not torch.equal(module.scale, torch.ones(4))
-    assert evaluate_run(Path(result.run_dir)).metrics == result.metrics["test"]
+    assert evaluate_run(Path(result.run_dir), allow_code=True).metrics == result.metrics["test"]
 
 
 @pytest.mark.parametrize("fusion", ["concat", "mean"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
+
+from splitrun.files import read_bytes
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def _bound_of_arm(directory: Path) -> float | None:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = msgspec.json.decode(read_bytes(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -67,7 +70,7 @@ def _part(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _number(content: object, key: str) -> float | None:
-    """A positive number."""
+    """A positive number, of a size that a plan can have."""
     value = content.get(key) if isinstance(content, dict) else None
-    known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**63
     return value if known else None

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from splitrun.errors import UsageError
+from splitrun.files import read_bytes
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
@@ -61,8 +62,8 @@ class BenchDirectory:
     def cell(self, identity: str) -> Measured | None:
         """What a cell came to; None where it is not done, or its file is damaged."""
         try:
-            return msgspec.json.decode(self._file(identity).read_bytes(), type=Measured)
-        except (OSError, msgspec.DecodeError):
+            return msgspec.json.decode(read_bytes(self._file(identity)), type=Measured)
+        except (OSError, ValueError, RecursionError):
             return None
 
     def keep(self, identity: str, measured: Measured) -> None:

@@ -34,6 +34,8 @@ class Bench:
     settings: Settings
     directory: BenchDirectory
     data_dir: Path | None = None
+    allow_code: bool = False
+    """Import and run the classes that the specs name."""
 
 
 def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownload) -> Results:
@@ -83,5 +85,10 @@ def _measured(
     bench: Bench, document: Document, on_turn: OnTurn, on_download: OnDownload
 ) -> Measured:
     """In a function of its own, so that no cell's data are in the next one's memory."""
-    experiment = prepare(document, data_dir=bench.data_dir, on_download=on_download)
+    experiment = prepare(
+        document,
+        data_dir=bench.data_dir,
+        on_download=on_download,
+        allow_code=bench.allow_code,
+    )
     return measure(experiment, bench.settings, on_turn)

@@ -1,0 +1,108 @@
+"""Every reader of files that a stranger may have made.
+
+One more is a `Target` more: what makes a valid directory, and what reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import deque
+from pathlib import Path
+
+from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.report.comparison import read_comparison
+from splitrun.report.run import read_run
+from splitrun.report.trace import write_trace
+from splitrun.report.write import write
+from splitrun.session import prepare, train
+from splitrun.session.store import load_encoders, load_weights
+from splitrun.spec import load, loads
+from splitrun.study.runs import compare_runs
+from splitrun.telemetry import JsonLines, read_events
+from tests.fuzz.fire import Target
+from tests.report.recordings import arm, comparison, comparison_directory, run_directory, whole_run
+from tests.spec.specs import BANK
+
+MADE = """\
+name: made
+dataset: {type: synthetic, rows: 100, numeric: 2, categorical: 1, cardinality: 5, batch_size: 40}
+parties:
+  alice: {bottom: {type: mlp, hidden: [3], out: 2}}
+  bob: {bottom: &of_bob {type: embedding_mlp, embedding_dim: 2, out: 2}, depth: 2}
+  carol: {bottom: {<<: *of_bob, out: 2}}
+top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
+training: {epochs: 2, optimizer: {type: adam, lr: 0.01}}
+pipeline: {schedule: stale, depth: 2}
+links: {default: lan, bob->alice: {latency_ms: 0}}
+runtime: serial
+"""
+
+
+def _made(directory: Path) -> Path:
+    (directory / "spec.yaml").write_text(MADE)
+    return directory
+
+
+def _bank(directory: Path) -> Path:
+    (directory / "spec.yaml").write_text(BANK)
+    return directory
+
+
+def _trained(directory: Path) -> Path:
+    """A whole run, its model among it."""
+    experiment = prepare(loads(MADE, "made.yaml"))
+    result = train(experiment, directory.parent / f"{directory.name}-runs", [JsonLines()])
+    Path(result.run_dir).rename(directory / "run")
+    return directory
+
+
+_MODULES = prepare(loads(MADE, "made.yaml")).models.modules
+"""What damaged weights are loaded into."""
+
+
+def _read_model(directory: Path) -> None:
+    model = directory / "run" / "model"
+    load_encoders(model)
+    load_weights(model, _MODULES)
+
+
+_DIGEST = re.compile(rb'(?<="resolved_sha256": ")[0-9a-f]+')
+
+
+def _read_past(directory: Path) -> None:
+    """As of a stranger, who takes care that the manifest has the right digest."""
+    manifest = directory / "run" / "manifest.json"
+    content = manifest.read_bytes()
+    digest = hashlib.sha256((directory / "run" / "resolved.yaml").read_bytes()).hexdigest()
+    manifest.write_bytes(_DIGEST.sub(digest.encode(), content))
+    json.dumps(compare_runs(directory / "run", directory / "run").to_json())
+
+
+def _read_plan(directory: Path) -> PlanFile:
+    return PlanFile.read(directory / "run")
+
+
+def _recorded(directory: Path) -> Path:
+    return run_directory(directory, whole_run(3))
+
+
+def _compared(directory: Path) -> Path:
+    arms = arm("sequential", 1000.0), arm("stale:4", 3900.0)
+    return comparison_directory(directory, comparison(*arms))
+
+
+TARGETS = (
+    Target("spec", _made, lambda directory: load(directory / "spec.yaml")),
+    Target("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
+    Target("past run", _trained, _read_past, files="run/[mr]*.*"),
+    Target("model", _trained, _read_model, files="run/model/*"),
+    Target("events", _recorded, lambda directory: deque(read_events(directory), 0)),
+    Target("report of a run", _recorded, read_run),
+    Target("report of a comparison", _compared, read_comparison, files="*.json"),
+    Target("dashboard", _trained, _read_plan, files="run/plan.json"),
+    Target("trace", _recorded, lambda directory: write_trace(directory, directory / "trace.out")),
+    Target("page of a run", _recorded, write, slower=100),
+    Target("page of a comparison", _compared, write, slower=100),
+)
