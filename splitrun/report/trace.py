@@ -21,7 +21,7 @@ from splitrun.telemetry import Recording, read_events
 
 _BATCH = 1024
 _EVERYTHING = Span(-math.inf, math.inf)
-_NOT_OF_A_STEP = ("DRAIN", "EVALUATE")
+_NOT_OF_A_STEP = ("DRAIN", "EVALUATE", "CHECKPOINT")
 """Instructions that carry the number of steps done."""
 
 
