@@ -46,6 +46,8 @@ class Written:
     bytes: int
     missing_events: int
     """Of a long run: those that its recording no longer keeps."""
+    first_step: int
+    """Above 0 for a run that was resumed."""
 
 
 def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Written:
@@ -66,7 +68,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     temporary = output.with_name(f".{output.name}.tmp")
     try:
         with temporary.open("wb") as file:
-            missing = _write(directory, span, file)
+            missing, first_step = _write(directory, span, file)
             size = file.tell()
         temporary.replace(output)
     except OSError as error:
@@ -75,11 +77,11 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return Written(size, missing)
+    return Written(size, missing, first_step)
 
 
-def _write(directory: Path, span: Span, file: BinaryIO) -> int:
-    """Gives how many events were missing."""
+def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, int]:
+    """Gives how many events were missing, and the first step."""
     missing = 0
     timeline: Timeline | None = None
 
@@ -104,7 +106,7 @@ def _write(directory: Path, span: Span, file: BinaryIO) -> int:
         raise RunDirectoryError(f"{message}; restore the recording, or train again") from error
     timeline.end()
     records.end()
-    return missing
+    return missing, started.first_step
 
 
 class _Records:

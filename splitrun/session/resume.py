@@ -29,6 +29,11 @@ class Resume:
     remarks: tuple[str, ...]
     """What the user should know: damaged checkpoints, another machine."""
 
+    @property
+    def step(self) -> int:
+        """The first that is left."""
+        return self.checkpoint.step
+
 
 def find_resume(path: Path) -> Resume:
     """The newest checkpoint of a run that is whole.

@@ -79,6 +79,11 @@ class RunDirectory:
         return self.path / "model"
 
     @property
+    def resolved(self) -> Path:
+        """The spec as understood."""
+        return self.path / "resolved.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """Where its checkpoints are."""
         return self.path / "checkpoints"
@@ -90,7 +95,7 @@ class RunDirectory:
             SpecError: it is no spec any more.
             RunDirectoryError: it is gone, or was changed since.
         """
-        path = self.path / "resolved.yaml"
+        path = self.resolved
         if not path.is_file():
             message = f"{path}: no such file, so nothing tells what the model is"
             raise RunDirectoryError(f"{message}; restore the file, or train again")
@@ -102,7 +107,7 @@ class RunDirectory:
 
     def resolved_sha256(self) -> str:
         """Of `resolved.yaml`, as the manifest keeps it."""
-        return hashlib.sha256((self.path / "resolved.yaml").read_bytes()).hexdigest()
+        return hashlib.sha256(self.resolved.read_bytes()).hexdigest()
 
     def manifest(self) -> dict[str, Any]:
         """What the manifest says.

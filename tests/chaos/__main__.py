@@ -1,0 +1,33 @@
+"""`python -m tests.chaos [N]`: kill -9 until N kills have happened; 1 if any run ends otherwise."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from itertools import count
+from pathlib import Path
+
+from tests.chaos.trial import trial
+
+
+def main(kills: int) -> int:
+    """Print a Markdown table, a row per spec."""
+    print("| seed | spec | kills | while writing | lives | weights and metrics |")
+    print("|---:|---|---:|---:|---:|---|")
+    done = different = 0
+    with tempfile.TemporaryDirectory() as directory:
+        for seed in count():
+            if done >= kills:
+                break
+            each = trial(seed, Path(directory))
+            done += each.kills
+            different += not each.same
+            same = "the same" if each.same else "**DIFFERENT**"
+            cells = [each.seed, each.what, each.kills, each.in_writing, each.lives, same]
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    print(f"\n{done} kills, {different} runs that ended otherwise")
+    return int(different > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 100))
