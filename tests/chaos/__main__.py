@@ -12,8 +12,8 @@ from tests.chaos.trial import trial
 
 def main(kills: int) -> int:
     """Print a Markdown table, a row per spec."""
-    print("| seed | spec | kills | while writing | lives | weights and metrics |")
-    print("|---:|---|---:|---:|---:|---|")
+    _say("| seed | spec | kills | while writing | lives | weights and metrics |")
+    _say("|---:|---|---:|---:|---:|---|")
     done = different = 0
     with tempfile.TemporaryDirectory() as directory:
         for seed in count():
@@ -24,9 +24,14 @@ def main(kills: int) -> int:
             different += not each.same
             same = "the same" if each.same else "**DIFFERENT**"
             cells = [each.seed, each.what, each.kills, each.in_writing, each.lives, same]
-            print(f"| {' | '.join(map(str, cells))} |", flush=True)
-    print(f"\n{done} kills, {different} runs that ended otherwise")
+            _say(f"| {' | '.join(map(str, cells))} |")
+    _say(f"\n{done} kills, {different} runs that ended otherwise")
     return int(different > 0)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
