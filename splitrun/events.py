@@ -35,6 +35,10 @@ class RunStarted(Event, frozen=True, gc=False):
     roles: tuple[str, ...]
     channels: tuple[str, ...]
     clock: float
+    first_step: int = 0
+    """Of this life of the run: later ones go on from a checkpoint."""
+    first_sample: int = 0
+    """Training samples of the steps before it."""
 
 
 class Executed(Event, frozen=True, gc=False):

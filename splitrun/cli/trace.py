@@ -39,6 +39,12 @@ def trace(
         typer.echo(
             f"note: {written.missing_events:,} events of the run's middle are not kept", err=True
         )
+    if written.first_step:
+        typer.echo(
+            f"note: the run was resumed; this is its last life, from step {written.first_step:,} "
+            f"on; for earlier ones: splitrun trace {directory}/lives/1",
+            err=True,
+        )
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
         typer.echo(f"warning: {size} are much for a viewer; cut with --steps A:B", err=True)

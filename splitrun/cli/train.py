@@ -20,10 +20,10 @@ from splitrun.cli.options import (
     Json,
     Overrides,
     RunsDir,
-    SpecFile,
     load_document,
     own_stdout,
 )
+from splitrun.cli.resume import is_override, own_document, point
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -40,7 +40,10 @@ class Progress(StrEnum):
 
 
 def train(
-    spec: SpecFile,
+    context: typer.Context,
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")
+    ] = None,
     overrides: Overrides = None,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
@@ -56,23 +59,41 @@ def train(
             help="Also hand events to tensorboard, or to a sink that a package offers; repeatable.",
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with a run that was interrupted, killed or failed, in its directory, from "
+            "its newest checkpoint. A SPEC has to be the run's own.",
+        ),
+    ] = None,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Train the spec's model and save it, with all there is to know of the run."""
-    document = load_document(spec, overrides, data_dir)
+    if resume is not None and spec is not None and is_override(spec):
+        spec, overrides = None, [str(spec), *(overrides or ())]
+    if spec is not None:
+        document = load_document(spec, overrides, data_dir)
+    elif resume is not None:
+        document = own_document(resume, overrides)
+    else:
+        context.fail("Missing argument 'SPEC'.")
     if progress is not Progress.NONE:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
-    from splitrun.session import prepare
+    from splitrun.session import prepare, prepare_resume
     from splitrun.session import train as train_experiment
     from splitrun.telemetry import JsonLines, Sampler, load_sink
 
     offered = [load_sink(name) for name in sink or ()]
+    start = point(resume, document) if resume else None
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
-            experiment = prepare(
-                document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
+            make_ready = partial(prepare_resume, start) if start else partial(prepare, document)
+            experiment = make_ready(
+                data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
@@ -81,7 +102,7 @@ def train(
         sampler = partial(Sampler, roles=roles)
         with _sinks(progress) as sinks:
             every: list[Sink] = [JsonLines(), *offered, *sinks]
-            result = train_experiment(experiment, runs_dir, every, [sampler])
+            result = train_experiment(experiment, runs_dir, every, [sampler], start)
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:

@@ -5,6 +5,7 @@ from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.stage import BottomStage, Stage, TopStage
+from splitrun.model.state import State, fill, named_tensors
 from splitrun.model.tensors import Tensors
 
 __all__ = [
@@ -12,10 +13,13 @@ __all__ = [
     "Models",
     "RoleOptimizer",
     "Stage",
+    "State",
     "Tensors",
     "TopStage",
     "assemble",
     "default_metrics",
     "evaluate",
+    "fill",
+    "named_tensors",
     "predictions",
 ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from splitrun.model.compensation import SpikedSgd, discount, keep_last_gradients
+from splitrun.model.state import cloned
 from splitrun.spec.model import (
     ConstantLr,
     CosineLr,
@@ -90,6 +92,21 @@ class RoleOptimizer:
                 keep_last_gradients(optimizer)
         for parameter in self._parameters:
             parameter.grad = None
+
+    def state(self) -> list[dict[str, Any]]:
+        """Of each `torch.optim` optimizer; schedules keep none, for they follow from the step."""
+        return [cloned(optimizer.state_dict()) for optimizer in self.optimizers]
+
+    def restore(self, states: Sequence[dict[str, Any]], updates: int) -> None:
+        """Go on from a state after so many updates.
+
+        Raises:
+            ValueError: the state is one of other optimizers.
+        """
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
+        for scheduler in self.schedulers:
+            scheduler.last_epoch = updates
 
     def reach(self, step: int) -> float:
         """The sum of the learning rates of the updates between a step's forward and its own."""

@@ -16,6 +16,7 @@ from splitrun.model.fusion import Fusion, fuse
 from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.randomness import seeded
+from splitrun.model.state import State, cloned, fill, named_tensors
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.versions import Version, WeightVersions
 from splitrun.plan import Role, RoleFacts
@@ -39,6 +40,20 @@ class Stage:
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""
         self._optimizer.step()
+
+    def state(self) -> State:
+        """All that training has changed, copied; nothing may be in flight."""
+        tensors = named_tensors(self.module)
+        return {"module": cloned(tensors), "optimizers": self._optimizer.state()}
+
+    def restore(self, state: State, updates: int) -> None:
+        """Go on from a state after so many updates.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: it is one of another model.
+        """
+        fill(self.module, state["module"])
+        self._optimizer.restore(state["optimizers"], updates)
 
     def _train(self) -> None:
         """Training mode, except for layers that were in evaluation mode from the start."""

@@ -67,7 +67,12 @@ def _distinct_segments(plan: Plan) -> Iterator[Segment]:
     seen = set()
     for segment in plan.segments():
         short = replace(segment, start=max(segment.start, segment.stop - longest))
-        kind = (short.stop - short.start, plan.rows(short.stop - 1))
+        kind = (
+            short.stop - short.start,
+            plan.rows(short.stop - 1),
+            short.evaluation_batches,
+            short.checkpoint,
+        )
         if kind not in seen:
             seen.add(kind)
             yield short
@@ -122,7 +127,7 @@ class _Rules:
         self._version = segment.start
         self._peers = peers
         self._done: set[tuple[object, ...]] = set()
-        self._drained = False
+        self._drained = self._checkpointed = False
 
     def follow(self, program: Program) -> Program:
         """Pass a program on, and raise where it breaks a rule."""
@@ -132,6 +137,7 @@ class _Rules:
             Op.LOSS: self._on_loss,
             Op.UPDATE: self._on_update,
             Op.DRAIN: self._on_drain,
+            Op.CHECKPOINT: self._on_checkpoint,
         }
         for instruction in program:
             fault = self._missing(instruction) or rules.get(instruction.op, _nothing)(
@@ -143,9 +149,13 @@ class _Rules:
         if self._version != self._segment.stop or not self._drained:
             done = f"{self._version} of {self._segment.stop} updates"
             raise PlanInvalid(f"{self._role.name}: ended after {done}, without a drain")
+        if self._checkpointed != self._segment.checkpoint:
+            raise PlanInvalid(f"{self._role.name}: ended without its checkpoint")
 
     def _missing(self, instruction: Instruction) -> str:
         """What an instruction needs and has not been done; else the instruction counts as done."""
+        if self._checkpointed:
+            return "comes after the segment's checkpoint"
         op, step, micro, peer, phase = instruction
         batch, part = (phase, step), (phase, step, micro)
         heard = [(Op.RECV, *part, peer) for peer in self._peers]
@@ -195,6 +205,13 @@ class _Rules:
         whole = not self._forward and self._version == self._segment.stop and not self._drained
         self._drained = True
         return "" if whole else "with batches in flight"
+
+    def _on_checkpoint(self, _: int) -> str:
+        self._checkpointed = True
+        evaluated = sum(phase == "evaluate" for op, phase, *_ in self._done if op is Op.LOAD)
+        if not self._drained or evaluated != self._segment.evaluation_batches:
+            return "comes before the drain and the evaluation"
+        return "" if self._segment.checkpoint else "is not the plan's"
 
 
 def _nothing(_: int) -> str:

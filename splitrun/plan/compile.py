@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splitrun.errors import Problem, SpecError
 from splitrun.plan.facts import Facts
 from splitrun.plan.link import LinkTiming
@@ -63,6 +65,10 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
         epochs=spec.training.epochs,
         evaluate_every_epochs=spec.training.evaluate_every_epochs,
     )
+    if spec.checkpoint is not None:
+        epochs = spec.checkpoint.every_epochs
+        every = epochs * plan.steps_per_epoch if epochs else spec.checkpoint.every_steps
+        plan = replace(plan, checkpoint_every_steps=every)
     _refuse_depth_beyond_steps(spec, plan)
     return plan
 

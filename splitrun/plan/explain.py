@@ -34,6 +34,7 @@ def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
         "train_rows": plan.facts.train_rows,
         "test_rows": plan.facts.test_rows,
         "drains": sum(1 for _ in plan.segments()),
+        "checkpoint_every_steps": plan.checkpoint_every_steps,
         "roles": {role.name: _role(plan, role) for role in plan.roles},
         "channels": {channel.name: _channel(plan, channel) for channel in plan.channels},
         "programs": {

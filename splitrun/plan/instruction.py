@@ -2,7 +2,8 @@
 
 A bottom runs LOAD, FORWARD, SEND, RECV, BACKWARD, UPDATE; the top LOAD, RECV, LOSS, SEND, UPDATE.
 LOSS is the top's forward and backward at once. DRAIN marks where nothing is in flight. Evaluation
-batches pass as LOAD, PREDICT, SEND and RECV of phase `evaluate`; EVALUATE closes them.
+batches pass as LOAD, PREDICT, SEND and RECV of phase `evaluate`; EVALUATE closes them. CHECKPOINT
+ends the segment, with nothing in flight.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ class Op(StrEnum):
     DRAIN = "DRAIN"
     PREDICT = "PREDICT"
     EVALUATE = "EVALUATE"
+    CHECKPOINT = "CHECKPOINT"
 
 
 class Instruction(NamedTuple):
     """One instruction of one role.
 
     `step` counts training batches over the whole run, or evaluation batches of one evaluation;
-    `micro` is the slice of the batch; `peer` the role that SEND and RECV speak to. DRAIN and
-    EVALUATE carry the number of training steps done.
+    `micro` is the slice of the batch; `peer` the role that SEND and RECV speak to. DRAIN, EVALUATE
+    and CHECKPOINT carry the number of training steps done.
     """
 
     op: Op

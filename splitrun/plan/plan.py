@@ -85,6 +85,7 @@ class Plan:
     micro_batches: int
     epochs: int
     evaluate_every_epochs: int | None
+    checkpoint_every_steps: int | None = None
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -116,6 +117,11 @@ class Plan:
         before = (step % self.steps_per_epoch) * self.batch_size
         return min(self.batch_size, self.facts.train_rows - before)
 
+    def samples_before(self, step: int) -> int:
+        """Training samples of all steps before this one."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return epochs * self.facts.train_rows + steps * self.batch_size
+
     def slices(self, step: int) -> int:
         """Micro-batches of a training step: never more than it has rows."""
         if self.micro_batches == 1:
@@ -126,21 +132,32 @@ class Plan:
         """What the probe found out about a role's model."""
         return self.facts.roles[name]
 
-    def segments(self) -> Iterator[Segment]:
-        """The run between its drains: each ends with an evaluation, where there are held-out rows.
+    def segments(self, start: int = 0) -> Iterator[Segment]:
+        """The run between its drains: each ends with an evaluation, where there are held-out rows,
+        or with a checkpoint, or with both. The run's end is no checkpoint: the model is saved then.
 
         Without epochs, an evaluation is all there is.
+
+        Args:
+            start: of the first segment; a multiple of the steps between checkpoints.
         """
         if not self.steps:
             yield Segment(0, 0, self.evaluation_batches)
-            return
-        for start in range(0, self.steps, self._steps_per_segment):
-            stop = min(start + self._steps_per_segment, self.steps)
-            yield Segment(start, stop, self.evaluation_batches)
+        every = self.checkpoint_every_steps
+        while start < self.steps:
+            stop = min(self.steps, *(start - start % steps + steps for steps in self._drains))
+            evaluates = stop == self.steps or not stop % self._steps_per_evaluation
+            yield Segment(
+                start,
+                stop,
+                self.evaluation_batches if evaluates else 0,
+                checkpoint=every is not None and stop < self.steps and not stop % every,
+            )
+            start = stop
 
-    def program(self, role: Role) -> Program:
-        """The role's instructions, from the first to the last of the run."""
-        for segment in self.segments():
+    def program(self, role: Role, start: int = 0) -> Program:
+        """The role's instructions, from a checkpoint's step, or the first, to the run's last."""
+        for segment in self.segments(start):
             yield from self.segment_program(role, segment)
 
     def segment_program(self, role: Role, segment: Segment) -> Program:
@@ -156,7 +173,7 @@ class Plan:
 
     def version(self, role: Role, step: int) -> int:
         """How many updates the weights have seen that the role's forward of a step runs at."""
-        start = step - step % self._steps_per_segment
+        start = max(step - step % every for every in self._drains)
         return max(start, step - role.depth + 1)
 
     def staleness(self, role: Role, step: int) -> int:
@@ -164,5 +181,10 @@ class Plan:
         return step - self.version(role, step)
 
     @property
-    def _steps_per_segment(self) -> int:
+    def _drains(self) -> tuple[int, ...]:
+        """The pipeline drains at every multiple of these steps."""
+        return tuple(filter(None, (self._steps_per_evaluation, self.checkpoint_every_steps)))
+
+    @property
+    def _steps_per_evaluation(self) -> int:
         return (self.evaluate_every_epochs or self.epochs) * self.steps_per_epoch

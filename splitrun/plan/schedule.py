@@ -25,11 +25,12 @@ Program = Iterator[Instruction]
 @dataclass(frozen=True)
 class Segment:
     """Training steps `start` up to, not including, `stop`; then a drain, then perhaps an evaluation
-    of `evaluation_batches` batches."""
+    of `evaluation_batches` batches, then perhaps a checkpoint."""
 
     start: int
     stop: int
     evaluation_batches: int = 0
+    checkpoint: bool = False
 
 
 def bottom_program(segment: Segment, depth: int, slices: Callable[[int], int], top: str) -> Program:
@@ -55,6 +56,8 @@ def bottom_program(segment: Segment, depth: int, slices: Callable[[int], int], t
         yield Instruction(Op.LOAD, batch, phase="evaluate")
         yield Instruction(Op.PREDICT, batch, phase="evaluate")
         yield Instruction(Op.SEND, batch, peer=top, phase="evaluate")
+    if segment.checkpoint:
+        yield Instruction(Op.CHECKPOINT, segment.stop)
 
 
 def top_program(segment: Segment, slices: Callable[[int], int], bottoms: Sequence[str]) -> Program:
@@ -76,6 +79,8 @@ def top_program(segment: Segment, slices: Callable[[int], int], bottoms: Sequenc
         yield Instruction(Op.PREDICT, batch, phase="evaluate")
     if segment.evaluation_batches:
         yield Instruction(Op.EVALUATE, segment.stop)
+    if segment.checkpoint:
+        yield Instruction(Op.CHECKPOINT, segment.stop)
 
 
 def _forward(step: int, slices: int, top: str) -> Program:

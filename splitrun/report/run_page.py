@@ -130,6 +130,12 @@ def _remarks(run: Run) -> list[str]:
             f"The recording no longer has {run.digest.missing:,} events of the run's middle; "
             "charts over time leave them out."
         )
+    if run.digest is not None and run.digest.started.first_step:
+        remarks.append(
+            f"The run was resumed: charts over time show its last life, from step "
+            f"{run.digest.started.first_step:,} on; earlier ones are in lives/. Training time and "
+            "metrics are those of the whole run."
+        )
     return remarks
 
 

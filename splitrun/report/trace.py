@@ -21,7 +21,7 @@ from splitrun.telemetry import Recording, read_events
 
 _BATCH = 1024
 _EVERYTHING = Span(-math.inf, math.inf)
-_NOT_OF_A_STEP = ("DRAIN", "EVALUATE")
+_NOT_OF_A_STEP = ("DRAIN", "EVALUATE", "CHECKPOINT")
 """Instructions that carry the number of steps done."""
 
 
@@ -46,6 +46,8 @@ class Written:
     bytes: int
     missing_events: int
     """Of a long run: those that its recording no longer keeps."""
+    first_step: int
+    """Above 0 for a run that was resumed."""
 
 
 def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Written:
@@ -67,7 +69,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     try:
         temporary.unlink(missing_ok=True)  # a link that leads elsewhere is not written through
         with temporary.open("xb") as file:
-            missing = _write(directory, span, file)
+            missing, first_step = _write(directory, span, file)
             size = file.tell()
         temporary.replace(output)
     except OSError as error:
@@ -76,11 +78,11 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return Written(size, missing)
+    return Written(size, missing, first_step)
 
 
-def _write(directory: Path, span: Span, file: BinaryIO) -> int:
-    """Gives how many events were missing."""
+def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, int]:
+    """Gives how many events were missing, and the first step."""
     missing = 0
     timeline: Timeline | None = None
 
@@ -105,7 +107,7 @@ def _write(directory: Path, span: Span, file: BinaryIO) -> int:
         raise RunDirectoryError(f"{message}; restore the recording, or train again") from error
     timeline.end()
     records.end()
-    return missing
+    return missing, started.first_step
 
 
 class _Records:

@@ -8,12 +8,14 @@ from splitrun.runtime.channel import (
     Sender,
     open_channel,
 )
-from splitrun.runtime.role import Score
+from splitrun.runtime.role import Beginning, Collect, Score
 from splitrun.runtime.run import run
 
 __all__ = [
+    "Beginning",
     "ChannelClosed",
     "ChannelStatistics",
+    "Collect",
     "Message",
     "Receiver",
     "Score",

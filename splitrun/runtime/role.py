@@ -13,8 +13,8 @@ from torch import Tensor
 from splitrun.data import Batch, Feed
 from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed, told
 from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
-from splitrun.model import BottomStage, Stage, Tensors, TopStage
-from splitrun.plan import Instruction, Op, Pace, Plan, Role
+from splitrun.model import BottomStage, Stage, State, Tensors, TopStage
+from splitrun.plan import Instruction, Op, Pace, Plan, Program, Role
 from splitrun.runtime.channel import ChannelClosed, Receiver, Sender
 from splitrun.runtime.clock import now, wait_until
 
@@ -23,6 +23,24 @@ Slice = tuple[Phase, int, int]
 
 Score = Callable[[Tensor, Tensor], dict[str, float | None]]
 """(the top's outputs, labels) over all held-out rows -> metrics by name."""
+
+
+Collect = Callable[[str, int, State], None]
+"""Takes a role's state after so many steps, in the role's thread; returns soon."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a run begins: at its first step, or at a checkpoint's, with stages of its state."""
+
+    step: int = 0
+    epoch_loss: float = 0.0
+    """The top's sum over the epoch that the step is in."""
+    collect: Collect | None = None
+    """Without it, a checkpoint is a drain and nothing more."""
+
+
+FROM_THE_START = Beginning()
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,14 @@ class Worker:
     """
 
     def __init__(
-        self, plan: Plan, role: Role, stage: Stage, feed: Feed, ends: Ends, emit: Emit
+        self,
+        plan: Plan,
+        role: Role,
+        stage: Stage,
+        feed: Feed,
+        ends: Ends,
+        emit: Emit,
+        beginning: Beginning,
     ) -> None:
         self.role = role
         self.ends = ends
@@ -60,8 +85,14 @@ class Worker:
             Op.RECV: self._receive,
             Op.UPDATE: self._update,
             Op.DRAIN: self._drain,
+            Op.CHECKPOINT: self._checkpoint,
         }
         self._stage = stage
+        self._beginning = beginning
+
+    def program(self) -> Program:
+        """What the role has to do."""
+        return self._plan.program(self.role, self._beginning.step)
 
     def run(self) -> None:
         """Run the whole program.
@@ -70,7 +101,7 @@ class Worker:
             RunFailed: naming role, instruction and batch.
             ChannelClosed: another role failed, or the run was stopped.
         """
-        for instruction in self._plan.program(self.role):
+        for instruction in self.program():
             self.execute(instruction)
 
     def stop(self) -> None:
@@ -143,14 +174,28 @@ class Worker:
         if self._batches or self._outgoing or self._incoming:
             raise RuntimeError("something is still in flight")
 
+    def _checkpoint(self, instruction: Instruction) -> None:
+        if self._beginning.collect is not None:
+            self._beginning.collect(self._name, instruction.step, self._state())
+
+    def _state(self) -> State:
+        return self._stage.state()
+
 
 class BottomWorker(Worker):
     """Runs a bottom's program."""
 
     def __init__(
-        self, plan: Plan, role: Role, stage: BottomStage, feed: Feed, ends: Ends, emit: Emit
+        self,
+        plan: Plan,
+        role: Role,
+        stage: BottomStage,
+        feed: Feed,
+        ends: Ends,
+        emit: Emit,
+        beginning: Beginning,
     ) -> None:
-        super().__init__(plan, role, stage, feed, ends, emit)
+        super().__init__(plan, role, stage, feed, ends, emit, beginning)
         self._bottom = stage
         self._top = plan.top.name
         self._actions |= {
@@ -187,13 +232,14 @@ class TopWorker(Worker):
         feed: Feed,
         ends: Ends,
         emit: Emit,
+        beginning: Beginning,
         score: Score,
     ) -> None:
-        super().__init__(plan, role, stage, feed, ends, emit)
+        super().__init__(plan, role, stage, feed, ends, emit, beginning)
         self._top = stage
         self._score = score
         self._bottoms = [bottom.name for bottom in plan.bottoms]
-        self._step_loss = self._epoch_loss = 0.0
+        self._step_loss, self._epoch_loss = 0.0, beginning.epoch_loss
         self._outputs: list[Tensor] = []
         self._labels: list[Tensor] = []
         self._evaluation_start = 0.0
@@ -246,6 +292,9 @@ class TopWorker(Worker):
         steps = instruction.step
         epochs = steps // self._plan.steps_per_epoch
         self._emit(Evaluated(steps, epochs, len(labels), metrics, self._evaluation_start, now()))
+
+    def _state(self) -> State:
+        return {**super()._state(), "epoch_loss": self._epoch_loss}
 
     def _cuts(self, part: Slice) -> list[Tensors]:
         return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]

@@ -8,11 +8,19 @@ from typing import Literal
 from splitrun.data import Feed
 from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
-from splitrun.plan import Plan
+from splitrun.plan import Plan, Role
 from splitrun.runtime import serial, threaded
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
-from splitrun.runtime.role import BottomWorker, Ends, Score, TopWorker, Worker
+from splitrun.runtime.role import (
+    FROM_THE_START,
+    Beginning,
+    BottomWorker,
+    Ends,
+    Score,
+    TopWorker,
+    Worker,
+)
 
 
 def run(
@@ -26,6 +34,7 @@ def run(
     intra_op_threads: int,
     emit: Emit,
     attend: Callable[[], None],
+    beginning: Beginning = FROM_THE_START,
 ) -> Mapping[str, ChannelStatistics]:
     """Run a plan; the stages hold the trained weights afterwards.
 
@@ -33,6 +42,7 @@ def run(
         bottoms: by role name, as are `feeds`.
         emit: called by the roles' threads for every event.
         attend: called in this thread every tenth of a second.
+        beginning: a checkpoint's; the stages have been restored to it.
 
     Returns:
         What passed through each channel.
@@ -42,18 +52,20 @@ def run(
         KeyboardInterrupt: likewise.
     """
     ends = _open_channels(plan, emit)
+
+    def ties(role: Role) -> tuple[Feed, Ends, Emit, Beginning]:
+        return feeds[role.name], ends[role.name], emit, beginning
+
     workers: list[Worker] = [
-        BottomWorker(plan, role, bottoms[role.name], feeds[role.name], ends[role.name], emit)
-        for role in plan.bottoms
+        BottomWorker(plan, role, bottoms[role.name], *ties(role)) for role in plan.bottoms
     ]
-    role = plan.top
-    workers.append(TopWorker(plan, role, top, feeds[role.name], ends[role.name], emit, score))
+    workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
     def stop() -> None:
         for worker in workers:
             worker.stop()
 
-    tasks = serial.tasks(plan, workers) if runtime == "serial" else threaded.tasks(workers)
+    tasks = serial.tasks(workers) if runtime == "serial" else threaded.tasks(workers)
     Crew(tasks, stop, intra_op_threads).run(attend)
     return {
         f"{source}->{worker.role.name}": receiver.statistics()

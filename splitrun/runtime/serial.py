@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Op, Plan
+from splitrun.plan import Op
 from splitrun.runtime.role import Worker
 
 
-def tasks(plan: Plan, workers: Sequence[Worker]) -> Mapping[str, Callable[[], None]]:
+def tasks(workers: Sequence[Worker]) -> Mapping[str, Callable[[], None]]:
     """One task for all roles."""
-    return {"serial": lambda: _interleave(plan, workers)}
+    return {"serial": lambda: _interleave(workers)}
 
 
-def _interleave(plan: Plan, workers: Sequence[Worker]) -> None:
+def _interleave(workers: Sequence[Worker]) -> None:
     """Sweep over the kinds of instructions until every program has ended."""
-    programs = [plan.program(worker.role) for worker in workers]
+    programs = [worker.program() for worker in workers]
     waiting = [next(program, None) for program in programs]
     while any(waiting):
         moved = False

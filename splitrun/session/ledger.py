@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
@@ -29,11 +31,21 @@ class Ledger:
     _start: float = 0.0
     _counted: float = 0.0
 
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Ledger:
+        """The books as they were when `state` told of them."""
+        return cls(**state)
+
+    def state(self) -> dict[str, Any]:
+        """What the books say; JSON-ready."""
+        public = (each.name for each in fields(self) if not each.name.startswith("_"))
+        return {name: copy(getattr(self, name)) for name in public}
+
     def __call__(self, event: Event) -> None:
         """Enter one event."""
         match event:
             case RunStarted():
-                self._start = event.clock
+                self._start, self._counted = event.clock, self.train_s
             case StepDone():
                 self.steps += 1
                 self.samples += event.rows
@@ -53,7 +65,7 @@ class Ledger:
         self.train_s = max(self.train_s, self._counted + end - self._start)
 
 
-def run_started(plan: Plan, run_dir: str = "") -> RunStarted:
+def run_started(plan: Plan, run_dir: str = "", first_step: int = 0) -> RunStarted:
     """The first event of a run of this plan, whose clock starts now."""
     return RunStarted(
         run_dir=run_dir,
@@ -65,4 +77,6 @@ def run_started(plan: Plan, run_dir: str = "") -> RunStarted:
         roles=tuple(role.name for role in plan.roles),
         channels=tuple(channel.name for channel in plan.channels),
         clock=now(),
+        first_step=first_step,
+        first_sample=plan.samples_before(first_step),
     )

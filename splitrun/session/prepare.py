@@ -19,6 +19,8 @@ class Experiment:
     """A spec with its data loaded, its models built and its plan compiled and checked."""
 
     document: Document
+    directory: Path
+    """Where relative paths and custom classes are looked up."""
     data: Data
     models: Models
     plan: Plan
@@ -62,7 +64,7 @@ def prepare(
     check(plan)
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):
-        return Experiment(document, data, models, plan)
+        return Experiment(document, directory, data, models, plan)
     probed = probe_costs(spec, data, directory)
     advice = recommend(
         plan,
@@ -76,4 +78,4 @@ def prepare(
         document = replace(document, spec=spec.model_copy(update={"pipeline": pipeline}))
         plan = compile(document.spec, models.facts)
         check(plan)
-    return Experiment(document, data, models, plan, probed.costs, advice)
+    return Experiment(document, directory, data, models, plan, probed.costs, advice)

@@ -200,6 +200,7 @@ def _bare(subject: _Subject, rows: int, batch_size: int, steps: int) -> Plan:
         batch_size=batch_size,
         epochs=-(-steps * batch_size // rows),
         evaluate_every_epochs=None,
+        checkpoint_every_steps=None,
         channels=tuple(replace(channel, timing=None) for channel in plan.channels),
         bottoms=tuple(replace(bottom, compute=None) for bottom in plan.bottoms),
         top=replace(plan.top, compute=None),

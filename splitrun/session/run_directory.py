@@ -8,6 +8,8 @@ runs/<utc>-<name>-<hash>/
     metrics.jsonl    a line per epoch and evaluation
     events.jsonl     what happened (written by a sink; a long run's goes on in events.N.jsonl)
     model/           the trained model
+    checkpoints/     the newest states of the run, to go on from
+    lives/           what earlier lives of a resumed run left
     failure.txt      where a failed run broke
 """
 
@@ -79,6 +81,16 @@ class RunDirectory:
         """Where the trained model is."""
         return self.path / "model"
 
+    @property
+    def resolved(self) -> Path:
+        """The spec as understood."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where its checkpoints are."""
+        return self.path / "checkpoints"
+
     def document(self) -> Document:
         """The spec as understood when the run began.
 
@@ -86,7 +98,7 @@ class RunDirectory:
             SpecError: it is no spec any more.
             RunDirectoryError: it is gone, or was changed since.
         """
-        path = self.path / "resolved.yaml"
+        path = self.resolved
         if not path.is_file():
             message = f"{path}: no such file, so nothing tells what the model is"
             raise RunDirectoryError(f"{message}; restore the file, or train again")
@@ -98,7 +110,7 @@ class RunDirectory:
 
     def resolved_sha256(self) -> str:
         """Of `resolved.yaml`, as the manifest keeps it."""
-        return hashlib.sha256(read_bytes(self.path / "resolved.yaml")).hexdigest()
+        return hashlib.sha256(read_bytes(self.resolved)).hexdigest()
 
     def manifest(self) -> dict[str, Any]:
         """What the manifest says.
@@ -111,8 +123,12 @@ class RunDirectory:
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
         """Write or replace a JSON file; a reader sees the old one or the new one."""
+        self.write_text(name, json.dumps(content, indent=1) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write or replace a file; a reader sees the old one or the new one."""
         temporary = self.path / f".{name}.tmp"
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.path / name)
 
     def note_failure(self, text: str) -> None:

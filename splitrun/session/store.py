@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
 from splitrun.files import check_regular
+from splitrun.model import fill, named_tensors
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
@@ -32,7 +33,7 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
     """SHA-256 over all roles' parameters and buffers: raw little-endian bytes, by role and name."""
     digest = hashlib.sha256()
     for role in sorted(modules):
-        named = _named(modules[role])
+        named = named_tensors(modules[role])
         for name in sorted(named):
             tensor = named[name].detach().cpu().contiguous()
             digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
@@ -50,7 +51,8 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
         shutil.rmtree(old, ignore_errors=True)
     written.mkdir()
     for role, module in modules.items():
-        tensors = {name: tensor.detach().contiguous() for name, tensor in _named(module).items()}
+        named = named_tensors(module)
+        tensors = {name: tensor.detach().contiguous() for name, tensor in named.items()}
         save_file(tensors, written / f"{role}.safetensors")
     digest = weights_sha256(modules)
     content = {
@@ -96,7 +98,7 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
         path = directory / f"{role}.safetensors"
         try:
             check_regular(path)
-            _fill(module, load_file(path))
+            fill(module, load_file(path))
         except (OSError, ValueError, SafetensorError, RuntimeError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
@@ -106,24 +108,6 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
             f"{directory}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
             "so the files were changed since; restore them, or train again"
         )
-
-
-def _named(module: nn.Module) -> dict[str, Tensor]:
-    """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
-    return dict(module.named_parameters()) | dict(module.named_buffers())
-
-
-def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    named = _named(module)
-    ours = {name: list(tensor.shape) for name, tensor in named.items()}
-    theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    if ours != theirs:
-        names = sorted(ours.keys() | theirs.keys())
-        differ = [name for name in names if ours.get(name) != theirs.get(name)]
-        raise RuntimeError(f"other tensors than the model's: {', '.join(differ)}")
-    with torch.no_grad():
-        for name, tensor in named.items():
-            tensor.copy_(tensors[name])
 
 
 def _content(directory: Path) -> dict[str, Any]:

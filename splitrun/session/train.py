@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,11 +19,14 @@ from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
+from splitrun.session.continuity import Continuity
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
 from splitrun.session.forecast import forecast
-from splitrun.session.ledger import Ledger, run_started
+from splitrun.session.ledger import run_started
+from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment
+from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
 
@@ -58,34 +60,46 @@ def train(
     runs_dir: Path,
     sinks: Sequence[Sink] = (),
     sources: Sequence[Source] = (),
+    resume: Resume | None = None,
 ) -> Result:
-    """Run an experiment's plan and save what comes of it.
+    """Run an experiment's plan, or what is left of it, and save what comes of it.
 
     Whatever happens, the run directory tells: its manifest says `done`, `failed` or `interrupted`.
+
+    Args:
+        resume: go on in its directory, from its checkpoint; `runs_dir` has no part in it then.
 
     Raises:
         RunFailed: naming role, instruction and batch.
         Interrupted: the user stopped the run; what was trained until then is saved.
+        RunDirectoryError: the checkpoint does not fit, or another process is at the run.
     """
-    directory = RunDirectory.create(runs_dir, experiment.document)
-    run = _Run(experiment, directory, sinks, sources)
+    directory = resume.directory if resume else RunDirectory.create(runs_dir, experiment.document)
+    with locked(directory.path):
+        return _train(_Run(experiment, directory, sinks, sources, resume), directory)
+
+
+def _train(run: _Run, directory: RunDirectory) -> Result:
     with _one_interrupt():
         try:
             run.execute()
             result = run.result(run.save_model())
         except KeyboardInterrupt as error:
-            message = f"interrupted after {run.ledger.steps} of {experiment.plan.steps} steps"
+            message = f"interrupted after {run.ledger.steps} of {run.plan.steps} steps"
             run.close("interrupted", message, run.result(run.save_model()))
             interrupted = Interrupted(message)
             interrupted.add_note(f"what was trained until then is in {directory.path}")
+            run.add_remedy(interrupted)
             raise interrupted from error
         except Exception as error:
             where = "writing" if isinstance(error, OSError) else "an unforeseen point"
             failed = RunFailed("the run", where, told(error))
             failure = error if isinstance(error, SplitrunError) else failed
-            run.close("failed", str(failure))
+            with suppress(OSError):  # on a full disk nothing more can be said there
+                run.close("failed", str(failure))
             directory.note_failure("".join(traceback.format_exception(error)))
             failure.add_note(f"the run directory is {directory.path}")
+            run.add_remedy(failure)
             raise failure from error
         run.close("done", "", result)
     return result
@@ -118,33 +132,39 @@ class _Run:
         directory: RunDirectory,
         sinks: Sequence[Sink],
         sources: Sequence[Source],
+        resume: Resume | None,
     ) -> None:
-        self.ledger = Ledger()
+        self._continuity = Continuity(experiment, directory, resume)
+        self.ledger = self._continuity.ledger
+        self.plan = experiment.plan
         self._experiment = experiment
         self._directory = directory
-        self._sinks: tuple[Sink, ...] = (self.ledger, *sinks)
+        self._sinks: tuple[Sink, ...] = (self._continuity, *sinks)
         self._sources = sources
         self._events: deque[Event] = deque()
-        self._written = 0
+        self._written = len(self.ledger.history)
         self._manifest: dict[str, object] = {
             "status": "running",
-            "started": _utc(),
+            "started": self._continuity.lives[0]["started"],
+            "lives": self._continuity.lives,
             "seed": experiment.plan.seed,
-            "directory": str(experiment.document.directory.resolve()),
+            "directory": str(experiment.directory.resolve()),
             "resolved_sha256": directory.resolved_sha256(),
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
-            "environment": environment(experiment.document.directory),
+            "environment": environment(experiment.directory),
         }
         directory.write_json("manifest.json", self._manifest)
-        directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
+        if resume is None:
+            directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
 
     def execute(self) -> None:
         """Run the plan to its end, handing events to the sinks meanwhile."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        plan = experiment.plan
+        plan, first_step = experiment.plan, self._continuity.first_step
         bottoms, top = experiment.models.stages(spec, plan)
+        beginning = self._continuity.begin({**bottoms, plan.top.name: top})
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        self._events.append(run_started(plan, str(self._directory.path)))
+        self._events.append(run_started(plan, str(self._directory.path), first_step))
         with ExitStack() as stack:
             for source in self._sources:
                 stack.enter_context(source(self._events.append))
@@ -158,6 +178,7 @@ class _Run:
                 intra_op_threads=spec.runtime.intra_op_threads,
                 emit=self._events.append,
                 attend=self._attend,
+                beginning=beginning,
             )
         self._attend()
         self._manifest["channels"] = {
@@ -189,13 +210,18 @@ class _Run:
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
         """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
-        self._manifest |= {"status": status, "ended": _utc(), "message": message}
+        self._manifest |= self._continuity.close(status) | {"message": message}
         if result is not None:
             self._manifest["result"] = asdict(result)
         self._directory.write_json("manifest.json", self._manifest)
         self._events.append(RunEnded(status, message, now()))
         with suppress(OSError):
             self._attend()
+
+    def add_remedy(self, error: Exception) -> None:
+        """Tell how to go on, if one can."""
+        if remedy := self._continuity.remedy():
+            error.add_note(remedy)
 
     def _attend(self) -> None:
         while self._events:
@@ -206,7 +232,4 @@ class _Run:
         if fresh:
             self._directory.append_lines("metrics.jsonl", fresh)
             self._written += len(fresh)
-
-
-def _utc() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+        self._continuity.write()

@@ -76,7 +76,7 @@ def bound(plan: Plan, costs: Costs) -> Bound:
     segment = next(plan.segments())
     alone_s = segment_time_s(plan, costs.alone(), segment)
     segment_s = max(alone_s, _work_s(plan, costs, segment) / _cores(costs))
-    samples = (segment.stop // plan.steps_per_epoch) * plan.facts.train_rows
+    samples = plan.samples_before(segment.stop)
     return Bound(
         limit=limit,
         samples_per_s=_rate(plan.rows(0), limit.period_s),
@@ -133,9 +133,11 @@ def _loop_name(owners: set[str], cycle: Cycle, plan: Plan) -> str:
 
 
 def _work_s(plan: Plan, costs: Costs, segment: Segment) -> float:
-    """Seconds of work of all roles over whole epochs, from the first step on."""
-    epochs, last = segment.stop // plan.steps_per_epoch, plan.steps_per_epoch - 1
-    return epochs * (last * step_work_s(plan, costs, 0) + step_work_s(plan, costs, last))
+    """Seconds of work of all roles, from the first step on."""
+    last = plan.steps_per_epoch - 1
+    epochs = segment.stop // plan.steps_per_epoch
+    full = (segment.stop - epochs) * step_work_s(plan, costs, 0)
+    return full + epochs * step_work_s(plan, costs, last)
 
 
 def _cores(costs: Costs) -> float:

@@ -36,7 +36,7 @@ Simulate = Callable[[Plan, Costs, Segment], Simulation]
 def segment_time_s(
     plan: Plan, costs: Costs, segment: Segment, simulate: Simulate = simulate
 ) -> float:
-    """Seconds that a segment of whole epochs takes; extrapolated if it is long.
+    """Seconds that a segment takes which begins with an epoch; extrapolated if it is long.
 
     Raises:
         KeyError: a role has no costs.
@@ -46,7 +46,7 @@ def segment_time_s(
     if steps <= 2 * short.steps:
         return simulate(plan, costs, segment).makespan_s
     simulation = simulate(short, costs, Segment(0, short.steps))
-    samples = steps // plan.steps_per_epoch * plan.facts.train_rows
+    samples = plan.samples_before(steps)
     samples_per_step = simulation.samples / short.steps
     left_out = (samples - simulation.samples) / samples_per_step
     return simulation.makespan_s + left_out * simulation.period_s

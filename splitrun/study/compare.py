@@ -185,7 +185,9 @@ def _shortened(plan: Plan, costs: Costs, length_s: float) -> Plan:
     """The plan with the steps of a turn, all batches full."""
     rows = turn_steps(plan, costs, length_s) * plan.rows(0)
     facts = replace(plan.facts, train_rows=rows, test_rows=0)
-    return replace(plan, facts=facts, epochs=1, evaluate_every_epochs=None)
+    return replace(
+        plan, facts=facts, epochs=1, evaluate_every_epochs=None, checkpoint_every_steps=None
+    )
 
 
 def _bytes_per_step(plan: Plan) -> int:

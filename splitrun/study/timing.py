@@ -111,7 +111,7 @@ def rates(turns: Sequence[Turn]) -> list[float]:
 
 
 def shorten(subject: Subject, steps: int) -> Subject:
-    """So many steps of the same training and no evaluation; whole epochs where it has several."""
+    """So many steps of the same training and no drain in it; whole epochs where it has several."""
     size, ids = subject.spec.dataset.batch_size, subject.data.train_ids
     ids = ids[: steps * size]
     steps_per_epoch = -(-len(ids) // size)
@@ -120,7 +120,7 @@ def shorten(subject: Subject, steps: int) -> Subject:
     )
     return replace(
         subject,
-        spec=subject.spec.model_copy(update={"training": training}),
+        spec=subject.spec.model_copy(update={"training": training, "checkpoint": None}),
         data=replace(subject.data, train_ids=ids, test_ids=subject.data.test_ids[:0]),
     )
 

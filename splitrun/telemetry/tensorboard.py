@@ -26,7 +26,7 @@ class TensorBoard:
         match event:
             case RunStarted():
                 self._writer = SummaryWriter(str(Path(event.run_dir) / "tensorboard"))
-                self._step, self._samples, self._last = 0, 0, event.clock
+                self._step, self._samples, self._last = event.first_step, 0, event.clock
             case StepDone():
                 self._step = event.step + 1
                 self._samples += event.rows

@@ -50,8 +50,8 @@ def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "th
 
 
 def steady_samples_per_s(subject: Subject, repeats: int) -> float:
-    """Once the pipeline has filled: over as many whole rounds as there are in the last six tenths of
-    the steps, in the median of some trainings."""
+    """Once the pipeline has filled: over the whole rounds in the last six tenths of the steps, in
+    the median of some trainings."""
     plan = subject.plan()
     samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)))
     rounds = max(1, plan.steps * 6 // 10 // plan.depth)

@@ -18,6 +18,7 @@ def make_plan(
     epochs: int = 1,
     test_rows: int = 0,
     evaluate_every_epochs: int | None = None,
+    checkpoint_every_steps: int | None = None,
     links: dict[str, object] | None = None,
 ) -> Plan:
     """A plan of `parties` bottoms named p0, p1, …; the top is at p0. `depths` are per party."""
@@ -33,6 +34,7 @@ def make_plan(
             "training": {"epochs": epochs, "evaluate_every_epochs": evaluate_every_epochs},
             "pipeline": {"schedule": schedule, "depth": depth, "micro_batches": micro_batches},
             "links": links or {},
+            "checkpoint": checkpoint_every_steps and {"every_steps": checkpoint_every_steps},
         }
     )
     cut = (TensorFacts((3,), 4),)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitrun.errors import PlanInvalid, SpecError
@@ -98,6 +98,7 @@ plans = st.builds(
     epochs=st.integers(1, 3),
     test_rows=st.integers(0, 20_000),
     evaluate_every_epochs=st.none() | st.integers(1, 3),
+    checkpoint_every_steps=st.none() | st.integers(1, 60),
 )
 
 
@@ -115,6 +116,60 @@ def test_every_forward_sees_the_version_that_the_plan_states(plan: Plan) -> None
                 assert updates == plan.version(role, instruction.step)
             updates += instruction.op is Op.UPDATE
         assert updates == plan.steps
+
+
+@settings(deadline=None)
+@given(plans)
+def test_a_program_from_a_checkpoint_on_is_the_rest_of_the_whole_one(plan: Plan) -> None:
+    for role in plan.roles:
+        whole = list(plan.program(role))
+        checkpoints = [place for place, i in enumerate(whole) if i.op is Op.CHECKPOINT]
+        assert len(checkpoints) == (plan.steps - 1) // (plan.checkpoint_every_steps or plan.steps)
+        for place in checkpoints[:1] + checkpoints[-1:]:
+            assert list(plan.program(role, whole[place].step)) == whole[place + 1 :]
+
+
+def test_at_one_step_the_pipeline_drains_then_is_evaluated_then_kept() -> None:
+    plan = make_plan(
+        schedule="stale",
+        depth=4,
+        epochs=2,
+        test_rows=9,
+        evaluate_every_epochs=1,
+        checkpoint_every_steps=5,
+    )
+    told = (Op.DRAIN, Op.EVALUATE, Op.CHECKPOINT)
+    assert [str(i) for i in plan.program(plan.top) if i.op in told] == [
+        "DRAIN 5",
+        "CHECKPOINT 5",
+        "DRAIN 10",
+        "EVALUATE 10",
+        "CHECKPOINT 10",
+        "DRAIN 15",
+        "CHECKPOINT 15",
+        "DRAIN 20",
+        "EVALUATE 20",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["bottom", "top"])
+def test_the_checker_finds_a_checkpoint_that_is_missing_early_or_not_last(kind: str) -> None:
+    plan = make_plan(schedule="stale", depth=3, checkpoint_every_steps=5, test_rows=9)
+    segment = next(plan.segments())
+    role = plan.top if kind == "top" else plan.bottoms[0]
+    program = list(plan.segment_program(role, segment))
+    *others, checkpoint = program
+    assert checkpoint.op is Op.CHECKPOINT
+    wrong = {
+        "without its checkpoint": others,
+        "before the drain": [*others[:-1], checkpoint, others[-1]],
+        "after the segment's checkpoint": [*program, checkpoint],
+    }
+    for complaint, changed in wrong.items():
+        programs = {each: plan.segment_program(each, segment) for each in plan.roles}
+        programs[role] = iter(changed)
+        with pytest.raises(PlanInvalid, match=complaint):
+            check_programs(plan, programs, segment)
 
 
 @given(plans, st.data())

@@ -53,6 +53,8 @@ def contents(draw: st.DrawFn) -> Content:
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
     )
+    if every_steps := draw(st.sampled_from([None, 3, 10])):
+        content["checkpoint"] = {"every_steps": every_steps}
     content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
     if schedule == "stale":
         content["pipeline"]["depth"] = draw(st.integers(1, 8))

@@ -31,6 +31,9 @@ class RunProgress:
     step: int = 0
     """Steps done."""
     done_samples: int = 0
+    first_step: int = 0
+    """Those before were done by an earlier life of the run."""
+    first_sample: int = 0
     train_s: float = 0.0
     """Until the last role drained; evaluations are outside the clock."""
     loss: float | None = None
@@ -58,6 +61,9 @@ class RunProgress:
                 self.samples, self.depth = event.samples, event.depth
                 self.start = self._segment_start = self._unmarked = event.clock
                 self.rates = RateHistory(event.clock)
+                self.step = self.first_step = event.first_step
+                self.done_samples = self.first_sample = event.first_sample
+                self._unmarked_samples = event.first_sample
             case Evaluated():
                 self._segment_start, self._before_segment_s = event.end, self.train_s
                 self.metrics = event.metrics
@@ -118,8 +124,9 @@ class RunProgress:
 
     @property
     def average_samples_per_s(self) -> float | None:
-        """Throughput of the whole run so far."""
-        return self.done_samples / self.train_s if self.step else None
+        """Throughput so far, of this life of the run."""
+        fresh = self.done_samples - self.first_sample
+        return fresh / self.train_s if fresh else None
 
     @property
     def eta_s(self) -> float | None:

@@ -34,11 +34,12 @@ class RoleView:
     Args:
         name: of the role.
         start: of the run.
+        step: of the run that is its first.
     """
 
-    def __init__(self, name: str, start: float) -> None:
+    def __init__(self, name: str, start: float, step: int = 0) -> None:
         self.name = name
-        self.step = 0
+        self.step = step
         """Steps done: updates."""
         self.staleness: int | None = None
         """Of the last update: how many others there were since its batch's forward."""

@@ -87,7 +87,7 @@ class RunView:
     def _start(self, event: RunStarted) -> None:
         self.run_dir, self.schedule, self.now = event.run_dir, event.schedule, event.clock
         self.progress.fold(event)
-        self.roles = {name: RoleView(name, event.clock) for name in event.roles}
+        self.roles = {name: RoleView(name, event.clock, event.first_step) for name in event.roles}
         self.links = Links(event.channels, event.clock)
 
     def _execute(self, event: Executed) -> None:
@@ -116,8 +116,9 @@ class RunView:
     def _mark(self) -> None:
         """From time to time: remember where links are, and lengthen cells if steps are long."""
         self.links.mark(self.now)
-        if self.progress.step >= _TELLING_STEPS:
-            step_s = self.told_s / self.progress.step
+        steps = self.progress.step - self.progress.first_step
+        if steps >= _TELLING_STEPS:
+            step_s = self.told_s / steps
             for role in self.roles.values():
                 while step_s > _STEP_CELLS * role.timeline.cell_s:
                     role.timeline.coarsen()

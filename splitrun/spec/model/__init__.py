@@ -7,6 +7,7 @@ where a key stands in its file is known to `load`.
 `pipeline: {schedule: sequential}`. The loader expands them, so the models know the long form only.
 """
 
+from splitrun.spec.model.checkpoint import Checkpoint
 from splitrun.spec.model.dataset import (
     BankMarketingDataset,
     CsvDataset,
@@ -49,6 +50,7 @@ __all__ = [
     "Adam",
     "BankMarketingDataset",
     "BottomModel",
+    "Checkpoint",
     "Compute",
     "ConstantLr",
     "CosineLr",

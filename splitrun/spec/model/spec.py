@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from splitrun.spec.model.checkpoint import Checkpoint
 from splitrun.spec.model.dataset import Dataset
 from splitrun.spec.model.layers import BottomModel, TopModel
 from splitrun.spec.model.pipeline import Pipeline
@@ -75,6 +76,7 @@ class Spec(Section):
         description="`default`, `bob-alice` (both directions) or `bob->alice`; the finest wins.",
     )
     runtime: Runtime = Field(default_factory=Runtime)
+    checkpoint: Checkpoint | None = None
 
 
 SHORT_FORMS: dict[tuple[str, ...], str] = {

@@ -1,0 +1,37 @@
+"""`splitrun train --resume`: which spec that is, and from where the run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from splitrun.session import Resume
+    from splitrun.spec import Document
+
+
+def is_override(spec: Path) -> bool:
+    """Whether what stands in a spec's place is a change to the run's own."""
+    return not spec.exists() and ("=" in str(spec) or str(spec).startswith("~"))
+
+
+def own_document(run: Path, overrides: list[str] | None) -> Document:
+    """The spec of a run, with changes that it will be refused for if they change anything."""
+    from splitrun.session import RunDirectory
+    from splitrun.spec import load
+
+    return load(RunDirectory.open(run).resolved, overrides or ())
+
+
+def point(run: Path, document: Document) -> Resume:
+    """Where the run goes on; the user is told, and of what is odd about it."""
+    from splitrun.session import find_resume, refuse_other_spec
+
+    resume = find_resume(run)
+    refuse_other_spec(resume, document)
+    for remark in resume.remarks:
+        typer.echo(f"warning: {remark}", err=True)
+    typer.echo(f"going on with {run} from step {resume.step:,}", err=True)
+    return resume

@@ -1,0 +1,97 @@
+"""What ties the lives of a run together: its books, its checkpoints, its list of lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from splitrun.errors import RunDirectoryError, told
+from splitrun.events import Event
+from splitrun.model import Stage
+from splitrun.runtime import Beginning
+from splitrun.session.checkpoint import Collector, Store, data_parts
+from splitrun.session.ledger import Ledger
+from splitrun.session.lives import Lives, begun, closed, put_aside
+from splitrun.session.prepare import Experiment
+from splitrun.session.resume import Resume
+from splitrun.session.run_directory import RunDirectory
+
+
+class Continuity:
+    """One life of a run: where it begins, and what the next one would begin with.
+
+    Raises:
+        RunDirectoryError: another process has gone on with the run meanwhile.
+    """
+
+    def __init__(
+        self, experiment: Experiment, directory: RunDirectory, resume: Resume | None
+    ) -> None:
+        self._directory = directory
+        self._checkpoint = resume.checkpoint if resume else None
+        self.first_step = self._checkpoint.step if self._checkpoint else 0
+        self.ledger = Ledger.of(self._checkpoint.books) if self._checkpoint else Ledger()
+        section = experiment.document.spec.checkpoint
+        self._store = Store(directory.checkpoints, section.keep if section else 1)
+        self._collector: Collector | None = None
+        if section:
+            roles, data = len(experiment.plan.roles), data_parts(experiment.data)
+            self._collector = Collector(roles, self.ledger, self._store, data)
+        self.lives = begun(self._earlier(resume), self.first_step)
+
+    def _earlier(self, resume: Resume | None) -> Lives:
+        if resume is None:
+            return []
+        lives: Lives = self._directory.manifest().get("lives", [])
+        if len(lives) != resume.lives:
+            message = f"{self._directory.path}: another process has gone on with it meanwhile"
+            raise RunDirectoryError(f"{message}; see how far it came, and try again")
+        put_aside(self._directory, len(lives), self.ledger.history)
+        self._store.clean(self.first_step)
+        return lives
+
+    def begin(self, stages: Mapping[str, Stage]) -> Beginning:
+        """Give the stages, by role name, the state of the checkpoint; where the programs begin.
+
+        Raises:
+            RunDirectoryError: the checkpoint is one of other models.
+        """
+        collect = self._collector.collect if self._collector else None
+        if self._checkpoint is None:
+            return Beginning(collect=collect)
+        states, role = self._checkpoint.roles, ""
+        try:
+            for role, stage in stages.items():
+                stage.restore(states[role], self.first_step)
+            (loss,) = (state["epoch_loss"] for state in states.values() if "epoch_loss" in state)
+        except (KeyError, ValueError, RuntimeError) as error:
+            message = f"{self._directory.path}: the checkpoint does not fit {role}: {told(error)}"
+            remedy = "restore the code of its model, or train anew"
+            raise RunDirectoryError(f"{message}; {remedy}") from error
+        return Beginning(self.first_step, loss, collect)
+
+    def __call__(self, event: Event) -> None:
+        """Enter one event."""
+        self.ledger(event)
+        if self._collector is not None:
+            self._collector(event)
+
+    def write(self) -> None:
+        """Write a checkpoint down, if one is due.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self._collector is not None:
+            self._collector.write()
+
+    def close(self, status: str) -> dict[str, Any]:
+        """The life has ended; what the manifest is to say."""
+        self.lives = closed(self.lives, status)
+        return {"lives": self.lives, "status": status, "ended": self.lives[-1]["ended"]}
+
+    def remedy(self) -> str:
+        """How to go on with a run that ended before it was done; empty if one cannot."""
+        if self._store.is_empty():
+            return ""
+        return f"go on from its last checkpoint: splitrun train --resume {self._directory.path}"

@@ -1,0 +1,52 @@
+"""The lives of a run: each begins at a checkpoint, the first at step 0.
+
+manifest.json      `lives`: when each began and ended, at which step it began, and how it ended
+events.jsonl       the last life's
+lives/1/           what the first life left: its events, and where it broke
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from splitrun.session.run_directory import RunDirectory
+from splitrun.telemetry.parts import part_numbers, part_path
+
+Lives = list[dict[str, Any]]
+
+
+def utc() -> str:
+    """This moment, as manifests have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def begun(earlier: Sequence[Mapping[str, Any]], step: int) -> Lives:
+    """The lives with one more that begins now; one that was never closed was killed."""
+    killed = {"status": "killed"}
+    lives = [{**life, **(killed if life["status"] == "running" else {})} for life in earlier]
+    return [*lives, {"started": utc(), "from_step": step, "ended": None, "status": "running"}]
+
+
+def closed(lives: Lives, status: str) -> Lives:
+    """The lives, of which the last one ends now."""
+    return [*lives[:-1], {**lives[-1], "ended": utc(), "status": status}]
+
+
+def put_aside(directory: RunDirectory, life: int, history: Sequence[Mapping[str, object]]) -> None:
+    """Make room for a life after number `life`; can be done again if it was interrupted.
+
+    Args:
+        history: the lines of `metrics.jsonl` up to the checkpoint; later ones will come again.
+    """
+    kept = directory.path / "lives" / str(life)
+    kept.mkdir(parents=True, exist_ok=True)
+    for number in part_numbers(directory.path):
+        part_path(directory.path, number).replace(part_path(kept, number))
+    failure = directory.path / "failure.txt"
+    if failure.exists():
+        failure.replace(kept / failure.name)
+    lines = "".join(json.dumps(record) + "\n" for record in history)
+    directory.write_text("metrics.jsonl", lines)

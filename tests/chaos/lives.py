@@ -1,0 +1,108 @@
+"""One life of a run in a process of its own, and how it is ended."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from time import monotonic
+
+import splitrun.session.checkpoint.store
+from splitrun.errors import RunDirectoryError
+from splitrun.session import find_resume, prepare, prepare_resume, train
+from splitrun.spec import load
+from splitrun.telemetry import JsonLines
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.chaos.lives"])
+"""Children begin with everything imported and nothing running."""
+
+
+@dataclass(frozen=True)
+class Doom:
+    """When a life ends before its run does; None is never."""
+
+    after_s: float | None = None
+    """From the moment when it has its models ready."""
+    at_sync: int | None = None
+    """While a checkpoint is written: in place of so many-th `fsync`."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """How a process ended."""
+
+    killed: bool
+    lasted_s: float
+    """From the moment when it had its models ready."""
+
+
+def live(spec: Path, runs: Path, doom: Doom) -> Life:
+    """Go on with the newest run that is there, or begin one."""
+    ready = _SERVER.Event()
+    process = _SERVER.Process(target=_live, args=(spec, runs, doom.at_sync, ready))
+    process.start()
+    while not ready.wait(0.1) and process.is_alive():
+        pass
+    start = monotonic()
+    process.join(doom.after_s)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    if process.exitcode not in (0, -signal.SIGKILL):
+        raise AssertionError(f"{spec}: a life ended with {process.exitcode}")
+    return Life(process.exitcode != 0, monotonic() - start)
+
+
+def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
+    if at_sync is not None:
+        _die_at_sync(at_sync)
+    for directory in sorted(runs.glob("*"), reverse=True)[:1]:
+        try:
+            resume = find_resume(directory)
+        except RunDirectoryError as error:
+            if "no checkpoint" not in str(error) and "not a run directory" not in str(error):
+                raise
+        else:
+            experiment = prepare_resume(resume)
+            ready.set()
+            train(experiment, runs, [JsonLines()], resume=resume)
+            return
+    experiment = prepare(load(spec))
+    ready.set()
+    train(experiment, runs, [JsonLines()])
+
+
+def _die_at_sync(number: int) -> None:
+    count, fsync = 0, os.fsync
+
+    def counted(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(descriptor)
+
+    splitrun.session.checkpoint.store.os.fsync = counted  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run has come to."""
+
+    weights_sha256: str
+    metrics: str
+    lives: int
+
+    @classmethod
+    def of(cls, runs: Path) -> Ended:
+        """Of the newest run, which is done."""
+        directory = max(runs.iterdir())
+        manifest = json.loads((directory / "manifest.json").read_text())
+        assert manifest["status"] == "done"
+        metrics = (directory / "metrics.jsonl").read_text()
+        return cls(manifest["result"]["weights_sha256"], metrics, len(manifest["lives"]))

@@ -1,0 +1,274 @@
+"""A run that ends too early goes on from its last checkpoint as if nothing had happened."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import yaml
+
+from splitrun.cli.app import run
+from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
+from splitrun.events import Event, RunStarted, StepDone
+from splitrun.session import Result, Resume, find_resume, prepare, prepare_resume, train
+from splitrun.session.lock import locked
+from splitrun.spec import load
+from splitrun.telemetry import JsonLines, read_events
+from tests.chaos.trial import trial
+from tests.runtime.running import Content, prepared, synthetic
+
+STALE = {"schedule": "stale", "depth": 3}
+ADAM = {"type": "adam", "lr": 0.01}
+MOMENTUM = {"type": "sgd", "lr": 0.05, "momentum": 0.9}
+SPARSE = {"type": "embedding_mlp", "embedding_dim": 4, "sparse": True, "hidden": [8], "out": 6}
+CATEGORIES = {"categorical": 2, "cardinality": 20}
+VARIANTS: dict[str, Content] = {
+    "sequential": {"pipeline": "sequential", "checkpoint": {"every_epochs": 1}},
+    "microbatch": {"pipeline": {"schedule": "microbatch", "micro_batches": 3}},
+    "stale, 8 deep": {"pipeline": {"schedule": "stale", "depth": 8}},
+    "spike": {"pipeline": STALE | {"compensation": "spike"}, "training": {"optimizer": MOMENTUM}},
+    "prediction": {"pipeline": STALE | {"compensation": "weight_prediction"}},
+    "prediction without memory": {
+        "pipeline": STALE | {"compensation": "weight_prediction"},
+        "training": {"optimizer": {"type": "sgd", "lr": 0.1}},
+    },
+    "discount, learning-rate schedule": {
+        "pipeline": STALE | {"compensation": "discount"},
+        "training": {"lr_schedule": {"type": "cosine", "warmup_steps": 3}},
+    },
+    "sparse embeddings": {
+        "pipeline": STALE | {"compensation": "auto"},
+        "bottom": SPARSE,
+        "training": {"optimizer": {"type": "sparse_adam", "lr": 0.01}},
+        "dataset": CATEGORIES,
+    },
+    "dropout and batch statistics": {
+        "pipeline": STALE,
+        "bottom": {
+            "type": "mlp",
+            "hidden": [8],
+            "out": 4,
+            "dropout": 0.3,
+            "normalization": "batch",
+        },
+        "training": {"optimizer": ADAM | {"fused": True}, "evaluate_every_epochs": 1},
+    },
+}
+
+
+def content_of(variant: str = "prediction", kind: str = "threaded", **sections: Any) -> Content:
+    """18 steps with a checkpoint every four, that take long enough to be stopped on the way."""
+    common: dict[str, Any] = {
+        "links": {"default": {"latency_ms": 15}},
+        "checkpoint": {"every_steps": 4},
+        "runtime": {"type": kind},
+    }
+    return synthetic(**(common | VARIANTS[variant] | sections))
+
+
+def stop_at(step: int) -> Any:
+    """A sink that interrupts the run, once."""
+
+    def sink(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == step:
+            raise KeyboardInterrupt
+
+    return sink
+
+
+def stopped(content: Content, runs: Path, step: int = 10) -> Path:
+    """The directory of a run that was interrupted at a step."""
+    runs.mkdir(exist_ok=True)
+    spec = runs / "spec.yaml"
+    spec.write_text(yaml.safe_dump(content))
+    with pytest.raises(Interrupted):
+        train(prepare(load(spec)), runs / "runs", [JsonLines(), stop_at(step)])
+    return max((runs / "runs").iterdir())
+
+
+def resumed(
+    directory: Path, kind: Literal["serial", "threaded"] | None = None, *sinks: Any
+) -> tuple[Resume, Result]:
+    """Go on, on another runtime if one is named."""
+    resume = find_resume(directory)
+    experiment = prepare_resume(resume)
+    spec = experiment.document.spec
+    if kind is not None:
+        runtime = spec.runtime.model_copy(update={"type": kind})
+        spec = spec.model_copy(update={"runtime": runtime})
+    document = replace(experiment.document, spec=spec)
+    experiment = replace(experiment, document=document)
+    return resume, train(experiment, Path("unused"), [JsonLines(), *sinks], resume=resume)
+
+
+def lines(directory: str | Path) -> str:
+    return (Path(directory) / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_ends_with_the_undisturbed_ones_weights_on_either_runtime(
+    variant: str, tmp_path: Path
+) -> None:
+    undisturbed = train(prepared(content_of(variant, "serial", links={})), tmp_path / "calm")
+    resume, result = resumed(stopped(content_of(variant), tmp_path), "serial")
+    assert 0 < resume.step < undisturbed.steps
+    assert result.weights_sha256 == undisturbed.weights_sha256
+    assert (result.steps, result.samples) == (undisturbed.steps, undisturbed.samples)
+    assert (result.train_loss, result.metrics) == (undisturbed.train_loss, undisturbed.metrics)
+    assert lines(result.run_dir) == lines(undisturbed.run_dir)
+    _, on_threads = resumed(stopped(content_of(variant, "serial"), tmp_path / "s"), "threaded")
+    assert on_threads.weights_sha256 == undisturbed.weights_sha256
+
+
+def test_checkpoints_are_part_of_the_program_so_that_they_change_a_stale_runs_weights(
+    tmp_path: Path,
+) -> None:
+    every_4, every_5, never = (
+        train(prepared(content_of(checkpoint=section, links={})), tmp_path / str(n)).weights_sha256
+        for n, section in enumerate([{"every_steps": 4}, {"every_steps": 5}, None])
+    )
+    assert len({every_4, every_5, never}) == 3
+
+
+def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Path) -> None:
+    directory = stopped(content_of(), tmp_path, step=6)
+    first = find_resume(directory)
+    with pytest.raises(Interrupted):
+        resumed(directory, None, stop_at(14))
+    second, result = resumed(directory)
+    assert 0 < first.step < second.step
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["result"] == asdict(result)
+    assert [(life["from_step"], life["status"]) for life in manifest["lives"]] == [
+        (0, "interrupted"),
+        (first.step, "interrupted"),
+        (second.step, "done"),
+    ]
+    for place, step in (("lives/1", 0), ("lives/2", first.step), (".", second.step)):
+        started, *events = read_events(directory / place)
+        assert isinstance(started, RunStarted)
+        assert started.first_step == step
+        steps = [event.step for event in events if isinstance(event, StepDone)]
+        assert steps == list(range(step, step + len(steps)))
+    assert steps[-1] + 1 == result.steps
+
+
+def test_a_life_that_ends_before_its_first_checkpoint_leaves_the_one_before(tmp_path: Path) -> None:
+    directory = stopped(content_of(), tmp_path, step=9)
+    before = find_resume(directory)
+    with pytest.raises(Interrupted):
+        resumed(directory, None, stop_at(before.step))
+    resume, result = resumed(directory)
+    assert resume.step == before.step
+    assert resume.lives == 2
+    undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
+    assert result.weights_sha256 == undisturbed.weights_sha256
+
+
+def test_a_damaged_checkpoint_is_told_of_and_the_one_before_it_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = stopped(content_of(), tmp_path, step=5)
+    with pytest.raises(Interrupted):
+        resumed(directory, None, stop_at(13))
+    older, newer = sorted((directory / "checkpoints").iterdir())
+    (newer / "p1.bottom.safetensors").write_bytes(b"torn")
+    assert run(["train", "--resume", str(directory), "--json", "--progress", "none"]) == 0
+    captured = capsys.readouterr()
+    assert f"warning: {newer}: damaged, so it is passed over: ValueError: p1.bott" in captured.err
+    assert f"from step {int(older.name[5:])}" in captured.err
+    undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
+    assert json.loads(captured.out)["weights_sha256"] == undisturbed.weights_sha256
+
+
+def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(yaml.safe_dump(content_of(links={"default": {"latency_ms": 60}})))
+    fsync = os.fsync
+
+    def fill_up(descriptor: int) -> None:
+        if list(tmp_path.glob("runs/*/checkpoints/step-*")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fill_up)
+        with pytest.raises(RunFailed, match=r"writing: OSError: .*No space left") as caught:
+            train(prepare(load(spec)), tmp_path / "runs", [JsonLines()])
+    assert "go on from its last checkpoint: splitrun train --resume" in caught.value.__notes__[-1]
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert json.loads((directory / "manifest.json").read_text())["status"] == "failed"
+    assert (directory / "failure.txt").exists()
+    _, result = resumed(directory)
+    undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
+    assert result.weights_sha256 == undisturbed.weights_sha256
+    assert not (directory / "failure.txt").exists()
+
+
+def test_a_run_that_is_done_or_under_way_or_has_no_checkpoint_is_not_resumed(
+    tmp_path: Path,
+) -> None:
+    directory = stopped(content_of(), tmp_path)
+    stale = find_resume(directory)
+    with locked(directory), pytest.raises(RunDirectoryError, match="another process is training"):
+        find_resume(directory)
+    with pytest.raises(Interrupted):
+        resumed(directory, None, stop_at(stale.step))
+    with pytest.raises(RunDirectoryError, match="another process has gone on with it"):
+        train(prepare_resume(stale), tmp_path, resume=stale)
+    resumed(directory)
+    with pytest.raises(RunDirectoryError, match="the run is done, so there is nothing to resume"):
+        find_resume(directory)
+    without = stopped(content_of(checkpoint=None), tmp_path / "without")
+    with pytest.raises(RunDirectoryError, match=r"no checkpoint, so .*checkpoint\.every_epochs=1"):
+        find_resume(without)
+
+
+def test_a_changed_spec_is_refused_with_the_difference_and_an_equal_one_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory, spec = str(stopped(content_of(), tmp_path)), str(tmp_path / "spec.yaml")
+    for given in (["seed=6"], [spec, "seed=6"]):
+        assert run(["train", "--resume", directory, *given, "--progress", "none"]) == 2
+        told = capsys.readouterr().err
+        assert "\n-seed: 5\n+seed: 6\n" in told
+        assert "the spec was changed, and a run goes on as it began; use `splitrun train" in told
+    assert run(["train", spec, "--resume", directory, "--progress", "none"]) == 0
+
+
+def test_changed_data_are_refused_and_named(tmp_path: Path) -> None:
+    rows = ["x0,x1,y", *(f"{row % 7},{row % 11},{row % 3 % 2}" for row in range(300))]
+    bottom = {"type": "mlp", "out": 2}
+    content = content_of("sequential", checkpoint={"every_steps": 4})
+    content["dataset"] = {"type": "csv", "path": "rows.csv", "label": "y", "batch_size": 16}
+    content["parties"] = {
+        "p0": {"columns": ["x0"], "bottom": bottom},
+        "p1": {"columns": ["x1"], "bottom": bottom},
+    }
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    directory = stopped(content, tmp_path)
+    (tmp_path / "rows.csv").write_text("\n".join([*rows[:-1], "3,9,0"]))
+    with pytest.raises(RunDirectoryError, match="the data have changed: the columns of p1;"):
+        prepare_resume(find_resume(directory))
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    prepare_resume(find_resume(directory))
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    resume = find_resume(stopped(content_of(), tmp_path))
+    bottom = {"type": "mlp", "hidden": [13], "out": 6}
+    with pytest.raises(RunDirectoryError, match=r"does not fit p0\.bottom: RuntimeError: other"):
+        train(prepared(content_of(bottom=bottom)), tmp_path, resume=resume)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 9])
+def test_kill_9_changes_nothing(seed: int, tmp_path: Path) -> None:
+    """`make chaos` does this a hundred times."""
+    assert trial(seed, tmp_path).same
