@@ -8,12 +8,14 @@ from splitrun.runtime.channel import (
     Sender,
     open_channel,
 )
+from splitrun.runtime.faults import Faults
 from splitrun.runtime.role import Score
 from splitrun.runtime.run import run
 
 __all__ = [
     "ChannelClosed",
     "ChannelStatistics",
+    "Faults",
     "Message",
     "Receiver",
     "Score",

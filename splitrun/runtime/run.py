@@ -8,11 +8,13 @@ from typing import Literal
 from splitrun.data import Feed
 from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
-from splitrun.plan import Plan
+from splitrun.plan import Deadline, Plan
 from splitrun.runtime import serial, threaded
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
+from splitrun.runtime.faults import Faults
 from splitrun.runtime.role import BottomWorker, Ends, Score, TopWorker, Worker
+from splitrun.runtime.watch import Watch
 
 
 def run(
@@ -26,6 +28,9 @@ def run(
     intra_op_threads: int,
     emit: Emit,
     attend: Callable[[], None],
+    checksums: bool = False,
+    deadline: Deadline | None = None,
+    faults: Faults | None = None,
 ) -> Mapping[str, ChannelStatistics]:
     """Run a plan; the stages hold the trained weights afterwards.
 
@@ -33,15 +38,19 @@ def run(
         bottoms: by role name, as are `feeds`.
         emit: called by the roles' threads for every event.
         attend: called in this thread every tenth of a second.
+        checksums: whether messages carry them.
+        deadline: of instructions; default: what the plan suggests.
+        faults: that are to happen.
 
     Returns:
         What passed through each channel.
 
     Raises:
-        RunFailed: naming role, instruction and batch; every thread has ended.
+        RunFailed: naming role, instruction and batch; every thread has ended but those that it
+            names as left behind.
         KeyboardInterrupt: likewise.
     """
-    ends = _open_channels(plan, emit)
+    ends = _open_channels(plan, emit, checksums=checksums)
     workers: list[Worker] = [
         BottomWorker(plan, role, bottoms[role.name], feeds[role.name], ends[role.name], emit)
         for role in plan.bottoms
@@ -49,12 +58,22 @@ def run(
     role = plan.top
     workers.append(TopWorker(plan, role, top, feeds[role.name], ends[role.name], emit, score))
 
+    for worker in workers:
+        if faults is not None:
+            faults.equip(worker)
+
     def stop() -> None:
         for worker in workers:
             worker.stop()
 
-    tasks = serial.tasks(plan, workers) if runtime == "serial" else threaded.tasks(workers)
-    Crew(tasks, stop, intra_op_threads).run(attend)
+    if runtime == "serial":
+        tasks = serial.tasks(plan, workers)
+        threads = dict.fromkeys(tasks, workers)
+    else:
+        tasks = threaded.tasks(workers)
+        threads = {worker.role.name: [worker] for worker in workers}
+    watch = Watch(workers, threads, deadline or Deadline.of(plan))
+    Crew(tasks, stop, intra_op_threads).run(attend, watch)
     return {
         f"{source}->{worker.role.name}": receiver.statistics()
         for worker in workers
@@ -62,11 +81,11 @@ def run(
     }
 
 
-def _open_channels(plan: Plan, emit: Emit) -> dict[str, Ends]:
+def _open_channels(plan: Plan, emit: Emit, *, checksums: bool) -> dict[str, Ends]:
     senders: dict[str, dict[str, Sender]] = {role.name: {} for role in plan.roles}
     receivers: dict[str, dict[str, Receiver]] = {role.name: {} for role in plan.roles}
     for channel in plan.channels:
-        sender, receiver = open_channel(channel, emit)
+        sender, receiver = open_channel(channel, emit, checksums=checksums)
         senders[channel.source][channel.target] = sender
         receivers[channel.target][channel.source] = receiver
     return {role.name: Ends(senders[role.name], receivers[role.name]) for role in plan.roles}

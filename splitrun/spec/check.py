@@ -12,6 +12,7 @@ from itertools import chain
 
 from splitrun.errors import Problem
 from splitrun.spec.check_compensation import compensation_problems
+from splitrun.spec.check_faults import fault_problems, fault_warnings
 from splitrun.spec.check_learning import learning_problems, learning_warnings
 from splitrun.spec.check_parties import party_problems
 from splitrun.spec.check_timing import timing_problems, timing_warnings
@@ -25,9 +26,10 @@ def problems(spec: Spec) -> Iterator[Problem]:
         learning_problems(spec),
         timing_problems(spec),
         compensation_problems(spec),
+        fault_problems(spec),
     )
 
 
 def warnings(spec: Spec) -> Iterator[Problem]:
     """What has no effect in a spec that can run; not located yet."""
-    return chain(learning_warnings(spec), timing_warnings(spec))
+    return chain(learning_warnings(spec), timing_warnings(spec), fault_warnings(spec))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from splitrun.spec.model.dataset import Dataset
+from splitrun.spec.model.faults import Fault
 from splitrun.spec.model.layers import BottomModel, TopModel
 from splitrun.spec.model.pipeline import Pipeline
 from splitrun.spec.model.section import (
@@ -17,6 +18,7 @@ from splitrun.spec.model.section import (
     Seed,
     ThreadCount,
 )
+from splitrun.spec.model.supervision import Supervision
 from splitrun.spec.model.timing import Compute, Link
 from splitrun.spec.model.training import Optimizer, Training
 
@@ -54,6 +56,9 @@ class Runtime(Section):
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."
     )
+    checksums: Literal["auto", "on", "off"] = Field(
+        "auto", description="Of messages. `auto`: only where a fault damages one."
+    )
 
 
 class Spec(Section):
@@ -75,6 +80,10 @@ class Spec(Section):
         description="`default`, `bob-alice` (both directions) or `bob->alice`; the finest wins.",
     )
     runtime: Runtime = Field(default_factory=Runtime)
+    supervision: Supervision = Field(default_factory=Supervision)
+    faults: tuple[Fault, ...] = Field(
+        (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."
+    )
 
 
 SHORT_FORMS: dict[tuple[str, ...], str] = {
