@@ -119,6 +119,8 @@ class RunDirectoryError(UsageError):
 class RunFailed(SplitrunError):
     """The run began and could not be finished; names role, instruction and batch."""
 
+    run_dir: str = ""
+    """Of the run that failed."""
     stacks: str = ""
     """Where every thread was when a watchdog ended the run."""
     left_behind: tuple[str, ...] = ()

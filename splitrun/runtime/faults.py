@@ -36,15 +36,15 @@ class Faults:
     Args:
         planned: all of the spec's.
         fired: indices of those that have happened already; none happens twice.
-        on_fire: called in the role's thread, before it happens, with a fault's index and the
-            instruction.
+        on_fire: called in the role's thread, before it happens, with a fault's index, the role
+            and the instruction.
     """
 
     def __init__(
         self,
         planned: Sequence[PlannedFault],
         fired: Collection[int] = (),
-        on_fire: Callable[[int, Instruction], None] = lambda *_: None,
+        on_fire: Callable[[int, str, Instruction], None] = lambda *_: None,
     ) -> None:
         self._planned = planned
         self._fired = set(fired)
@@ -92,7 +92,7 @@ class Faults:
         if planned.index in self._fired or not planned.hits(instruction):
             return False
         self._fired.add(planned.index)
-        self._on_fire(planned.index, instruction)
+        self._on_fire(planned.index, planned.role, instruction)
         return True
 
 

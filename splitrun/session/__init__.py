@@ -4,6 +4,7 @@ from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.supervise import afresh, supervised, why_not_restarted
 from splitrun.session.train import Result, train
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
     "Experiment",
     "Result",
     "RunDirectory",
+    "afresh",
     "evaluate_run",
     "forecast",
     "prepare",
+    "supervised",
     "train",
+    "why_not_restarted",
 ]

@@ -12,21 +12,25 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from splitrun import runtime
 from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
 from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
+from splitrun.plan import PlannedFault, deadline_of, planned_faults
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
+from splitrun.session.fired import fired_faults, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
+from splitrun.session.supervise import put_aside
+from splitrun.spec import has_checksums
 
 RunStatus = Literal["done", "failed", "interrupted"]
 
@@ -58,17 +62,22 @@ def train(
     runs_dir: Path,
     sinks: Sequence[Sink] = (),
     sources: Sequence[Source] = (),
+    again: RunDirectory | None = None,
 ) -> Result:
     """Run an experiment's plan and save what comes of it.
 
     Whatever happens, the run directory tells: its manifest says `done`, `failed` or `interrupted`.
 
+    Args:
+        again: of a run that failed and begins anew; `runs_dir` has no part in it then.
+
     Raises:
         RunFailed: naming role, instruction and batch.
         Interrupted: the user stopped the run; what was trained until then is saved.
     """
-    directory = RunDirectory.create(runs_dir, experiment.document)
-    run = _Run(experiment, directory, sinks, sources)
+    planned = _planned_faults(experiment)
+    directory = again or RunDirectory.create(runs_dir, experiment.document)
+    run = _Run(experiment, directory, planned, sinks, sources)
     with _one_interrupt():
         try:
             run.execute()
@@ -84,11 +93,19 @@ def train(
             failed = RunFailed("the run", where, told(error))
             failure = error if isinstance(error, SplitrunError) else failed
             run.close("failed", str(failure))
-            directory.note_failure("".join(traceback.format_exception(error)))
+            stacks = failure.stacks if isinstance(failure, RunFailed) else ""
+            directory.note_failure("".join(traceback.format_exception(error)), stacks)
+            if isinstance(error, RunFailed):
+                error.run_dir = str(directory.path)
             failure.add_note(f"the run directory is {directory.path}")
             raise failure from error
         run.close("done", "", result)
     return result
+
+
+def _planned_faults(experiment: Experiment) -> Sequence[PlannedFault]:
+    with experiment.document.located():
+        return planned_faults(experiment.document.spec, experiment.plan)
 
 
 @contextmanager
@@ -116,22 +133,28 @@ class _Run:
         self,
         experiment: Experiment,
         directory: RunDirectory,
+        planned: Sequence[PlannedFault],
         sinks: Sequence[Sink],
         sources: Sequence[Source],
     ) -> None:
         self.ledger = Ledger()
+        self._planned = planned
+        self._deadline = deadline_of(experiment.document.spec, experiment.plan)
         self._experiment = experiment
         self._directory = directory
         self._sinks: tuple[Sink, ...] = (self.ledger, *sinks)
         self._sources = sources
         self._events: deque[Event] = deque()
         self._written = 0
+        self._lives = _lives(directory)
         self._manifest: dict[str, object] = {
             "status": "running",
-            "started": _utc(),
+            "started": self._lives[0]["started"],
+            "lives": self._lives,
             "seed": experiment.plan.seed,
             "directory": str(experiment.document.directory.resolve()),
             "resolved_sha256": directory.resolved_sha256(),
+            "deadline_s": self._deadline.base_s,
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
             "environment": environment(experiment.document.directory),
         }
@@ -158,12 +181,21 @@ class _Run:
                 intra_op_threads=spec.runtime.intra_op_threads,
                 emit=self._events.append,
                 attend=self._attend,
+                checksums=has_checksums(spec),
+                deadline=self._deadline,
+                faults=self._faults(),
             )
         self._attend()
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
             for name, passed in channels.items()
         }
+
+    def _faults(self) -> runtime.Faults:
+        directory = self._directory
+        return runtime.Faults(
+            self._planned, fired_faults(directory), partial(note_fired, directory)
+        )
 
     def save_model(self) -> str:
         """Save the weights as they are; gives their digest."""
@@ -189,7 +221,9 @@ class _Run:
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
         """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
-        self._manifest |= {"status": status, "ended": _utc(), "message": message}
+        end = {"status": status, "ended": _utc(), "message": message}
+        self._lives[-1] |= end
+        self._manifest |= end
         if result is not None:
             self._manifest["result"] = asdict(result)
         self._directory.write_json("manifest.json", self._manifest)
@@ -206,6 +240,15 @@ class _Run:
         if fresh:
             self._directory.append_lines("metrics.jsonl", fresh)
             self._written += len(fresh)
+
+
+def _lives(directory: RunDirectory) -> list[dict[str, Any]]:
+    """What the manifest tells of earlier lives, whose traces are put aside, and one that begins."""
+    lives: list[dict[str, Any]] = []
+    if (directory.path / "manifest.json").exists():
+        lives = directory.manifest().get("lives", [])
+        put_aside(directory, len(lives))
+    return [*lives, {"started": _utc(), "from_step": 0, "status": "running"}]
 
 
 def _utc() -> str:
