@@ -75,7 +75,7 @@ def train(
         RunFailed: naming role, instruction and batch.
         Interrupted: the user stopped the run; what was trained until then is saved.
     """
-    planned = _planned_faults(experiment)
+    planned = planned_faults(experiment.document.spec, experiment.plan)
     directory = again or RunDirectory.create(runs_dir, experiment.document)
     run = _Run(experiment, directory, planned, sinks, sources)
     with _one_interrupt():
@@ -101,11 +101,6 @@ def train(
             raise failure from error
         run.close("done", "", result)
     return result
-
-
-def _planned_faults(experiment: Experiment) -> Sequence[PlannedFault]:
-    with experiment.document.located():
-        return planned_faults(experiment.document.spec, experiment.plan)
 
 
 @contextmanager

@@ -122,6 +122,28 @@ def test_roles_that_wait_for_each_other_are_no_endless_chain(clock: Clock) -> No
     assert "wait for each other" in str(error)
 
 
+def test_who_waits_for_a_role_that_has_ended_is_told(clock: Clock) -> None:
+    watch, _, bottom = watched()
+    bottom.doing = None
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert str(error).startswith("t failed at RECV 3 from b: it waits for b, which has ended, for")
+
+
+def test_of_two_roles_at_work_the_one_that_was_stuck_first_is_blamed(clock: Clock) -> None:
+    """Forwards that draw random numbers share a lock: the second one may wait for the first."""
+    watch, top, _ = watched()
+    top.doing = None
+    pass_(clock, watch, 0.3)
+    top.doing = Instruction(Op.LOSS, 3)
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert error.role == "b"
+    assert "; t is at LOSS 3 for 1.4 s" in str(error)
+
+
 def test_time_in_which_the_process_stood_still_does_not_count(clock: Clock) -> None:
     watch, _, _ = watched(2.0)
     pass_(clock, watch, 0.5)

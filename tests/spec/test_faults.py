@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from splitrun.errors import SpecError
-from splitrun.plan import planned_faults
 from splitrun.spec import has_checksums
 from tests.runtime.running import Content, prepared, synthetic
 from tests.spec.specs import SYNTHETIC, document, problem
@@ -85,6 +84,5 @@ def test_checksums_are_there_where_a_fault_damages_a_message() -> None:
 )
 def test_a_fault_after_the_end_of_the_run_is_refused(fault: Content, told: str) -> None:
     content = synthetic(training={"epochs": 1}, faults=[{"role": "p1.bottom", **fault}])
-    experiment = prepared(content)
-    with pytest.raises(SpecError, match=told):
-        planned_faults(experiment.document.spec, experiment.plan)
+    with pytest.raises(SpecError, match=f"^spec.yaml:[0-9:]+: faults.0.\\.step: {told}$"):
+        prepared(content)
