@@ -8,7 +8,10 @@
     │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
-    │   └── Misaligned            two parties put different samples into one batch
+    │   ├── Misaligned            two parties put different samples into one batch
+    │   ├── Damaged               a message is not what was sent
+    │   ├── Stalled               an instruction, or a message on its way, is past its deadline
+    │   └── Lost                  a role's thread ended without a word
     ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
     └── Interrupted         130   the user stopped the run
@@ -116,6 +119,13 @@ class RunDirectoryError(UsageError):
 class RunFailed(SplitrunError):
     """The run began and could not be finished; names role, instruction and batch."""
 
+    run_dir: str = ""
+    """Of the run that failed."""
+    stacks: str = ""
+    """Where every thread was when a watchdog ended the run."""
+    left_behind: tuple[str, ...] = ()
+    """Threads that do not come back and are left to themselves."""
+
     def __init__(self, role: str, instruction: str, cause: str) -> None:
         self.role = role
         self.instruction = instruction
@@ -128,6 +138,18 @@ class NonFiniteLoss(RunFailed):
 
 class Misaligned(RunFailed):
     """Two parties put different samples into one batch."""
+
+
+class Damaged(RunFailed):
+    """A message is not what was sent: its checksum differs."""
+
+
+class Stalled(RunFailed):
+    """An instruction, or a message on its way, is past its deadline."""
+
+
+class Lost(RunFailed):
+    """A role's thread ended without a word before its program did."""
 
 
 class MissingExtra(SplitrunError):

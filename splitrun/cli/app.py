@@ -7,7 +7,9 @@ optional package is missing; 4 a gate failed; 130 interrupted.
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,4 +93,10 @@ def main() -> None:
     """The console script."""
     code = run(sys.argv[1:])
     gc.freeze()  # else the interpreter's last collection walks all of PyTorch, for seconds
+    if any(thread.daemon for thread in threading.enumerate()):
+        # Left behind in code that does not come back. The interpreter would end under its feet,
+        # which crashes in PyTorch.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

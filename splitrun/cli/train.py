@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,9 @@ from splitrun.cli.options import (
 from splitrun.cli.resume import is_override, own_document, point
 
 if TYPE_CHECKING:
+    from splitrun.errors import RunFailed
     from splitrun.events import Sink
-    from splitrun.session import Result
+    from splitrun.session import Experiment, Result, Resume
 
 
 class Progress(StrEnum):
@@ -37,6 +38,17 @@ class Progress(StrEnum):
     BAR = "bar"
     PLAIN = "plain"
     NONE = "none"
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where a life of a run begins."""
+
+    experiment: Experiment
+    offered: Sequence[Sink]
+    """Sinks of packages."""
+    resume: Resume | None
+    """Where the lives before it ended."""
 
 
 def train(
@@ -83,7 +95,7 @@ def train(
     if progress is not Progress.NONE:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
-    from splitrun.session import prepare, prepare_resume
+    from splitrun.session import afresh, find_restart, prepare, prepare_resume, supervised
     from splitrun.session import train as train_experiment
     from splitrun.telemetry import JsonLines, Sampler, load_sink
 
@@ -98,11 +110,26 @@ def train(
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
             typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
-        roles = [role.name for role in experiment.plan.roles]
-        sampler = partial(Sampler, roles=roles)
-        with _sinks(progress) as sinks:
-            every: list[Sink] = [JsonLines(), *offered, *sinks]
-            result = train_experiment(experiment, runs_dir, every, [sampler], start)
+        sampler = partial(Sampler, roles=[role.name for role in experiment.plan.roles])
+
+        def live(start: _Start) -> Result:
+            with _sinks(progress) as sinks:
+                every: list[Sink] = [JsonLines(), *start.offered, *sinks]
+                return train_experiment(start.experiment, runs_dir, every, [sampler], start.resume)
+
+        def next_start(error: RunFailed) -> _Start:
+            offered = [load_sink(name) for name in sink or ()]
+            again = find_restart(Path(error.run_dir))
+            typer.echo(f"going on from step {again.step:,}", err=True)
+            return _Start(afresh(experiment), offered, again)
+
+        def on_restart(error: RunFailed, number: int) -> None:
+            typer.echo(error, err=True)
+            typer.echo(f"restart {number} of {policy.restarts}", err=True)
+
+        policy = experiment.document.spec.supervision
+        first = _Start(experiment, offered, start)
+        result = supervised(policy, live, first, next_start, on_restart)
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:

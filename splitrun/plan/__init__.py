@@ -2,7 +2,9 @@
 
 from splitrun.plan.check import check
 from splitrun.plan.compile import bottom_name, compile, top_name
+from splitrun.plan.deadline import Deadline, deadline_of
 from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
+from splitrun.plan.fault import PlannedFault, planned_faults
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
 from splitrun.plan.pace import Pace
@@ -12,6 +14,7 @@ from splitrun.plan.schedule import Program, Segment
 __all__ = [
     "EVALUATION_BATCH_ROWS",
     "Channel",
+    "Deadline",
     "Facts",
     "Instruction",
     "LinkState",
@@ -19,6 +22,7 @@ __all__ = [
     "Op",
     "Pace",
     "Plan",
+    "PlannedFault",
     "Program",
     "Role",
     "RoleFacts",
@@ -27,5 +31,7 @@ __all__ = [
     "bottom_name",
     "check",
     "compile",
+    "deadline_of",
+    "planned_faults",
     "top_name",
 ]

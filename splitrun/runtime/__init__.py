@@ -8,6 +8,7 @@ from splitrun.runtime.channel import (
     Sender,
     open_channel,
 )
+from splitrun.runtime.faults import Faults
 from splitrun.runtime.role import Beginning, Collect, Score
 from splitrun.runtime.run import run
 
@@ -16,6 +17,7 @@ __all__ = [
     "ChannelClosed",
     "ChannelStatistics",
     "Collect",
+    "Faults",
     "Message",
     "Receiver",
     "Score",

@@ -10,11 +10,15 @@ Closing either end closes the channel: whoever waits on it, or uses it later, ge
 
 from __future__ import annotations
 
+import math
 import threading
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from splitrun.events import Emit, Phase, Sent
@@ -37,6 +41,22 @@ class Message(NamedTuple):
     tensors: tuple[Tensor, ...]
     arrive: float
     """When it may be received, a time of the run's clock."""
+    checksum: int | None = None
+    """Of digest and tensors, where messages carry one."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is what was sent, as far as its checksum tells."""
+        return self.checksum is None or self.checksum == _checksum(self.digest, self.tensors)
+
+
+def _checksum(digest: bytes, tensors: tuple[Tensor, ...]) -> int:
+    """CRC-32."""
+    value = zlib.crc32(digest)
+    for tensor in tensors:
+        content = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        value = zlib.crc32(content.numpy().data, value)
+    return value
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,7 @@ class _Shared:
     def __init__(self, channel: Channel) -> None:
         self.name = channel.name
         self.timing = channel.timing
+        self.is_waited_for = channel.timing is not None
         self.messages: SimpleQueue[Message | None] = SimpleQueue()
         self.credits: SimpleQueue[bool] = SimpleQueue()
         for _ in range(channel.capacity):
@@ -78,10 +99,12 @@ class _Shared:
 class Sender:
     """The sending end."""
 
-    def __init__(self, shared: _Shared, emit: Emit) -> None:
+    def __init__(self, shared: _Shared, emit: Emit, *, checksums: bool) -> None:
         self._shared = shared
         self._emit = emit
         self._link = LinkState()
+        self._checksums = checksums
+        self._disturbances: list[Callable[[Message], Message]] = []
 
     def ready(self) -> bool:
         """Whether `send` would go through without waiting."""
@@ -110,8 +133,19 @@ class Sender:
         in_flight = shared.sent - shared.received
         if in_flight > shared.peak:
             shared.peak = in_flight
-        shared.messages.put(Message(phase, step, micro, digest, tensors, arrive))
-        self._emit(Sent(shared.name, phase, step, micro, size, start, arrive))
+        checksum = _checksum(digest, tensors) if self._checksums else None
+        message = Message(phase, step, micro, digest, tensors, arrive, checksum)
+        for disturb in self._disturbances:
+            message = disturb(message)
+        shared.messages.put(message)
+        if message.arrive < math.inf:
+            self._emit(Sent(shared.name, phase, step, micro, size, start, message.arrive))
+
+    def disturb(self, disturbance: Callable[[Message], Message]) -> None:
+        """From now on, what is sent comes out of the link as `disturbance` makes it; a message that
+        arrives at infinity never does. Called in the sending thread."""
+        self._shared.is_waited_for = True
+        self._disturbances.append(disturbance)
 
     def close(self) -> None:
         """Close the channel, from any thread; closing it again does nothing more."""
@@ -132,6 +166,12 @@ class Receiver:
         """Whether a message has been sent, be it still under way."""
         return not self._shared.messages.empty()
 
+    def awaits_arrival(self) -> bool:
+        """Whether a message has been asked for and sent, and is still under way; from any
+        thread."""
+        shared = self._shared
+        return shared.sent - shared.received > shared.messages.qsize()
+
     def receive(self) -> Message:
         """The next message, in the order of sending; waits for it to be sent and to arrive.
 
@@ -142,7 +182,7 @@ class Receiver:
         message = None if shared.closed.is_set() else shared.messages.get()
         if message is None or shared.closed.is_set():
             raise ChannelClosed(shared.name)
-        if shared.timing is not None and not wait_until(message.arrive, shared.closed):
+        if shared.is_waited_for and not wait_until(message.arrive, shared.closed):
             raise ChannelClosed(shared.name)
         shared.received += 1
         shared.credits.put(True)
@@ -157,7 +197,9 @@ class Receiver:
         return self._shared.statistics()
 
 
-def open_channel(channel: Channel, emit: Emit) -> tuple[Sender, Receiver]:
-    """The two ends of a new channel."""
+def open_channel(
+    channel: Channel, emit: Emit, *, checksums: bool = False
+) -> tuple[Sender, Receiver]:
+    """The two ends of a new channel, whose messages may carry checksums."""
     shared = _Shared(channel)
-    return Sender(shared, emit), Receiver(shared)
+    return Sender(shared, emit, checksums=checksums), Receiver(shared)

@@ -21,8 +21,10 @@ now = time.perf_counter
 _PR_SET_TIMERSLACK = 29
 _NAP_S = 0.05
 """Waits longer than this are made interruptible; the last stretch is slept at full precision."""
+_LONGEST_S = 3600.0
+"""A wait of years is waited hour by hour: the system does not take longer ones."""
 _AWAKE_S = 75e-6
-"""Of which this much is not slept."""
+"""Of the last stretch, this much is not slept."""
 
 
 def sharpen_timers() -> None:
@@ -34,7 +36,7 @@ def sharpen_timers() -> None:
 def wait_until(deadline: float, interrupted: threading.Event) -> bool:
     """Wait until `deadline`, a time of `now`; False if interrupted before."""
     while (remaining := deadline - now()) > _NAP_S:
-        if interrupted.wait(remaining - _NAP_S / 2):
+        if interrupted.wait(min(remaining - _NAP_S / 2, _LONGEST_S)):
             return False
     if remaining > _AWAKE_S:
         time.sleep(remaining - _AWAKE_S)

@@ -1,19 +1,28 @@
-"""Threads that stand and fall together: the first failure stops all, and all are joined."""
+"""Threads that stand and fall together: the first failure stops all, and all are joined.
+
+A thread that does not come back from somebody's code cannot be joined. When its deadline is over it
+is left behind, and the error says so: it is daemonic, and ends with the process.
+"""
 
 from __future__ import annotations
 
 import gc
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 
+from splitrun.errors import RunFailed
 from splitrun.runtime.channel import ChannelClosed
-from splitrun.runtime.clock import sharpen_timers
+from splitrun.runtime.clock import now, sharpen_timers
+from splitrun.runtime.faults import Vanished
+from splitrun.runtime.watch import Watch
 
 _ATTEND_EVERY_S = 0.1
+_LEAVE_S = 1.0
+"""Threads that are told to stop have at least so long to do so."""
 _SWITCH_INTERVAL_S = 1e-4
 """How long a thread may keep the interpreter while another one wants it. Python's 5 ms is longer
 than a training step."""
@@ -38,19 +47,20 @@ class Crew:
         self._intra_op_threads = intra_op_threads
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
-        self._running = len(tasks)
+        self._unfinished = set(tasks)
         self._finished = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(task,), name=name, daemon=True)
             for name, task in tasks.items()
         ]
 
-    def run(self, attend: Callable[[], None]) -> None:
+    def run(self, attend: Callable[[], None], watch: Watch) -> None:
         """Run all tasks to their end, calling `attend` every tenth of a second meanwhile.
 
         Raises:
-            Exception: the first one that any task, or `attend`, raised. No thread is left then.
-            KeyboardInterrupt: the user interrupted; no thread is left.
+            Exception: the first one that any task, `attend` or `watch` raised. No thread is left
+                then but those that it names as left behind.
+            KeyboardInterrupt: the user interrupted; likewise.
         """
         with _undisturbed():
             started: list[threading.Thread] = []
@@ -58,16 +68,31 @@ class Crew:
                 for thread in self._threads:
                     thread.start()
                     started.append(thread)
-                while not self._finished.wait(_ATTEND_EVERY_S):
+                while not self._finished.wait(_ATTEND_EVERY_S) and self._failure is None:
                     attend()
-            except BaseException:
-                self._close()
-                raise
-            finally:
-                for thread in started:
-                    thread.join()
+                    watch.look()
+                    self._fail(self._lost(watch) or watch.stalled())
+            except BaseException as error:  # noqa: BLE001 - raised below
+                self._fail(error)
+            left = _joined(started, watch)
         if self._failure is not None:
+            _note_left_behind(self._failure, left)
             raise self._failure
+
+    def _lost(self, watch: Watch) -> RunFailed | None:
+        for thread in self._threads:
+            if not thread.is_alive() and thread.name in self._unfinished:
+                return watch.lost(thread.name)
+        return None
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Stop all for an error; the first one counts."""
+        if error is None:
+            return
+        with self._lock:
+            if self._failure is None:
+                self._failure = error
+        self._close()
 
     def _run(self, task: Callable[[], None]) -> None:
         try:
@@ -77,16 +102,34 @@ class Crew:
             task()
         except ChannelClosed:
             pass
+        except Vanished:
+            return
         except BaseException as error:  # noqa: BLE001 - raised by `run`
-            with self._lock:
-                if self._failure is None:
-                    self._failure = error
-            self._close()
-        finally:
-            with self._lock:
-                self._running -= 1
-                if not self._running:
-                    self._finished.set()
+            self._fail(error)
+        with self._lock:
+            self._unfinished.discard(threading.current_thread().name)
+            if not self._unfinished:
+                self._finished.set()
+
+
+def _joined(threads: Sequence[threading.Thread], watch: Watch) -> Sequence[str]:
+    """Wait for threads to end; gives the names of those that do not."""
+    patience = now() + _LEAVE_S
+    while alive := [thread for thread in threads if thread.is_alive()]:
+        alive[0].join(_ATTEND_EVERY_S)
+        watch.look()
+        if now() > patience and all(watch.gives_up(thread.name) for thread in alive):
+            return [thread.name for thread in alive if thread.is_alive()]
+    return []
+
+
+def _note_left_behind(error: BaseException, left: Sequence[str]) -> None:
+    if not left:
+        return
+    if isinstance(error, RunFailed):
+        error.left_behind = tuple(left)
+    each = "do not come back and are" if len(left) > 1 else "does not come back and is"
+    error.add_note(f"{' and '.join(left)} {each} left behind")
 
 
 @contextmanager

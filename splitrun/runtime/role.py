@@ -6,12 +6,13 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from splitrun.data import Batch, Feed
-from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed, told
+from splitrun.errors import Damaged, Misaligned, NonFiniteLoss, RunFailed, told
 from splitrun.events import Emit, EpochDone, Evaluated, Executed, Phase, StepDone
 from splitrun.model import BottomStage, Stage, State, Tensors, TopStage
 from splitrun.plan import Instruction, Op, Pace, Plan, Program, Role
@@ -20,6 +21,8 @@ from splitrun.runtime.clock import now, wait_until
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
+
+Action = Callable[[Instruction], None]
 
 Score = Callable[[Tensor, Tensor], dict[str, float | None]]
 """(the top's outputs, labels) over all held-out rows -> metrics by name."""
@@ -41,6 +44,13 @@ class Beginning:
 
 
 FROM_THE_START = Beginning()
+
+
+class Paced(Protocol):
+    """Says how long an instruction lasts from its start, given how long its work took."""
+
+    def lasts(self, op: Op, elapsed_s: float) -> float:
+        """In seconds."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +84,14 @@ class Worker:
         self._plan = plan
         self._feed = feed
         self._emit = emit
-        self._stopped = threading.Event()
-        self._pace = Pace(role.compute) if role.compute else None
+        self.stopped = threading.Event()
+        self.pace: Paced | None = Pace(role.compute) if role.compute else None
+        self.doing: Instruction | None = None
+        """What it is at; any thread may look."""
         self._batches: dict[tuple[Phase, int], Batch] = {}
         self._outgoing: dict[tuple[str, Slice], Tensors] = {}
         self._incoming: dict[tuple[str, Slice], Tensors] = {}
-        self._actions: dict[Op, Callable[[Instruction], None]] = {
+        self._actions: dict[Op, Action] = {
             Op.LOAD: self._load,
             Op.SEND: self._send,
             Op.RECV: self._receive,
@@ -106,7 +118,7 @@ class Worker:
 
     def stop(self) -> None:
         """Close the role's channels and wake it, from any thread."""
-        self._stopped.set()
+        self.stopped.set()
         for sender in self.ends.senders.values():
             sender.close()
         for receiver in self.ends.receivers.values():
@@ -127,6 +139,7 @@ class Worker:
             ChannelClosed: another role failed, or the run was stopped.
         """
         op, step, micro, _, phase = instruction
+        self.doing = instruction
         start = now()
         try:
             self._actions[op](instruction)
@@ -134,9 +147,18 @@ class Worker:
             raise
         except (Exception, SystemExit) as error:
             raise RunFailed(self._name, str(instruction), told(error)) from error
-        if self._pace is not None:
-            wait_until(start + self._pace.lasts(op, now() - start), self._stopped)
+        if self.pace is not None:
+            wait_until(start + self.pace.lasts(op, now() - start), self.stopped)
         self._emit(Executed(self._name, op, phase, step, micro, start, now()))
+        self.doing = None
+
+    def can(self, op: Op) -> bool:
+        """Whether its programs may have such instructions."""
+        return op in self._actions
+
+    def surround(self, op: Op, around: Callable[[Action], Action]) -> None:
+        """Let the instructions of a kind run as `around` makes it of how they run now."""
+        self._actions[op] = around(self._actions[op])
 
     def _load(self, instruction: Instruction) -> None:
         phase, step = instruction.phase, instruction.step
@@ -153,6 +175,13 @@ class Worker:
     def _receive(self, instruction: Instruction) -> None:
         _, step, micro, peer, phase = instruction
         message = self.ends.receivers[peer].receive()
+        if not message.is_sound:
+            raise Damaged(
+                self.role.name,
+                str(instruction),
+                f"over {peer}->{self.role.name} came another message than was sent: "
+                "its checksum differs",
+            )
         if message[:3] != (phase, step, micro):
             got = f"{message.phase} {message.step}.{message.micro}"
             raise Misaligned(self.role.name, str(instruction), f"{peer} sent {got} instead")

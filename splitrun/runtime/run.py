@@ -8,10 +8,11 @@ from typing import Literal
 from splitrun.data import Feed
 from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
-from splitrun.plan import Plan, Role
+from splitrun.plan import Deadline, Plan, Role
 from splitrun.runtime import serial, threaded
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
+from splitrun.runtime.faults import Faults
 from splitrun.runtime.role import (
     FROM_THE_START,
     Beginning,
@@ -21,6 +22,7 @@ from splitrun.runtime.role import (
     TopWorker,
     Worker,
 )
+from splitrun.runtime.watch import Watch
 
 
 def run(
@@ -35,6 +37,9 @@ def run(
     emit: Emit,
     attend: Callable[[], None],
     beginning: Beginning = FROM_THE_START,
+    checksums: bool = False,
+    deadline: Deadline | None = None,
+    faults: Faults | None = None,
 ) -> Mapping[str, ChannelStatistics]:
     """Run a plan; the stages hold the trained weights afterwards.
 
@@ -43,15 +48,19 @@ def run(
         emit: called by the roles' threads for every event.
         attend: called in this thread every tenth of a second.
         beginning: a checkpoint's; the stages have been restored to it.
+        checksums: whether messages carry them.
+        deadline: of instructions; default: what the plan suggests.
+        faults: that are to happen.
 
     Returns:
         What passed through each channel.
 
     Raises:
-        RunFailed: naming role, instruction and batch; every thread has ended.
+        RunFailed: naming role, instruction and batch; every thread has ended but those that it
+            names as left behind.
         KeyboardInterrupt: likewise.
     """
-    ends = _open_channels(plan, emit)
+    ends = _open_channels(plan, emit, checksums=checksums)
 
     def ties(role: Role) -> tuple[Feed, Ends, Emit, Beginning]:
         return feeds[role.name], ends[role.name], emit, beginning
@@ -61,12 +70,22 @@ def run(
     ]
     workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
+    for worker in workers:
+        if faults is not None:
+            faults.equip(worker)
+
     def stop() -> None:
         for worker in workers:
             worker.stop()
 
-    tasks = serial.tasks(workers) if runtime == "serial" else threaded.tasks(workers)
-    Crew(tasks, stop, intra_op_threads).run(attend)
+    if runtime == "serial":
+        tasks = serial.tasks(workers)
+        threads = dict.fromkeys(tasks, workers)
+    else:
+        tasks = threaded.tasks(workers)
+        threads = {worker.role.name: [worker] for worker in workers}
+    watch = Watch(workers, threads, deadline or Deadline.of(plan))
+    Crew(tasks, stop, intra_op_threads).run(attend, watch)
     return {
         f"{source}->{worker.role.name}": receiver.statistics()
         for worker in workers
@@ -74,11 +93,11 @@ def run(
     }
 
 
-def _open_channels(plan: Plan, emit: Emit) -> dict[str, Ends]:
+def _open_channels(plan: Plan, emit: Emit, *, checksums: bool) -> dict[str, Ends]:
     senders: dict[str, dict[str, Sender]] = {role.name: {} for role in plan.roles}
     receivers: dict[str, dict[str, Receiver]] = {role.name: {} for role in plan.roles}
     for channel in plan.channels:
-        sender, receiver = open_channel(channel, emit)
+        sender, receiver = open_channel(channel, emit, checksums=checksums)
         senders[channel.source][channel.target] = sender
         receivers[channel.target][channel.source] = receiver
     return {role.name: Ends(senders[role.name], receivers[role.name]) for role in plan.roles}

@@ -3,8 +3,15 @@
 from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
 from splitrun.session.prepare import Experiment, prepare
-from splitrun.session.resume import Resume, find_resume, prepare_resume, refuse_other_spec
+from splitrun.session.resume import (
+    Resume,
+    find_restart,
+    find_resume,
+    prepare_resume,
+    refuse_other_spec,
+)
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.supervise import afresh, supervised, why_not_restarted
 from splitrun.session.train import Result, train
 
 __all__ = [
@@ -13,11 +20,15 @@ __all__ = [
     "Result",
     "Resume",
     "RunDirectory",
+    "afresh",
     "evaluate_run",
+    "find_restart",
     "find_resume",
     "forecast",
     "prepare",
     "prepare_resume",
     "refuse_other_spec",
+    "supervised",
     "train",
+    "why_not_restarted",
 ]

@@ -85,10 +85,11 @@ class Continuity:
         if self._collector is not None:
             self._collector.write()
 
-    def close(self, status: str) -> dict[str, Any]:
+    def close(self, status: str, message: str) -> dict[str, Any]:
         """The life has ended; what the manifest is to say."""
-        self.lives = closed(self.lives, status)
-        return {"lives": self.lives, "status": status, "ended": self.lives[-1]["ended"]}
+        self.lives = closed(self.lives, status, message)
+        end = self.lives[-1]["ended"]
+        return {"lives": self.lives, "status": status, "message": message, "ended": end}
 
     def remedy(self) -> str:
         """How to go on with a run that ended before it was done; empty if one cannot."""

@@ -30,9 +30,9 @@ def begun(earlier: Sequence[Mapping[str, Any]], step: int) -> Lives:
     return [*lives, {"started": utc(), "from_step": step, "ended": None, "status": "running"}]
 
 
-def closed(lives: Lives, status: str) -> Lives:
+def closed(lives: Lives, status: str, message: str) -> Lives:
     """The lives, of which the last one ends now."""
-    return [*lives[:-1], {**lives[-1], "ended": utc(), "status": status}]
+    return [*lives[:-1], {**lives[-1], "ended": utc(), "status": status, "message": message}]
 
 
 def put_aside(directory: RunDirectory, life: int, history: Sequence[Mapping[str, object]]) -> None:
@@ -45,8 +45,8 @@ def put_aside(directory: RunDirectory, life: int, history: Sequence[Mapping[str,
     kept.mkdir(parents=True, exist_ok=True)
     for number in part_numbers(directory.path):
         part_path(directory.path, number).replace(part_path(kept, number))
-    failure = directory.path / "failure.txt"
-    if failure.exists():
-        failure.replace(kept / failure.name)
+    for name in ("failure.txt", "stacks.txt"):
+        if (directory.path / name).exists():
+            (directory.path / name).replace(kept / name)
     lines = "".join(json.dumps(record) + "\n" for record in history)
     directory.write_text("metrics.jsonl", lines)

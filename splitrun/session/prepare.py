@@ -7,7 +7,7 @@ from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
-from splitrun.plan import Plan, check, compile
+from splitrun.plan import Plan, check, compile, planned_faults
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
@@ -61,6 +61,7 @@ def prepare(
         data = load_data(spec, directory, data_dir, on_download=on_download, encoders=encoders)
         models = assemble(spec, data, directory)
         plan = compile(spec, models.facts)
+        planned_faults(spec, plan)
     check(plan)
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):

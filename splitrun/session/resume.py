@@ -23,7 +23,8 @@ class Resume:
     """Where a run is to go on."""
 
     directory: RunDirectory
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint | None
+    """None: at its first step."""
     lives: int
     """How many the run has had."""
     remarks: tuple[str, ...]
@@ -32,7 +33,7 @@ class Resume:
     @property
     def step(self) -> int:
         """The first that is left."""
-        return self.checkpoint.step
+        return self.checkpoint.step if self.checkpoint else 0
 
 
 def find_resume(path: Path) -> Resume:
@@ -55,6 +56,19 @@ def find_resume(path: Path) -> Resume:
         raise RunDirectoryError("\n".join(lines))
     remarks = (*found.damaged, *_other_machine(manifest))
     return Resume(directory, found.checkpoint, len(manifest.get("lives", ())), remarks)
+
+
+def find_restart(path: Path) -> Resume:
+    """Where a run that has just failed in this process begins again: at its newest checkpoint that
+    is whole or, without one, at its first step.
+
+    Raises:
+        RunDirectoryError: no run directory.
+    """
+    directory = RunDirectory.open(path)
+    with locked(path):
+        found = Store(directory.checkpoints, 1).newest()
+    return Resume(directory, found.checkpoint, len(directory.manifest()["lives"]), found.damaged)
 
 
 def refuse_other_spec(resume: Resume, document: Document) -> None:
@@ -102,7 +116,8 @@ def prepare_resume(
         on_download=on_download,
         allow_code=allow_code,
     )
-    changed = changed_parts(resume.checkpoint.data, data_parts(experiment.data))
+    data = data_parts(experiment.data)
+    changed = changed_parts(resume.checkpoint.data, data) if resume.checkpoint else []
     if changed:
         message = f"{directory.path}: the data have changed: {', '.join(changed)}"
         raise RunDirectoryError(f"{message}; restore them, or train anew")

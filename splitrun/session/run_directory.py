@@ -11,6 +11,9 @@ runs/<utc>-<name>-<hash>/
     checkpoints/     the newest states of the run, to go on from
     lives/           what earlier lives of a resumed run left
     failure.txt      where a failed run broke
+    stacks.txt       where every thread was when a watchdog ended the run
+    faults.jsonl     which of the spec's faults have happened
+    lives/           what earlier lives of a restarted run left
 """
 
 from __future__ import annotations
@@ -131,10 +134,12 @@ class RunDirectory:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.path / name)
 
-    def note_failure(self, text: str) -> None:
-        """Keep where a run broke, if that can still be written."""
+    def note_failure(self, text: str, stacks: str = "") -> None:
+        """Keep where a run broke, and where its threads were, if that can still be written."""
         with suppress(OSError):
             (self.path / "failure.txt").write_text(text, encoding="utf-8")
+            if stacks:
+                (self.path / "stacks.txt").write_text(stacks, encoding="utf-8")
 
     def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
         """Append records to a JSON Lines file."""

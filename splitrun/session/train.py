@@ -17,11 +17,13 @@ from splitrun import runtime
 from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
 from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
+from splitrun.plan import PlannedFault, deadline_of, planned_faults
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.continuity import Continuity
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
+from splitrun.session.fired import fired_faults, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.ledger import run_started
 from splitrun.session.lock import locked
@@ -29,6 +31,7 @@ from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
+from splitrun.spec import has_checksums
 
 RunStatus = Literal["done", "failed", "interrupted"]
 
@@ -74,9 +77,10 @@ def train(
         Interrupted: the user stopped the run; what was trained until then is saved.
         RunDirectoryError: the checkpoint does not fit, or another process is at the run.
     """
+    planned = planned_faults(experiment.document.spec, experiment.plan)
     directory = resume.directory if resume else RunDirectory.create(runs_dir, experiment.document)
     with locked(directory.path):
-        return _train(_Run(experiment, directory, sinks, sources, resume), directory)
+        return _train(_Run(experiment, directory, planned, sinks, sources, resume), directory)
 
 
 def _train(run: _Run, directory: RunDirectory) -> Result:
@@ -97,7 +101,10 @@ def _train(run: _Run, directory: RunDirectory) -> Result:
             failure = error if isinstance(error, SplitrunError) else failed
             with suppress(OSError):  # on a full disk nothing more can be said there
                 run.close("failed", str(failure))
-            directory.note_failure("".join(traceback.format_exception(error)))
+            stacks = ""
+            if isinstance(failure, RunFailed):
+                failure.run_dir, stacks = str(directory.path), failure.stacks
+            directory.note_failure("".join(traceback.format_exception(error)), stacks)
             failure.add_note(f"the run directory is {directory.path}")
             run.add_remedy(failure)
             raise failure from error
@@ -130,6 +137,7 @@ class _Run:
         self,
         experiment: Experiment,
         directory: RunDirectory,
+        planned: Sequence[PlannedFault],
         sinks: Sequence[Sink],
         sources: Sequence[Source],
         resume: Resume | None,
@@ -137,6 +145,8 @@ class _Run:
         self._continuity = Continuity(experiment, directory, resume)
         self.ledger = self._continuity.ledger
         self.plan = experiment.plan
+        self._planned = planned
+        self._deadline = deadline_of(experiment.document.spec, experiment.plan)
         self._experiment = experiment
         self._directory = directory
         self._sinks: tuple[Sink, ...] = (self._continuity, *sinks)
@@ -150,6 +160,7 @@ class _Run:
             "seed": experiment.plan.seed,
             "directory": str(experiment.directory.resolve()),
             "resolved_sha256": directory.resolved_sha256(),
+            "deadline_s": self._deadline.base_s,
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
             "environment": environment(experiment.directory),
         }
@@ -179,12 +190,21 @@ class _Run:
                 emit=self._events.append,
                 attend=self._attend,
                 beginning=beginning,
+                checksums=has_checksums(spec),
+                deadline=self._deadline,
+                faults=self._faults(),
             )
         self._attend()
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
             for name, passed in channels.items()
         }
+
+    def _faults(self) -> runtime.Faults:
+        directory = self._directory
+        return runtime.Faults(
+            self._planned, fired_faults(directory), partial(note_fired, directory)
+        )
 
     def save_model(self) -> str:
         """Save the weights as they are; gives their digest."""
@@ -210,7 +230,7 @@ class _Run:
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
         """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
-        self._manifest |= self._continuity.close(status) | {"message": message}
+        self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)
         self._directory.write_json("manifest.json", self._manifest)

@@ -8,6 +8,7 @@ from splitrun.spec.effective import (
     compensation_of,
     effective_depth,
     effective_micro_batches,
+    has_checksums,
     link_between,
     optimizer_of,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "compensation_of",
     "effective_depth",
     "effective_micro_batches",
+    "has_checksums",
     "json_schema",
     "link_between",
     "load",

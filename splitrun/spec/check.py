@@ -13,6 +13,7 @@ from itertools import chain
 from splitrun.errors import Problem
 from splitrun.spec.check_checkpoint import checkpoint_problems, checkpoint_warnings
 from splitrun.spec.check_compensation import compensation_problems
+from splitrun.spec.check_faults import fault_problems, fault_warnings
 from splitrun.spec.check_learning import learning_problems, learning_warnings
 from splitrun.spec.check_parties import party_problems
 from splitrun.spec.check_timing import timing_problems, timing_warnings
@@ -27,9 +28,15 @@ def problems(spec: Spec) -> Iterator[Problem]:
         timing_problems(spec),
         compensation_problems(spec),
         checkpoint_problems(spec),
+        fault_problems(spec),
     )
 
 
 def warnings(spec: Spec) -> Iterator[Problem]:
     """What has no effect in a spec that can run; not located yet."""
-    return chain(learning_warnings(spec), timing_warnings(spec), checkpoint_warnings(spec))
+    return chain(
+        learning_warnings(spec),
+        timing_warnings(spec),
+        checkpoint_warnings(spec),
+        fault_warnings(spec),
+    )

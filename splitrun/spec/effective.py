@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitrun.spec.model import Link, Optimizer, Rule, Sgd, Spec
+from splitrun.spec.model import Damage, Link, Optimizer, Rule, Sgd, Spec
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -36,6 +36,15 @@ def link_between(spec: Spec, source: str, target: str) -> Link | None:
         return None
     keys = (f"{source}->{target}", f"{source}-{target}", f"{target}-{source}", "default")
     return next((spec.links[key] for key in keys if key in spec.links), None)
+
+
+def has_checksums(spec: Spec) -> bool:
+    """Whether messages carry checksums: within one process memory is trusted, so by default they
+    do only where a fault damages one."""
+    given = spec.runtime.checksums
+    if given == "auto":
+        return any(isinstance(fault, Damage) for fault in spec.faults)
+    return given == "on"
 
 
 def optimizer_of(spec: Spec, party: str | None) -> Optimizer:

@@ -2,7 +2,7 @@
 
 pydantic's errors name the member of a union in their location, and know nothing of the keys of
 other sections. A `Shape` knows both: it is a section, a union of sections told apart by a tag, a
-mapping of names to a shape, or a leaf.
+mapping of names to a shape, a list of a shape, or a leaf.
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ class Shape:
     tag: str = ""
     element: Shape | None = None
     """Of a mapping with free keys."""
+    item: Shape | None = None
+    """Of a list."""
 
     def child(self, key: str | int) -> Shape:
-        """The shape under a key of a section or of a mapping with free keys."""
+        """The shape under a key of a section, of a mapping with free keys, or of a list."""
+        if self.item is not None:
+            return self.item
         if self.element is not None:
             return self.element
         known = fields(self.section).get(str(key)) if self.section else None
@@ -102,6 +106,9 @@ def _shape(annotation: Any) -> Shape:
     if get_origin(annotation) is dict:
         element = _shape(get_args(annotation)[1])
         return Shape(element=element) if element.section or element.members else Shape()
+    if get_origin(annotation) is tuple:
+        item = _shape(get_args(annotation)[0])
+        return Shape(item=item) if item.section or item.members else Shape()
     options = (
         [_bare(option) for option in get_args(annotation)]
         if get_origin(annotation) in (Union, UnionType)

@@ -15,13 +15,13 @@ from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import assemble, evaluate
-from splitrun.plan import Op, Plan, check, compile
+from splitrun.plan import Op, Plan, check, compile, deadline_of
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
 from splitrun.session.ledger import Ledger, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.session.train import Source
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
 
 RuntimeName = Literal["serial", "threaded"]
@@ -99,6 +99,8 @@ def train_fresh(
             intra_op_threads=spec.runtime.intra_op_threads,
             emit=books.emit,
             attend=books.enter,
+            checksums=has_checksums(spec),
+            deadline=deadline_of(spec, plan),
         )
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()

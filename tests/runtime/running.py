@@ -16,10 +16,12 @@ from splitrun import runtime
 from splitrun.data import Feed
 from splitrun.events import Event
 from splitrun.model import evaluate
+from splitrun.plan import deadline_of, planned_faults
+from splitrun.runtime import Faults
 from splitrun.session import Experiment, prepare
 from splitrun.session.feeds import feeds
 from splitrun.session.store import weights_sha256
-from splitrun.spec import loads
+from splitrun.spec import has_checksums, loads
 
 Content = dict[str, Any]
 
@@ -70,6 +72,9 @@ def trained(
         intra_op_threads=1,
         emit=both,
         attend=lambda: None,
+        checksums=has_checksums(spec),
+        deadline=deadline_of(spec, experiment.plan),
+        faults=Faults(planned_faults(spec, experiment.plan)),
     )
     return Trained(experiment, events)
 

@@ -16,6 +16,19 @@ from splitrun.spec.model.dataset import (
     FileDataset,
     SyntheticDataset,
 )
+from splitrun.spec.model.faults import (
+    Damage,
+    Die,
+    Fault,
+    InstructionFault,
+    Kill,
+    LinkFault,
+    Raise,
+    RoleFault,
+    Silence,
+    Slow,
+    Stall,
+)
 from splitrun.spec.model.layers import (
     BottomModel,
     CustomBottom,
@@ -28,6 +41,7 @@ from splitrun.spec.model.layers import (
 from splitrun.spec.model.pipeline import WORD_OR, Pipeline, Rule
 from splitrun.spec.model.section import CLASS_PATTERN, EXPERIMENT_PATTERN, PARTY_PATTERN, Section
 from splitrun.spec.model.spec import SHORT_FORMS, Party, Spec
+from splitrun.spec.model.supervision import Supervision
 from splitrun.spec.model.timing import Compute, Link
 from splitrun.spec.model.training import (
     Adam,
@@ -57,12 +71,18 @@ __all__ = [
     "CsvDataset",
     "CustomBottom",
     "CustomModule",
+    "Damage",
     "Dataset",
     "DatasetSection",
+    "Die",
     "EmbeddingMlp",
     "ExponentialLr",
+    "Fault",
     "FileDataset",
+    "InstructionFault",
+    "Kill",
     "Link",
+    "LinkFault",
     "LrSchedule",
     "Metric",
     "Mlp",
@@ -70,11 +90,17 @@ __all__ = [
     "Optimizer",
     "Party",
     "Pipeline",
+    "Raise",
+    "RoleFault",
     "Rule",
     "Section",
     "Sgd",
+    "Silence",
+    "Slow",
     "Spec",
+    "Stall",
     "StepLr",
+    "Supervision",
     "SyntheticDataset",
     "TopModel",
 ]

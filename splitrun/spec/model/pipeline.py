@@ -8,7 +8,11 @@ from pydantic import Discriminator, Field, Tag
 
 from splitrun.spec.model.section import NonNegativeInt, PositiveInt, Section
 
-WORD_OR = {"depth": ("number", "word"), "compensation": ("list", "word")}
+WORD_OR = {
+    "depth": ("number", "word"),
+    "compensation": ("list", "word"),
+    "deadline_s": ("number", "word"),
+}
 """Keys that take a word or something else, and how pydantic's locations tag which it is."""
 
 Depth = Annotated[

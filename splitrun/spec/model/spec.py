@@ -8,6 +8,7 @@ from pydantic import Field
 
 from splitrun.spec.model.checkpoint import Checkpoint
 from splitrun.spec.model.dataset import Dataset
+from splitrun.spec.model.faults import Fault
 from splitrun.spec.model.layers import BottomModel, TopModel
 from splitrun.spec.model.pipeline import Pipeline
 from splitrun.spec.model.section import (
@@ -18,6 +19,7 @@ from splitrun.spec.model.section import (
     Seed,
     ThreadCount,
 )
+from splitrun.spec.model.supervision import Supervision
 from splitrun.spec.model.timing import Compute, Link
 from splitrun.spec.model.training import Optimizer, Training
 
@@ -55,6 +57,9 @@ class Runtime(Section):
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."
     )
+    checksums: Literal["auto", "on", "off"] = Field(
+        "auto", description="Of messages. `auto`: only where a fault damages one."
+    )
 
 
 class Spec(Section):
@@ -77,6 +82,10 @@ class Spec(Section):
     )
     runtime: Runtime = Field(default_factory=Runtime)
     checkpoint: Checkpoint | None = None
+    supervision: Supervision = Field(default_factory=Supervision)
+    faults: tuple[Fault, ...] = Field(
+        (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."
+    )
 
 
 SHORT_FORMS: dict[tuple[str, ...], str] = {

@@ -10,10 +10,11 @@ from splitrun import runtime
 from splitrun.errors import UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.model import assemble, evaluate
-from splitrun.plan import compile
+from splitrun.plan import compile, deadline_of
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.session.feeds import feeds
+from splitrun.spec import has_checksums
 from splitrun.study.bench.measure import segment_of
 from splitrun.study.bench.report import Report
 from splitrun.study.bench.steadiness import Moment, Steadiness, judge
@@ -128,6 +129,8 @@ class _Run:
                     intra_op_threads=spec.runtime.intra_op_threads,
                     emit=self._emit,
                     attend=attend,
+                    checksums=has_checksums(spec),
+                    deadline=deadline_of(spec, plan),
                 )
         except _Over:
             pass

@@ -1,0 +1,89 @@
+"""A spec's faults as the instructions that they hit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from splitrun.errors import Problem, SpecError
+from splitrun.plan.compile import bottom_name
+from splitrun.plan.instruction import Instruction, Op
+from splitrun.plan.plan import Plan
+from splitrun.spec import Spec
+from splitrun.spec.model import Fault, InstructionFault, LinkFault
+
+_OPS = {"receive": Op.RECV} | {op.lower(): op for op in Op if op is not Op.RECV}
+_OF_EVALUATION = (Op.PREDICT, Op.EVALUATE)
+
+
+@dataclass(frozen=True)
+class PlannedFault:
+    """A fault and the instruction of a role that it hits."""
+
+    index: int
+    """In the spec's list."""
+    fault: Fault
+    role: str
+    op: Op
+    peer: str = ""
+    """Of the message, for a fault of a link."""
+
+    def hits(self, instruction: Instruction) -> bool:
+        """Whether this is the instruction, or the first slice of it."""
+        op, step, micro, peer, phase = instruction
+        return (
+            op is self.op
+            and step == self.fault.step
+            and not micro
+            and self.peer in ("", peer)
+            and (phase == "train" or op in _OF_EVALUATION)
+        )
+
+    def __str__(self) -> str:
+        return f"faults[{self.index}] of the spec"
+
+
+def planned_faults(spec: Spec, plan: Plan) -> Sequence[PlannedFault]:
+    """The spec's faults, in its order.
+
+    Raises:
+        SpecError: the run ends before the step of one.
+    """
+    planned = [_planned(index, fault, plan) for index, fault in enumerate(spec.faults)]
+    late = [_late(fault, plan) for fault in planned if not _happens(fault, plan)]
+    if late:
+        raise SpecError(late)
+    return planned
+
+
+def _planned(index: int, fault: Fault, plan: Plan) -> PlannedFault:
+    if isinstance(fault, LinkFault):
+        source, _, target = fault.link.partition("->")
+        if target == plan.top.party:
+            return PlannedFault(index, fault, bottom_name(source), Op.SEND, plan.top.name)
+        return PlannedFault(index, fault, plan.top.name, Op.SEND, bottom_name(target))
+    role = getattr(fault, "role", plan.top.name)
+    usual = Op.LOSS if role == plan.top.name else Op.FORWARD
+    at = fault.at if isinstance(fault, InstructionFault) else None
+    return PlannedFault(index, fault, role, _OPS[at] if at else usual)
+
+
+def _happens(planned: PlannedFault, plan: Plan) -> bool:
+    step = planned.fault.step
+    if planned.op is Op.PREDICT:
+        return step < plan.evaluation_batches
+    if planned.op in (Op.DRAIN, Op.EVALUATE):
+        evaluates = planned.op is Op.DRAIN or plan.evaluation_batches
+        return bool(evaluates) and any(segment.stop == step for segment in plan.segments())
+    return step < plan.steps
+
+
+def _late(planned: PlannedFault, plan: Plan) -> Problem:
+    place = ("faults", planned.index, "step")
+    if planned.op in (Op.DRAIN, Op.EVALUATE):
+        what = f"the run has no {planned.op.lower()} after {planned.fault.step} steps"
+        return Problem(place, what, f"use {plan.steps}, the end of the run")
+    count = plan.evaluation_batches if planned.op is Op.PREDICT else plan.steps
+    batches = "batches in an evaluation" if planned.op is Op.PREDICT else "steps"
+    what = f"the run has {count} {batches}, counted from 0"
+    return Problem(place, what, "use a smaller one" if count else "hold rows out")

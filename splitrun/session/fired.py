@@ -1,0 +1,37 @@
+"""Which of a run's faults have happened, over all of its lives.
+
+faults.jsonl    a line per fault, written before it happens
+"""
+
+from __future__ import annotations
+
+import json
+
+from splitrun.errors import RunDirectoryError
+from splitrun.plan import Instruction
+from splitrun.session.run_directory import RunDirectory
+
+_FILE = "faults.jsonl"
+
+
+def fired_faults(directory: RunDirectory) -> frozenset[int]:
+    """Indices, in the spec's list, of the faults that have happened.
+
+    Raises:
+        RunDirectoryError: the record is damaged.
+    """
+    path = directory.path / _FILE
+    if not path.exists():
+        return frozenset()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return frozenset(int(json.loads(line)["fault"]) for line in lines)
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{path}: damaged, so nothing tells which faults have happened"
+        raise RunDirectoryError(f"{message}; restore the file, or train again") from error
+
+
+def note_fired(directory: RunDirectory, index: int, role: str, instruction: Instruction) -> None:
+    """Write down that a fault happens now; from any thread."""
+    record = {"fault": index, "role": role, "instruction": str(instruction)}
+    directory.append_lines(_FILE, [record])

@@ -1,0 +1,193 @@
+"""What the watchdog counts, and whom it blames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from splitrun.errors import Lost, Stalled
+from splitrun.plan import Deadline, Instruction, Op
+from splitrun.runtime import watch as watch_module
+from splitrun.runtime.watch import Watch
+from tests.runtime.running import prepared, synthetic
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(watch_module, "now", clock)
+    return clock
+
+
+@dataclass
+class End:
+    """An end of a channel."""
+
+    is_ready: bool = False
+    under_way: bool = False
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def awaits_arrival(self) -> bool:
+        return self.under_way
+
+
+@dataclass
+class Ends:
+    senders: dict[str, End] = field(default_factory=dict)
+    receivers: dict[str, End] = field(default_factory=dict)
+
+
+@dataclass
+class Named:
+    name: str
+
+
+@dataclass
+class Idle:
+    """A worker as the watchdog sees it."""
+
+    role: Named
+    ends: Ends = field(default_factory=Ends)
+    doing: Instruction | None = None
+
+
+def watched(base_s: float = 1.0, *, given: bool = True) -> tuple[Watch, Idle, Idle]:
+    """A top that waits for a bottom, each in a thread of its own."""
+    bottom = Idle(Named("b"), Ends(senders={"t": End()}), Instruction(Op.FORWARD, 3))
+    top = Idle(Named("t"), Ends(receivers={"b": End()}), Instruction(Op.RECV, 3, 0, "b"))
+    workers = [top, bottom]
+    threads = {worker.role.name: [worker] for worker in workers}
+    return Watch(workers, threads, Deadline(base_s, given)), top, bottom  # type: ignore[arg-type]
+
+
+def pass_(clock: Clock, watch: Watch, seconds: float, every_s: float = 0.1) -> None:
+    for _ in range(round(seconds / every_s)):
+        clock.time += every_s
+        watch.look()
+
+
+def test_the_role_that_does_not_wait_is_blamed_with_those_that_do(clock: Clock) -> None:
+    watch, _, _ = watched()
+    pass_(clock, watch, 0.9)
+    assert watch.stalled() is None
+    pass_(clock, watch, 0.5)
+    error = watch.stalled()
+    assert isinstance(error, Stalled)
+    assert (error.role, error.instruction) == ("b", "FORWARD 3")
+    assert "t waits at RECV 3 from b for 1.3 s" in str(error)
+    assert watch.gives_up("b")
+
+
+def test_who_waits_long_for_a_role_that_gets_on_is_patient(clock: Clock) -> None:
+    watch, _, bottom = watched()
+    for step in range(20):
+        bottom.doing = Instruction(Op.FORWARD, step)
+        pass_(clock, watch, 0.5)
+        assert watch.stalled() is None
+
+
+def test_a_link_is_blamed_only_for_what_is_under_way(clock: Clock) -> None:
+    watch, top, bottom = watched()
+    top.ends.receivers["b"].under_way = True
+    bottom.doing = None
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert "b->t is silent" in str(error)
+    top.ends.receivers["b"] = End(is_ready=True)
+    error = watch.stalled()
+    assert error is not None
+    assert str(error).startswith("t failed at RECV 3 from b: it has not come back")
+
+
+def test_roles_that_wait_for_each_other_are_no_endless_chain(clock: Clock) -> None:
+    watch, _, bottom = watched()
+    bottom.doing = Instruction(Op.SEND, 3, 0, "t")
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert "wait for each other" in str(error)
+
+
+def test_who_waits_for_a_role_that_has_ended_is_told(clock: Clock) -> None:
+    watch, _, bottom = watched()
+    bottom.doing = None
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert str(error).startswith("t failed at RECV 3 from b: it waits for b, which has ended, for")
+
+
+def test_of_two_roles_at_work_the_one_that_was_stuck_first_is_blamed(clock: Clock) -> None:
+    """Forwards that draw random numbers share a lock: the second one may wait for the first."""
+    watch, top, _ = watched()
+    top.doing = None
+    pass_(clock, watch, 0.3)
+    top.doing = Instruction(Op.LOSS, 3)
+    pass_(clock, watch, 1.5)
+    error = watch.stalled()
+    assert error is not None
+    assert error.role == "b"
+    assert "; t is at LOSS 3 for 1.4 s" in str(error)
+
+
+def test_time_in_which_the_process_stood_still_does_not_count(clock: Clock) -> None:
+    watch, _, _ = watched(2.0)
+    pass_(clock, watch, 0.5)
+    clock.time += 3600.0
+    watch.look()
+    assert watch.stalled() is None
+
+
+def test_a_lost_thread_names_what_its_role_was_at(clock: Clock) -> None:
+    watch, _, _ = watched()
+    watch.look()
+    error = watch.lost("b")
+    assert isinstance(error, Lost)
+    assert (error.role, error.instruction) == ("b", "FORWARD 3")
+
+
+def test_long_instructions_that_were_seen_to_end_lengthen_an_automatic_deadline(
+    clock: Clock,
+) -> None:
+    watch, top, bottom = watched(1.0, given=False)
+    pass_(clock, watch, 0.9)
+    top.doing, bottom.doing = None, Instruction(Op.BACKWARD, 3)
+    pass_(clock, watch, 4.0)
+    assert watch.stalled() is None
+    pass_(clock, watch, 1.0)
+    assert watch.stalled() is not None
+
+
+def test_a_given_deadline_holds_for_all_and_an_automatic_one_is_patient_with_the_rare() -> None:
+    usual, rare = Instruction(Op.FORWARD, 7), Instruction(Op.EVALUATE, 7)
+    assert Deadline(2.0, given=True).seconds(rare, 100.0) == 2.0
+    automatic = Deadline(10.0, given=False)
+    assert automatic.seconds(usual, 0.0) == 10.0
+    assert automatic.seconds(usual, 4.0) == 20.0
+    for patient in (rare, Instruction(Op.FORWARD, 0), Instruction(Op.LOAD, 7)):
+        assert automatic.seconds(patient, 0.0) == 60.0
+
+
+def test_an_automatic_deadline_knows_what_is_emulated() -> None:
+    near = prepared(synthetic(pipeline={"schedule": "stale", "depth": 2})).plan
+    assert Deadline.of(near) == Deadline(10.0, given=False)
+    content = synthetic(
+        pipeline={"schedule": "stale", "depth": 2}, links={"default": {"latency_ms": 1000}}
+    )
+    content["parties"]["p1"]["compute"] = {"forward_ms": 500}
+    far = Deadline.of(prepared(content).plan)
+    assert far.base_s == pytest.approx(10 * 2 * (1.0 + 1.0 + 0.5), rel=0.01)

@@ -1,0 +1,150 @@
+"""Lives of a run: which failures are worth another one, and what the run directory tells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from splitrun.errors import Lost, Misaligned, NonFiniteLoss, RunFailed, Stalled
+from splitrun.session import (
+    Experiment,
+    Result,
+    Resume,
+    RunDirectory,
+    afresh,
+    evaluate_run,
+    find_restart,
+    supervised,
+    train,
+)
+from splitrun.spec.model import Supervision
+from splitrun.telemetry import JsonLines
+from tests.runtime.running import Content, prepared, synthetic
+
+RESTART = Supervision(on_failure="restart", restarts=3)
+
+
+def failed(kind: type[RunFailed] = Stalled, instruction: str = "FORWARD 3") -> RunFailed:
+    error = kind("bob.bottom", instruction, "of the test")
+    error.run_dir = "runs/one"
+    return error
+
+
+def lived(failures: list[RunFailed], policy: Supervision = RESTART) -> list[int]:
+    """The starts of the lives that a run has when its lives end like this, then well."""
+    starts: list[int] = []
+
+    def live(start: int) -> None:
+        starts.append(start)
+        if failures:
+            raise failures.pop(0)
+
+    supervised(policy, live, 0, lambda _: len(starts))
+    return starts
+
+
+def test_a_run_lives_until_it_is_done() -> None:
+    assert lived([]) == [0]
+    assert lived([failed(), failed(Lost)]) == [0, 1, 2]
+
+
+def test_without_the_word_it_lives_once() -> None:
+    with pytest.raises(Stalled) as caught:
+        lived([failed()], Supervision())
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_no_more_restarts_than_allowed() -> None:
+    failures = [failed(instruction=f"FORWARD {step}") for step in range(9)]
+    with pytest.raises(Stalled) as caught:
+        lived(failures)
+    assert caught.value.instruction == "FORWARD 3"
+    assert caught.value.__notes__ == ["not restarted: 3 restarts were allowed"]
+
+
+@pytest.mark.parametrize("kind", [NonFiniteLoss, Misaligned])
+def test_what_would_come_again_is_not_tried_again(kind: type[RunFailed]) -> None:
+    with pytest.raises(kind) as caught:
+        lived([failed(kind)])
+    assert caught.value.__notes__ == ["not restarted: it would come again"]
+
+
+def test_what_came_twice_in_one_place_is_not_tried_a_third_time() -> None:
+    with pytest.raises(Stalled) as caught:
+        lived([failed(), failed()])
+    assert caught.value.__notes__ == ["not restarted: it came again in the same place"]
+
+
+def test_a_thread_left_behind_stands_in_the_way() -> None:
+    error = failed()
+    error.left_behind = ("bob.bottom",)
+    with pytest.raises(Stalled) as caught:
+        lived([error])
+    assert "may still hold what a new life needs" in caught.value.__notes__[0]
+
+
+def spec(*faults: Content) -> Content:
+    return synthetic(
+        rows=200,
+        pipeline={"schedule": "stale", "depth": 2},
+        supervision={"on_failure": "restart", "deadline_s": 0.3},
+        faults=list(faults),
+    )
+
+
+def run(content: Content, runs: Path) -> Result:
+    """Train life by life."""
+    experiment = prepared(content)
+
+    def live(start: tuple[Experiment, Resume | None]) -> Result:
+        return train(start[0], runs, [JsonLines()], resume=start[1])
+
+    def next_start(error: RunFailed) -> tuple[Experiment, Resume | None]:
+        return afresh(experiment), find_restart(Path(error.run_dir))
+
+    policy = experiment.document.spec.supervision
+    start: tuple[Experiment, Resume | None] = (experiment, None)
+    return supervised(policy, live, start, next_start)
+
+
+@pytest.mark.parametrize(("checkpoint", "last"), [(None, {0}), ({"every_steps": 1}, {2, 3})])
+def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
+    tmp_path: Path, checkpoint: Content | None, last: set[int]
+) -> None:
+    stall = {"type": "stall", "role": "p1.bottom", "step": 1}
+    die = {"type": "die", "role": "p0.top", "step": 3, "at": "update"}
+    result = run(spec(stall, die) | {"checkpoint": checkpoint}, tmp_path)
+    undisturbed = train(prepared(spec() | {"checkpoint": checkpoint}), tmp_path)
+    assert result.weights_sha256 == undisturbed.weights_sha256
+    assert (result.steps, result.samples) == (undisturbed.steps, undisturbed.samples)
+    directory = Path(result.run_dir)
+    manifest = RunDirectory.open(directory).manifest()
+    first, second, third = manifest["lives"]
+    assert (first["status"], second["status"], third["status"]) == ("failed", "failed", "done")
+    assert (first["from_step"], second["from_step"]) == (0, 1 if checkpoint else 0)
+    assert third["from_step"] in last
+    assert first["message"].startswith("p1.bottom failed at FORWARD 1: it has not come back")
+    assert second["message"].startswith("p0.top failed at UPDATE 3: its thread ended")
+    assert "in _happen" in (directory / "lives/1/stacks.txt").read_text()
+    fired = [json.loads(line) for line in (directory / "faults.jsonl").read_text().splitlines()]
+    assert [fault["instruction"] for fault in fired] == ["FORWARD 1", "UPDATE 3"]
+    for recording in (directory, directory / "lives/1", directory / "lives/2"):
+        lines = (recording / "events.jsonl").read_text().splitlines()
+        events = [json.loads(line)["type"] for line in lines]
+        assert (events[0], events[-1]) == ("RunStarted", "RunEnded")
+    assert evaluate_run(directory).metrics == result.metrics["test"]
+
+
+def test_a_failed_run_says_so_and_keeps_its_stacks(tmp_path: Path) -> None:
+    content = spec({"type": "stall", "role": "p1.bottom", "step": 1}) | {
+        "supervision": {"deadline_s": 0.3}
+    }
+    with pytest.raises(Stalled) as caught:
+        train(prepared(content), tmp_path, [JsonLines()])
+    directory = RunDirectory.open(Path(caught.value.run_dir))
+    manifest = directory.manifest()
+    assert (manifest["status"], manifest["deadline_s"]) == ("failed", 0.3)
+    assert manifest["message"] == str(caught.value)
+    assert "p1.bottom\n" in (directory.path / "stacks.txt").read_text()
