@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import DataDir, Json, Overrides, SpecFile, load_document, own_stdout
+from splitrun.cli.options import (
+    DataDir,
+    Json,
+    Overrides,
+    SpecFile,
+    load_document,
+    note_no_faults,
+    own_stdout,
+)
 from splitrun.cli.train import Progress
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
@@ -101,6 +109,7 @@ def bench(
     else:
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
     document = load_document(spec, overrides, data_dir)
+    note_no_faults(document)
     if progress is not Progress.NONE:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.lineup import line_up
