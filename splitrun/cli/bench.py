@@ -18,6 +18,7 @@ from splitrun.cli.options import (
     Overrides,
     SpecFile,
     load_document,
+    note_no_faults,
     own_stdout,
 )
 from splitrun.cli.train import Progress
@@ -110,6 +111,7 @@ def bench(
     else:
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
     document = load_document(spec, overrides, data_dir)
+    note_no_faults(document)
     if progress is not Progress.NONE:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.lineup import line_up

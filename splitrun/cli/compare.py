@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.compare_runs import show_runs
-from splitrun.cli.options import AllowCode, DataDir, Json, RunsDir, load_document, own_stdout
+from splitrun.cli.options import (
+    AllowCode,
+    DataDir,
+    Json,
+    RunsDir,
+    load_document,
+    note_no_faults,
+    own_stdout,
+)
 from splitrun.cli.train import Progress
 from splitrun.errors import GateFailed
 
@@ -109,6 +117,7 @@ def compare(
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
     document = load_document(spec, overrides, data_dir)
+    note_no_faults(document)
     quiet = progress is Progress.NONE
     if not quiet:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds

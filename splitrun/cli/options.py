@@ -58,3 +58,9 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
     with document.located():
         check_columns(document.spec, document.directory, data_dir)
     return document
+
+
+def note_no_faults(document: Document) -> None:
+    """Tell whoever measures a spec with faults that none of them happens."""
+    if document.spec.faults:
+        typer.echo("note: faults happen in `splitrun train` alone, so none does here", err=True)

@@ -16,7 +16,7 @@ _SEEN = 5
 """and so many times the longest that any instruction has lasted."""
 _PATIENCE = 6
 """What happens rarely, and has not been seen yet, has so many times as long."""
-_RARE = (Op.LOAD, Op.DRAIN, Op.PREDICT, Op.EVALUATE)
+_RARE = (Op.LOAD, Op.DRAIN, Op.PREDICT, Op.EVALUATE, Op.CHECKPOINT)
 
 
 @dataclass(frozen=True)

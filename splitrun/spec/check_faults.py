@@ -1,4 +1,4 @@
-"""Checks on faults and supervision: whom they name, and whether a message can be in time."""
+"""Checks on faults and supervision: whom they name, and whether a deadline can be kept."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from splitrun.spec.effective import has_checksums
 from splitrun.spec.model import Damage, InstructionFault, LinkFault, RoleFault, Spec
 from splitrun.spec.wording import alternatives, did_you_mean
 
-_BOTTOM = ("load", "forward", "send", "receive", "backward", "update", "drain", "predict")
-_TOP = ("load", "receive", "loss", "send", "update", "drain", "predict", "evaluate")
+_BOTTOM = (
+    "load",
+    "forward",
+    "send",
+    "receive",
+    "backward",
+    "update",
+    "drain",
+    "predict",
+    "checkpoint",
+)
+_TOP = ("load", "receive", "loss", "send", "update", "drain", "predict", "evaluate", "checkpoint")
 
 
 def fault_problems(spec: Spec) -> Iterator[Problem]:
-    """Faults of nobody, and deadlines that no message can keep."""
+    """Faults of nobody, and deadlines that emulated links and hardware cannot keep."""
     bottoms = [name for name, party in spec.parties.items() if party.bottom is not None]
     roles = [*(f"{name}.bottom" for name in bottoms), f"{spec.top.party}.top"]
     for index, fault in enumerate(spec.faults):
@@ -31,7 +41,7 @@ def fault_problems(spec: Spec) -> Iterator[Problem]:
 
 
 def fault_warnings(spec: Spec) -> Iterator[Problem]:
-    """Damage that nobody would notice, and restarts that never come."""
+    """Damage that nobody would notice."""
     for index, fault in enumerate(spec.faults):
         if isinstance(fault, Damage) and not has_checksums(spec):
             what = "nobody will notice: runtime.checksums is off"
@@ -60,5 +70,14 @@ def _deadline(spec: Spec) -> Iterator[Problem]:
     for key, link in spec.links.items():
         longest_s = (link.latency_ms + link.jitter_ms) / 1e3
         if longest_s >= deadline:
-            what = f"a message over links.{key} takes up to {longest_s:g} s, so it would be late"
-            yield Problem(("supervision", "deadline_s"), what, "raise it, or use auto")
+            yield _late(f"a message over links.{key} takes up to {longest_s:g} s")
+    sections = {f"parties.{name}": party.compute for name, party in spec.parties.items()}
+    for name, compute in {**sections, "top": spec.top.compute}.items():
+        for key, value in compute or ():
+            if key.endswith("_ms") and value is not None and value / 1e3 >= deadline:
+                yield _late(f"{name}.compute.{key} is {value / 1e3:g} s")
+
+
+def _late(cause: str) -> Problem:
+    what = f"{cause}, so it would be late"
+    return Problem(("supervision", "deadline_s"), what, "raise it, or use auto")

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from splitrun.cli.app import run
+from splitrun.cli.options import note_no_faults
 from splitrun.session import RunDirectory
+from splitrun.spec import loads
 from tests.cli.trial import SYNTHETIC, refusal, spec, write
 
 STUCK = """\
@@ -73,6 +75,13 @@ def test_a_restart_is_told_and_the_run_is_done(capsys: pytest.CaptureFixture[str
     assert first.startswith("bob.bottom failed at FORWARD 2: its thread ended without a word")
     assert second == "restart 1 of 3, from step 0"
     assert [life["status"] for life in only_run().manifest()["lives"]] == ["failed", "done"]
+
+
+def test_who_measures_a_spec_with_faults_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    note_no_faults(loads(SYNTHETIC, "trial.yaml"))
+    assert capsys.readouterr().err == ""
+    note_no_faults(loads(SYNTHETIC, "trial.yaml", ["faults=[{type: kill, step: 3}]"]))
+    assert "note: faults happen in `splitrun train` alone" in capsys.readouterr().err
 
 
 def test_a_module_that_never_returns_does_not_keep_the_process() -> None:

@@ -58,6 +58,14 @@ def test_a_deadline_that_no_message_can_keep_is_refused() -> None:
     ) in problem(SYNTHETIC, links, "supervision.deadline_s=1")
 
 
+def test_a_deadline_that_emulated_hardware_cannot_keep_is_refused() -> None:
+    compute = "parties.bob.compute={forward_ms: 3000}"
+    assert "supervision.deadline_s: parties.bob.compute.forward_ms is 3 s, so it would be late" in (
+        problem(SYNTHETIC, compute, "supervision.deadline_s=3")
+    )
+    assert document(SYNTHETIC, "parties.bob.compute={scale: 100}", "supervision.deadline_s=3")
+
+
 def test_checksums_are_there_where_a_fault_damages_a_message() -> None:
     damage = "faults=[{type: damage, link: bob->alice, step: 3}]"
     assert not has_checksums(document(SYNTHETIC).spec)

@@ -24,8 +24,9 @@ At = Literal[
     "drain",
     "predict",
     "evaluate",
+    "checkpoint",
 ]
-"""What a role is at. `drain` and `evaluate` come after `step` training steps, `predict` is of
+"""What a role is at. `drain`, `evaluate` and `checkpoint` come after `step` training steps, `predict` is of
 batch `step` of an evaluation."""
 
 
