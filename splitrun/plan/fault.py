@@ -13,6 +13,7 @@ from splitrun.spec import Spec
 from splitrun.spec.model import Fault, InstructionFault, LinkFault
 
 _OPS = {"receive": Op.RECV} | {op.lower(): op for op in Op if op is not Op.RECV}
+_AT_A_DRAIN = (Op.DRAIN, Op.EVALUATE, Op.CHECKPOINT)
 _OF_EVALUATION = (Op.PREDICT, Op.EVALUATE)
 
 
@@ -72,17 +73,27 @@ def _happens(planned: PlannedFault, plan: Plan) -> bool:
     step = planned.fault.step
     if planned.op is Op.PREDICT:
         return step < plan.evaluation_batches
-    if planned.op in (Op.DRAIN, Op.EVALUATE):
-        evaluates = planned.op is Op.DRAIN or plan.evaluation_batches
-        return bool(evaluates) and any(segment.stop == step for segment in plan.segments())
+    if planned.op in _AT_A_DRAIN:
+        return step in _drains(planned.op, plan)
     return step < plan.steps
+
+
+def _drains(op: Op, plan: Plan) -> list[int]:
+    """After how many steps the pipeline drains, and for an evaluation or a checkpoint if asked."""
+    return [
+        segment.stop
+        for segment in plan.segments()
+        if (op is not Op.EVALUATE or segment.evaluation_batches)
+        and (op is not Op.CHECKPOINT or segment.checkpoint)
+    ]
 
 
 def _late(planned: PlannedFault, plan: Plan) -> Problem:
     place = ("faults", planned.index, "step")
-    if planned.op in (Op.DRAIN, Op.EVALUATE):
+    if planned.op in _AT_A_DRAIN:
         what = f"the run has no {planned.op.lower()} after {planned.fault.step} steps"
-        return Problem(place, what, f"use {plan.steps}, the end of the run")
+        nearest = sorted(_drains(planned.op, plan), key=lambda at: abs(at - planned.fault.step))
+        return Problem(place, what, f"use {nearest[0]}" if nearest else "use another fault")
     count = plan.evaluation_batches if planned.op is Op.PREDICT else plan.steps
     batches = "batches in an evaluation" if planned.op is Op.PREDICT else "steps"
     what = f"the run has {count} {batches}, counted from 0"

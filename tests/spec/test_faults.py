@@ -24,7 +24,7 @@ REFUSED = {
     ),
     "{type: raise, role: alice.top, step: 3, at: forward}": (
         "faults[0].at: a top has no forward; use load, receive, loss, send, update, drain, "
-        "predict or evaluate"
+        "predict, evaluate or checkpoint"
     ),
     "{type: raise, role: bob.bottom}": (
         "faults[0].step: is missing; add it: The training step, from 0."
@@ -86,7 +86,7 @@ def test_checksums_are_there_where_a_fault_damages_a_message() -> None:
         ),
         (
             {"type": "die", "step": 8, "at": "drain"},
-            "the run has no drain after 8 steps; use 9, the end of the run",
+            "the run has no drain after 8 steps; use 9",
         ),
     ],
 )

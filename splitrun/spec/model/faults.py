@@ -26,8 +26,8 @@ At = Literal[
     "evaluate",
     "checkpoint",
 ]
-"""What a role is at. `drain`, `evaluate` and `checkpoint` come after `step` training steps, `predict` is of
-batch `step` of an evaluation."""
+"""What a role is at. `drain`, `evaluate` and `checkpoint` come after `step` training steps,
+`predict` is of batch `step` of an evaluation."""
 
 
 class FaultSection(Section):
