@@ -5,6 +5,7 @@ from splitrun.plan.compile import bottom_name, compile, top_name
 from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
+from splitrun.plan.memory import RoleMemory, memory, peak_bytes
 from splitrun.plan.pace import Pace
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.plan.schedule import Program, Segment
@@ -22,10 +23,13 @@ __all__ = [
     "Program",
     "Role",
     "RoleFacts",
+    "RoleMemory",
     "Segment",
     "TensorFacts",
     "bottom_name",
     "check",
     "compile",
+    "memory",
+    "peak_bytes",
     "top_name",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile
+from splitrun.session.memory import refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
@@ -60,6 +62,10 @@ def prepare(
         models = assemble(spec, data, directory)
         plan = compile(spec, models.facts)
     check(plan)
+    limit_mb = spec.runtime.memory_limit_mb
+    limit = math.inf if limit_mb is None else limit_mb * 1e6
+    with document.located():
+        refuse_beyond(plan, limit)
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):
         return Experiment(document, data, models, plan)
@@ -67,6 +73,7 @@ def prepare(
     advice = recommend(
         plan,
         probed.costs,
+        memory_limit_bytes=None if limit_mb is None else int(limit),
         max_staleness=spec.pipeline.max_staleness,
         depths=DEPTHS if probed.pipelines else (),
     )

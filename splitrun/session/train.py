@@ -24,6 +24,7 @@ from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
 from splitrun.session.forecast import forecast
 from splitrun.session.ledger import Ledger, run_started
+from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
@@ -160,6 +161,7 @@ class _Run:
                 attend=self._attend,
             )
         self._attend()
+        self._manifest["peak_bytes"] = held_at_peak({**bottoms, plan.top.name: top}, channels)
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
             for name, passed in channels.items()
