@@ -53,4 +53,4 @@ def held_at_peak(
 
 
 def _mb(size: float) -> str:
-    return f"{size / 1e6:,.1f}"
+    return f"{size / 1e6:,.1f}" if size >= 1e6 else f"{size / 1e6:.3g}"
