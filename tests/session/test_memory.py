@@ -47,6 +47,24 @@ def test_a_run_holds_what_its_plan_says(tmp_path: Path, bottom: Content, depth: 
             assert size == getattr(planned[role], kind), (role, kind)
 
 
+@pytest.mark.parametrize(
+    ("compensation", "rows"),
+    [("weight_prediction", 3000), ("none", 400), ("weight_prediction", 400)],
+)
+def test_a_prediction_has_a_version_for_every_batch_and_a_short_run_has_fewer(
+    tmp_path: Path, compensation: str, rows: int
+) -> None:
+    pipeline = {"schedule": "stale", "depth": 4, "compensation": compensation}
+    made = content(MLP, 4, pipeline=pipeline, training={"epochs": 1})
+    made["dataset"] |= {"rows": rows}
+    experiment = prepared(made)
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    for role in experiment.plan.bottoms:
+        planned = memory(experiment.plan)[role.name].versions
+        assert manifest["peak_bytes"][role.name]["versions"] == planned > 0
+
+
 def test_threads_never_hold_more_than_the_plan_says(tmp_path: Path) -> None:
     made = content(MLP, 4, runtime={"type": "threaded"}, links={"default": {"latency_ms": 2}})
     experiment = prepared(made)
