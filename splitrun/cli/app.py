@@ -29,6 +29,7 @@ from splitrun.cli import (
     validate,
     watch,
 )
+from splitrun.cli.options import plain
 from splitrun.errors import Interrupted, SplitrunError
 
 
@@ -84,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error, Interrupted) and sys.stderr.isatty():
             typer.echo("\r", nl=False, err=True)  # write over the terminal's ^C
         for line in (str(error), *getattr(error, "__notes__", ())):
-            typer.echo(line, err=True)
+            typer.echo(plain(line), err=True)
         return error.exit_code
     return 0
 

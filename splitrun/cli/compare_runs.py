@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from splitrun.cli.options import plain
 from splitrun.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def _show(comparison: RunComparison) -> None:
     lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
     lines.append("one run each has no interval; `splitrun compare SPEC` measures one")
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        console.print(plain(line), highlight=False, markup=False)
 
 
 def _schedule(run: PastRun) -> str:
     depth = f", depth {run.result.depth}" if run.result.depth > 1 else ""
     status = f" ({run.status})" if run.status != "done" else ""
-    return f"{run.result.schedule}{depth}{status}"
+    return plain(f"{run.result.schedule}{depth}{status}")
 
 
 def _changed(what: str, changes: Changes) -> list[str]:

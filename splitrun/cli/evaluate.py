@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
+from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout, plain
 
 if TYPE_CHECKING:
     from splitrun.session import Evaluation
@@ -31,7 +31,8 @@ def evaluate(
     with own_stdout():
         evaluation = evaluate_run(run_dir, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
-        typer.echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
+        status = plain(evaluation.status)
+        typer.echo(f"warning: the run is {status}; this is its last model", err=True)
     if predictions is not None:
         _write(evaluation, predictions)
     if json_output:

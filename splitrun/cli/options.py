@@ -42,6 +42,13 @@ AllowCode = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+def plain(text: str) -> str:
+    """Text from a file of a stranger's, without what a terminal would take for commands."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
+
+
 def own_stdout() -> AbstractContextManager[object]:
     """While this lasts, what a user's module prints goes to stderr: stdout is for the result."""
     return contextlib.redirect_stdout(sys.stderr)

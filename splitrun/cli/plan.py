@@ -74,7 +74,7 @@ def _show(plan: Mapping[str, Any]) -> None:
         f"{plan['test_rows']:,} held out; the pipeline drains {plan['drains']}×\n"
     )
     compensated = any(role["compensation"] for role in plan["roles"].values())
-    heads = ["depth", "staleness", "weights", "versions", "they hold"]
+    heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]
     roles = _table("role", *heads, *(["compensation"] if compensated else []))
     for name, role in plan["roles"].items():
         roles.add_row(
@@ -84,10 +84,14 @@ def _show(plan: Mapping[str, Any]) -> None:
             f"{role['parameters']:,}",
             f"{role['versions']}",
             _size(role["version_bytes"]),
+            _size(sum(role["peak_bytes"].values())),
             *([" and ".join(role["compensation"])] if compensated else []),
         )
     console.print(roles)
-    console.print()
+    console.print(
+        f"\nat their peak roles hold {_size(plan['peak_bytes'])}, beside data and PyTorch\n",
+        highlight=False,
+    )
     cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
     for name, channel in plan["channels"].items():
         cuts.add_row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from splitrun.data import Data, InputShape, gather
 from splitrun.errors import ModelError, Problem, SpecError
 from splitrun.model.build import build_bottom, build_top, section_of
+from splitrun.model.footprint import optimizer_bytes
 from splitrun.model.fusion import fuse, fused_features
 from splitrun.model.optimizer import RoleOptimizer, sparse_parameters
 from splitrun.model.probe import Probed, probe
 from splitrun.model.stage import BottomStage, TopStage
-from splitrun.plan import Facts, Plan, Role, bottom_name, top_name
+from splitrun.plan import Facts, Plan, Role, RoleFacts, bottom_name, top_name
 from splitrun.spec import (
     Spec,
     compensation_of,
@@ -122,9 +123,19 @@ def assemble(spec: Spec, data: Data, directory: Path) -> Models:
     facts = Facts(
         train_rows=len(data.train_ids),
         test_rows=len(data.test_ids),
-        roles={name: each.facts for name, each in probed.items()},
+        roles={name: _with_state(spec, name, each.facts, modules) for name, each in probed.items()},
     )
     return Models(modules, facts)
+
+
+def _with_state(
+    spec: Spec, role: str, facts: RoleFacts, modules: Mapping[str, nn.Module]
+) -> RoleFacts:
+    """The facts, with what the role's optimizer keeps."""
+    party = None if role == top_name(spec) else role.rpartition(".")[0]
+    rules = compensation_of(spec, party) if party else ()
+    state = optimizer_bytes(modules[role], optimizer_of(spec, party), rules)
+    return replace(facts, optimizer_bytes=state)
 
 
 def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:

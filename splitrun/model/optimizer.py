@@ -108,6 +108,17 @@ class RoleOptimizer:
         for scheduler in self.schedulers:
             scheduler.last_epoch = updates
 
+    @property
+    def state_bytes(self) -> int:
+        """Of the tensors that the optimizer keeps of all weights, the counts of steps aside."""
+        return sum(
+            kept.nbytes
+            for optimizer in self.optimizers
+            for state in optimizer.state.values()
+            for kept in state.values()
+            if isinstance(kept, Tensor) and kept.ndim
+        )
+
     def reach(self, step: int) -> float:
         """The sum of the learning rates of the updates between a step's forward and its own."""
         first = step - self._staleness(step)

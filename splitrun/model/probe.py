@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from splitrun.errors import ModelError, Problem, told
 from splitrun.model.build import section_of
+from splitrun.model.footprint import activation_bytes, gradient_bytes
 from splitrun.model.randomness import draws_random
 from splitrun.model.stashing import why_not_stashed
 from splitrun.model.tensors import Tensors, as_tensors
@@ -65,6 +66,7 @@ def probe(
     random = draws_random(lambda: _explained(role, module, inputs, forward, directory))
     tensors = _checked(role, output, rows=len(inputs[0]), is_bottom=is_bottom)
     _refuse_aliases(role, copied, tensors)
+    kept = activation_bytes(copied, inputs)
     random |= draws_random(lambda: _explained(role, module, inputs, predict, directory))
     predictable = _predictable(module) if is_bottom else ()
     versioned = tuple(dict.fromkeys(saved + (predictable if predicted else ())))
@@ -83,6 +85,10 @@ def probe(
         unsaved_predictable_bytes=sum(
             parameters[name].nbytes for name in predictable if name not in saved
         ),
+        buffer_bytes=sum(buffer.nbytes for buffer in module.buffers()),
+        gradient_bytes=gradient_bytes(module),
+        activation_bytes_per_row=kept / len(inputs[0]),
+        input_bytes_per_row=sum(tensor.nbytes for tensor in inputs) / len(inputs[0]),
     )
     return Probed(facts, tensors)
 

@@ -17,7 +17,7 @@ from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.randomness import seeded
 from splitrun.model.state import State, cloned, fill, named_tensors
-from splitrun.model.tensors import Tensors, as_tensors
+from splitrun.model.tensors import Tensors, as_tensors, total_bytes
 from splitrun.model.versions import Version, WeightVersions
 from splitrun.plan import Role, RoleFacts
 
@@ -36,6 +36,16 @@ class Stage:
         self._modes = [(layer, layer.training) for layer in module.modules()]
         self._draws_random = facts.draws_random
         self._seed = seed
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of parameters and buffers."""
+        return sum(it.nbytes for it in (*self.module.parameters(), *self.module.buffers()))
+
+    @property
+    def optimizer_bytes(self) -> int:
+        """Of the optimizer's state as it is now."""
+        return self._optimizer.state_bytes
 
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""
@@ -86,6 +96,14 @@ class BottomStage(Stage):
             Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
         )
         self._in_flight: dict[Key, tuple[Tensors, Version]] = {}
+        self._cut_bytes = 0
+        self.cut_peak_bytes = 0
+        """The most that cuts came to whose backward was still to come."""
+
+    @property
+    def version_peak_bytes(self) -> int:
+        """The most that weight versions came to at once."""
+        return self._versions.peak_bytes
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`."""
@@ -97,11 +115,14 @@ class BottomStage(Stage):
         )
         cut = as_tensors(output)
         self._in_flight[key] = (cut, version)
+        self._cut_bytes += total_bytes(cut)
+        self.cut_peak_bytes = max(self.cut_peak_bytes, self._cut_bytes)
         return tuple([tensor.detach() for tensor in cut])
 
     def backward(self, key: Key, gradients: Tensors) -> None:
         """Add the gradients of one micro-batch, given those of its cut."""
         cut, version = self._in_flight.pop(key)
+        self._cut_bytes -= total_bytes(cut)
         torch.autograd.backward(cut, gradients)
         self._versions.release(version)
 

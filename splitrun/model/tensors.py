@@ -12,3 +12,11 @@ Tensors = tuple[Tensor, ...]
 def as_tensors(output: Tensor | Sequence[Tensor]) -> Tensors:
     """What a bottom returned, as a tuple: it may return one tensor or several."""
     return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+def total_bytes(tensors: Tensors) -> int:
+    """Of all of them together."""
+    size = 0
+    for tensor in tensors:
+        size += tensor.nbytes
+    return size

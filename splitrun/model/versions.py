@@ -61,6 +61,12 @@ class WeightVersions:
         self._free: list[Version] = []
         self._predict = predict
         self._reach = 0.0
+        self._made = 0
+
+    @property
+    def peak_bytes(self) -> int:
+        """Of all versions that were ever held at once: they are reused, and never dropped."""
+        return self._made * sum(master.nbytes for master in self._masters)
 
     def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, Version]:
         """Run the module on the current weights; the version is the caller's until `release`.
@@ -97,7 +103,11 @@ class WeightVersions:
         self._current = None
 
     def _publish(self) -> Version:
-        self._current = self._free.pop() if self._free else Version(self._masters)
+        if self._free:
+            self._current = self._free.pop()
+        else:
+            self._current = Version(self._masters)
+            self._made += 1
         if self._masters:
             with torch.no_grad():
                 torch._foreach_copy_(self._current.tensors, self._masters)

@@ -7,6 +7,7 @@ from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
 from splitrun.plan.fault import PlannedFault, planned_faults
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
+from splitrun.plan.memory import RoleMemory, memory, peak_bytes
 from splitrun.plan.pace import Pace
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.plan.schedule import Program, Segment
@@ -26,12 +27,15 @@ __all__ = [
     "Program",
     "Role",
     "RoleFacts",
+    "RoleMemory",
     "Segment",
     "TensorFacts",
     "bottom_name",
     "check",
     "compile",
     "deadline_of",
+    "memory",
+    "peak_bytes",
     "planned_faults",
     "top_name",
 ]

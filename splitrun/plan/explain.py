@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 
 from splitrun.plan.instruction import Instruction, Op
+from splitrun.plan.memory import memory, peak_bytes, versions_held
 from splitrun.plan.plan import Channel, Plan, Role
 
 _LETTERS = {Op.FORWARD: "F", Op.BACKWARD: "B", Op.UPDATE: "U", Op.LOSS: "L"}
@@ -19,8 +21,8 @@ def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
 
     `sketches` has only the work in them: F, B, U and L with the number of the step.
 
-    Memory counts what pipelining adds: the weight versions that a bottom may hold at once, and the
-    cuts and gradients that may be in flight.
+    `version_bytes` and `in_flight_bytes` are what pipelining adds: weight versions, and cuts and
+    gradients in flight; `peak_bytes` is all that roles hold.
     """
     return {
         "name": plan.name,
@@ -36,6 +38,7 @@ def describe(plan: Plan, prefix: int = PREFIX) -> dict[str, object]:
         "drains": sum(1 for _ in plan.segments()),
         "checkpoint_every_steps": plan.checkpoint_every_steps,
         "roles": {role.name: _role(plan, role) for role in plan.roles},
+        "peak_bytes": peak_bytes(plan),
         "channels": {channel.name: _channel(plan, channel) for channel in plan.channels},
         "programs": {
             role.name: [str(instruction) for instruction in islice(plan.program(role), prefix)]
@@ -62,17 +65,18 @@ def _short(plan: Plan, instruction: Instruction) -> str:
 def _role(plan: Plan, role: Role) -> dict[str, object]:
     facts = plan.role_facts(role.name)
     depth = role.depth if role.kind == "bottom" else 1
-    versioned = role.kind == "bottom" and role.versioned(facts)
+    versions = versions_held(plan, role)
     return {
         "depth": depth,
         "staleness": depth - 1,
         "parameters": facts.parameters,
         "parameter_bytes": facts.parameter_bytes,
         "compensation": list(role.rules),
-        "versions": depth if versioned else 0,
-        "version_bytes": depth * role.version_bytes(facts) if versioned else 0,
+        "versions": versions,
+        "version_bytes": versions * role.version_bytes(facts),
         "saved_parameters": list(facts.saved),
         "draws_random": facts.draws_random,
+        "peak_bytes": asdict(memory(plan)[role.name]),
     }
 
 

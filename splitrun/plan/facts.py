@@ -40,6 +40,14 @@ class RoleFacts:
     """A bottom's trainable parameters that are no embedding tables."""
     unsaved_predictable_bytes: int = 0
     """Of those that autograd does not keep."""
+    buffer_bytes: int = 0
+    gradient_bytes: int = 0
+    """Of dense gradients of all weights."""
+    optimizer_bytes: int = 0
+    """Of the optimizer's state, once it is complete."""
+    activation_bytes_per_row: float = 0.0
+    """What a forward keeps for its backward beside weights, inputs and cut."""
+    input_bytes_per_row: float = 0.0
 
     @property
     def cut_bytes_per_row(self) -> int:

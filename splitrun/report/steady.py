@@ -22,7 +22,8 @@ class Window(NamedTuple):
 
 
 def window(digest: Digest, span_s: float | None = None) -> Window | None:
-    """A few steady steps from the start of a recording; None where no step has ended.
+    """A few steady steps from the start of a recording; None where no step has ended in
+    it, or clocks ran backwards.
 
     Args:
         span_s: how long it is to be; default: as long as a few steps take.
@@ -42,6 +43,8 @@ def window(digest: Digest, span_s: float | None = None) -> Window | None:
         middle = (ends[low] + ends[high - 1] - span_s) / 2
         start = ends[max(low, bisect_left(ends, middle, low, high) - 1)]
         end = start + span_s
+    if not start < end:
+        return None
     first = bisect_left(ends, start + _TINY_S)
     return Window(start, end, first, bisect_left(ends, end + _TINY_S) - first)
 
@@ -61,6 +64,6 @@ def _steady(digest: Digest) -> tuple[int, int]:
     ends = digest.start.step_ends
     breaks = [bisect_left(ends, start) for start, _ in digest.evaluations]
     edges = sorted({0, *breaks, len(ends)})
-    low, high = max(pairwise(edges), key=lambda span: span[1] - span[0])
-    margin = min(digest.started.depth, (high - low) // 3)
+    low, high = max(pairwise(edges), key=lambda span: span[1] - span[0], default=(0, 0))
+    margin = max(0, min(digest.started.depth, (high - low) // 3))
     return low + margin, high - margin

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from splitrun.events import Emit, Phase, Sent
+from splitrun.model.tensors import total_bytes
 from splitrun.plan import Channel, LinkState
 from splitrun.runtime.clock import now, wait_until
 
@@ -71,6 +72,8 @@ class ChannelStatistics:
     """Sent and not yet received."""
     peak_in_flight: int
     """The most that were ever in flight at once."""
+    peak_bytes: int
+    """The most that tensors in flight came to."""
 
 
 class _Shared:
@@ -86,6 +89,7 @@ class _Shared:
             self.credits.put(True)
         self.closed = threading.Event()
         self.sent = self.bytes = self.received = self.peak = 0
+        self.received_bytes = self.peak_bytes = 0
 
     def close(self) -> None:
         self.closed.set()
@@ -93,7 +97,8 @@ class _Shared:
         self.credits.put(False)
 
     def statistics(self) -> ChannelStatistics:
-        return ChannelStatistics(self.sent, self.bytes, self.sent - self.received, self.peak)
+        in_flight = self.sent - self.received
+        return ChannelStatistics(self.sent, self.bytes, in_flight, self.peak, self.peak_bytes)
 
 
 class Sender:
@@ -122,9 +127,7 @@ class Sender:
         if shared.closed.is_set() or not shared.credits.get() or shared.closed.is_set():
             raise ChannelClosed(shared.name)
         start = arrive = now()
-        size = 0
-        for tensor in tensors:
-            size += tensor.nbytes
+        size = total_bytes(tensors)
         if shared.timing is not None:
             self._link = shared.timing.send(self._link, start, size, shared.sent)
             arrive = self._link.last_arrival
@@ -133,6 +136,8 @@ class Sender:
         in_flight = shared.sent - shared.received
         if in_flight > shared.peak:
             shared.peak = in_flight
+        if shared.bytes - shared.received_bytes > shared.peak_bytes:
+            shared.peak_bytes = shared.bytes - shared.received_bytes
         checksum = _checksum(digest, tensors) if self._checksums else None
         message = Message(phase, step, micro, digest, tensors, arrive, checksum)
         for disturb in self._disturbances:
@@ -185,6 +190,7 @@ class Receiver:
         if shared.is_waited_for and not wait_until(message.arrive, shared.closed):
             raise ChannelClosed(shared.name)
         shared.received += 1
+        shared.received_bytes += total_bytes(message.tensors)
         shared.credits.put(True)
         return message
 

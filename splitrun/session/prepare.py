@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile, planned_faults
+from splitrun.session.memory import refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
@@ -63,6 +65,10 @@ def prepare(
         plan = compile(spec, models.facts)
         planned_faults(spec, plan)
     check(plan)
+    limit_mb = spec.runtime.memory_limit_mb
+    limit = math.inf if limit_mb is None else limit_mb * 1e6
+    with document.located():
+        refuse_beyond(plan, limit)
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):
         return Experiment(document, directory, data, models, plan)
@@ -70,6 +76,7 @@ def prepare(
     advice = recommend(
         plan,
         probed.costs,
+        memory_limit_bytes=None if limit_mb is None else int(limit),
         max_staleness=spec.pipeline.max_staleness,
         depths=DEPTHS if probed.pipelines else (),
     )

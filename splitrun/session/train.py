@@ -27,6 +27,7 @@ from splitrun.session.fired import fired_faults, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.ledger import run_started
 from splitrun.session.lock import locked
+from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -195,6 +196,7 @@ class _Run:
                 faults=self._faults(),
             )
         self._attend()
+        self._manifest["peak_bytes"] = held_at_peak({**bottoms, plan.top.name: top}, channels)
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
             for name, passed in channels.items()

@@ -15,7 +15,6 @@ from splitrun.simulate.predict import Prediction, predict
 from splitrun.simulate.recommendation import HeldBack, Recommendation
 from splitrun.simulate.simulation import Simulation, Span, Transit, events
 from splitrun.simulate.variants import (
-    pipeline_bytes,
     with_batch_size,
     with_depth,
     with_micro_batches,
@@ -37,7 +36,6 @@ __all__ = [
     "bound",
     "calibrate",
     "events",
-    "pipeline_bytes",
     "predict",
     "recommend",
     "simulate",

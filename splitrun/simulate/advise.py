@@ -10,13 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from splitrun.plan import Plan
+from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate.bound import Limit, steady_limit
 from splitrun.simulate.costs import Costs, step_work_s
 from splitrun.simulate.predict import Prediction, predict
 from splitrun.simulate.recommendation import HeldBack, Recommendation
 from splitrun.simulate.variants import (
-    pipeline_bytes,
     with_batch_size,
     with_depth,
     with_micro_batches,
@@ -46,8 +45,7 @@ def recommend(
 
     Args:
         max_staleness: the depth is at most one more.
-        memory_limit_bytes: what weight versions, cuts and gradients in flight may hold; without
-            effect on depth 1.
+        memory_limit_bytes: what roles may hold at their peak; without effect on depth 1.
 
     Raises:
         KeyError: a role has no costs.
@@ -127,13 +125,13 @@ class _DepthSearch:
 
 
 def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: int | None) -> list[int]:
-    """The depths whose pipelines fit into memory."""
+    """The depths whose plans fit into memory."""
     if limit_bytes is None:
         return list(depths)
     return [
         depth
         for depth in depths
-        if depth == 1 or pipeline_bytes(with_depth(plan, depth)) <= limit_bytes
+        if depth == 1 or peak_bytes(with_depth(plan, depth)) <= limit_bytes
     ]
 
 

@@ -26,20 +26,6 @@ def with_batch_size(plan: Plan, batch_size: int) -> Plan:
     return replace(plan, batch_size=batch_size)
 
 
-def pipeline_bytes(plan: Plan) -> int:
-    """Most bytes that the plan's pipelining holds: weight versions, and cuts and gradients in
-    flight."""
-    facts = {bottom.name: plan.role_facts(bottom.name) for bottom in plan.bottoms}
-    versions = sum(
-        bottom.depth * bottom.version_bytes(facts[bottom.name]) for bottom in plan.bottoms
-    )
-    rows = plan.batch_size
-    cuts = sum(
-        bottom.depth * rows * facts[bottom.name].cut_bytes_per_row for bottom in plan.bottoms
-    )
-    return versions + 2 * cuts
-
-
 def _in_flight(plan: Plan, depth: int, micro_batches: int) -> Plan:
     capacity = max(2, depth * micro_batches)
     return replace(

@@ -70,7 +70,7 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a manifest cut short": (
         truncated("manifest.json", 50),
-        "run/manifest.json: cannot be read: JSONDecodeError: …: line 3 column …" + RESTORE,
+        "run/manifest.json: cannot be read: DecodeError: Input data was truncated" + RESTORE,
     ),
     "a manifest that is a list": (
         replaced("manifest.json", "[]"),
@@ -115,7 +115,7 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "model.json cut short": (
         truncated("model/model.json", 50),
-        "run/model/model.json: cannot be read: JSONDecodeError: …" + RESTORE,
+        "run/model/model.json: cannot be read: DecodeError: …" + RESTORE,
     ),
     "a model of another format": (
         damaged_json("model/model.json", format=2),

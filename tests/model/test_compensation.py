@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import LONGEST, Prediction, SpikedSgd, discount
-from splitrun.simulate import pipeline_bytes, with_depth
+from splitrun.plan import memory
+from splitrun.simulate import with_depth
 from splitrun.spec.model import ConstantLr, Rule, Sgd
 from tests.runtime.running import prepared, synthetic
 
@@ -101,7 +102,7 @@ def test_versions_hold_what_is_predicted_but_no_embedding_table() -> None:
         role, facts = plan.bottoms[0], plan.role_facts("p0.bottom")
         versioned = role.versioned(facts)
         assert {".".join(name.split(".")[-2:]) for name in versioned} == saved | more
-        sizes.append(pipeline_bytes(plan))
+        sizes.append(sum(held.versions for held in memory(plan).values()))
         alone = with_depth(plan, 1)
         assert alone.bottoms[0].versioned(facts) == ()
     assert sizes[1] == sizes[0]

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from splitrun.plan import Plan, check
+from splitrun.plan import Plan, check, peak_bytes
 from splitrun.simulate import (
     Costs,
-    pipeline_bytes,
     predict,
     recommend,
     simulate,
@@ -121,17 +120,10 @@ def test_staleness_that_is_ruled_out_is_told_with_its_price() -> None:
 
 def test_memory_caps_the_depth() -> None:
     plan = make_plan(rows=10_000, links=WAN)
-    limit = pipeline_bytes(with_depth(plan, 5))
+    limit = peak_bytes(with_depth(plan, 5))
     advice = recommend(plan, uniform_costs(plan), memory_limit_bytes=limit)
     assert advice.plan.depth == 5
     assert "memory rules out depth 10" in advice.reason
-
-
-def test_memory_counts_versions_and_what_is_in_flight() -> None:
-    """48 saved bytes a version; 120 bytes a cut of ten rows, and as many a gradient."""
-    plan = make_plan(rows=400)
-    assert pipeline_bytes(with_depth(plan, 1)) == 2 * 2 * 120
-    assert pipeline_bytes(with_depth(plan, 4)) == 2 * 4 * (48 + 2 * 120)
 
 
 def test_without_staleness_micro_batches_pay_where_bandwidth_is_scarce() -> None:

@@ -14,6 +14,7 @@ from splitrun.spec.model.pipeline import Pipeline
 from splitrun.spec.model.section import (
     EXPERIMENT_PATTERN,
     Name,
+    PositiveFloat,
     PositiveInt,
     Section,
     Seed,
@@ -56,6 +57,11 @@ class Runtime(Section):
     )
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."
+    )
+    memory_limit_mb: PositiveFloat | None = Field(
+        None,
+        description="What the plan's roles may hold together at their peak, in 10^6 bytes; data, "
+        "Python and PyTorch come on top.",
     )
     checksums: Literal["auto", "on", "off"] = Field(
         "auto", description="Of messages. `auto`: only where a fault damages one."

@@ -1,0 +1,57 @@
+"""What a model and its training hold in memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from splitrun.model.optimizer import sparse_parameters
+from splitrun.model.randomness import seeded_apart
+from splitrun.model.tensors import Tensors, as_tensors
+from splitrun.spec.model import Optimizer, Rule, Sgd
+
+_STATES = {"sgd": 0, "adam": 2, "adamw": 2, "adagrad": 1, "rmsprop": 1, "sparse_adam": 2}
+"""Tensors of a weight's shape that an optimizer keeps for it."""
+
+
+def activation_bytes(module: nn.Module, inputs: Tensors) -> int:
+    """What a forward keeps for its backward beside parameters, buffers, inputs and output.
+
+    The module is run once, as it is.
+    """
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if tensor.layout == torch.strided:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with (
+        seeded_apart("activations"),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
+    ):
+        output = as_tensors(module(*inputs))
+    others = (*module.parameters(), *module.buffers(), *inputs, *output)
+    known = {tensor.untyped_storage().data_ptr() for tensor in others}
+    return sum(size for address, size in kept.items() if address not in known)
+
+
+def gradient_bytes(module: nn.Module) -> int:
+    """Of dense gradients; sparse ones have as many rows as a batch looks up."""
+    sparse = sparse_parameters(module)
+    return sum(weight.nbytes for weight in trainable(module) if weight not in sparse)
+
+
+def optimizer_bytes(module: nn.Module, optimizer: Optimizer, rules: tuple[Rule, ...]) -> int:
+    """Of an optimizer's state, once it has seen a gradient of every weight."""
+    states = _STATES[optimizer.type]
+    momentum = getattr(optimizer, "momentum", 0)
+    if momentum or (isinstance(optimizer, Sgd) and "weight_prediction" in rules):
+        states += 1
+    return states * sum(weight.nbytes for weight in trainable(module))
+
+
+def trainable(module: nn.Module) -> list[Tensor]:
+    """The weights that have gradients."""
+    return [weight for weight in module.parameters() if weight.requires_grad]

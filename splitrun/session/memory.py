@@ -1,0 +1,56 @@
+"""A run's memory: refused where its plan cannot fit, and what its roles really held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from splitrun.errors import Problem, SpecError
+from splitrun.model import BottomStage, Stage
+from splitrun.plan import Plan, peak_bytes
+from splitrun.runtime import ChannelStatistics
+from splitrun.simulate import with_depth
+
+
+def refuse_beyond(plan: Plan, limit_bytes: float) -> None:
+    """Refuse a plan whose roles would hold more than this at their peak.
+
+    Raises:
+        SpecError: with the depth that would fit, if there is one.
+    """
+    wanted = peak_bytes(plan)
+    if wanted <= limit_bytes:
+        return
+    what = f"the plan holds {_mb(wanted)} MB at its peak, more than {_mb(limit_bytes)} MB"
+    depths = range(plan.depth - 1, 0, -1)
+    sizes = ((depth, peak_bytes(with_depth(plan, depth))) for depth in depths)
+    fitting = next(((depth, size) for depth, size in sizes if size <= limit_bytes), None)
+    if fitting:
+        remedy = f"depth {fitting[0]} would fit, with {_mb(fitting[1])} MB"
+    else:
+        remedy = "no depth would fit; use smaller layers, smaller batches or a higher limit"
+    raise SpecError([Problem(("runtime", "memory_limit_mb"), what, remedy)])
+
+
+def held_at_peak(
+    stages: Mapping[str, Stage], channels: Mapping[str, ChannelStatistics]
+) -> dict[str, dict[str, int]]:
+    """Bytes by role: weights, optimizer state, versions, and the messages of a bottom.
+
+    Args:
+        stages: after the run.
+        channels: by name, likewise.
+    """
+    held = {}
+    for name, stage in stages.items():
+        sizes = {"weights": stage.weight_bytes, "optimizer": stage.optimizer_bytes}
+        if isinstance(stage, BottomStage):
+            sent = max(s.peak_bytes for c, s in channels.items() if c.startswith(f"{name}->"))
+            heard = max(s.peak_bytes for c, s in channels.items() if c.endswith(f"->{name}"))
+            sizes["versions"] = stage.version_peak_bytes
+            sizes["messages"] = max(stage.cut_peak_bytes + heard, sent)
+        held[name] = sizes
+    return held
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:,.1f}" if size >= 1e6 else f"{size / 1e6:.3g}"

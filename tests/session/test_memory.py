@@ -1,0 +1,154 @@
+"""What a plan says that roles hold, against what they held and what the system gave."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from splitrun.errors import SpecError
+from splitrun.plan import memory, peak_bytes
+from splitrun.session import Experiment, prepare, train
+from splitrun.spec import loads
+from tests.runtime.running import Content, synthetic
+
+MLP = {"type": "mlp", "hidden": [64, 64], "out": 8}
+EMBEDDING = {"type": "embedding_mlp", "embedding_dim": 8, "hidden": [64, 64], "out": 8}
+
+
+def content(bottom: Content, depth: int, **sections: object) -> Content:
+    pipeline = {"schedule": "stale", "depth": depth}
+    made = synthetic(bottom=bottom, rows=3000, pipeline=pipeline, runtime={"type": "serial"})
+    made["dataset"] |= {"categorical": 2, "cardinality": 100}
+    return made | sections
+
+
+def prepared(made: Content) -> Experiment:
+    return prepare(loads(yaml.safe_dump(made, sort_keys=False), "spec.yaml"))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("bottom", [MLP, EMBEDDING], ids=["mlp", "embedding"])
+def test_a_run_holds_what_its_plan_says(tmp_path: Path, bottom: Content, depth: int) -> None:
+    """Of messages: every cut, and of their gradients as many as were under way at once."""
+    experiment = prepared(content(bottom, depth))
+    planned = memory(experiment.plan)
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    for role, held in manifest["peak_bytes"].items():
+        gradients = held.pop("messages", 0) - planned[role].messages / 2
+        assert 0 <= gradients <= planned[role].messages / 2
+        for kind, size in held.items():
+            assert size == getattr(planned[role], kind), (role, kind)
+
+
+@pytest.mark.parametrize(
+    ("compensation", "rows"),
+    [("weight_prediction", 3000), ("none", 400), ("weight_prediction", 400)],
+)
+def test_a_prediction_has_a_version_for_every_batch_and_a_short_run_has_fewer(
+    tmp_path: Path, compensation: str, rows: int
+) -> None:
+    pipeline = {"schedule": "stale", "depth": 4, "compensation": compensation}
+    made = content(MLP, 4, pipeline=pipeline, training={"epochs": 1})
+    made["dataset"] |= {"rows": rows}
+    experiment = prepared(made)
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    for role in experiment.plan.bottoms:
+        planned = memory(experiment.plan)[role.name].versions
+        assert manifest["peak_bytes"][role.name]["versions"] == planned > 0
+
+
+def test_threads_never_hold_more_than_the_plan_says(tmp_path: Path) -> None:
+    made = content(MLP, 4, runtime={"type": "threaded"}, links={"default": {"latency_ms": 2}})
+    experiment = prepared(made)
+    planned = memory(experiment.plan)
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    for role, held in manifest["peak_bytes"].items():
+        assert all(size <= getattr(planned[role], kind) for kind, size in held.items())
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"type": "sgd"},
+        {"type": "sgd", "momentum": 0.9},
+        {"type": "adamw"},
+        {"type": "adagrad"},
+        {"type": "rmsprop"},
+        {"type": "rmsprop", "momentum": 0.5},
+        {"type": "sparse_adam"},
+    ],
+    ids=str,
+)
+def test_every_optimizer_keeps_what_the_plan_says(tmp_path: Path, optimizer: Content) -> None:
+    sparse = EMBEDDING | {"sparse": optimizer["type"] == "sparse_adam"}
+    experiment = prepared(content(sparse, 2, training={"epochs": 1, "optimizer": optimizer}))
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    for role, held in manifest["peak_bytes"].items():
+        assert held["optimizer"] == memory(experiment.plan)[role].optimizer
+
+
+def test_a_plan_that_cannot_fit_is_refused_and_the_depth_that_fits_is_named() -> None:
+    sizes = {depth: peak_bytes(prepared(content(MLP, depth)).plan) for depth in (1, 8)}
+    limited = content(MLP, 8, runtime={"memory_limit_mb": (sizes[8] - 1) / 1e6})
+    with pytest.raises(SpecError, match=r"runtime\.memory_limit_mb: .*; depth 7 would fit, with"):
+        prepared(limited)
+    assert prepared(content(MLP, 8, runtime={"memory_limit_mb": sizes[8] / 1e6}))
+    with pytest.raises(SpecError, match="no depth would fit; use smaller layers"):
+        prepared(content(MLP, 8, runtime={"memory_limit_mb": (sizes[1] - 1) / 1e6}))
+
+
+def test_the_depth_that_is_looked_for_fits() -> None:
+    made = content(MLP, 1, links={"default": {"latency_ms": 20}})
+    made["pipeline"] = {"schedule": "stale", "depth": "auto"}
+    deeper = {depth: peak_bytes(prepared(content(MLP, depth)).plan) for depth in (2, 3)}
+    limit = (deeper[2] + deeper[3]) / 2e6
+    experiment = prepared(made | {"runtime": {"memory_limit_mb": limit}})
+    assert experiment.plan.depth == 2
+    assert experiment.advice is not None
+    assert "memory rules out depth" in experiment.advice.reason
+
+
+LARGE = {"type": "mlp", "hidden": [2048, 2048], "out": 256}
+GROWTH = """
+import re, sys, tempfile
+from pathlib import Path
+from splitrun.session import prepare, train
+from splitrun.spec import load
+experiment = prepare(load(Path(sys.argv[1])))
+with tempfile.TemporaryDirectory() as runs:
+    train(experiment, Path(runs))
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def resident_bytes(directory: Path, made: Content) -> int:
+    """The most that a process of its own was given by the system for a run."""
+    (directory / "large.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", GROWTH, str(directory / "large.yaml")]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return 1024 * int(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
+    """Between depths 1 and 8: versions, cuts, gradients and activations, within a tenth."""
+    planned, found = [], []
+    for depth in (1, 8):
+        made = content(LARGE, depth, training={"epochs": 1, "optimizer": {"type": "sgd"}})
+        made["dataset"] |= {"rows": 1800, "batch_size": 80}
+        planned.append(peak_bytes(prepared(made).plan))
+        found.append(resident_bytes(tmp_path, made))
+    more = planned[1] - planned[0]
+    assert more > 200e6
+    assert found[1] - found[0] == pytest.approx(more, rel=0.1)
