@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ lint: setup
 
 bench: setup  ## Measure what docs/performance.md reports (long).
 	$(BIN)/python -m tests.benchmarks
+
+chaos: setup  ## Kill runs a hundred times at random moments, resume them, compare (long).
+	$(BIN)/python -m tests.chaos
 
 clean:  ## Remove what was made.
 	rm -rf .venv build *.egg-info

@@ -22,6 +22,7 @@ SHORTER = {
         "dataset.batch_size=64",
     ],
     "three_party": ["training.epochs=2"],
+    "resume": ["training.epochs=4", "links.default.latency_ms=2"],
     "embedding": ["training.epochs=2", "dataset.rows=20_000"],
 }
 

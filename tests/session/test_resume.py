@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +16,10 @@ import yaml
 
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
-from splitrun.events import Event, RunStarted, StepDone
+from splitrun.events import Emit, Event, RunStarted, Sink, StepDone
 from splitrun.session import Result, Resume, find_resume, prepare, prepare_resume, train
 from splitrun.session.lock import locked
+from splitrun.session.train import Source
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events
 from tests.chaos.trial import trial
@@ -61,17 +64,23 @@ VARIANTS: dict[str, Content] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are stopped where they are meant to be: events are looked at soon."""
+    monkeypatch.setattr("splitrun.runtime.crew._ATTEND_EVERY_S", 0.005)
+
+
 def content_of(variant: str = "prediction", kind: str = "threaded", **sections: Any) -> Content:
     """18 steps with a checkpoint every four, that take long enough to be stopped on the way."""
     common: dict[str, Any] = {
-        "links": {"default": {"latency_ms": 15}},
+        "links": {"default": {"latency_ms": 30}},
         "checkpoint": {"every_steps": 4},
         "runtime": {"type": kind},
     }
     return synthetic(**(common | VARIANTS[variant] | sections))
 
 
-def stop_at(step: int) -> Any:
+def stop_at(step: int) -> Sink:
     """A sink that interrupts the run, once."""
 
     def sink(event: Event) -> None:
@@ -91,8 +100,16 @@ def stopped(content: Content, runs: Path, step: int = 10) -> Path:
     return max((runs / "runs").iterdir())
 
 
+def never(_: Emit) -> AbstractContextManager[object]:
+    """A source with which a run is interrupted before its first step."""
+    raise KeyboardInterrupt
+
+
 def resumed(
-    directory: Path, kind: Literal["serial", "threaded"] | None = None, *sinks: Any
+    directory: Path,
+    kind: Literal["serial", "threaded"] | None = None,
+    sinks: Sequence[Sink] = (),
+    sources: Sequence[Source] = (),
 ) -> tuple[Resume, Result]:
     """Go on, on another runtime if one is named."""
     resume = find_resume(directory)
@@ -103,7 +120,8 @@ def resumed(
         spec = spec.model_copy(update={"runtime": runtime})
     document = replace(experiment.document, spec=spec)
     experiment = replace(experiment, document=document)
-    return resume, train(experiment, Path("unused"), [JsonLines(), *sinks], resume=resume)
+    every: list[Sink] = [JsonLines(), *sinks]
+    return resume, train(experiment, Path("unused"), every, sources, resume)
 
 
 def lines(directory: str | Path) -> str:
@@ -139,7 +157,7 @@ def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Pa
     directory = stopped(content_of(), tmp_path, step=6)
     first = find_resume(directory)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(14))
+        resumed(directory, sinks=[stop_at(14)])
     second, result = resumed(directory)
     assert 0 < first.step < second.step
     manifest = json.loads((directory / "manifest.json").read_text())
@@ -162,7 +180,7 @@ def test_a_life_that_ends_before_its_first_checkpoint_leaves_the_one_before(tmp_
     directory = stopped(content_of(), tmp_path, step=9)
     before = find_resume(directory)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(before.step))
+        resumed(directory, sources=[never])
     resume, result = resumed(directory)
     assert resume.step == before.step
     assert resume.lives == 2
@@ -175,7 +193,7 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_it_used(
 ) -> None:
     directory = stopped(content_of(), tmp_path, step=5)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(13))
+        resumed(directory, sinks=[stop_at(13)])
     older, newer = sorted((directory / "checkpoints").iterdir())
     (newer / "p1.bottom.safetensors").write_bytes(b"torn")
     assert run(["train", "--resume", str(directory), "--json", "--progress", "none"]) == 0
@@ -220,7 +238,7 @@ def test_a_run_that_is_done_or_under_way_or_has_no_checkpoint_is_not_resumed(
     with locked(directory), pytest.raises(RunDirectoryError, match="another process is training"):
         find_resume(directory)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(stale.step))
+        resumed(directory, sources=[never])
     with pytest.raises(RunDirectoryError, match="another process has gone on with it"):
         train(prepare_resume(stale), tmp_path, resume=stale)
     resumed(directory)
@@ -254,7 +272,7 @@ def test_changed_data_are_refused_and_named(tmp_path: Path) -> None:
     }
     (tmp_path / "rows.csv").write_text("\n".join(rows))
     directory = stopped(content, tmp_path)
-    (tmp_path / "rows.csv").write_text("\n".join([*rows[:-1], "3,9,0"]))
+    (tmp_path / "rows.csv").write_text("\n".join([*rows[:-1], "5,9,0"]))
     with pytest.raises(RunDirectoryError, match="the data have changed: the columns of p1;"):
         prepare_resume(find_resume(directory))
     (tmp_path / "rows.csv").write_text("\n".join(rows))
