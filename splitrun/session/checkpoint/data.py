@@ -30,5 +30,5 @@ def _digest(*tensors: Tensor) -> str:
     content = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         content.update(str(list(tensor.shape)).encode())
-        content.update(tensor.numpy().data)
+        content.update(tensor.numpy().tobytes())
     return content.hexdigest()
