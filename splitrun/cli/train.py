@@ -87,6 +87,8 @@ def train(
 
     offered = [load_sink(name) for name in sink or ()]
     start = point(resume, document) if resume else None
+    if start and progress is not Progress.NONE:
+        typer.echo(f"going on with {resume} from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             experiment = (

@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_it_used(
         resumed(directory, sinks=[stop_at(13)])
     older, newer = sorted((directory / "checkpoints").iterdir())
     (newer / "p1.bottom.safetensors").write_bytes(b"torn")
-    assert run(["train", "--resume", str(directory), "--json", "--progress", "none"]) == 0
+    assert run(["train", "--resume", str(directory), "--json", "--progress", "plain"]) == 0
     captured = capsys.readouterr()
     assert f"warning: {newer}: damaged, so it is passed over: ValueError: p1.bott" in captured.err
     assert f"from step {int(older.name[5:])}" in captured.err
@@ -142,8 +142,9 @@ def test_a_run_that_is_done_or_under_way_or_has_no_checkpoint_is_not_resumed(
     stale = find_resume(directory)
     with locked(directory), pytest.raises(RunDirectoryError, match="another process is training"):
         find_resume(directory)
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted) as caught:
         resumed(directory, sources=[never])
+    assert f": splitrun train --resume {directory}" in caught.value.__notes__[-1]
     with pytest.raises(RunDirectoryError, match="another process has gone on with it"):
         train(prepare_resume(stale), tmp_path, resume=stale)
     resumed(directory)
