@@ -85,9 +85,8 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     training = st.fixed_dictionaries(
         {}, optional={"optimizer": OPTIMIZER, "epochs": st.integers(1, 10**6)}
     )
-    every = draw(st.sampled_from(["every_steps", "every_epochs"]))
     checkpoint = st.fixed_dictionaries(
-        {every: st.integers(1, 10**6)}, optional={"keep": st.integers(1, 9)}
+        {"every_steps": st.integers(64, 10**6)}, optional={"keep": st.integers(1, 9)}
     )
     sections = {
         "checkpoint": checkpoint,
