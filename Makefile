@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench fuzz clean
+.PHONY: help setup demo test lint bench fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ bench: setup  ## Measure what docs/performance.md reports (long).
 
 fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files (long).
 	$(BIN)/python -m tests.fuzz
+
+chaos: setup  ## Kill runs a hundred times at random moments, resume them, compare (long).
+	$(BIN)/python -m tests.chaos
 
 clean:  ## Remove what was made.
 	rm -rf .venv build *.egg-info

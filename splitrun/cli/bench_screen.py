@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from splitrun.cli.train import Progress
+from splitrun.cli.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

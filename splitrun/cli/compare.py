@@ -21,7 +21,7 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
-from splitrun.cli.train import Progress
+from splitrun.cli.progress import Progress
 from splitrun.errors import GateFailed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
-from splitrun.cli.train import Progress
+from splitrun.cli.progress import Progress
 from splitrun.study.watcher import Watcher
 
 if TYPE_CHECKING:

@@ -26,12 +26,11 @@ def own_document(run: Path, overrides: list[str] | None) -> Document:
 
 
 def point(run: Path, document: Document) -> Resume:
-    """Where the run goes on; the user is told, and of what is odd about it."""
+    """Where the run goes on; the user is told what is odd about it."""
     from splitrun.session import find_resume, refuse_other_spec
 
     resume = find_resume(run)
     refuse_other_spec(resume, document)
     for remark in resume.remarks:
         typer.echo(f"warning: {remark}", err=True)
-    typer.echo(f"going on with {run} from step {resume.step:,}", err=True)
     return resume

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.lives import Lives, Start
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -23,32 +20,12 @@ from splitrun.cli.options import (
     load_document,
     own_stdout,
 )
+from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
 
 if TYPE_CHECKING:
-    from splitrun.errors import RunFailed
     from splitrun.events import Sink
-    from splitrun.session import Experiment, Result, Resume
-
-
-class Progress(StrEnum):
-    """How a run shows that it is getting on."""
-
-    AUTO = "auto"
-    BAR = "bar"
-    PLAIN = "plain"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class _Start:
-    """Where a life of a run begins."""
-
-    experiment: Experiment
-    offered: Sequence[Sink]
-    """Sinks of packages."""
-    resume: Resume | None
-    """Where the lives before it ended."""
+    from splitrun.session import Result
 
 
 def train(
@@ -95,12 +72,16 @@ def train(
     if progress is not Progress.NONE:
         typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
-    from splitrun.session import afresh, find_restart, prepare, prepare_resume, supervised
-    from splitrun.session import train as train_experiment
-    from splitrun.telemetry import JsonLines, Sampler, load_sink
+    from splitrun.session import prepare, prepare_resume
+    from splitrun.telemetry import load_sink
 
-    offered = [load_sink(name) for name in sink or ()]
+    def offer() -> list[Sink]:
+        return [load_sink(name) for name in sink or ()]
+
+    offered = offer()
     start = point(resume, document) if resume else None
+    if start and progress is not Progress.NONE:
+        typer.echo(f"going on with {resume} from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = partial(prepare_resume, start) if start else partial(prepare, document)
@@ -110,48 +91,11 @@ def train(
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
             typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
-        sampler = partial(Sampler, roles=[role.name for role in experiment.plan.roles])
-
-        def live(start: _Start) -> Result:
-            with _sinks(progress) as sinks:
-                every: list[Sink] = [JsonLines(), *start.offered, *sinks]
-                return train_experiment(start.experiment, runs_dir, every, [sampler], start.resume)
-
-        def next_start(error: RunFailed) -> _Start:
-            offered = [load_sink(name) for name in sink or ()]
-            again = find_restart(Path(error.run_dir))
-            typer.echo(f"going on from step {again.step:,}", err=True)
-            return _Start(afresh(experiment), offered, again)
-
-        def on_restart(error: RunFailed, number: int) -> None:
-            typer.echo(error, err=True)
-            typer.echo(f"restart {number} of {policy.restarts}", err=True)
-
-        policy = experiment.document.spec.supervision
-        first = _Start(experiment, offered, start)
-        result = supervised(policy, live, first, next_start, on_restart)
+        result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
     if json_output:
         typer.echo(json.dumps(asdict(result)))
     else:
         typer.echo(summary(document.spec.name, result))
-
-
-@contextmanager
-def _sinks(progress: Progress) -> Iterator[list[Sink]]:
-    from rich.console import Console
-
-    from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
-
-    console = Console(stderr=True)
-    if progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
-        with Dashboard(console) as dashboard:
-            yield [dashboard]
-    elif progress is Progress.BAR:
-        yield [ProgressBar(console)]
-    elif progress is Progress.NONE:
-        yield []
-    else:
-        yield [PlainLines(sys.stderr)]
 
 
 def summary(name: str, result: Result) -> str:

@@ -11,7 +11,7 @@ from splitrun.model import Stage
 from splitrun.runtime import Beginning
 from splitrun.session.checkpoint import Collector, Store, data_parts
 from splitrun.session.ledger import Ledger
-from splitrun.session.lives import Lives, begun, closed, put_aside
+from splitrun.session.lives import Lives, begun, closed, lives_of, put_aside
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -42,11 +42,15 @@ class Continuity:
     def _earlier(self, resume: Resume | None) -> Lives:
         if resume is None:
             return []
-        lives: Lives = self._directory.manifest().get("lives", [])
+        lives = lives_of(self._directory)
         if len(lives) != resume.lives:
             message = f"{self._directory.path}: another process has gone on with it meanwhile"
             raise RunDirectoryError(f"{message}; see how far it came, and try again")
-        put_aside(self._directory, len(lives), self.ledger.history)
+        try:
+            put_aside(self._directory, len(lives), self.ledger.history)
+        except OSError as error:
+            message = f"{self._directory.path}: cannot be written: {error.strerror}"
+            raise RunDirectoryError(f"{message}; make room, or make it writable") from error
         self._store.clean(self.first_step)
         return lives
 

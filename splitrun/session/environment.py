@@ -30,7 +30,7 @@ def environment(directory: Path) -> dict[str, object]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
         "platform": platform.platform(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -38,7 +38,8 @@ def environment(directory: Path) -> dict[str, object]:
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The processor's name, as far as it is known."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

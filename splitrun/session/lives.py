@@ -2,7 +2,7 @@
 
 manifest.json      `lives`: when each began and ended, at which step it began, and how it ended
 events.jsonl       the last life's
-lives/1/           what the first life left: its events, and where it broke
+lives/1/           what the first life left: its events, where it broke, its unfinished model
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_directory import RunDirectory, read_json
 from splitrun.telemetry.parts import part_numbers, part_path
 
 Lives = list[dict[str, Any]]
@@ -21,6 +21,17 @@ Lives = list[dict[str, Any]]
 def utc() -> str:
     """This moment, as manifests have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def lives_of(directory: RunDirectory) -> Lives:
+    """Those that the manifest tells of.
+
+    Raises:
+        RunDirectoryError: it is damaged.
+    """
+    keys = {"status": str, "lives": list, "environment": dict}
+    lives: Lives = read_json(directory.path / "manifest.json", keys)["lives"]
+    return lives
 
 
 def begun(earlier: Sequence[Mapping[str, Any]], step: int) -> Lives:
@@ -45,7 +56,7 @@ def put_aside(directory: RunDirectory, life: int, history: Sequence[Mapping[str,
     kept.mkdir(parents=True, exist_ok=True)
     for number in part_numbers(directory.path):
         part_path(directory.path, number).replace(part_path(kept, number))
-    for name in ("failure.txt", "stacks.txt"):
+    for name in ("failure.txt", "stacks.txt", "model"):
         if (directory.path / name).exists():
             (directory.path / name).replace(kept / name)
     lines = "".join(json.dumps(record) + "\n" for record in history)

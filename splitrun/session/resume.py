@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.session.checkpoint import Checkpoint, Store, changed_parts, data_parts
-from splitrun.session.environment import environment
+from splitrun.session.environment import cpu_model
+from splitrun.session.lives import lives_of
 from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory
@@ -55,7 +57,7 @@ def find_resume(path: Path) -> Resume:
         lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
         raise RunDirectoryError("\n".join(lines))
     remarks = (*found.damaged, *_other_machine(manifest))
-    return Resume(directory, found.checkpoint, len(manifest.get("lives", ())), remarks)
+    return Resume(directory, found.checkpoint, len(lives_of(directory)), remarks)
 
 
 def find_restart(path: Path) -> Resume:
@@ -126,17 +128,13 @@ def prepare_resume(
 
 def _other_machine(manifest: Mapping[str, Any]) -> list[str]:
     """What may round differently than before."""
-    before, now = manifest.get("environment", {}), environment(Path.cwd())
+    before = manifest.get("environment", {})
     pairs = [
-        ("the processor", before.get("cpu"), now["cpu"]),
-        ("torch", _torch(before), _torch(now)),
+        ("the processor", before.get("cpu"), cpu_model()),
+        ("torch", before.get("packages", {}).get("torch"), version("torch")),
     ]
     return [
         f"{name} was {old} and is {new}: results may differ in their last bits"
         for name, old, new in pairs
         if old != new
     ]
-
-
-def _torch(record: Mapping[str, Any]) -> object:
-    return record.get("packages", {}).get("torch")

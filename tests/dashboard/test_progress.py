@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from splitrun.dashboard.view import RunProgress
 from splitrun.dashboard.words import clock_text, rate_text, size_text, span_text, value_text
@@ -27,6 +28,14 @@ def test_the_first_throughput_of_a_slow_run_is_that_of_a_step() -> None:
     view = folded(started(10), step(0, 4.0), step(1, 8.0))
     assert view.samples_per_s == pytest.approx(ROWS / 4)
     assert view.eta_s == pytest.approx(8 * 4)
+
+
+def test_a_resumed_run_counts_what_was_done_and_measures_what_it_does() -> None:
+    resumed = replace(started(10), first_step=6, first_sample=6 * ROWS)
+    view = folded(resumed, step(6, 4.0), step(7, 8.0))
+    assert (view.step, view.done_samples) == (8, 8 * ROWS)
+    assert view.samples_per_s == view.average_samples_per_s == pytest.approx(ROWS / 4)
+    assert view.eta_s == pytest.approx(2 * 4)
 
 
 def test_steps_longer_than_the_window_still_have_a_throughput() -> None:

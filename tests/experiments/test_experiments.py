@@ -23,6 +23,7 @@ SHORTER = {
     ],
     "three_party": ["training.epochs=2"],
     "faults": ["training.epochs=3"],
+    "resume": ["training.epochs=4", "links.default.latency_ms=2"],
     "embedding": ["training.epochs=2", "dataset.rows=20_000"],
 }
 

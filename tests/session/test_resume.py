@@ -5,105 +5,28 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 import yaml
 
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
-from splitrun.events import Event, RunStarted, StepDone
-from splitrun.session import Result, Resume, find_resume, prepare, prepare_resume, train
+from splitrun.events import RunStarted, StepDone
+from splitrun.session import find_resume, prepare, prepare_resume, train
 from splitrun.session.lock import locked
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events
 from tests.chaos.trial import trial
-from tests.runtime.running import Content, prepared, synthetic
-
-STALE = {"schedule": "stale", "depth": 3}
-ADAM = {"type": "adam", "lr": 0.01}
-MOMENTUM = {"type": "sgd", "lr": 0.05, "momentum": 0.9}
-SPARSE = {"type": "embedding_mlp", "embedding_dim": 4, "sparse": True, "hidden": [8], "out": 6}
-CATEGORIES = {"categorical": 2, "cardinality": 20}
-VARIANTS: dict[str, Content] = {
-    "sequential": {"pipeline": "sequential", "checkpoint": {"every_epochs": 1}},
-    "microbatch": {"pipeline": {"schedule": "microbatch", "micro_batches": 3}},
-    "stale, 8 deep": {"pipeline": {"schedule": "stale", "depth": 8}},
-    "spike": {"pipeline": STALE | {"compensation": "spike"}, "training": {"optimizer": MOMENTUM}},
-    "prediction": {"pipeline": STALE | {"compensation": "weight_prediction"}},
-    "prediction without memory": {
-        "pipeline": STALE | {"compensation": "weight_prediction"},
-        "training": {"optimizer": {"type": "sgd", "lr": 0.1}},
-    },
-    "discount, learning-rate schedule": {
-        "pipeline": STALE | {"compensation": "discount"},
-        "training": {"lr_schedule": {"type": "cosine", "warmup_steps": 3}},
-    },
-    "sparse embeddings": {
-        "pipeline": STALE | {"compensation": "auto"},
-        "bottom": SPARSE,
-        "training": {"optimizer": {"type": "sparse_adam", "lr": 0.01}},
-        "dataset": CATEGORIES,
-    },
-    "dropout and batch statistics": {
-        "pipeline": STALE,
-        "bottom": {
-            "type": "mlp",
-            "hidden": [8],
-            "out": 4,
-            "dropout": 0.3,
-            "normalization": "batch",
-        },
-        "training": {"optimizer": ADAM | {"fused": True}, "evaluate_every_epochs": 1},
-    },
-}
+from tests.runtime.running import prepared
+from tests.session.stopping import VARIANTS, content_of, never, resumed, stop_at, stopped
 
 
-def content_of(variant: str = "prediction", kind: str = "threaded", **sections: Any) -> Content:
-    """18 steps with a checkpoint every four, that take long enough to be stopped on the way."""
-    common: dict[str, Any] = {
-        "links": {"default": {"latency_ms": 15}},
-        "checkpoint": {"every_steps": 4},
-        "runtime": {"type": kind},
-    }
-    return synthetic(**(common | VARIANTS[variant] | sections))
-
-
-def stop_at(step: int) -> Any:
-    """A sink that interrupts the run, once."""
-
-    def sink(event: Event) -> None:
-        if isinstance(event, StepDone) and event.step == step:
-            raise KeyboardInterrupt
-
-    return sink
-
-
-def stopped(content: Content, runs: Path, step: int = 10) -> Path:
-    """The directory of a run that was interrupted at a step."""
-    runs.mkdir(exist_ok=True)
-    spec = runs / "spec.yaml"
-    spec.write_text(yaml.safe_dump(content))
-    with pytest.raises(Interrupted):
-        train(prepare(load(spec)), runs / "runs", [JsonLines(), stop_at(step)])
-    return max((runs / "runs").iterdir())
-
-
-def resumed(
-    directory: Path, kind: Literal["serial", "threaded"] | None = None, *sinks: Any
-) -> tuple[Resume, Result]:
-    """Go on, on another runtime if one is named."""
-    resume = find_resume(directory)
-    experiment = prepare_resume(resume)
-    spec = experiment.document.spec
-    if kind is not None:
-        runtime = spec.runtime.model_copy(update={"type": kind})
-        spec = spec.model_copy(update={"runtime": runtime})
-    document = replace(experiment.document, spec=spec)
-    experiment = replace(experiment, document=document)
-    return resume, train(experiment, Path("unused"), [JsonLines(), *sinks], resume=resume)
+@pytest.fixture(autouse=True)
+def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are stopped where they are meant to be: events are looked at soon."""
+    monkeypatch.setattr("splitrun.runtime.crew._ATTEND_EVERY_S", 0.005)
 
 
 def lines(directory: str | Path) -> str:
@@ -139,7 +62,7 @@ def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Pa
     directory = stopped(content_of(), tmp_path, step=6)
     first = find_resume(directory)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(14))
+        resumed(directory, sinks=[stop_at(14)])
     second, result = resumed(directory)
     assert 0 < first.step < second.step
     manifest = json.loads((directory / "manifest.json").read_text())
@@ -162,7 +85,7 @@ def test_a_life_that_ends_before_its_first_checkpoint_leaves_the_one_before(tmp_
     directory = stopped(content_of(), tmp_path, step=9)
     before = find_resume(directory)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(before.step))
+        resumed(directory, sources=[never])
     resume, result = resumed(directory)
     assert resume.step == before.step
     assert resume.lives == 2
@@ -175,10 +98,10 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_it_used(
 ) -> None:
     directory = stopped(content_of(), tmp_path, step=5)
     with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(13))
+        resumed(directory, sinks=[stop_at(13)])
     older, newer = sorted((directory / "checkpoints").iterdir())
     (newer / "p1.bottom.safetensors").write_bytes(b"torn")
-    assert run(["train", "--resume", str(directory), "--json", "--progress", "none"]) == 0
+    assert run(["train", "--resume", str(directory), "--json", "--progress", "plain"]) == 0
     captured = capsys.readouterr()
     assert f"warning: {newer}: damaged, so it is passed over: ValueError: p1.bott" in captured.err
     assert f"from step {int(older.name[5:])}" in captured.err
@@ -219,8 +142,9 @@ def test_a_run_that_is_done_or_under_way_or_has_no_checkpoint_is_not_resumed(
     stale = find_resume(directory)
     with locked(directory), pytest.raises(RunDirectoryError, match="another process is training"):
         find_resume(directory)
-    with pytest.raises(Interrupted):
-        resumed(directory, None, stop_at(stale.step))
+    with pytest.raises(Interrupted) as caught:
+        resumed(directory, sources=[never])
+    assert f": splitrun train --resume {directory}" in caught.value.__notes__[-1]
     with pytest.raises(RunDirectoryError, match="another process has gone on with it"):
         train(prepare_resume(stale), tmp_path, resume=stale)
     resumed(directory)
@@ -254,7 +178,7 @@ def test_changed_data_are_refused_and_named(tmp_path: Path) -> None:
     }
     (tmp_path / "rows.csv").write_text("\n".join(rows))
     directory = stopped(content, tmp_path)
-    (tmp_path / "rows.csv").write_text("\n".join([*rows[:-1], "3,9,0"]))
+    (tmp_path / "rows.csv").write_text("\n".join([*rows[:-1], "5,9,0"]))
     with pytest.raises(RunDirectoryError, match="the data have changed: the columns of p1;"):
         prepare_resume(find_resume(directory))
     (tmp_path / "rows.csv").write_text("\n".join(rows))

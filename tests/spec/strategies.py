@@ -85,7 +85,11 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     training = st.fixed_dictionaries(
         {}, optional={"optimizer": OPTIMIZER, "epochs": st.integers(1, 10**6)}
     )
+    checkpoint = st.fixed_dictionaries(
+        {"every_steps": st.integers(64, 10**6)}, optional={"keep": st.integers(1, 9)}
+    )
     sections = {
+        "checkpoint": checkpoint,
         "seed": st.integers(0, 2**32 - 1),
         "training": training,
         "pipeline": pipeline,

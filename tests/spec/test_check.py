@@ -59,6 +59,14 @@ REFUSED_BANK = {
         ["dataset.categorical=[dya]"],
         "dataset.categorical[0]: 'dya' is no party's column; did you mean 'day'?",
     ),
+    "checkpoints nobody knows how often": (
+        ["checkpoint={keep: 3}"],
+        "checkpoint: says not how often; add every_epochs, such as 1, or every_steps",
+    ),
+    "checkpoints after both": (
+        ["checkpoint={every_steps: 9, every_epochs: 1}"],
+        "checkpoint.every_steps: every_epochs is given, too; keep one of the two",
+    ),
     "a category twice": (
         ["dataset.categorical=[day, day]"],
         "dataset.categorical[1]: 'day' is listed twice",
@@ -337,6 +345,14 @@ def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str
             "training.evaluate_every_epochs: 2 is more than the 1 epochs",
         ),
         (
+            ["checkpoint.every_epochs=1"],
+            "checkpoint.every_epochs: no checkpoint is ever taken: the run has 1 epochs",
+        ),
+        (
+            ["checkpoint.every_steps=3", "pipeline=stale"],
+            "checkpoint.every_steps: the pipeline drains before it is 4 batches deep",
+        ),
+        (
             ["dataset.positive=yes", "top.loss=mse"],
             "dataset.positive: has no effect with the loss mse",
         ),
@@ -352,3 +368,9 @@ def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str
 def test_what_has_no_effect_is_warned_about(overrides: list[str], warning: str) -> None:
     (line,) = document(BANK, *overrides).warnings
     assert warning in line
+
+
+def test_checkpoints_beyond_the_last_step_are_warned_about() -> None:
+    (line,) = document(SYNTHETIC, "checkpoint.every_steps=8").warnings
+    assert "checkpoint.every_steps: no checkpoint is ever taken: the run has 8 steps" in line
+    assert not document(SYNTHETIC, "checkpoint.every_steps=7").warnings

@@ -23,12 +23,12 @@ def data_parts(data: Data) -> dict[str, str]:
 
 def changed_parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """In words, what differs."""
-    return [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _digest(*tensors: Tensor) -> str:
     content = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         content.update(str(list(tensor.shape)).encode())
-        content.update(tensor.numpy().data)
+        content.update(tensor.numpy().tobytes())
     return content.hexdigest()

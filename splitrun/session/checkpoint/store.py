@@ -67,7 +67,8 @@ class Store:
         """
         if not self._directory.is_dir():
             self._directory.mkdir()
-            _sync(self._directory.parent)
+            for needed in (*self._directory.parent.glob("*.*"), self._directory.parent):
+                _sync(needed)
         target = self._directory / f"step-{checkpoint.step:08d}"
         temporary = self._directory / f".{target.name}.tmp"
         try:
@@ -163,9 +164,9 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _sync(directory: Path) -> None:
-    """Make a directory's entries last."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make a file's content last, or a directory's entries."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,0 +1,86 @@
+"""A training at the command line, life by life: the first that does not fail is the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from splitrun.cli.progress import Progress, shown
+
+if TYPE_CHECKING:
+    from splitrun.errors import RunFailed
+    from splitrun.events import Emit, Sink
+    from splitrun.session import Experiment, Result, Resume
+    from splitrun.telemetry import Sampler
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a life of a run begins."""
+
+    experiment: Experiment
+    resume: Resume | None
+    """Where the lives before it ended."""
+    offered: Sequence[Sink]
+    """Sinks of packages."""
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How all lives of a run are led.
+
+    Args:
+        offer: makes the sinks of packages for one life.
+    """
+
+    runs_dir: Path
+    progress: Progress
+    offer: Callable[[], Sequence[Sink]]
+
+    def lead(self, first: Start) -> Result:
+        """What the first life that does not fail comes to.
+
+        Raises:
+            RunFailed: what ended the last life.
+        """
+        from splitrun.session import supervised
+
+        policy = first.experiment.document.spec.supervision
+
+        def on_restart(error: RunFailed, number: int) -> None:
+            typer.echo(error, err=True)
+            typer.echo(f"restart {number} of {policy.restarts}", err=True)
+
+        def after(error: RunFailed) -> Start:
+            return self._after(first.experiment, error)
+
+        return supervised(policy, self._live, first, after, on_restart)
+
+    def _live(self, start: Start) -> Result:
+        from splitrun.session import train
+        from splitrun.telemetry import JsonLines, Sampler
+
+        samplers: list[Sampler] = []
+
+        def sampler(emit: Emit) -> Sampler:
+            roles = [role.name for role in start.experiment.plan.roles]
+            samplers.append(Sampler(emit, roles=roles))
+            return samplers[-1]
+
+        with shown(self.progress) as sinks:
+            every: list[Sink] = [JsonLines(), *start.offered, *sinks]
+            result = train(start.experiment, self.runs_dir, every, [sampler], start.resume)
+        for note in filter(None, (each.note for each in samplers)):
+            typer.echo(f"warning: the machine was not looked at to the end: {note}", err=True)
+        return result
+
+    def _after(self, experiment: Experiment, error: RunFailed) -> Start:
+        from splitrun.session import afresh, find_restart
+
+        again = find_restart(Path(error.run_dir))
+        typer.echo(f"going on from step {again.step:,}", err=True)
+        return Start(afresh(experiment), again, self.offer())
