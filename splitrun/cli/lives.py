@@ -47,18 +47,19 @@ class Lives:
         Raises:
             RunFailed: what ended the last life.
         """
-        from splitrun.session import supervised
+        from splitrun.session import afresh, find_restart, supervised
 
-        policy = first.experiment.document.spec.supervision
+        experiment = first.experiment
+        policy = experiment.document.spec.supervision
 
-        def on_restart(error: RunFailed, number: int) -> None:
+        def again(error: RunFailed, restart: int) -> Start:
+            resume = find_restart(Path(error.run_dir))
             typer.echo(error, err=True)
-            typer.echo(f"restart {number} of {policy.restarts}", err=True)
+            place = f"from step {resume.step:,}"
+            typer.echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
+            return Start(afresh(experiment), resume, self.offer())
 
-        def after(error: RunFailed) -> Start:
-            return self._after(first.experiment, error)
-
-        return supervised(policy, self._live, first, after, on_restart)
+        return supervised(policy, self._live, first, again)
 
     def _live(self, start: Start) -> Result:
         from splitrun.session import train
@@ -77,10 +78,3 @@ class Lives:
         for note in filter(None, (each.note for each in samplers)):
             typer.echo(f"warning: the machine was not looked at to the end: {note}", err=True)
         return result
-
-    def _after(self, experiment: Experiment, error: RunFailed) -> Start:
-        from splitrun.session import afresh, find_restart
-
-        again = find_restart(Path(error.run_dir))
-        typer.echo(f"going on from step {again.step:,}", err=True)
-        return Start(afresh(experiment), again, self.offer())

@@ -18,23 +18,19 @@ from splitrun.spec.model import Supervision
 Start = TypeVar("Start")
 Outcome = TypeVar("Outcome")
 
-OnRestart = Callable[[RunFailed, int], None]
-"""Told of a failure, and which restart follows, from 1."""
-
 
 def supervised(
     policy: Supervision,
     live: Callable[[Start], Outcome],
     start: Start,
-    next_start: Callable[[RunFailed], Start],
-    on_restart: OnRestart = lambda *_: None,
+    next_start: Callable[[RunFailed, int], Start],
 ) -> Outcome:
     """What the first life that does not fail comes to.
 
     Args:
         live: one life, from a starting point on.
         start: of the first life.
-        next_start: of the life after a failure.
+        next_start: of the life after a failure; it is told which restart that is, from 1.
 
     Raises:
         RunFailed: what ended the last life; a note says why there is no other.
@@ -54,8 +50,7 @@ def supervised(
                 error.add_note(f"not restarted: {why}")
                 raise
             before, restarts = error, restarts + 1
-            on_restart(error, restarts)
-            start = next_start(error)
+            start = next_start(error, restarts)
 
 
 def why_not_restarted(error: RunFailed, before: RunFailed | None = None) -> str:

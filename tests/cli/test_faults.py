@@ -89,7 +89,8 @@ def test_a_module_that_never_returns_does_not_keep_the_process() -> None:
         ("bob: {bottom: {type: mlp, out: 2}}", "bob: {bottom: {class: stuck:Bottom}}"), of=SYNTHETIC
     )
     write(Path.cwd(), {"trial.yaml": own, "stuck.py": STUCK})
-    ended = train(DEADLINE, "runtime=threaded", "supervision.on_failure=restart")
+    options = ("runtime=threaded", "supervision.on_failure=restart", "--allow-code")
+    ended = train(DEADLINE, *options)
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr

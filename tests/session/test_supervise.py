@@ -41,7 +41,7 @@ def lived(failures: list[RunFailed], policy: Supervision = RESTART) -> list[int]
         if failures:
             raise failures.pop(0)
 
-    supervised(policy, live, 0, lambda _: len(starts))
+    supervised(policy, live, 0, lambda _, restart: restart)
     return starts
 
 
@@ -101,7 +101,7 @@ def run(content: Content, runs: Path) -> Result:
     def live(start: tuple[Experiment, Resume | None]) -> Result:
         return train(start[0], runs, [JsonLines()], resume=start[1])
 
-    def next_start(error: RunFailed) -> tuple[Experiment, Resume | None]:
+    def next_start(error: RunFailed, _: int) -> tuple[Experiment, Resume | None]:
         return afresh(experiment), find_restart(Path(error.run_dir))
 
     policy = experiment.document.spec.supervision
