@@ -93,8 +93,8 @@ class RoleOptimizer:
 
     def reach(self, step: int) -> float:
         """The sum of the learning rates of the updates between a step's forward and its own."""
-        first = step - self._staleness(step)
-        return math.fsum(self._lr * self._factor(update) for update in range(first, step))
+        factors = [self._factor(update) for update in range(step - self._staleness(step), step)]
+        return self._lr * math.fsum(factors)
 
 
 def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:

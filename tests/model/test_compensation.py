@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.compensation import LONGEST, Prediction, SpikedSgd, discount
+from splitrun.model.compensation import Prediction, SpikedSgd, discount
+from splitrun.model.course import LONGEST
 from splitrun.simulate import pipeline_bytes, with_depth
 from splitrun.spec.model import ConstantLr, Rule, Sgd
 from tests.runtime.running import prepared, synthetic
@@ -68,7 +69,7 @@ def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> N
 
 def test_a_prediction_goes_no_further_than_its_limit() -> None:
     weight = nn.Parameter(torch.randn(6))
-    steps = torch.optim.Adam([weight], lr=0.1)
+    steps = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
     weight.grad = torch.randn(6)
     steps.step()
     moved = weight.detach().clone()

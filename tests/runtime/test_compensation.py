@@ -20,6 +20,8 @@ from tests.runtime.test_references import assert_equal_bits, batches, final_weig
 __all__ = ["one_thread"]
 
 Make = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Memory = dict[str, Any]
+"""An optimizer's state of a weight, and the gradient."""
 LR = 0.02
 
 
@@ -27,23 +29,28 @@ LR = 0.02
 class Case:
     optimizer: Content
     make: Make
-    direction: Callable[[Tensor, dict[str, Any]], tuple[Tensor, float]]
-    """Of a weight whose gradient is still there, given its optimizer's state."""
+    follow: Callable[[Tensor, Memory, float], None]
+    """Moves a weight on by the reach, given what was remembered of it."""
 
 
-def adam(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
-    age = state["step"].item()
+def adam(weight: Tensor, memory: Memory, reach: float) -> None:
+    age = memory["step"].item()
     root = math.sqrt(1 - 0.999**age)
-    return state["exp_avg"] / (state["exp_avg_sq"].sqrt() + 1e-8 * root), root / (1 - 0.9**age)
+    length = memory["exp_avg_sq"].sqrt() + 1e-8 * root
+    weight.addcdiv_(memory["exp_avg"], length, value=-reach * root / (1 - 0.9**age))
 
 
-def velocity(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
-    return state["momentum_buffer"].clone(), 1.0
+def velocity(weight: Tensor, memory: Memory, reach: float) -> None:
+    within_half_a_norm(weight, memory["momentum_buffer"], reach)
 
 
-def gradient(weight: Tensor, _: dict[str, Any]) -> tuple[Tensor, float]:
-    assert weight.grad is not None
-    return weight.grad.clone(), 1.0
+def gradient(weight: Tensor, memory: Memory, reach: float) -> None:
+    within_half_a_norm(weight, memory["gradient"], reach)
+
+
+def within_half_a_norm(weight: Tensor, direction: Tensor, reach: float) -> None:
+    step = (weight.norm() / 2 / direction.norm()).clamp(max=reach)
+    weight.addcmul_(direction, -step)
 
 
 CASES = {
@@ -57,7 +64,7 @@ CASES = {
 
 
 def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
-    """One thread; a copy of all bottoms, and of where they are going, after every update."""
+    """One thread; a copy of all bottoms, and of what their optimizers remember, after every update."""
     *names, top_name = experiment.models.modules
     modules = copy.deepcopy(experiment.models.modules)
     live, top = [modules[name] for name in names], modules[top_name]
@@ -66,21 +73,22 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
     drain, steps = experiment.plan.steps_per_epoch, experiment.plan.steps
     history: list[Any] = [(copy.deepcopy(live), None)]
 
-    def rate(update: int) -> float:
+    def factor(update: int) -> float:
         late = min(update % drain, depth - 1)
         fade = 1 - min(update / (steps / 4), 1)
-        return LR / max(1, late) ** fade if "discount" in rules else LR
+        return 1 / max(1, late) ** fade if "discount" in rules else 1.0
+
+    def rate(update: int) -> float:
+        return LR * factor(update)
 
     for step, ids in enumerate(batches(experiment)):
         late = min(step % drain, depth - 1)
-        stashed, directions = copy.deepcopy(history[step - late])
-        if "weight_prediction" in rules and directions and late:
-            reach = math.fsum(rate(update) for update in range(step - late, step))
-            weights = [weight for bottom in stashed for weight in bottom.parameters()]
-            for weight, (direction, scale) in zip(weights, directions, strict=True):
-                far, most = reach * scale * direction.norm().item(), weight.norm().item() / 2
-                size = reach * scale if far <= most else most / direction.norm().item()
-                weight.data.sub_(direction, alpha=size)
+        stashed, memories = copy.deepcopy(history[step - late])
+        if "weight_prediction" in rules and memories and late:
+            reach = LR * math.fsum(factor(update) for update in range(step - late, step))
+            weights = [weight.data for bottom in stashed for weight in bottom.parameters()]
+            for weight, memory in zip(weights, memories, strict=True):
+                case.follow(weight, memory, reach)
         hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
         loss = functional.binary_cross_entropy_with_logits(
             top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
@@ -96,12 +104,12 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
                 optimizer.step()
         optimizers[-1].step()
         optimizers[-1].zero_grad()
-        going = [
-            case.direction(weight, optimizer.state[weight])
+        remembered = [
+            {**optimizer.state[weight], "gradient": weight.grad}
             for bottom, optimizer in zip(live, optimizers, strict=False)
             for weight in bottom.parameters()
         ]
-        history.append((copy.deepcopy(live), going))
+        history.append((copy.deepcopy(live), copy.deepcopy(remembered)))
     return [parameter.detach() for module in (*live, top) for parameter in module.parameters()]
 
 
