@@ -12,8 +12,8 @@ Guan, Yin, Li and Lu 2019),
 
 where u is the direction that the optimizer took last: m̂ / (√v̂ + ε) of Adam and AdamW, the velocity
 of SGD with momentum, the last gradient of SGD without. Weight decay that is not in these is left
-out. Adam's u is bounded by itself; with SGD no tensor is moved by more than half its norm. Embedding
-tables and frozen weights are not predicted, since versions of a table would be copies of it.
+out. Adam's u is bounded by itself; with SGD no tensor is moved by more than half its norm.
+Embedding tables and frozen weights are not predicted, since versions of a table would be copies.
 
 `spike`: SGD with momentum gives a late gradient at once what it missed of the velocity (Kosson,
 Chiley, Venigalla, Hestness and Köster 2021, "Pipelined Backpropagation at Scale"),

@@ -72,7 +72,8 @@ def _follow_adam(
     for age in dict.fromkeys(ages):
         alike = [index for index, each in enumerate(ages) if each == age]
         root = math.sqrt(1 - beta2**age)
-        lengths = torch._foreach_sqrt([states[index]["exp_avg_sq"] for index in alike])
+        squares = [states[index]["exp_avg_sq"] for index in alike]
+        lengths = torch._foreach_sqrt(squares)  # noqa: SLF001
         torch._foreach_add_(lengths, group["eps"] * root)
         torch._foreach_addcdiv_(
             [copies[index] for index in alike],
@@ -91,7 +92,11 @@ def _follow_sgd(
     """By the velocity or, without momentum, the last gradient; no further than `LONGEST`."""
     key = "momentum_buffer" if "momentum_buffer" in states[0] else "last_gradient"
     directions = [state[key] for state in states]
-    lengths = torch.stack(torch._foreach_norm(directions)).clamp_(min=SHORTEST)
-    longest = torch.stack(torch._foreach_norm(weights)).mul_(LONGEST)
+    lengths = _norms(directions).clamp_(min=SHORTEST)
+    longest = _norms(weights).mul_(LONGEST)
     steps = longest.div_(lengths).clamp_(max=reach).neg_()
     torch._foreach_addcmul_(copies, directions, steps.unbind())
+
+
+def _norms(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(torch._foreach_norm(tensors))  # noqa: SLF001

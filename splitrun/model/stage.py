@@ -5,6 +5,7 @@ A stage knows tensors and keys, nothing of batches, channels or time. Keys are (
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ class Stage:
         self._modes = [(layer, layer.training) for layer in module.modules()]
         self._draws_random = facts.draws_random
         self._seed = seed
+        self.late = 0
+        """Staleness of the gradients that were applied last: updates since their forward."""
 
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""
@@ -71,6 +74,9 @@ class BottomStage(Stage):
             Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
         )
         self._in_flight: dict[Key, tuple[Tensors, Version]] = {}
+        self._updates = 0
+        self._begun: deque[int] = deque()
+        """The number of updates at the first forward of every batch in flight."""
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`."""
@@ -82,6 +88,8 @@ class BottomStage(Stage):
         )
         cut = as_tensors(output)
         self._in_flight[key] = (cut, version)
+        if key[1] == 0:
+            self._begun.append(self._updates)
         return tuple([tensor.detach() for tensor in cut])
 
     def backward(self, key: Key, gradients: Tensors) -> None:
@@ -94,6 +102,8 @@ class BottomStage(Stage):
         """Apply the gradients; forwards from now on see the new weights."""
         super().update()
         self._versions.updated()
+        self.late = self._updates - self._begun.popleft()
+        self._updates += 1
 
     def predict(self, batch: int, inputs: Tensors) -> Tensors:
         """The cut of an evaluation batch, at the newest weights, in evaluation mode."""

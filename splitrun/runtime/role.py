@@ -105,7 +105,8 @@ class Worker:
             raise RunFailed(self._name, str(instruction), told(error)) from error
         if self._pace is not None:
             wait_until(start + self._pace.lasts(op, now() - start), self._stopped)
-        self._emit(Executed(self._name, op, phase, step, micro, start, now()))
+        late = self._stage.late if op is Op.UPDATE else 0
+        self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
 
     def _load(self, instruction: Instruction) -> None:
         phase, step = instruction.phase, instruction.step

@@ -11,6 +11,26 @@ from splitrun.runtime.clock import now
 
 
 @dataclass
+class Lateness:
+    """How stale the gradients were that a role applied."""
+
+    updates: int = 0
+    total: int = 0
+    max: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Over the updates; 0 without any."""
+        return self.total / self.updates if self.updates else 0.0
+
+    def add(self, staleness: int) -> None:
+        """Take in one update."""
+        self.updates += 1
+        self.total += staleness
+        self.max = max(self.max, staleness)
+
+
+@dataclass
 class Ledger:
     """Adds up a run's events as they come; a `Sink`.
 
@@ -26,6 +46,8 @@ class Ledger:
     test: dict[str, float | None] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
+    lateness: dict[str, Lateness] = field(default_factory=dict)
+    """By role."""
     _start: float = 0.0
     _counted: float = 0.0
 
@@ -34,6 +56,9 @@ class Ledger:
         match event:
             case RunStarted():
                 self._start = event.clock
+                self.lateness = {role: Lateness() for role in event.roles}
+            case Executed(op="UPDATE"):
+                self.lateness[event.role].add(event.staleness)
             case StepDone():
                 self.steps += 1
                 self.samples += event.rows

@@ -52,9 +52,7 @@ def _wanted(options: argparse.Namespace) -> Iterator[Cell]:
             )
 
 
-def _trained(
-    missing: Sequence[Cell], directory: Path, processes: int
-) -> Iterator[Found]:
+def _trained(missing: Sequence[Cell], directory: Path, processes: int) -> Iterator[Found]:
     if processes == 1:
         yield from map(partial(train, directory=directory), missing)
         return

@@ -80,13 +80,13 @@ TASKS: Mapping[str, Task] = {
     ),
     "bank_full": Task("bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5)),
     "synthetic": Task(
-        "synthetic, 100,000 rows, 4 epochs",
+        "synthetic, 100,000 rows, 6 epochs",
         "auroc",
         0.5,
         {
             "dataset": {"type": "synthetic", "rows": 100_000, "numeric": 8, "batch_size": 256},
             **_SYNTHETIC,
-            "training": {"epochs": 4},
+            "training": {"epochs": 6},
         },
         keeps_losses=True,
     ),

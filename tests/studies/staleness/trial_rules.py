@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splitrun.model import BottomStage, Tensors
+from splitrun.model.compensation import Prediction
 from splitrun.model.stage import Key
 from splitrun.model.tensors import as_tensors
 
@@ -133,6 +134,8 @@ class Nesterov(BottomStage):
         super().__init__(*options)
         parts = self._optimizer.optimizers
         parts[:] = [_nesterov(part) for part in parts]
+        if self._predicts:
+            self._versions._predict = Prediction(parts, self._versions._masters)
 
 
 def _nesterov(part: torch.optim.Optimizer) -> torch.optim.Optimizer:
