@@ -20,6 +20,14 @@ Chiley, Venigalla, Hestness and Köster 2021, "Pipelined Backpropagation at Scal
 
     v ← m·v + g        w ← w - η · (m^D · v + (1 - m^D) / (1 - m) · g)
 
+and for Adam and AdamW, with the mean m of its gradients in the place of the velocity, likewise
+
+    w ← w - η · (β₁^D · m̂ + (1 - β₁^D) · g) / (√v̂ + ε)
+
+`long_momentum`: the velocity or the mean reaches back a hundred updates, beside which a delay is
+short (a β of 0.99, as Ajanthan, Ramasinghe, Zuo, Avraham and Long 2025 use it with Nesterov's
+method): β₁ ← max(β₁, 0.99) or, at the same η / (1 - m), m ← max(m, 0.99).
+
 `discount`: the learning rate is divided by the delay, and by ever less of it over the first quarter
 of the run's T updates (T1 of PipeMare: Yang, Zhang, Li, Ré, Aberger and De Sa 2021),
 
@@ -35,11 +43,26 @@ import torch
 from torch import Tensor
 
 from splitrun.model.course import Course
+from splitrun.spec.model import Adam, AdamW, Optimizer, Sgd, SparseAdam
+
+LONG = 0.99
+"""The momentum that `long_momentum` gives at least."""
 
 
 def discount(staleness: int, update: int, updates: int) -> float:
     """What update number `update` (from 0) of so many is multiplied by."""
     return float(max(1, staleness) ** (min(1.0, 4 * update / updates) - 1))
+
+
+def lengthened(optimizer: Optimizer) -> Optimizer:
+    """With a long momentum, where it has any."""
+    if isinstance(optimizer, Sgd) and optimizer.momentum < LONG:
+        lr = optimizer.lr * (1 - LONG) / (1 - optimizer.momentum)
+        return optimizer.model_copy(update={"momentum": LONG, "lr": lr})
+    if isinstance(optimizer, Adam | AdamW | SparseAdam):
+        beta1, beta2 = optimizer.betas
+        return optimizer.model_copy(update={"betas": (max(beta1, LONG), beta2)})
+    return optimizer
 
 
 class SpikedSgd(torch.optim.SGD):

@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from splitrun.model.compensation import SpikedSgd, discount, keep_last_gradients
+from splitrun.model.compensation import (
+    SpikedSgd,
+    discount,
+    keep_last_gradients,
+    lengthened,
+)
+from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.spec.model import (
     ConstantLr,
     CosineLr,
@@ -59,15 +65,14 @@ class RoleOptimizer:
                 return scheduled
             return scheduled * discount(staleness(update), update, steps)
 
+        if "long_momentum" in rules:
+            optimizer = lengthened(optimizer)
         discounted = "discount" in rules
         predicted = "weight_prediction" in rules
         self._lr, self._factor, self._staleness = optimizer.lr, factor, staleness
         self._parameters = list(module.parameters())
-        self.optimizers = (
-            _spiked(module, optimizer, staleness)
-            if "spike" in rules
-            else _optimizers(module, optimizer)
-        )
+        late = staleness if "spike" in rules else None
+        self.optimizers = _optimizers(module, optimizer, late)
         self._forgetful = predicted and isinstance(optimizer, Sgd) and not optimizer.momentum
         """Nothing but the gradients tells where the weights are going."""
         self._fused = getattr(optimizer, "fused", False)
@@ -122,27 +127,26 @@ def sparse_parameters(module: nn.Module) -> set[Tensor]:
     }
 
 
-def _spiked(
-    module: nn.Module, optimizer: Optimizer, staleness: Callable[[int], int]
+def _optimizers(
+    module: nn.Module, optimizer: Optimizer, staleness: Callable[[int], int] | None
 ) -> list[torch.optim.Optimizer]:
-    parameters = list(module.parameters())
+    """Those of a module; spiked, as far as their gradients are dense, where staleness is given."""
     options = optimizer.model_dump(exclude={"type"})
-    return [SpikedSgd(parameters, staleness, **options)] if parameters else []
-
-
-def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:
-    options = optimizer.model_dump(exclude={"type"})
-    sparse = sparse_parameters(module)
     parameters = list(module.parameters())
-    if optimizer.type == "sparse_adam":
-        dense = [parameter for parameter in parameters if parameter not in sparse]
-        parts: list[torch.optim.Optimizer] = []
-        if sparse:
-            ordered = [parameter for parameter in parameters if parameter in sparse]
-            parts.append(torch.optim.SparseAdam(ordered, **options))
-        if dense:
-            parts.append(torch.optim.Adam(dense, **options))
-        return parts
+    parts: list[torch.optim.Optimizer] = []
+    name = optimizer.type
+    if name == "sparse_adam":
+        sparse = sparse_parameters(module)
+        tables = [parameter for parameter in parameters if parameter in sparse]
+        if tables:
+            parts.append(torch.optim.SparseAdam(tables, **options))
+        parameters = [parameter for parameter in parameters if parameter not in sparse]
+        name = "adam"
     if not parameters:
-        return []
-    return [_CLASSES[optimizer.type](parameters, **options)]
+        return parts
+    if staleness is None:
+        return [*parts, _CLASSES[name](parameters, **options)]
+    if name == "sgd":
+        return [SpikedSgd(parameters, staleness, **options)]
+    spiked = SpikedAdam(parameters, staleness, decoupled=name == "adamw", **options)
+    return [*parts, spiked]

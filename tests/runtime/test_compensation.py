@@ -19,16 +19,18 @@ from tests.runtime.test_references import assert_equal_bits, batches, final_weig
 
 __all__ = ["one_thread"]
 
-Make = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Make = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
 Memory = dict[str, Any]
 """An optimizer's state of a weight, and the gradient."""
 LR = 0.02
+SHORT, LONG = 0.9, 0.99
 
 
 @dataclass(frozen=True)
 class Case:
     optimizer: Content
     make: Make
+    """With a momentum, if it has any."""
     follow: Callable[[Tensor, Memory, float], None]
     """Moves a weight on by the reach, given what was remembered of it."""
 
@@ -54,22 +56,28 @@ def within_half_a_norm(weight: Tensor, direction: Tensor, reach: float) -> None:
 
 
 CASES = {
-    "sgd": Case({"type": "sgd"}, lambda w: torch.optim.SGD(w, LR), gradient),
+    "sgd": Case({"type": "sgd"}, lambda w, _: torch.optim.SGD(w, LR), gradient),
     "momentum": Case(
-        {"type": "sgd", "momentum": 0.9}, lambda w: torch.optim.SGD(w, LR, momentum=0.9), velocity
+        {"type": "sgd", "momentum": SHORT},
+        lambda w, m: torch.optim.SGD(w, LR * (1 - m) / (1 - SHORT), momentum=m),
+        velocity,
     ),
-    "adam": Case({"type": "adam"}, lambda w: torch.optim.Adam(w, LR), adam),
-    "adamw": Case({"type": "adamw"}, lambda w: torch.optim.AdamW(w, LR), adam),
+    "adam": Case({"type": "adam"}, lambda w, m: torch.optim.Adam(w, LR, (m, 0.999)), adam),
+    "adamw": Case({"type": "adamw"}, lambda w, m: torch.optim.AdamW(w, LR, (m, 0.999)), adam),
 }
 
 
 def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
-    """One thread; a copy of all bottoms, and of what their optimizers remember, after every update."""
+    """One thread; after every update a copy of all bottoms and of what their optimizers keep."""
+    rules = rules if depth > 1 else []
     *names, top_name = experiment.models.modules
     modules = copy.deepcopy(experiment.models.modules)
     live, top = [modules[name] for name in names], modules[top_name]
     columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
-    optimizers = [case.make(module.parameters()) for module in (*live, top)]
+    momentum = LONG if "long_momentum" in rules else SHORT
+    optimizers = [case.make(module.parameters(), momentum) for module in live]
+    optimizers.append(case.make(top.parameters(), SHORT))
+    base = optimizers[0].param_groups[0]["lr"]
     drain, steps = experiment.plan.steps_per_epoch, experiment.plan.steps
     history: list[Any] = [(copy.deepcopy(live), None)]
 
@@ -79,7 +87,7 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
         return 1 / max(1, late) ** fade if "discount" in rules else 1.0
 
     def rate(update: int) -> float:
-        return LR * factor(update)
+        return float(base * factor(update))
 
     for step, ids in enumerate(batches(experiment)):
         late = min(step % drain, depth - 1)
@@ -99,7 +107,8 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
                 new.grad = then.grad
             optimizer.param_groups[0]["lr"] = rate(step)
             if "spike" in rules:
-                spiked(optimizer, rate(step), late)
+                spiked = spiked_sgd if "momentum" in case.optimizer else spiked_adam
+                spiked(optimizer, momentum, late)
             else:
                 optimizer.step()
         optimizers[-1].step()
@@ -114,12 +123,33 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
 
 
 @torch.no_grad()
-def spiked(optimizer: torch.optim.Optimizer, lr: float, late: int) -> None:
+def spiked_sgd(optimizer: torch.optim.Optimizer, momentum: float, late: int) -> None:
+    lr = optimizer.param_groups[0]["lr"]
     for weight in optimizer.param_groups[0]["params"]:
         old = optimizer.state[weight].get("momentum_buffer", torch.zeros_like(weight))
-        new = optimizer.state[weight]["momentum_buffer"] = 0.9 * old + weight.grad
-        weight.sub_(new, alpha=lr * 0.9**late)
-        weight.sub_(weight.grad, alpha=lr * ((1 - 0.9**late) / (1 - 0.9)))
+        new = optimizer.state[weight]["momentum_buffer"] = momentum * old + weight.grad
+        weight.sub_(new, alpha=lr * momentum**late)
+        weight.sub_(weight.grad, alpha=lr * ((1 - momentum**late) / (1 - momentum)))
+
+
+@torch.no_grad()
+def spiked_adam(optimizer: torch.optim.Optimizer, momentum: float, late: int) -> None:
+    group = optimizer.param_groups[0]
+    for weight in group["params"]:
+        state = optimizer.state[weight]
+        age = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+        mean, square = state.get("exp_avg"), state.get("exp_avg_sq")
+        mean = torch.zeros_like(weight) if mean is None else mean
+        square = torch.zeros_like(weight) if square is None else square
+        if isinstance(optimizer, torch.optim.AdamW):
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
+        state["exp_avg"] = mean.lerp(weight.grad, 1 - momentum)
+        state["exp_avg_sq"] = (0.999 * square).addcmul(weight.grad, weight.grad, value=1 - 0.999)
+        root = math.sqrt(1 - 0.999 ** age.item())
+        length = state["exp_avg_sq"].sqrt() + 1e-8 * root
+        part, lr = momentum**late, group["lr"] * root
+        weight.addcdiv_(state["exp_avg"], length, value=-lr * (part / (1 - momentum ** age.item())))
+        weight.addcdiv_(weight.grad, length, value=-lr * (1 - part))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
@@ -133,6 +163,11 @@ def spiked(optimizer: torch.optim.Optimizer, lr: float, late: int) -> None:
         ("adam", ["weight_prediction"]),
         ("adam", ["weight_prediction", "discount"]),
         ("adamw", ["discount", "weight_prediction"]),
+        ("adam", ["spike", "weight_prediction"]),
+        ("adam", ["long_momentum", "spike"]),
+        ("adamw", ["long_momentum"]),
+        ("adamw", ["long_momentum", "spike", "discount"]),
+        ("momentum", ["long_momentum", "spike"]),
     ],
 )
 def test_compensation_is_bit_identical_to_its_formulas_across_drains(

@@ -30,6 +30,7 @@ from splitrun.spec.model.spec import SHORT_FORMS, Party, Spec
 from splitrun.spec.model.timing import Compute, Link
 from splitrun.spec.model.training import (
     Adam,
+    AdamW,
     ConstantLr,
     CosineLr,
     ExponentialLr,
@@ -37,6 +38,7 @@ from splitrun.spec.model.training import (
     Metric,
     Optimizer,
     Sgd,
+    SparseAdam,
     StepLr,
 )
 
@@ -47,6 +49,7 @@ __all__ = [
     "SHORT_FORMS",
     "WORD_OR",
     "Adam",
+    "AdamW",
     "BankMarketingDataset",
     "BottomModel",
     "Compute",
@@ -71,6 +74,7 @@ __all__ = [
     "Rule",
     "Section",
     "Sgd",
+    "SparseAdam",
     "Spec",
     "StepLr",
     "SyntheticDataset",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from splitrun.model.compensation import lengthened
 from splitrun.spec import compensation_of
 from tests.studies.staleness.tasks import OPTIMIZERS, Content, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
-SHIPPED = ("weight_prediction", "spike", "discount")
+SHIPPED = ("weight_prediction", "spike", "long_momentum", "discount")
 CONTROL = "control"
 """Sequential, with the learning rates that `discount` gives at the depth."""
 
@@ -65,7 +66,10 @@ def canonical(rule: str, optimizer: str) -> str:
 
 
 def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
-    """Sections of the spec: the optimizers and the pipeline."""
+    """Sections of the spec: the optimizers and the pipeline.
+
+    `long_momentum` at depth 1 is a control: sequential, with bottoms that have it.
+    """
     parts = parts_of(rule)
     shipped = [part for part in parts if part in SHIPPED]
     if "extrapolation" in parts:
@@ -74,6 +78,9 @@ def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
     if depth > 1 and CONTROL not in parts:
         pipeline = {"schedule": "stale", "depth": depth, "compensation": shipped or "none"}
     changed = OPTIMIZERS[optimizer]
+    if depth == 1 and "long_momentum" in parts:
+        spec = spec_of("bank", 0, training={"optimizer": changed})
+        changed = lengthened(spec.training.optimizer).model_dump()
     for part in parts:
         if part in CHANGES:
             changed = CHANGES[part](changed, depth)
