@@ -84,9 +84,9 @@ def _follow_adam(
 
 
 def _follow_sgd(
-    copies: Sequence[Tensor],
+    copies: list[Tensor],
     states: Sequence[Mapping[str, Any]],
-    weights: Sequence[Tensor],
+    weights: list[Tensor],
     reach: float,
 ) -> None:
     """By the velocity or, without momentum, the last gradient; no further than `LONGEST`."""
@@ -98,5 +98,5 @@ def _follow_sgd(
     torch._foreach_addcmul_(copies, directions, steps.unbind())
 
 
-def _norms(tensors: Sequence[Tensor]) -> Tensor:
+def _norms(tensors: list[Tensor]) -> Tensor:
     return torch.stack(torch._foreach_norm(tensors))  # noqa: SLF001

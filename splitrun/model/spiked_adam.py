@@ -60,7 +60,7 @@ class SpikedAdam(torch.optim.Adam):
         """Update weights of one age; `share` is the mean's part in the direction."""
         group = self.param_groups[0]
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
-        gradients = [weight.grad for weight in weights]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         if decay and self._decoupled:
             torch._foreach_mul_(weights, 1 - lr * decay)
         elif decay:

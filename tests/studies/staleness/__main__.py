@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.studies.staleness import grid
+from tests.studies.staleness import grid, page
 from tests.studies.staleness.cell import Cell, Found, Store
 from tests.studies.staleness.tasks import OPTIMIZERS, TASKS
 from tests.studies.staleness.train import train
@@ -62,7 +62,12 @@ def _trained(missing: Sequence[Cell], directory: Path, processes: int) -> Iterat
 
 
 def main() -> None:
-    options = _parser().parse_args()
+    """Train what is missing, then write the page."""
+    parser = _parser()
+    options = parser.parse_args()
+    unknown = [phase for phase in options.phases if phase not in PHASES]
+    if unknown:
+        parser.error(f"no phase is called {unknown[0]}: there are {', '.join(PHASES)}")
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store(options.work / "cells.jsonl")
     missing = [cell for cell in _wanted(options) if cell not in store.found]
@@ -71,6 +76,8 @@ def main() -> None:
         cell = found.cell
         name = f"{cell.task} {cell.optimizer} d={cell.depth} {cell.rule} seed {cell.seed}"
         print(f"{count}/{len(missing)} {name}: {found.score:.4f}", file=sys.stderr, flush=True)
+    if "report" in (options.phases or PHASES):
+        page.write(store.found, options.docs)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,23 @@ def _slower(power: float) -> Callable[[Content, int], Content]:
     )
 
 
+def _stretched(times: float) -> Callable[[Content, int], Content]:
+    """Momentum whose memory is so many times the delay's multiple of what it was."""
+
+    def change(optimizer: Content, depth: int) -> Content:
+        factor = max(1.0, times * (depth - 1))
+        if "momentum" in optimizer:
+            momentum = 1 - (1 - optimizer["momentum"]) / factor
+            return optimizer | {"momentum": momentum, "lr": optimizer["lr"] / factor}
+        return optimizer | {"betas": [1 - 0.1 / factor, 0.999]}
+
+    return change
+
+
 CHANGES: Mapping[str, Callable[[Content, int], Content]] = {
     "less_momentum": _less_momentum,
+    "stretched": _stretched(1),
+    "half_stretched": _stretched(0.5),
     "root_rate": _slower(0.5),
     "whole_rate": _slower(1.0),
 }
@@ -58,7 +73,7 @@ def canonical(rule: str, optimizer: str) -> str:
     """`auto` by the names of what it picks; other rules as they are."""
     if rule != "auto":
         return "+".join(parts_of(rule)) or "none"
-    sections = {
+    sections: dict[str, Content] = {
         "training": {"optimizer": OPTIMIZERS[optimizer]},
         "pipeline": {"schedule": "stale", "compensation": "auto"},
     }

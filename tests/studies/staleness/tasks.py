@@ -14,8 +14,11 @@ from sklearn.datasets import load_digits
 
 from splitrun.data import Data, load_data
 from splitrun.spec import Spec, loads
+from splitrun.spec.model import Metric
 
 Content = dict[str, Any]
+_BESIDE = Path(__file__).parents[4] / "shared" / "data"
+"""Where the bank data may be, beside the checkout; else `SPLITRUN_DATA_DIR` names the place."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Task:
     """A dataset with the model that learns it."""
 
     title: str
-    metric: str
+    metric: Metric
     chance: float
     """What the metric comes to where nothing was learned."""
     content: Content
@@ -132,7 +135,7 @@ def data_of(task: str, seed: int, directory: Path) -> Data:
     """The rows as they are split at a seed."""
     if task == "digits":
         _write_digits(directory / "digits.csv")
-    return load_data(spec_of(task, seed), directory, None)
+    return load_data(spec_of(task, seed), directory, _BESIDE)
 
 
 def _write_digits(path: Path) -> None:

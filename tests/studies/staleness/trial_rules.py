@@ -109,7 +109,7 @@ class Extrapolating(BottomStage):
         self._past: deque[list[Tensor]] = deque(maxlen=self._role.depth)
         self._predicts = True
         self._versions._predict = self._extrapolate
-        self._optimizer.reach = self._optimizer._staleness  # type: ignore[method-assign]
+        self._optimizer.reach = self._optimizer._staleness  # type: ignore[assignment,method-assign]
         self._note()
 
     def update(self) -> None:
