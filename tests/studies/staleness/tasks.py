@@ -135,7 +135,7 @@ def data_of(task: str, seed: int, directory: Path) -> Data:
     """The rows as they are split at a seed."""
     if task == "digits":
         _write_digits(directory / "digits.csv")
-    return load_data(spec_of(task, seed), directory, _BESIDE)
+    return load_data(spec_of(task, seed), directory, _BESIDE if _BESIDE.is_dir() else None)
 
 
 def _write_digits(path: Path) -> None:

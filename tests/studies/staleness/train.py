@@ -12,13 +12,14 @@ from splitrun.events import Evaluated, Event, StepDone
 from splitrun.model import BottomStage, Models, RoleOptimizer, assemble, evaluate
 from splitrun.plan import Plan, compile
 from splitrun.session.feeds import feeds
-from splitrun.spec import Spec, optimizer_of
+from splitrun.spec import Rule, Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, parts_of, sections_of
 from tests.studies.staleness.tasks import TASKS, data_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
+_DISCOUNT: tuple[Rule, ...] = ("discount",)
 
 
 def train(cell: Cell, directory: Path) -> Found:
@@ -86,7 +87,7 @@ def _under_trial(
                 spec.training.lr_schedule,
                 steps_per_epoch=plan.steps_per_epoch,
                 steps=plan.steps,
-                rules=("discount",),
+                rules=_DISCOUNT,
                 staleness=partial(min, cell.depth - 1),
             )
         kind = kinds[0] if kinds else BottomStage

@@ -6,14 +6,16 @@ w is the weights that a gradient is applied to, w' those that it was taken at, D
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from splitrun.model import BottomStage, Tensors
-from splitrun.model.compensation import Prediction
+from splitrun.model.compensation import Prediction, SpikedSgd
+from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.model.stage import Key
 from splitrun.model.tensors import as_tensors
 
@@ -153,10 +155,29 @@ def _nesterov(part: torch.optim.Optimizer) -> torch.optim.Optimizer:
     return torch.optim.SGD(group["params"], lr, beta, nesterov=True)
 
 
+def _multiplied(staleness: Callable[[int], int], times: int, update: int) -> int:
+    return times * staleness(update)
+
+
+def exaggerated(times: int) -> type[BottomStage]:
+    """A bottom whose spikes make up for so many times the delay."""
+
+    class Exaggerated(BottomStage):
+        def __init__(self, *options: Any) -> None:
+            super().__init__(*options)
+            for part in self._optimizer.optimizers:
+                assert isinstance(part, SpikedAdam | SpikedSgd)
+                part._staleness = partial(_multiplied, part._staleness, times)
+
+    return Exaggerated
+
+
 STAGES: dict[str, type[BottomStage]] = {
     "delay_compensated": DelayCompensated,
     "gap_aware": GapAware,
     "recompute": Recomputing,
     "extrapolation": Extrapolating,
     "nesterov": Nesterov,
+    "twice": exaggerated(2),
+    "four_times": exaggerated(4),
 }
