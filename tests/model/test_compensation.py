@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.compensation import Prediction, SpikedSgd, discount
+from splitrun.model.compensation import Prediction, SpikedSgd, discount, lengthened
 from splitrun.model.course import LONGEST
+from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.simulate import pipeline_bytes, with_depth
-from splitrun.spec.model import ConstantLr, Rule, Sgd
+from splitrun.spec.model import Adam, ConstantLr, Rule, Sgd
 from tests.runtime.running import prepared, synthetic
 
 STEPS = 40
@@ -45,6 +46,53 @@ def test_a_spike_makes_up_for_the_updates_that_a_gradient_missed(late: int) -> N
         late_steps.step()
         if update >= late:
             torch.testing.assert_close(weight, in_time)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_a_spiked_adam_whose_gradients_are_in_time_is_adam(*, decoupled: bool) -> None:
+    torch.manual_seed(0)
+    weights = [nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(5))]
+    others = [nn.Parameter(weight.detach().clone()) for weight in weights]
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    plain = kind(weights, lr=0.1, weight_decay=0.1)
+    spiked = SpikedAdam(others, lambda _: 0, decoupled=decoupled, lr=0.1, weight_decay=0.1)
+    for update in range(5):
+        for number, (weight, other) in enumerate(zip(weights, others, strict=True)):
+            absent = number == 1 and update == 2
+            weight.grad = other.grad = None if absent else torch.randn_like(weight)
+        plain.step()
+        spiked.step()
+        torch.testing.assert_close(others, weights)
+    states = zip(plain.state.values(), spiked.state.values(), strict=True)
+    for ours, theirs in states:
+        assert ours.keys() == theirs.keys()
+        assert ours["step"] == theirs["step"]
+
+
+def test_a_spike_of_adam_moves_the_weight_of_a_late_gradient_to_the_gradient_itself() -> None:
+    weights = [nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
+    in_time, late = (
+        SpikedAdam([weight], lambda _, by=by: by, lr=0.1, betas=(0.5, 0.999))
+        for weight, by in zip(weights, (0, 3), strict=True)
+    )
+    moved = []
+    for gradient in (1.0, -1.0):
+        before = [weight.detach().clone() for weight in weights]
+        for weight, optimizer in zip(weights, (in_time, late), strict=True):
+            weight.grad = torch.full_like(weight, gradient)
+            optimizer.step()
+        moved = [(now - then)[0].item() for now, then in zip(weights, before, strict=True)]
+    mean, share = (-1 + 0.5) / (1 + 0.5), 0.5**3
+    assert moved == pytest.approx([-0.1 * mean, -0.1 * (share * mean - (1 - share))])
+
+
+def test_a_long_momentum_keeps_what_is_longer_and_the_pace_of_sgd() -> None:
+    sgd = lengthened(Sgd(type="sgd", lr=0.1, momentum=0.9))
+    assert isinstance(sgd, Sgd)
+    assert (sgd.momentum, sgd.lr / (1 - sgd.momentum)) == (0.99, pytest.approx(0.1 / 0.1))
+    longer = Adam(type="adam", betas=(0.995, 0.999))
+    assert lengthened(longer) == longer
+    assert lengthened(Adam(type="adam")).betas == (0.99, 0.999)  # type: ignore[union-attr]
 
 
 def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> None:

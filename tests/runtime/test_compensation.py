@@ -216,7 +216,8 @@ def test_compensation_changes_stale_and_nothing_else(optimizer: Content) -> None
 
 
 @pytest.mark.parametrize("optimizer", ["sparse_adam", "adam"])
-def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str) -> None:
+@pytest.mark.parametrize("compensation", ["auto", ["weight_prediction", "discount"]])
+def test_threaded_is_serial_beside_tables(optimizer: str, compensation: str | list[str]) -> None:
     content = synthetic(
         bottom={
             "type": "embedding_mlp",
@@ -227,7 +228,7 @@ def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str)
         },
         dataset={"categorical": 2, "cardinality": 20},
         training={"optimizer": {"type": optimizer, "lr": 0.01}, "evaluate_every_epochs": 1},
-        pipeline={"schedule": "stale", "depth": 4, "compensation": "auto"},
+        pipeline={"schedule": "stale", "depth": 4, "compensation": compensation},
     )
     content["parties"]["p1"]["depth"] = 2
     serial = trained(prepared(content), "serial")

@@ -13,17 +13,19 @@ CONFIRM = range(100, 160)
 
 RULES: Mapping[str, Sequence[str]] = {
     "adam": (
-        *("none", "weight_prediction", "discount", "weight_prediction+discount", "control"),
-        *("less_momentum", "root_rate", "nesterov", "delay_compensated", "gap_aware"),
-        *("recompute", "weight_prediction+recompute", "extrapolation"),
+        *("none", "auto", "long_momentum", "spike", "discount", "control"),
+        *("weight_prediction", "weight_prediction+discount", "extrapolation", "nesterov"),
+        *("stretched+spike", "long_momentum+spike+twice", "less_momentum", "root_rate"),
+        *("delay_compensated", "gap_aware", "recompute", "weight_prediction+recompute"),
     ),
-    "adamw": ("none", "weight_prediction", "discount", "weight_prediction+discount", "control"),
+    "adamw": ("none", "auto", "discount", "weight_prediction", "weight_prediction+discount"),
     "sgd": (
-        *("none", "weight_prediction", "spike", "discount", "control"),
-        *("weight_prediction+spike", "weight_prediction+discount", "spike+discount"),
-        *("weight_prediction+spike+discount", "less_momentum", "less_momentum+discount"),
-        *("root_rate", "spike+root_rate", "weight_prediction+root_rate", "whole_rate"),
-        *("nesterov", "delay_compensated", "gap_aware", "recompute", "extrapolation"),
+        *("none", "auto", "long_momentum", "spike", "discount", "control", "spike+discount"),
+        *("weight_prediction", "weight_prediction+spike", "weight_prediction+discount"),
+        *("weight_prediction+spike+discount", "extrapolation", "nesterov", "stretched+spike"),
+        *("long_momentum+spike+discount", "less_momentum", "less_momentum+discount", "root_rate"),
+        *("spike+root_rate", "weight_prediction+root_rate", "whole_rate"),
+        *("delay_compensated", "gap_aware", "recompute"),
     ),
 }
 """What is tried, by the optimizer."""
@@ -39,17 +41,19 @@ def cells(
     """Every cell once, seed by seed, the sequential one before what is compared with it.
 
     Args:
-        rules: those of `RULES` if None.
+        rules: those of `RULES` if None, and sequential with a long momentum as a control.
     """
     told: set[Cell] = set()
     tasks, optimizers, depths = tuple(tasks), tuple(optimizers), tuple(depths)
     for seed in seeds:
         for task in tasks:
             for optimizer in optimizers:
-                for depth in depths:
-                    for rule in rules or RULES[optimizer]:
-                        cell = Cell(seed, task, optimizer, depth, canonical(rule, optimizer))
-                        for each in (cell.sequential(), cell):
-                            if each not in told:
-                                told.add(each)
-                                yield each
+                asked = [(depth, rule) for depth in depths for rule in rules or RULES[optimizer]]
+                if rules is None:
+                    asked.append((1, "long_momentum"))
+                for depth, rule in asked:
+                    cell = Cell(seed, task, optimizer, depth, canonical(rule, optimizer))
+                    for each in (cell.sequential(), cell):
+                        if each not in told:
+                            told.add(each)
+                            yield each
