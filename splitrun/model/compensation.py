@@ -24,9 +24,15 @@ and for Adam and AdamW, with the mean m of its gradients in the place of the vel
 
     w ← w - η · (β₁^D · m̂ + (1 - β₁^D) · g) / (√v̂ + ε)
 
-`long_momentum`: the velocity or the mean reaches back a hundred updates, beside which a delay is
+`long_momentum`: the mean or the velocity reaches back a hundred updates, beside which a delay is
 short (a β of 0.99, as Ajanthan, Ramasinghe, Zuo, Avraham and Long 2025 use it with Nesterov's
-method): β₁ ← max(β₁, 0.99) or, at the same η / (1 - m), m ← max(m, 0.99).
+method). Adam's comes to it gradually, so that a young run is not held back by its first
+gradients: at update t, from 1,
+
+    β₁ ← max(β₁, min(0.99, 1 - 5/t)),
+
+with m̂ corrected by the product of the β₁ until then. SGD has m ← max(m, 0.99) from the start, at
+the same η / (1 - m).
 
 `discount`: the learning rate is divided by the delay, and by ever less of it over the first quarter
 of the run's T updates (T1 of PipeMare: Yang, Zhang, Li, Ré, Aberger and De Sa 2021),
@@ -43,10 +49,8 @@ import torch
 from torch import Tensor
 
 from splitrun.model.course import Course
-from splitrun.spec.model import Adam, AdamW, Optimizer, Sgd, SparseAdam
-
-LONG = 0.99
-"""The momentum that `long_momentum` gives at least."""
+from splitrun.model.momentum import LONG
+from splitrun.spec.model import Sgd
 
 
 def discount(staleness: int, update: int, updates: int) -> float:
@@ -54,15 +58,12 @@ def discount(staleness: int, update: int, updates: int) -> float:
     return float(max(1, staleness) ** (min(1.0, 4 * update / updates) - 1))
 
 
-def lengthened(optimizer: Optimizer) -> Optimizer:
-    """With a long momentum, where it has any."""
-    if isinstance(optimizer, Sgd) and optimizer.momentum < LONG:
-        lr = optimizer.lr * (1 - LONG) / (1 - optimizer.momentum)
-        return optimizer.model_copy(update={"momentum": LONG, "lr": lr})
-    if isinstance(optimizer, Adam | AdamW | SparseAdam):
-        beta1, beta2 = optimizer.betas
-        return optimizer.model_copy(update={"betas": (max(beta1, LONG), beta2)})
-    return optimizer
+def lengthened(optimizer: Sgd) -> Sgd:
+    """With a long momentum."""
+    if optimizer.momentum >= LONG:
+        return optimizer
+    lr = optimizer.lr * (1 - LONG) / (1 - optimizer.momentum)
+    return optimizer.model_copy(update={"momentum": LONG, "lr": lr})
 
 
 class SpikedSgd(torch.optim.SGD):

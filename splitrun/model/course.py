@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splitrun.model.momentum import warmth
+
 LONGEST = 0.5
 """With SGD, a prediction moves a tensor by this multiple of its norm at most."""
 SHORTEST = 1e-30
@@ -68,7 +70,7 @@ def _follow_adam(
 ) -> None:
     """By m̂ / (√v̂ + ε). Weights that some batch did not reach are younger than others."""
     beta1, beta2 = group["betas"]
-    ages = [state["step"].item() for state in states]
+    ages = [int(state["step"].item()) for state in states]
     for age in dict.fromkeys(ages):
         alike = [index for index, each in enumerate(ages) if each == age]
         root = math.sqrt(1 - beta2**age)
@@ -79,7 +81,7 @@ def _follow_adam(
             [copies[index] for index in alike],
             [states[index]["exp_avg"] for index in alike],
             lengths,
-            value=-reach * root / (1 - beta1**age),
+            value=-reach * root / warmth(beta1, age, grows=group.get("grows", False)),
         )
 
 

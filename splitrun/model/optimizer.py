@@ -65,14 +65,15 @@ class RoleOptimizer:
                 return scheduled
             return scheduled * discount(staleness(update), update, steps)
 
-        if "long_momentum" in rules:
+        long = "long_momentum" in rules
+        if long and isinstance(optimizer, Sgd):
             optimizer = lengthened(optimizer)
         discounted = "discount" in rules
         predicted = "weight_prediction" in rules
         self._lr, self._factor, self._staleness = optimizer.lr, factor, staleness
         self._parameters = list(module.parameters())
         late = staleness if "spike" in rules else None
-        self.optimizers = _optimizers(module, optimizer, late)
+        self.optimizers = _optimizers(module, optimizer, late, long=long)
         self._forgetful = predicted and isinstance(optimizer, Sgd) and not optimizer.momentum
         """Nothing but the gradients tells where the weights are going."""
         self._fused = getattr(optimizer, "fused", False)
@@ -128,9 +129,17 @@ def sparse_parameters(module: nn.Module) -> set[Tensor]:
 
 
 def _optimizers(
-    module: nn.Module, optimizer: Optimizer, staleness: Callable[[int], int] | None
+    module: nn.Module,
+    optimizer: Optimizer,
+    staleness: Callable[[int], int] | None,
+    *,
+    long: bool,
 ) -> list[torch.optim.Optimizer]:
-    """Those of a module; spiked, as far as their gradients are dense, where staleness is given."""
+    """Those of a module; spiked, as far as their gradients are dense, where staleness is given.
+
+    Args:
+        long: a momentum of Adam's grows; SGD has it in its options.
+    """
     options = optimizer.model_dump(exclude={"type"})
     parameters = list(module.parameters())
     parts: list[torch.optim.Optimizer] = []
@@ -144,9 +153,10 @@ def _optimizers(
         name = "adam"
     if not parameters:
         return parts
-    if staleness is None:
-        return [*parts, _CLASSES[name](parameters, **options)]
-    if name == "sgd":
+    if name in ("adam", "adamw") and (staleness or long):
+        late = staleness or (lambda _: 0)
+        decoupled = name == "adamw"
+        return [*parts, SpikedAdam(parameters, late, grows=long, decoupled=decoupled, **options)]
+    if staleness:
         return [SpikedSgd(parameters, staleness, **options)]
-    spiked = SpikedAdam(parameters, staleness, decoupled=name == "adamw", **options)
-    return [*parts, spiked]
+    return [*parts, _CLASSES[name](parameters, **options)]

@@ -45,12 +45,11 @@ def _misfit(rule: Rule, optimizer: Optimizer) -> tuple[str, str] | None:
             return f"{optimizer.type} has no momentum here", "use auto, or another optimizer"
         if isinstance(optimizer, Sgd) and not optimizer.momentum:
             return "sgd has no momentum here", "set its momentum, such as 0.9, or use auto"
-    if rule == "spike":
-        if isinstance(optimizer, Sgd) and optimizer.nesterov:
-            what = "sgd with nesterov compensates one update already"
-            return what, "set nesterov to false, or use auto"
         if isinstance(optimizer, Adam | AdamW) and optimizer.fused:
-            return "a fused step cannot be compensated", "set fused to false, or use auto"
+            return "a fused step is always Adam's own", "set fused to false, or use auto"
+    if rule == "spike" and isinstance(optimizer, Sgd) and optimizer.nesterov:
+        what = "sgd with nesterov compensates one update already"
+        return what, "set nesterov to false, or use auto"
     if rule == "weight_prediction" and optimizer.type in ("adagrad", "rmsprop"):
         what = f"where {optimizer.type} is going is not known here"
         return what, "use auto or discount, or another optimizer, such as adam"

@@ -48,7 +48,7 @@ def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
     """What a party's bottom does about its staleness, if it has any.
 
     `auto` gives Adam's family and SGD with momentum a long memory, and makes up with spikes for
-    what it delays; others it discounts.
+    what it delays; a fused step it predicts, and others it discounts.
     """
     given = spec.pipeline.compensation
     if isinstance(given, tuple):
@@ -59,7 +59,8 @@ def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
         return (given,)
     optimizer = optimizer_of(spec, party)
     if isinstance(optimizer, Adam | AdamW):
-        return ("long_momentum",) if optimizer.fused else ("long_momentum", "spike")
+        fused: tuple[Rule, ...] = ("weight_prediction", "discount")
+        return fused if optimizer.fused else ("long_momentum", "spike")
     if isinstance(optimizer, SparseAdam):
         return ("long_momentum", "spike")
     if isinstance(optimizer, Sgd) and optimizer.momentum:

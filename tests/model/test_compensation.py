@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import Prediction, SpikedSgd, discount, lengthened
 from splitrun.model.course import LONGEST
+from splitrun.model.momentum import long_beta, warmth
 from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.simulate import pipeline_bytes, with_depth
-from splitrun.spec.model import Adam, ConstantLr, Rule, Sgd
+from splitrun.spec.model import ConstantLr, Rule, Sgd
 from tests.runtime.running import prepared, synthetic
 
 STEPS = 40
@@ -71,10 +72,8 @@ def test_a_spiked_adam_whose_gradients_are_in_time_is_adam(*, decoupled: bool) -
 
 def test_a_spike_of_adam_moves_the_weight_of_a_late_gradient_to_the_gradient_itself() -> None:
     weights = [nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
-    in_time, late = (
-        SpikedAdam([weight], lambda _, by=by: by, lr=0.1, betas=(0.5, 0.999))
-        for weight, by in zip(weights, (0, 3), strict=True)
-    )
+    in_time = SpikedAdam([weights[0]], lambda _: 0, lr=0.1, betas=(0.5, 0.999))
+    late = SpikedAdam([weights[1]], lambda _: 3, lr=0.1, betas=(0.5, 0.999))
     moved = []
     for gradient in (1.0, -1.0):
         before = [weight.detach().clone() for weight in weights]
@@ -88,11 +87,23 @@ def test_a_spike_of_adam_moves_the_weight_of_a_late_gradient_to_the_gradient_its
 
 def test_a_long_momentum_keeps_what_is_longer_and_the_pace_of_sgd() -> None:
     sgd = lengthened(Sgd(type="sgd", lr=0.1, momentum=0.9))
-    assert isinstance(sgd, Sgd)
-    assert (sgd.momentum, sgd.lr / (1 - sgd.momentum)) == (0.99, pytest.approx(0.1 / 0.1))
-    longer = Adam(type="adam", betas=(0.995, 0.999))
+    assert sgd.momentum == 0.99
+    assert sgd.lr / (1 - sgd.momentum) == pytest.approx(0.1 / 0.1)
+    longer = Sgd(type="sgd", lr=0.1, momentum=0.995)
     assert lengthened(longer) == longer
-    assert lengthened(Adam(type="adam")).betas == (0.99, 0.999)  # type: ignore[union-attr]
+
+
+def test_adams_memory_grows_with_the_run_and_its_mean_is_a_mean() -> None:
+    betas = [long_beta(0.9, age) for age in range(1, 1000)]
+    assert betas == sorted(betas)
+    assert (betas[0], betas[49], betas[99], betas[-1]) == (0.9, 0.9, 0.95, 0.99)
+    assert long_beta(0.995, 3) == 0.995
+    mean = 0.0
+    for age, beta in enumerate(betas, start=1):
+        mean = beta * mean + (1 - beta)
+        assert mean / warmth(0.9, age, grows=True) == pytest.approx(1)
+    assert warmth(0.9, 2_000, grows=True) == pytest.approx(1, abs=1e-13)
+    assert warmth(0.9, 2_001, grows=True) == 1
 
 
 def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> None:

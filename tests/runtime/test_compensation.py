@@ -39,7 +39,9 @@ def adam(weight: Tensor, memory: Memory, reach: float) -> None:
     age = memory["step"].item()
     root = math.sqrt(1 - 0.999**age)
     length = memory["exp_avg_sq"].sqrt() + 1e-8 * root
-    weight.addcdiv_(memory["exp_avg"], length, value=-reach * root / (1 - 0.9**age))
+    weight.addcdiv_(
+        memory["exp_avg"], length, value=-reach * root / memory.get("warm", 1 - SHORT**age)
+    )
 
 
 def velocity(weight: Tensor, memory: Memory, reach: float) -> None:
@@ -74,6 +76,7 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
     modules = copy.deepcopy(experiment.models.modules)
     live, top = [modules[name] for name in names], modules[top_name]
     columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
+    by_hand = "spike" in rules or ("long_momentum" in rules and "momentum" not in case.optimizer)
     momentum = LONG if "long_momentum" in rules else SHORT
     optimizers = [case.make(module.parameters(), momentum) for module in live]
     optimizers.append(case.make(top.parameters(), SHORT))
@@ -106,9 +109,9 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
             for new, then in zip(bottom.parameters(), old.parameters(), strict=True):
                 new.grad = then.grad
             optimizer.param_groups[0]["lr"] = rate(step)
-            if "spike" in rules:
+            if by_hand:
                 spiked = spiked_sgd if "momentum" in case.optimizer else spiked_adam
-                spiked(optimizer, momentum, late)
+                spiked(optimizer, momentum, late if "spike" in rules else 0)
             else:
                 optimizer.step()
         optimizers[-1].step()
@@ -138,17 +141,21 @@ def spiked_adam(optimizer: torch.optim.Optimizer, momentum: float, late: int) ->
     for weight in group["params"]:
         state = optimizer.state[weight]
         age = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+        update = int(age.item())
+        beta = max(SHORT, min(momentum, 1 - 5 / update))
+        state["forgotten"] = state.get("forgotten", 1.0) * beta
         mean, square = state.get("exp_avg"), state.get("exp_avg_sq")
         mean = torch.zeros_like(weight) if mean is None else mean
         square = torch.zeros_like(weight) if square is None else square
         if isinstance(optimizer, torch.optim.AdamW):
             weight.mul_(1 - group["lr"] * group["weight_decay"])
-        state["exp_avg"] = mean.lerp(weight.grad, 1 - momentum)
+        state["exp_avg"] = mean.lerp(weight.grad, 1 - beta)
         state["exp_avg_sq"] = (0.999 * square).addcmul(weight.grad, weight.grad, value=1 - 0.999)
-        root = math.sqrt(1 - 0.999 ** age.item())
+        root = math.sqrt(1 - 0.999**update)
         length = state["exp_avg_sq"].sqrt() + 1e-8 * root
-        part, lr = momentum**late, group["lr"] * root
-        weight.addcdiv_(state["exp_avg"], length, value=-lr * (part / (1 - momentum ** age.item())))
+        part, lr = beta**late, group["lr"] * root
+        warm = state["warm"] = 1 - (state["forgotten"] if momentum == LONG else SHORT**update)
+        weight.addcdiv_(state["exp_avg"], length, value=-lr * part / warm)
         weight.addcdiv_(weight.grad, length, value=-lr * (1 - part))
 
 
@@ -165,6 +172,7 @@ def spiked_adam(optimizer: torch.optim.Optimizer, momentum: float, late: int) ->
         ("adamw", ["discount", "weight_prediction"]),
         ("adam", ["spike", "weight_prediction"]),
         ("adam", ["long_momentum", "spike"]),
+        ("adam", ["long_momentum", "weight_prediction"]),
         ("adamw", ["long_momentum"]),
         ("adamw", ["long_momentum", "spike", "discount"]),
         ("momentum", ["long_momentum", "spike"]),

@@ -112,7 +112,7 @@ REFUSED_BANK = {
     "a spike for a fused step": (
         ["pipeline.compensation=spike", "training.optimizer={type: adamw, fused: true}"],
         "pipeline.compensation: spike does not fit the optimizer of alice's bottom: "
-        "a fused step cannot be compensated; set fused to false, or use auto",
+        "a fused step is always Adam's own; set fused to false, or use auto",
     ),
     "a long memory for what has none": (
         ["pipeline.compensation=long_momentum", "parties.bob.optimizer=adagrad"],

@@ -81,8 +81,8 @@ def test_auto_compensation_follows_the_optimizer_of_each_bottom() -> None:
 
     for spiked in ("adam", "adamw", "{type: sgd, momentum: 0.9}"):
         assert rules(spiked) == ("long_momentum", "spike")
-    for long in ("{type: adam, fused: true}", "{type: sgd, momentum: 0.9, nesterov: true}"):
-        assert rules(long) == ("long_momentum",)
+    assert rules("{type: adam, fused: true}") == ("weight_prediction", "discount")
+    assert rules("{type: sgd, momentum: 0.9, nesterov: true}") == ("long_momentum",)
     assert rules("sgd") == rules("adagrad") == rules("rmsprop") == ("discount",)
     assert rules("adam", "none") == ()
     assert rules("adam", "discount") == rules("adam", "[discount]") == ("discount",)

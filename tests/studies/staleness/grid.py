@@ -15,7 +15,7 @@ RULES: Mapping[str, Sequence[str]] = {
     "adam": (
         *("none", "auto", "long_momentum", "spike", "discount", "control"),
         *("weight_prediction", "weight_prediction+discount", "extrapolation", "nesterov"),
-        *("stretched+spike", "long_momentum+spike+twice", "less_momentum", "root_rate"),
+        *("stretched+spike", "fixed_momentum+spike", "less_momentum", "root_rate"),
         *("delay_compensated", "gap_aware", "recompute", "weight_prediction+recompute"),
     ),
     "adamw": ("none", "auto", "discount", "weight_prediction", "weight_prediction+discount"),

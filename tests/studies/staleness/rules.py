@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from splitrun.model.compensation import lengthened
 from splitrun.spec import compensation_of
 from tests.studies.staleness.tasks import OPTIMIZERS, Content, spec_of
 from tests.studies.staleness.trial_rules import STAGES
@@ -48,6 +47,7 @@ def _stretched(times: float) -> Callable[[Content, int], Content]:
 
 CHANGES: Mapping[str, Callable[[Content, int], Content]] = {
     "less_momentum": _less_momentum,
+    "fixed_momentum": lambda optimizer, _: optimizer | {"betas": [0.99, 0.999]},
     "stretched": _stretched(1),
     "half_stretched": _stretched(0.5),
     "root_rate": _slower(0.5),
@@ -81,10 +81,7 @@ def canonical(rule: str, optimizer: str) -> str:
 
 
 def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
-    """Sections of the spec: the optimizers and the pipeline.
-
-    `long_momentum` at depth 1 is a control: sequential, with bottoms that have it.
-    """
+    """Sections of the spec: the optimizers and the pipeline."""
     parts = parts_of(rule)
     shipped = [part for part in parts if part in SHIPPED]
     if "extrapolation" in parts:
@@ -93,9 +90,6 @@ def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
     if depth > 1 and CONTROL not in parts:
         pipeline = {"schedule": "stale", "depth": depth, "compensation": shipped or "none"}
     changed = OPTIMIZERS[optimizer]
-    if depth == 1 and "long_momentum" in parts:
-        spec = spec_of("bank", 0, training={"optimizer": changed})
-        changed = lengthened(spec.training.optimizer).model_dump()
     for part in parts:
         if part in CHANGES:
             changed = CHANGES[part](changed, depth)

@@ -20,6 +20,7 @@ from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
 _DISCOUNT: tuple[Rule, ...] = ("discount",)
+_LONG: tuple[Rule, ...] = ("long_momentum",)
 
 
 def train(cell: Cell, directory: Path) -> Found:
@@ -75,19 +76,20 @@ def _under_trial(
     """The bottoms as the cell's rule wants them, where it is not one that the spec can name."""
     parts = parts_of(cell.rule)
     kinds = [STAGES[part] for part in parts if part in STAGES]
-    if CONTROL not in parts and not kinds:
+    controls = [part for part in parts if part == CONTROL or (cell.depth == 1 and part == _LONG[0])]
+    if not controls and not kinds:
         return bottoms
     changed = {}
     for role in plan.bottoms:
         module, optimizer = models.modules[role.name], bottoms[role.name]._optimizer
-        if CONTROL in parts:
+        if controls:
             optimizer = RoleOptimizer(
                 module,
                 optimizer_of(spec, role.party),
                 spec.training.lr_schedule,
                 steps_per_epoch=plan.steps_per_epoch,
                 steps=plan.steps,
-                rules=_DISCOUNT,
+                rules=_DISCOUNT if CONTROL in parts else _LONG,
                 staleness=partial(min, cell.depth - 1),
             )
         kind = kinds[0] if kinds else BottomStage
