@@ -41,7 +41,7 @@ class RunStarted(Event, frozen=True, gc=False):
     """Training samples of the steps before it."""
 
 
-class Executed(Event, frozen=True, gc=False):
+class Executed(Event, frozen=True, gc=False, omit_defaults=True):
     """A role finished one instruction."""
 
     role: str
@@ -51,6 +51,8 @@ class Executed(Event, frozen=True, gc=False):
     micro: int
     start: float
     end: float
+    staleness: int = 0
+    """Of an UPDATE: how many others there were since the forward of the batch it applies."""
 
 
 class Sent(Event, frozen=True, gc=False):

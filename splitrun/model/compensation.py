@@ -12,13 +12,27 @@ Guan, Yin, Li and Lu 2019),
 
 where u is the direction that the optimizer took last: m̂ / (√v̂ + ε) of Adam and AdamW, the velocity
 of SGD with momentum, the last gradient of SGD without. Weight decay that is not in these is left
-out. No tensor is moved by more than `LONGEST` times its norm. Embedding tables and frozen weights
-are not predicted, since versions of a table would be copies of it.
+out. Adam's u is bounded by itself; with SGD no tensor is moved by more than half its norm.
+Embedding tables and frozen weights are not predicted, since versions of a table would be copies.
 
 `spike`: SGD with momentum gives a late gradient at once what it missed of the velocity (Kosson,
 Chiley, Venigalla, Hestness and Köster 2021, "Pipelined Backpropagation at Scale"),
 
     v ← m·v + g        w ← w - η · (m^D · v + (1 - m^D) / (1 - m) · g)
+
+and for Adam and AdamW, with the mean m of its gradients in the place of the velocity, likewise
+
+    w ← w - η · (β₁^D · m̂ + (1 - β₁^D) · g) / (√v̂ + ε)
+
+`long_momentum`: the mean or the velocity reaches back a hundred updates, beside which a delay is
+short (a β of 0.99, as Ajanthan, Ramasinghe, Zuo, Avraham and Long 2025 use it with Nesterov's
+method). Adam's comes to it gradually, so that a young run is not held back by its first
+gradients: at update t, from 1,
+
+    β₁ ← max(β₁, min(0.99, 1 - 5/t)),
+
+with m̂ corrected by the product of the β₁ until then. SGD has m ← max(m, 0.99) from the start, at
+the same η / (1 - m).
 
 `discount`: the learning rate is divided by the delay, and by ever less of it over the first quarter
 of the run's T updates (T1 of PipeMare: Yang, Zhang, Li, Ré, Aberger and De Sa 2021),
@@ -28,20 +42,28 @@ of the run's T updates (T1 of PipeMare: Yang, Zhang, Li, Ré, Aberger and De Sa 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-LONGEST = 0.5
-"""A prediction moves a tensor by this multiple of its norm at most."""
+from splitrun.model.course import Course
+from splitrun.model.momentum import LONG
+from splitrun.spec.model import Sgd
 
 
 def discount(staleness: int, update: int, updates: int) -> float:
     """What update number `update` (from 0) of so many is multiplied by."""
     return float(max(1, staleness) ** (min(1.0, 4 * update / updates) - 1))
+
+
+def lengthened(optimizer: Sgd) -> Sgd:
+    """With a long momentum."""
+    if optimizer.momentum >= LONG:
+        return optimizer
+    lr = optimizer.lr * (1 - LONG) / (1 - optimizer.momentum)
+    return optimizer.model_copy(update={"momentum": LONG, "lr": lr})
 
 
 class SpikedSgd(torch.optim.SGD):
@@ -108,8 +130,7 @@ class Prediction:
     def __init__(
         self, optimizers: Iterable[torch.optim.Optimizer], weights: Sequence[Tensor]
     ) -> None:
-        self._weights = weights
-        self._optimizers = list(optimizers)
+        self._courses = [Course(optimizer, weights) for optimizer in optimizers]
 
     @torch.no_grad()
     def __call__(self, copies: Sequence[Tensor], reach: float) -> None:
@@ -119,26 +140,5 @@ class Prediction:
             copies: of the weights, in their order; further ones are left alone.
             reach: the sum of the learning rates of the updates to come.
         """
-        for optimizer in self._optimizers:
-            for weight, copy in zip(self._weights, copies, strict=False):
-                if state := optimizer.state.get(weight):
-                    direction, scale = _direction(state, optimizer.param_groups[0])
-                    step, norm = reach * scale, _norm(direction)
-                    longest = LONGEST * _norm(weight)
-                    copy.sub_(direction, alpha=step if step * norm <= longest else longest / norm)
-
-
-def _direction(state: Mapping[str, Any], group: Mapping[str, Any]) -> tuple[Tensor, float]:
-    """Where an optimizer took a weight last, and what that tensor is to be multiplied by."""
-    for key in ("momentum_buffer", "last_gradient"):
-        if key in state:
-            return state[key], 1.0
-    (beta1, beta2), age = group["betas"], state["step"].item()
-    root = math.sqrt(1 - beta2**age)
-    length = state["exp_avg_sq"].sqrt().add_(group["eps"] * root)
-    return torch.div(state["exp_avg"], length, out=length), root / (1 - beta1**age)
-
-
-def _norm(tensor: Tensor) -> float:
-    norm: float = torch.linalg.vector_norm(tensor).item()
-    return norm
+        for course in self._courses:
+            course.follow(copies, reach)

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from splitrun.model.compensation import SpikedSgd, discount, keep_last_gradients
+from splitrun.model.compensation import (
+    SpikedSgd,
+    discount,
+    keep_last_gradients,
+    lengthened,
+)
+from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.model.state import cloned
 from splitrun.spec.model import (
     ConstantLr,
@@ -61,15 +67,15 @@ class RoleOptimizer:
                 return scheduled
             return scheduled * discount(staleness(update), update, steps)
 
+        long = "long_momentum" in rules
+        if long and isinstance(optimizer, Sgd):
+            optimizer = lengthened(optimizer)
         discounted = "discount" in rules
         predicted = "weight_prediction" in rules
         self._lr, self._factor, self._staleness = optimizer.lr, factor, staleness
         self._parameters = list(module.parameters())
-        self.optimizers = (
-            _spiked(module, optimizer, staleness)
-            if "spike" in rules
-            else _optimizers(module, optimizer)
-        )
+        late = staleness if "spike" in rules else None
+        self.optimizers = _optimizers(module, optimizer, late, long=long)
         self._forgetful = predicted and isinstance(optimizer, Sgd) and not optimizer.momentum
         """Nothing but the gradients tells where the weights are going."""
         self._fused = getattr(optimizer, "fused", False)
@@ -121,8 +127,8 @@ class RoleOptimizer:
 
     def reach(self, step: int) -> float:
         """The sum of the learning rates of the updates between a step's forward and its own."""
-        first = step - self._staleness(step)
-        return math.fsum(self._lr * self._factor(update) for update in range(first, step))
+        factors = [self._factor(update) for update in range(step - self._staleness(step), step)]
+        return self._lr * math.fsum(factors)
 
 
 def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:
@@ -150,27 +156,35 @@ def sparse_parameters(module: nn.Module) -> set[Tensor]:
     }
 
 
-def _spiked(
-    module: nn.Module, optimizer: Optimizer, staleness: Callable[[int], int]
+def _optimizers(
+    module: nn.Module,
+    optimizer: Optimizer,
+    staleness: Callable[[int], int] | None,
+    *,
+    long: bool,
 ) -> list[torch.optim.Optimizer]:
-    parameters = list(module.parameters())
-    options = optimizer.model_dump(exclude={"type"})
-    return [SpikedSgd(parameters, staleness, **options)] if parameters else []
+    """Those of a module; spiked, as far as their gradients are dense, where staleness is given.
 
-
-def _optimizers(module: nn.Module, optimizer: Optimizer) -> list[torch.optim.Optimizer]:
+    Args:
+        long: a momentum of Adam's grows; SGD has it in its options.
+    """
     options = optimizer.model_dump(exclude={"type"})
-    sparse = sparse_parameters(module)
     parameters = list(module.parameters())
-    if optimizer.type == "sparse_adam":
-        dense = [parameter for parameter in parameters if parameter not in sparse]
-        parts: list[torch.optim.Optimizer] = []
-        if sparse:
-            ordered = [parameter for parameter in parameters if parameter in sparse]
-            parts.append(torch.optim.SparseAdam(ordered, **options))
-        if dense:
-            parts.append(torch.optim.Adam(dense, **options))
-        return parts
+    parts: list[torch.optim.Optimizer] = []
+    name = optimizer.type
+    if name == "sparse_adam":
+        sparse = sparse_parameters(module)
+        tables = [parameter for parameter in parameters if parameter in sparse]
+        if tables:
+            parts.append(torch.optim.SparseAdam(tables, **options))
+        parameters = [parameter for parameter in parameters if parameter not in sparse]
+        name = "adam"
     if not parameters:
-        return []
-    return [_CLASSES[optimizer.type](parameters, **options)]
+        return parts
+    if name in ("adam", "adamw") and (staleness or long):
+        late = staleness or (lambda _: 0)
+        decoupled = name == "adamw"
+        return [*parts, SpikedAdam(parameters, late, grows=long, decoupled=decoupled, **options)]
+    if staleness:
+        return [SpikedSgd(parameters, staleness, **options)]
+    return [*parts, _CLASSES[name](parameters, **options)]

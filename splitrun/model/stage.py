@@ -5,6 +5,7 @@ A stage knows tensors and keys, nothing of batches, channels or time. Keys are (
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ class Stage:
         self._modes = [(layer, layer.training) for layer in module.modules()]
         self._draws_random = facts.draws_random
         self._seed = seed
+        self.late = 0
+        """Staleness of the gradients that were applied last: updates since their forward."""
 
     @property
     def weight_bytes(self) -> int:
@@ -96,6 +99,9 @@ class BottomStage(Stage):
             Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
         )
         self._in_flight: dict[Key, tuple[Tensors, Version]] = {}
+        self._updates = 0
+        self._begun: deque[int] = deque()
+        """The number of updates at the first forward of every batch in flight."""
         self._cut_bytes = 0
         self.cut_peak_bytes = 0
         """The most that cuts came to whose backward was still to come."""
@@ -117,6 +123,8 @@ class BottomStage(Stage):
         self._in_flight[key] = (cut, version)
         self._cut_bytes += total_bytes(cut)
         self.cut_peak_bytes = max(self.cut_peak_bytes, self._cut_bytes)
+        if key[1] == 0:
+            self._begun.append(self._updates)
         return tuple([tensor.detach() for tensor in cut])
 
     def backward(self, key: Key, gradients: Tensors) -> None:
@@ -130,6 +138,8 @@ class BottomStage(Stage):
         """Apply the gradients; forwards from now on see the new weights."""
         super().update()
         self._versions.updated()
+        self.late = self._updates - self._begun.popleft()
+        self._updates += 1
 
     def predict(self, batch: int, inputs: Tensors) -> Tensors:
         """The cut of an evaluation batch, at the newest weights, in evaluation mode."""

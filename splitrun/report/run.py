@@ -13,6 +13,13 @@ from splitrun.report.files import read_json, read_lines, read_text
 from splitrun.telemetry.parts import FIRST_PART
 
 
+class Staleness(msgspec.Struct, frozen=True):
+    """Of the gradients that a role applied."""
+
+    mean: float
+    max: int
+
+
 class Result(msgspec.Struct, frozen=True):
     """What a run came to."""
 
@@ -23,6 +30,8 @@ class Result(msgspec.Struct, frozen=True):
     samples_per_s: float | None = None
     train_loss: float | None = None
     metrics: dict[str, dict[str, float | None]] = {}
+    staleness: dict[str, Staleness] = {}
+    """By role."""
     weights_sha256: str = ""
 
 

@@ -44,7 +44,7 @@ def run_page(run: Run) -> Page:
                 Section("Where the time goes", _time(run.digest)),
                 Section("The machine", _machine(run.digest), side_by_side=True),
                 Section("The links", links_table(run.digest)),
-                Section("The plan", roles_table(run.plan)),
+                Section("The plan", roles_table(run.plan, result)),
                 Section("How it was run and measured", _appendix(run)),
             )
             if section.blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from splitrun.report import words
 from splitrun.report.digest import Digest
 from splitrun.report.page import Block, Cell, Column, Table
-from splitrun.report.run import Plan
+from splitrun.report.run import Plan, Result
 
 
 def links_table(digest: Digest | None) -> list[Block]:
@@ -30,22 +30,24 @@ def links_table(digest: Digest | None) -> list[Block]:
     return [Table("What crossed", caption, columns, rows)]
 
 
-def roles_table(plan: Plan | None) -> list[Block]:
-    """What each role holds; nothing where there is no plan."""
+def roles_table(plan: Plan | None, result: Result) -> list[Block]:
+    """What each role holds, and how stale its gradients were; nothing where there is no plan."""
     if plan is None or not plan.roles:
         return []
-    names = ("role", "depth", "staleness", "weights", "versions", "they hold")
+    names = ("role", "depth", "staleness, mean", "largest", "weights", "versions", "they hold")
     columns = [Column(name, number=place > 0) for place, name in enumerate(names)]
     rows = [
         [
             Cell(name),
             Cell(words.whole(role.depth)),
-            Cell(words.whole(role.staleness)),
+            Cell(words.UNKNOWN if late is None else f"{late.mean:.2f}"),
+            Cell(words.whole(role.staleness if late is None else late.max)),
             Cell(words.whole(role.parameters)),
             Cell(words.whole(role.versions)),
             Cell(words.size(role.version_bytes)),
         ]
         for name, role in plan.roles.items()
+        for late in (result.staleness.get(name),)
     ]
     caption = (
         f"{words.plural(plan.steps, 'step')}: {words.plural(plan.epochs, 'epoch')}, batches of "

@@ -149,7 +149,8 @@ class Worker:
             raise RunFailed(self._name, str(instruction), told(error)) from error
         if self.pace is not None:
             wait_until(start + self.pace.lasts(op, now() - start), self.stopped)
-        self._emit(Executed(self._name, op, phase, step, micro, start, now()))
+        late = self._stage.late if op is Op.UPDATE else 0
+        self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
         self.doing = None
 
     def can(self, op: Op) -> bool:

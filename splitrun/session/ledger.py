@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
+
+
+@dataclass
+class Lateness:
+    """How stale the gradients were that a role applied."""
+
+    updates: int = 0
+    total: int = 0
+    max: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Over the updates; 0 without any."""
+        return self.total / self.updates if self.updates else 0.0
+
+    def add(self, staleness: int) -> None:
+        """Take in one update."""
+        self.updates += 1
+        self.total += staleness
+        self.max = max(self.max, staleness)
 
 
 @dataclass
@@ -28,24 +47,29 @@ class Ledger:
     test: dict[str, float | None] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
+    lateness: dict[str, Lateness] = field(default_factory=dict)
+    """By role."""
     _start: float = 0.0
     _counted: float = 0.0
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Ledger:
         """The books as they were when `state` told of them."""
-        return cls(**state)
+        lateness = {role: Lateness(**late) for role, late in state["lateness"].items()}
+        return cls(**{**state, "lateness": lateness})
 
     def state(self) -> dict[str, Any]:
         """What the books say; JSON-ready."""
-        public = (each.name for each in fields(self) if not each.name.startswith("_"))
-        return {name: copy(getattr(self, name)) for name in public}
+        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""
         match event:
             case RunStarted():
                 self._start, self._counted = event.clock, self.train_s
+                self.lateness = {role: Lateness() for role in event.roles} | self.lateness
+            case Executed(op="UPDATE"):
+                self.lateness[event.role].add(event.staleness)
             case StepDone():
                 self.steps += 1
                 self.samples += event.rows

@@ -56,6 +56,8 @@ class Result:
     train_loss: float | None
     """Mean over every sample of the last epoch."""
     metrics: Mapping[str, Mapping[str, float | None]]
+    staleness: Mapping[str, Mapping[str, float]]
+    """`mean` and `max` over the updates of each role."""
     weights_sha256: str
 
 
@@ -227,6 +229,9 @@ class _Run:
             samples_per_s=ledger.samples / ledger.train_s if ledger.train_s else 0.0,
             train_loss=ledger.last_loss,
             metrics={"test": ledger.test} if ledger.test else {},
+            staleness={
+                role: {"mean": late.mean, "max": late.max} for role, late in ledger.lateness.items()
+            },
             weights_sha256=weights_sha256,
         )
 

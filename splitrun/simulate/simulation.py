@@ -9,7 +9,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
-from splitrun.plan import Op, Plan, Segment
+from splitrun.plan import Op, Plan, Role, Segment
 from splitrun.simulate.period import steady_period_s
 
 
@@ -105,15 +105,18 @@ def events(simulation: Simulation) -> Iterator[Event]:
     # A runtime tells of a message before it tells of the SEND that is done with it.
     streams: list[Iterator[Executed | Sent]] = [
         *(_sent(channel, transits) for channel, transits in simulation.transits.items()),
-        *(_executed(role, spans) for role, spans in simulation.timeline.items()),
+        *(_executed(simulation, role) for role in plan.roles),
     ]
     yield from merge(*streams, key=_moment)
     yield RunEnded("done", "", simulation.makespan_s)
 
 
-def _executed(role: str, spans: Sequence[Span]) -> Iterator[Executed | Sent]:
-    for span in spans:
-        yield Executed(role, span.op, "train", span.step, span.micro, span.start, span.end)
+def _executed(simulation: Simulation, role: Role) -> Iterator[Executed | Sent]:
+    plan, bottom = simulation.plan, role.kind == "bottom"
+    for span in simulation.timeline[role.name]:
+        late = plan.staleness(role, span.step) if bottom and span.op is Op.UPDATE else 0
+        moment = span.start, span.end
+        yield Executed(role.name, span.op, "train", span.step, span.micro, *moment, late)
 
 
 def _sent(channel: str, transits: Sequence[Transit]) -> Iterator[Executed | Sent]:

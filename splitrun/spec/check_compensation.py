@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.effective import compensation_of, optimizer_of
-from splitrun.spec.model import Optimizer, Rule, Sgd, Spec
+from splitrun.spec.model import Adam, AdamW, Optimizer, Rule, Sgd, Spec
 
 
 def compensation_problems(spec: Spec) -> Iterator[Problem]:
@@ -40,14 +40,16 @@ def _place(index: int | None) -> Path:
 
 def _misfit(rule: Rule, optimizer: Optimizer) -> tuple[str, str] | None:
     """Why a rule and an optimizer do not go together, and the remedy."""
-    if rule == "spike":
-        if not isinstance(optimizer, Sgd):
-            return f"{optimizer.type} is not sgd", "use auto, or sgd with momentum"
-        if not optimizer.momentum:
+    if rule in ("spike", "long_momentum"):
+        if optimizer.type in ("adagrad", "rmsprop"):
+            return f"{optimizer.type} has no momentum here", "use auto, or another optimizer"
+        if isinstance(optimizer, Sgd) and not optimizer.momentum:
             return "sgd has no momentum here", "set its momentum, such as 0.9, or use auto"
-        if optimizer.nesterov:
-            what = "sgd with nesterov compensates one update already"
-            return what, "set nesterov to false, or use auto"
+        if isinstance(optimizer, Adam | AdamW) and optimizer.fused:
+            return "a fused step is always Adam's own", "set fused to false, or use auto"
+    if rule == "spike" and isinstance(optimizer, Sgd) and optimizer.nesterov:
+        what = "sgd with nesterov compensates one update already"
+        return what, "set nesterov to false, or use auto"
     if rule == "weight_prediction" and optimizer.type in ("adagrad", "rmsprop"):
         what = f"where {optimizer.type} is going is not known here"
         return what, "use auto or discount, or another optimizer, such as adam"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitrun.spec.model import Damage, Link, Optimizer, Rule, Sgd, Spec
+from splitrun.spec.model import Adam, AdamW, Damage, Link, Optimizer, Rule, Sgd, SparseAdam, Spec
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -56,8 +56,8 @@ def optimizer_of(spec: Spec, party: str | None) -> Optimizer:
 def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
     """What a party's bottom does about its staleness, if it has any.
 
-    `auto` predicts weights for the family of Adam, compensates spikes for SGD with momentum, and
-    discounts in every case.
+    `auto` gives Adam's family and SGD with momentum a long memory, and makes up with spikes for
+    what it delays; a fused step it predicts, and others it discounts.
     """
     given = spec.pipeline.compensation
     if isinstance(given, tuple):
@@ -67,10 +67,13 @@ def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
     if given != "auto":
         return (given,)
     optimizer = optimizer_of(spec, party)
-    if optimizer.type in ("adam", "adamw", "sparse_adam"):
-        return ("weight_prediction", "discount")
-    if isinstance(optimizer, Sgd) and optimizer.momentum and not optimizer.nesterov:
-        return ("spike", "discount")
+    if isinstance(optimizer, Adam | AdamW):
+        fused: tuple[Rule, ...] = ("weight_prediction", "discount")
+        return fused if optimizer.fused else ("long_momentum", "spike")
+    if isinstance(optimizer, SparseAdam):
+        return ("long_momentum", "spike")
+    if isinstance(optimizer, Sgd) and optimizer.momentum:
+        return ("long_momentum",) if optimizer.nesterov else ("long_momentum", "spike")
     return ("discount",)
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import fraction, overhead, peer, prediction, speedup, versions, watched
+from tests.benchmarks import (
+    compensation,
+    fraction,
+    overhead,
+    peer,
+    prediction,
+    speedup,
+    versions,
+    watched,
+)
 from tests.benchmarks.pairs import HEADER, Ratio
 
 
@@ -18,6 +27,7 @@ def _rows(ratios: Iterator[Ratio]) -> Iterator[str]:
 STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "overhead": (lambda pairs: _rows(overhead.measure(pairs)), 31),
     "versions": (lambda pairs: _rows(versions.measure(pairs)), 31),
+    "compensation": (lambda pairs: _rows(compensation.measure(pairs)), 31),
     "watched": (lambda pairs: _rows(watched.measure(pairs)), 15),
     "fraction": (fraction.measure, 5),
     "prediction": (prediction.measure, 3),

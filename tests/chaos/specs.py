@@ -72,6 +72,7 @@ def _compensation(luck: random.Random, optimizer: Content) -> str:
     fitting = ["none", "discount", "auto"]
     if optimizer["type"] in ("sgd", "adam", "adamw"):
         fitting.append("weight_prediction")
-    if optimizer.get("momentum") and optimizer["type"] == "sgd":
-        fitting.append("spike")
+    momentum = optimizer.get("momentum") and optimizer["type"] == "sgd"
+    if momentum or (optimizer["type"] == "adam" and not optimizer.get("fused")):
+        fitting += ["spike", "long_momentum"]
     return luck.choice(fitting)

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.compensation import LONGEST, Prediction, SpikedSgd, discount
+from splitrun.model.compensation import Prediction, SpikedSgd, discount, lengthened
+from splitrun.model.course import LONGEST
+from splitrun.model.momentum import long_beta, warmth
+from splitrun.model.spiked_adam import SpikedAdam
 from splitrun.plan import memory
 from splitrun.simulate import with_depth
 from splitrun.spec.model import ConstantLr, Rule, Sgd
@@ -47,6 +50,63 @@ def test_a_spike_makes_up_for_the_updates_that_a_gradient_missed(late: int) -> N
             torch.testing.assert_close(weight, in_time)
 
 
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_a_spiked_adam_whose_gradients_are_in_time_is_adam(*, decoupled: bool) -> None:
+    torch.manual_seed(0)
+    weights = [nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(5))]
+    others = [nn.Parameter(weight.detach().clone()) for weight in weights]
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    plain = kind(weights, lr=0.1, weight_decay=0.1)
+    spiked = SpikedAdam(others, lambda _: 0, decoupled=decoupled, lr=0.1, weight_decay=0.1)
+    for update in range(5):
+        for number, (weight, other) in enumerate(zip(weights, others, strict=True)):
+            absent = number == 1 and update == 2
+            weight.grad = other.grad = None if absent else torch.randn_like(weight)
+        plain.step()
+        spiked.step()
+        torch.testing.assert_close(others, weights)
+    states = zip(plain.state.values(), spiked.state.values(), strict=True)
+    for ours, theirs in states:
+        assert ours.keys() == theirs.keys()
+        assert ours["step"] == theirs["step"]
+
+
+def test_a_spike_of_adam_moves_the_weight_of_a_late_gradient_to_the_gradient_itself() -> None:
+    weights = [nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
+    in_time = SpikedAdam([weights[0]], lambda _: 0, lr=0.1, betas=(0.5, 0.999))
+    late = SpikedAdam([weights[1]], lambda _: 3, lr=0.1, betas=(0.5, 0.999))
+    moved = []
+    for gradient in (1.0, -1.0):
+        before = [weight.detach().clone() for weight in weights]
+        for weight, optimizer in zip(weights, (in_time, late), strict=True):
+            weight.grad = torch.full_like(weight, gradient)
+            optimizer.step()
+        moved = [(now - then)[0].item() for now, then in zip(weights, before, strict=True)]
+    mean, share = (-1 + 0.5) / (1 + 0.5), 0.5**3
+    assert moved == pytest.approx([-0.1 * mean, -0.1 * (share * mean - (1 - share))])
+
+
+def test_a_long_momentum_keeps_what_is_longer_and_the_pace_of_sgd() -> None:
+    sgd = lengthened(Sgd(type="sgd", lr=0.1, momentum=0.9))
+    assert sgd.momentum == 0.99
+    assert sgd.lr / (1 - sgd.momentum) == pytest.approx(0.1 / 0.1)
+    longer = Sgd(type="sgd", lr=0.1, momentum=0.995)
+    assert lengthened(longer) == longer
+
+
+def test_adams_memory_grows_with_the_run_and_its_mean_is_a_mean() -> None:
+    betas = [long_beta(0.9, age) for age in range(1, 1000)]
+    assert betas == sorted(betas)
+    assert (betas[0], betas[49], betas[99], betas[-1]) == (0.9, 0.9, 0.95, 0.99)
+    assert long_beta(0.995, 3) == 0.995
+    mean = 0.0
+    for age, beta in enumerate(betas, start=1):
+        mean = beta * mean + (1 - beta)
+        assert mean / warmth(0.9, age, grows=True) == pytest.approx(1)
+    assert warmth(0.9, 2_000, grows=True) == pytest.approx(1, abs=1e-13)
+    assert warmth(0.9, 2_001, grows=True) == 1
+
+
 def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> None:
     torch.manual_seed(0)
     module, inputs = nn.Linear(4, 3), torch.randn(5, 4)
@@ -69,7 +129,7 @@ def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> N
 
 def test_a_prediction_goes_no_further_than_its_limit() -> None:
     weight = nn.Parameter(torch.randn(6))
-    steps = torch.optim.Adam([weight], lr=0.1)
+    steps = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
     weight.grad = torch.randn(6)
     steps.step()
     moved = weight.detach().clone()

@@ -53,6 +53,17 @@ def test_a_page_tells_what_came_out_and_where_the_time_went(tmp_path: Path) -> N
     assert up == f"{UP} 40 40.0 KiB 1.0 KiB 10.00 ms 10.00 ms"
 
 
+def test_the_page_tells_how_stale_each_role_was(tmp_path: Path) -> None:
+    held = {"parameters": 10, "versions": 4, "version_bytes": 64}
+    plan = {"roles": {name: held | {"depth": 4, "staleness": 3} for name in (BOTTOM, TOP)}}
+    result = {"steps": 40, "staleness": {BOTTOM: {"mean": 1.75, "max": 2}}}
+    directory = run_directory(tmp_path / "run", whole_run(), result=result)
+    (directory / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    rows = page(directory).rows
+    assert f"{BOTTOM} 4 1.75 2 10 4 64 B" in rows
+    assert f"{TOP} 4 – 3 10 4 64 B" in rows
+
+
 def test_throughput_is_samples_over_time(tmp_path: Path) -> None:
     (trace,) = run(tmp_path, whole_run(400, depth=4)).charts["Throughput"]["data"]
     middle = trace["y"][4:-4]

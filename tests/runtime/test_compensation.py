@@ -19,68 +19,87 @@ from tests.runtime.test_references import assert_equal_bits, batches, final_weig
 
 __all__ = ["one_thread"]
 
-Make = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Make = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
+Memory = dict[str, Any]
+"""An optimizer's state of a weight, and the gradient."""
 LR = 0.02
+SHORT, LONG = 0.9, 0.99
 
 
 @dataclass(frozen=True)
 class Case:
     optimizer: Content
     make: Make
-    direction: Callable[[Tensor, dict[str, Any]], tuple[Tensor, float]]
-    """Of a weight whose gradient is still there, given its optimizer's state."""
+    """With a momentum, if it has any."""
+    follow: Callable[[Tensor, Memory, float], None]
+    """Moves a weight on by the reach, given what was remembered of it."""
 
 
-def adam(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
-    age = state["step"].item()
+def adam(weight: Tensor, memory: Memory, reach: float) -> None:
+    age = memory["step"].item()
     root = math.sqrt(1 - 0.999**age)
-    return state["exp_avg"] / (state["exp_avg_sq"].sqrt() + 1e-8 * root), root / (1 - 0.9**age)
+    length = memory["exp_avg_sq"].sqrt() + 1e-8 * root
+    weight.addcdiv_(
+        memory["exp_avg"], length, value=-reach * root / memory.get("warm", 1 - SHORT**age)
+    )
 
 
-def velocity(_: Tensor, state: dict[str, Any]) -> tuple[Tensor, float]:
-    return state["momentum_buffer"].clone(), 1.0
+def velocity(weight: Tensor, memory: Memory, reach: float) -> None:
+    within_half_a_norm(weight, memory["momentum_buffer"], reach)
 
 
-def gradient(weight: Tensor, _: dict[str, Any]) -> tuple[Tensor, float]:
-    assert weight.grad is not None
-    return weight.grad.clone(), 1.0
+def gradient(weight: Tensor, memory: Memory, reach: float) -> None:
+    within_half_a_norm(weight, memory["gradient"], reach)
+
+
+def within_half_a_norm(weight: Tensor, direction: Tensor, reach: float) -> None:
+    step = (weight.norm() / 2 / direction.norm()).clamp(max=reach)
+    weight.addcmul_(direction, -step)
 
 
 CASES = {
-    "sgd": Case({"type": "sgd"}, lambda w: torch.optim.SGD(w, LR), gradient),
+    "sgd": Case({"type": "sgd"}, lambda w, _: torch.optim.SGD(w, LR), gradient),
     "momentum": Case(
-        {"type": "sgd", "momentum": 0.9}, lambda w: torch.optim.SGD(w, LR, momentum=0.9), velocity
+        {"type": "sgd", "momentum": SHORT},
+        lambda w, m: torch.optim.SGD(w, LR * (1 - m) / (1 - SHORT), momentum=m),
+        velocity,
     ),
-    "adam": Case({"type": "adam"}, lambda w: torch.optim.Adam(w, LR), adam),
-    "adamw": Case({"type": "adamw"}, lambda w: torch.optim.AdamW(w, LR), adam),
+    "adam": Case({"type": "adam"}, lambda w, m: torch.optim.Adam(w, LR, (m, 0.999)), adam),
+    "adamw": Case({"type": "adamw"}, lambda w, m: torch.optim.AdamW(w, LR, (m, 0.999)), adam),
 }
 
 
 def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
-    """One thread; a copy of all bottoms, and of where they are going, after every update."""
+    """One thread; after every update a copy of all bottoms and of what their optimizers keep."""
+    rules = rules if depth > 1 else []
     *names, top_name = experiment.models.modules
     modules = copy.deepcopy(experiment.models.modules)
     live, top = [modules[name] for name in names], modules[top_name]
     columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
-    optimizers = [case.make(module.parameters()) for module in (*live, top)]
+    by_hand = "spike" in rules or ("long_momentum" in rules and "momentum" not in case.optimizer)
+    momentum = LONG if "long_momentum" in rules else SHORT
+    optimizers = [case.make(module.parameters(), momentum) for module in live]
+    optimizers.append(case.make(top.parameters(), SHORT))
+    base = optimizers[0].param_groups[0]["lr"]
     drain, steps = experiment.plan.steps_per_epoch, experiment.plan.steps
     history: list[Any] = [(copy.deepcopy(live), None)]
 
-    def rate(update: int) -> float:
+    def factor(update: int) -> float:
         late = min(update % drain, depth - 1)
         fade = 1 - min(update / (steps / 4), 1)
-        return LR / max(1, late) ** fade if "discount" in rules else LR
+        return 1 / max(1, late) ** fade if "discount" in rules else 1.0
+
+    def rate(update: int) -> float:
+        return float(base * factor(update))
 
     for step, ids in enumerate(batches(experiment)):
         late = min(step % drain, depth - 1)
-        stashed, directions = copy.deepcopy(history[step - late])
-        if "weight_prediction" in rules and directions and late:
-            reach = math.fsum(rate(update) for update in range(step - late, step))
-            weights = [weight for bottom in stashed for weight in bottom.parameters()]
-            for weight, (direction, scale) in zip(weights, directions, strict=True):
-                far, most = reach * scale * direction.norm().item(), weight.norm().item() / 2
-                size = reach * scale if far <= most else most / direction.norm().item()
-                weight.data.sub_(direction, alpha=size)
+        stashed, memories = copy.deepcopy(history[step - late])
+        if "weight_prediction" in rules and memories and late:
+            reach = LR * math.fsum(factor(update) for update in range(step - late, step))
+            weights = [weight.data for bottom in stashed for weight in bottom.parameters()]
+            for weight, memory in zip(weights, memories, strict=True):
+                case.follow(weight, memory, reach)
         hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
         loss = functional.binary_cross_entropy_with_logits(
             top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
@@ -90,28 +109,54 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
             for new, then in zip(bottom.parameters(), old.parameters(), strict=True):
                 new.grad = then.grad
             optimizer.param_groups[0]["lr"] = rate(step)
-            if "spike" in rules:
-                spiked(optimizer, rate(step), late)
+            if by_hand:
+                spiked = spiked_sgd if "momentum" in case.optimizer else spiked_adam
+                spiked(optimizer, momentum, late if "spike" in rules else 0)
             else:
                 optimizer.step()
         optimizers[-1].step()
         optimizers[-1].zero_grad()
-        going = [
-            case.direction(weight, optimizer.state[weight])
+        remembered = [
+            {**optimizer.state[weight], "gradient": weight.grad}
             for bottom, optimizer in zip(live, optimizers, strict=False)
             for weight in bottom.parameters()
         ]
-        history.append((copy.deepcopy(live), going))
+        history.append((copy.deepcopy(live), copy.deepcopy(remembered)))
     return [parameter.detach() for module in (*live, top) for parameter in module.parameters()]
 
 
 @torch.no_grad()
-def spiked(optimizer: torch.optim.Optimizer, lr: float, late: int) -> None:
+def spiked_sgd(optimizer: torch.optim.Optimizer, momentum: float, late: int) -> None:
+    lr = optimizer.param_groups[0]["lr"]
     for weight in optimizer.param_groups[0]["params"]:
         old = optimizer.state[weight].get("momentum_buffer", torch.zeros_like(weight))
-        new = optimizer.state[weight]["momentum_buffer"] = 0.9 * old + weight.grad
-        weight.sub_(new, alpha=lr * 0.9**late)
-        weight.sub_(weight.grad, alpha=lr * ((1 - 0.9**late) / (1 - 0.9)))
+        new = optimizer.state[weight]["momentum_buffer"] = momentum * old + weight.grad
+        weight.sub_(new, alpha=lr * momentum**late)
+        weight.sub_(weight.grad, alpha=lr * ((1 - momentum**late) / (1 - momentum)))
+
+
+@torch.no_grad()
+def spiked_adam(optimizer: torch.optim.Optimizer, momentum: float, late: int) -> None:
+    group = optimizer.param_groups[0]
+    for weight in group["params"]:
+        state = optimizer.state[weight]
+        age = state["step"] = state.get("step", torch.tensor(0.0)) + 1
+        update = int(age.item())
+        beta = max(SHORT, min(momentum, 1 - 5 / update))
+        state["forgotten"] = state.get("forgotten", 1.0) * beta
+        mean, square = state.get("exp_avg"), state.get("exp_avg_sq")
+        mean = torch.zeros_like(weight) if mean is None else mean
+        square = torch.zeros_like(weight) if square is None else square
+        if isinstance(optimizer, torch.optim.AdamW):
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
+        state["exp_avg"] = mean.lerp(weight.grad, 1 - beta)
+        state["exp_avg_sq"] = (0.999 * square).addcmul(weight.grad, weight.grad, value=1 - 0.999)
+        root = math.sqrt(1 - 0.999**update)
+        length = state["exp_avg_sq"].sqrt() + 1e-8 * root
+        part, lr = beta**late, group["lr"] * root
+        warm = state["warm"] = 1 - (state["forgotten"] if momentum == LONG else SHORT**update)
+        weight.addcdiv_(state["exp_avg"], length, value=-lr * part / warm)
+        weight.addcdiv_(weight.grad, length, value=-lr * (1 - part))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
@@ -125,6 +170,12 @@ def spiked(optimizer: torch.optim.Optimizer, lr: float, late: int) -> None:
         ("adam", ["weight_prediction"]),
         ("adam", ["weight_prediction", "discount"]),
         ("adamw", ["discount", "weight_prediction"]),
+        ("adam", ["spike", "weight_prediction"]),
+        ("adam", ["long_momentum", "spike"]),
+        ("adam", ["long_momentum", "weight_prediction"]),
+        ("adamw", ["long_momentum"]),
+        ("adamw", ["long_momentum", "spike", "discount"]),
+        ("momentum", ["long_momentum", "spike"]),
     ],
 )
 def test_compensation_is_bit_identical_to_its_formulas_across_drains(
@@ -173,7 +224,8 @@ def test_compensation_changes_stale_and_nothing_else(optimizer: Content) -> None
 
 
 @pytest.mark.parametrize("optimizer", ["sparse_adam", "adam"])
-def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str) -> None:
+@pytest.mark.parametrize("compensation", ["auto", ["weight_prediction", "discount"]])
+def test_threaded_is_serial_beside_tables(optimizer: str, compensation: str | list[str]) -> None:
     content = synthetic(
         bottom={
             "type": "embedding_mlp",
@@ -184,7 +236,7 @@ def test_threaded_is_serial_beside_tables_that_are_not_predicted(optimizer: str)
         },
         dataset={"categorical": 2, "cardinality": 20},
         training={"optimizer": {"type": optimizer, "lr": 0.01}, "evaluate_every_epochs": 1},
-        pipeline={"schedule": "stale", "depth": 4, "compensation": "auto"},
+        pipeline={"schedule": "stale", "depth": 4, "compensation": compensation},
     )
     content["parties"]["p1"]["depth"] = 2
     serial = trained(prepared(content), "serial")

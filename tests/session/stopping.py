@@ -27,8 +27,11 @@ CATEGORIES = {"categorical": 2, "cardinality": 20}
 VARIANTS: dict[str, Content] = {
     "sequential": {"pipeline": "sequential", "checkpoint": {"every_epochs": 1}},
     "microbatch": {"pipeline": {"schedule": "microbatch", "micro_batches": 3}},
-    "stale, 8 deep": {"pipeline": {"schedule": "stale", "depth": 8}},
-    "spike": {"pipeline": STALE | {"compensation": "spike"}, "training": {"optimizer": MOMENTUM}},
+    "stale, 8 deep": {"pipeline": {"schedule": "stale", "depth": 8, "compensation": "auto"}},
+    "spike, long momentum": {
+        "pipeline": STALE | {"compensation": "auto"},
+        "training": {"optimizer": MOMENTUM},
+    },
     "prediction": {"pipeline": STALE | {"compensation": "weight_prediction"}},
     "prediction without memory": {
         "pipeline": STALE | {"compensation": "weight_prediction"},

@@ -117,10 +117,15 @@ REFUSED_BANK = {
         ["training.optimizer={type: sgd, nesterov: true}"],
         "training.optimizer.nesterov: needs momentum",
     ),
-    "a spike for adam": (
-        ["pipeline.compensation=spike"],
+    "a spike for a fused step": (
+        ["pipeline.compensation=spike", "training.optimizer={type: adamw, fused: true}"],
         "pipeline.compensation: spike does not fit the optimizer of alice's bottom: "
-        "adam is not sgd; use auto, or sgd with momentum",
+        "a fused step is always Adam's own; set fused to false, or use auto",
+    ),
+    "a long memory for what has none": (
+        ["pipeline.compensation=long_momentum", "parties.bob.optimizer=adagrad"],
+        "pipeline.compensation: long_momentum does not fit the optimizer of bob's bottom: "
+        "adagrad has no momentum here; use auto, or another optimizer",
     ),
     "a spike without momentum": (
         ["pipeline.compensation=[discount, spike]", "training.optimizer=sgd"],

@@ -79,10 +79,11 @@ def test_auto_compensation_follows_the_optimizer_of_each_bottom() -> None:
         overrides = (f"pipeline.compensation={given}", f"parties.bob.optimizer={optimizer}")
         return compensation_of(document(BANK, *overrides).spec, "bob")
 
-    assert rules("adam") == rules("adamw") == ("weight_prediction", "discount")
-    assert rules("{type: sgd, momentum: 0.9}") == ("spike", "discount")
-    for other in ("sgd", "adagrad", "{type: sgd, momentum: 0.9, nesterov: true}"):
-        assert rules(other) == ("discount",)
+    for spiked in ("adam", "adamw", "{type: sgd, momentum: 0.9}"):
+        assert rules(spiked) == ("long_momentum", "spike")
+    assert rules("{type: adam, fused: true}") == ("weight_prediction", "discount")
+    assert rules("{type: sgd, momentum: 0.9, nesterov: true}") == ("long_momentum",)
+    assert rules("sgd") == rules("adagrad") == rules("rmsprop") == ("discount",)
     assert rules("adam", "none") == ()
     assert rules("adam", "discount") == rules("adam", "[discount]") == ("discount",)
 

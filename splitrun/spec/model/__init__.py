@@ -45,6 +45,7 @@ from splitrun.spec.model.supervision import Supervision
 from splitrun.spec.model.timing import Compute, Link
 from splitrun.spec.model.training import (
     Adam,
+    AdamW,
     ConstantLr,
     CosineLr,
     ExponentialLr,
@@ -52,6 +53,7 @@ from splitrun.spec.model.training import (
     Metric,
     Optimizer,
     Sgd,
+    SparseAdam,
     StepLr,
 )
 
@@ -62,6 +64,7 @@ __all__ = [
     "SHORT_FORMS",
     "WORD_OR",
     "Adam",
+    "AdamW",
     "BankMarketingDataset",
     "BottomModel",
     "Checkpoint",
@@ -97,6 +100,7 @@ __all__ = [
     "Sgd",
     "Silence",
     "Slow",
+    "SparseAdam",
     "Spec",
     "Stall",
     "StepLr",

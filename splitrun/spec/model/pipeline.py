@@ -20,12 +20,12 @@ Depth = Annotated[
     Discriminator(lambda value: WORD_OR["depth"][isinstance(value, str)]),
 ]
 
-Rule = Literal["weight_prediction", "spike", "discount"]
+Rule = Literal["weight_prediction", "spike", "long_momentum", "discount"]
 """What a bottom may do about gradients that come late."""
 
 Compensation = Annotated[
     Annotated[tuple[Rule, ...], Field(min_length=1), Tag("list")]
-    | Annotated[Literal["none", "weight_prediction", "spike", "discount", "auto"], Tag("word")],
+    | Annotated[Rule | Literal["none", "auto"], Tag("word")],
     Discriminator(lambda value: WORD_OR["compensation"][isinstance(value, str)]),
 ]
 

@@ -1,0 +1,1 @@
+"""Long studies, outside `make test`: what they found is in docs/studies."""

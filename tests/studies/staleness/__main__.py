@@ -1,0 +1,84 @@
+"""`python -m tests.studies.staleness [choose] [confirm] [report] [options]`: see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tests.studies.staleness import grid, page
+from tests.studies.staleness.cell import Cell, Found, Store
+from tests.studies.staleness.tasks import OPTIMIZERS, TASKS
+from tests.studies.staleness.train import train
+
+ROOT = Path(__file__).parents[3]
+PHASES = ("choose", "confirm", "report")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.studies.staleness",
+        description="Train the cells that are missing, and write the page from all that there are.",
+    )
+    parser.add_argument("phases", nargs="*", metavar="PHASE", help=f"of {', '.join(PHASES)}")
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--optimizer", nargs="+", choices=OPTIMIZERS, default=list(OPTIMIZERS))
+    parser.add_argument("--depth", nargs="+", type=int, default=grid.DEPTHS)
+    parser.add_argument("--rule", nargs="+", help="names joined by +; default: the phase's")
+    parser.add_argument("--seeds", type=int, help="the first so many of the phase's")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "staleness")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "studies")
+    return parser
+
+
+def _wanted(options: argparse.Namespace) -> Iterator[Cell]:
+    phases = options.phases or PHASES
+    for phase, seeds, rules in (
+        ("choose", grid.CHOOSE, None),
+        ("confirm", grid.CONFIRM, ["none", "auto"]),
+    ):
+        if phase in phases:
+            yield from grid.cells(
+                options.task,
+                options.optimizer,
+                options.depth,
+                options.rule or rules,
+                seeds[: options.seeds],
+            )
+
+
+def _trained(missing: Sequence[Cell], directory: Path, processes: int) -> Iterator[Found]:
+    if processes == 1:
+        yield from map(partial(train, directory=directory), missing)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context) as pool:
+        yield from pool.map(partial(train, directory=directory), missing)
+
+
+def main() -> None:
+    """Train what is missing, then write the page."""
+    parser = _parser()
+    options = parser.parse_args()
+    unknown = [phase for phase in options.phases if phase not in PHASES]
+    if unknown:
+        parser.error(f"no phase is called {unknown[0]}: there are {', '.join(PHASES)}")
+    options.work.mkdir(parents=True, exist_ok=True)
+    store = Store(options.work / "cells.jsonl")
+    missing = [cell for cell in _wanted(options) if cell not in store.found]
+    for count, found in enumerate(_trained(missing, options.work, options.processes), 1):
+        store.add(found)
+        cell = found.cell
+        name = f"{cell.task} {cell.optimizer} d={cell.depth} {cell.rule} seed {cell.seed}"
+        print(f"{count}/{len(missing)} {name}: {found.score:.4f}", file=sys.stderr, flush=True)
+    if "report" in (options.phases or PHASES):
+        page.write(store.found, options.docs)
+
+
+if __name__ == "__main__":
+    main()

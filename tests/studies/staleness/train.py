@@ -1,0 +1,105 @@
+"""One cell, trained: the project's own serial runtime, without links."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from splitrun import runtime
+from splitrun.errors import NonFiniteLoss
+from splitrun.events import Evaluated, Event, StepDone
+from splitrun.model import BottomStage, Models, RoleOptimizer, assemble, evaluate
+from splitrun.plan import Plan, compile
+from splitrun.session.feeds import feeds
+from splitrun.spec import Rule, Spec, optimizer_of
+from tests.studies.staleness.cell import Cell, Found
+from tests.studies.staleness.rules import CONTROL, parts_of, sections_of
+from tests.studies.staleness.tasks import TASKS, data_of, spec_of
+from tests.studies.staleness.trial_rules import STAGES
+
+STEPS_PER_MEAN = 10
+_DISCOUNT: tuple[Rule, ...] = ("discount",)
+_LONG: tuple[Rule, ...] = ("long_momentum",)
+
+
+def train(cell: Cell, directory: Path) -> Found:
+    """Train a cell from its first weights.
+
+    Args:
+        directory: where files may be put.
+    """
+    start = time.process_time()
+    task = TASKS[cell.task]
+    spec = spec_of(cell.task, cell.seed, **sections_of(cell.optimizer, cell.depth, cell.rule))
+    data = data_of(cell.task, cell.seed, directory)
+    models = assemble(spec, data, directory)
+    plan = compile(spec, models.facts)
+    scores: list[float] = []
+    losses: list[float] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Evaluated):
+            scores.append(event.metrics[task.metric] or task.chance)
+        elif isinstance(event, StepDone):
+            losses.append(event.loss)
+
+    bottoms, top = models.stages(spec, plan)
+    try:
+        runtime.run(
+            plan,
+            _under_trial(cell, spec, plan, models, bottoms),
+            top,
+            feeds(data, plan),
+            partial(evaluate, spec.top.loss, (task.metric,)),
+            runtime="serial",
+            intra_op_threads=1,
+            emit=emit,
+            attend=lambda: None,
+        )
+        diverged = False
+    except NonFiniteLoss:
+        diverged = True
+    return Found(
+        cell=cell,
+        score=task.chance if diverged else scores[-1],
+        diverged=diverged,
+        curve=scores if task.evaluate_every_epochs else [],
+        losses=_means(losses) if task.keeps_losses else [],
+        cpu_s=round(time.process_time() - start, 2),
+    )
+
+
+def _under_trial(
+    cell: Cell, spec: Spec, plan: Plan, models: Models, bottoms: dict[str, BottomStage]
+) -> dict[str, BottomStage]:
+    """The bottoms as the cell's rule wants them, where it is not one that the spec can name."""
+    parts = parts_of(cell.rule)
+    kinds = [STAGES[part] for part in parts if part in STAGES]
+    controls = [part for part in parts if part == CONTROL or (cell.depth == 1 and part == _LONG[0])]
+    if not controls and not kinds:
+        return bottoms
+    changed = {}
+    for role in plan.bottoms:
+        module, optimizer = models.modules[role.name], bottoms[role.name]._optimizer
+        if controls:
+            optimizer = RoleOptimizer(
+                module,
+                optimizer_of(spec, role.party),
+                spec.training.lr_schedule,
+                steps_per_epoch=plan.steps_per_epoch,
+                steps=plan.steps,
+                rules=_DISCOUNT if CONTROL in parts else _LONG,
+                staleness=partial(min, cell.depth - 1),
+            )
+        kind = kinds[0] if kinds else BottomStage
+        changed[role.name] = kind(role, plan.role_facts(role.name), module, optimizer, spec.seed)
+    return changed
+
+
+def _means(values: list[float]) -> list[float]:
+    whole = len(values) // STEPS_PER_MEAN * STEPS_PER_MEAN
+    starts = range(0, whole, STEPS_PER_MEAN)
+    return [
+        round(sum(values[start : start + STEPS_PER_MEAN]) / STEPS_PER_MEAN, 6) for start in starts
+    ]

@@ -1,0 +1,94 @@
+"""The study's parts: what it pairs, how it judges, and that a stopped one goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.studies.staleness import grid, page
+from tests.studies.staleness.cell import Cell, Found, Store
+from tests.studies.staleness.judge import Group, judged, paired, steps_ratio, typical
+from tests.studies.staleness.rules import parts_of
+from tests.studies.staleness.trial_rules import STAGES
+
+SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
+STALE = Cell(0, "bank", "adam", 4, "none")
+
+
+def found(cell: Cell, score: float, losses: list[float] | None = None) -> Found:
+    return Found(cell, score, diverged=False, curve=[], losses=losses or [], cpu_s=1.0)
+
+
+def at(cell: Cell, seed: int) -> Cell:
+    return msgspec.structs.replace(cell, seed=seed)
+
+
+def test_a_cell_is_compared_with_the_sequential_one_of_its_seed() -> None:
+    cells = {at(SEQUENTIAL, seed): found(at(SEQUENTIAL, seed), 0.9) for seed in range(4)}
+    cells |= {at(STALE, seed): found(at(STALE, seed), 0.9 - 0.01 * seed) for seed in range(5)}
+    pairs = paired(cells, range(1, 5))
+    assert list(pairs) == [Group("bank", "adam", 4, "none")]
+    verdict = judged(*pairs.values())
+    assert (verdict.loss.count, verdict.diverged) == (3, 0)
+    assert verdict.loss.mean == pytest.approx(0.02)
+    assert 0.02 < verdict.loss.interval.upper_bound < verdict.loss.interval.high
+
+
+def test_steps_are_counted_to_where_the_smoothed_loss_is_near_the_best() -> None:
+    """A loss that falls at half the pace takes twice the steps; one that stays up never does."""
+    falling = [1 - index / 200 for index in range(150)]
+    base = found(SEQUENTIAL, 0.9, falling + [falling[-1]] * 150)
+    slow = found(STALE, 0.9, [1 - index / 400 for index in range(350)])
+    never = found(STALE, 0.9, [1.0] * 300)
+    ratio = steps_ratio(base, slow)
+    assert ratio == pytest.approx(2, abs=0.05)
+    assert steps_ratio(base, base) == 1
+    assert steps_ratio(base, never) is None
+    assert typical([1.0, ratio, None]) == ratio
+    assert typical([1.0, None, None]) is None
+
+
+def test_a_stopped_study_goes_on_after_the_last_whole_line(tmp_path: Path) -> None:
+    path = tmp_path / "cells.jsonl"
+    first, second = found(SEQUENTIAL, 0.9), found(STALE, 0.8)
+    Store(path).add(first)
+    with path.open("ab") as file:
+        file.write(b'{"cell": {"seed": 0, "ta')
+    store = Store(path)
+    assert store.found == {SEQUENTIAL: first}
+    store.add(second)
+    assert Store(path).found == {SEQUENTIAL: first, STALE: second}
+
+
+def test_every_rule_of_the_grid_is_known_and_what_it_is_compared_with_comes_first() -> None:
+    cells = list(grid.cells(["bank"], grid.RULES, grid.DEPTHS, None, [0, 1]))
+    assert len(set(cells)) == len(cells)
+    seen: set[Cell] = set()
+    for cell in cells:
+        parts_of(cell.rule)
+        seen.add(cell)
+        assert cell.sequential() in seen
+    assert set(STAGES) >= {"recompute", "gap_aware", "delay_compensated"}
+
+
+def test_the_page_keeps_its_words_and_gets_its_tables(tmp_path: Path) -> None:
+    text = f"# Words\n\n{page.BEGIN}\nold\n{page.END}\n\nMore words.\n"
+    (tmp_path / "staleness.md").write_text(text, encoding="utf-8")
+    cells = {}
+    for seed in range(3):
+        for depth, score in ((1, 0.9), (4, 0.89), (8, 0.88 - 0.001 * seed)):
+            cell = Cell(seed, "bank", "adam", depth, "none")
+            cells[cell] = found(cell, score)
+    page.write(cells, tmp_path)
+    written = (tmp_path / "staleness.md").read_text(encoding="utf-8")
+    assert written.startswith("# Words\n")
+    assert written.endswith("More words.\n")
+    assert "old" not in written
+    assert "| none | +0.0100 ± 0.0000 (≤ +0.0100), 3 | +0.0210 ± 0.0025 (≤ +0.0227), 3 |" in written
+    (figure,) = tmp_path.glob("*.svg")
+    assert f"]({figure.name})" in written
+    rows = json.loads((tmp_path / "staleness.json").read_text(encoding="utf-8"))
+    assert [row["depth"] for row in rows] == [1, 4, 8]
