@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.benchmarks import (
     compensation,
+    endurance,
     fraction,
     overhead,
     peer,
@@ -34,6 +35,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "depth": (prediction.sweep, 3),
     "speedup": (speedup.measure, 5),
     "peer": (peer.measure, 5),
+    "endurance": (endurance.measure, endurance.STEPS // 1000),
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""
 
