@@ -146,7 +146,7 @@ def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
     planned, found = [], []
     for depth in (1, 8):
         made = content(LARGE, depth, training={"epochs": 1, "optimizer": {"type": "sgd"}})
-        made["dataset"] |= {"rows": 1800, "batch_size": 80}
+        made["dataset"] |= {"rows": 1000, "batch_size": 80}
         planned.append(peak_bytes(prepared(made).plan))
         found.append(resident_bytes(tmp_path, made))
     more = planned[1] - planned[0]
