@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from splitrun.study.timing import Entrant, Turn
+    from splitrun.study.entrant import Entrant, Turn
 
 
 class Lines(Watcher):

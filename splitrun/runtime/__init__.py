@@ -9,8 +9,9 @@ from splitrun.runtime.channel import (
     open_channel,
 )
 from splitrun.runtime.faults import Faults
-from splitrun.runtime.role import Beginning, Collect, Score
 from splitrun.runtime.run import run
+from splitrun.runtime.top import Score
+from splitrun.runtime.worker import Beginning, Collect
 
 __all__ = [
     "Beginning",

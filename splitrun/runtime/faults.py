@@ -16,7 +16,7 @@ from torch import Tensor
 from splitrun.plan import Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
-from splitrun.runtime.role import Action, Paced, Worker
+from splitrun.runtime.worker import Action, Paced, Worker
 from splitrun.spec.model import Damage, Die, Kill, Raise, Silence, Slow, Stall
 
 _WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)

@@ -10,19 +10,13 @@ from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
 from splitrun.plan import Deadline, Plan, Role
 from splitrun.runtime import serial, threaded
+from splitrun.runtime.bottom import BottomWorker
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
 from splitrun.runtime.faults import Faults
-from splitrun.runtime.role import (
-    FROM_THE_START,
-    Beginning,
-    BottomWorker,
-    Ends,
-    Score,
-    TopWorker,
-    Worker,
-)
+from splitrun.runtime.top import Score, TopWorker
 from splitrun.runtime.watch import Watch
+from splitrun.runtime.worker import FROM_THE_START, Beginning, Ends, Worker
 
 
 def run(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import Op
-from splitrun.runtime.role import Worker
+from splitrun.runtime.worker import Worker
 
 
 def tasks(workers: Sequence[Worker]) -> Mapping[str, Callable[[], None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from splitrun.runtime.role import Worker
+from splitrun.runtime.worker import Worker
 
 
 def tasks(workers: Sequence[Worker]) -> Mapping[str, Callable[[], None]]:

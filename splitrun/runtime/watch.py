@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from splitrun.errors import Lost, RunFailed, Stalled
 from splitrun.plan import Deadline, Instruction, Op
 from splitrun.runtime.clock import now
-from splitrun.runtime.role import Worker
+from splitrun.runtime.worker import Worker
 
 _LONGEST_LOOK_S = 0.5
 """Between two looks at most this much is counted."""

@@ -2,6 +2,7 @@
 
 from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
+from splitrun.session.life import Result
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.resume import (
     Resume,
@@ -12,7 +13,7 @@ from splitrun.session.resume import (
 )
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.supervise import afresh, supervised, why_not_restarted
-from splitrun.session.train import Result, train
+from splitrun.session.train import train
 
 __all__ = [
     "Evaluation",

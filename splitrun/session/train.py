@@ -5,60 +5,18 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
-from splitrun import runtime
 from splitrun.errors import Interrupted, RunFailed, SplitrunError, told
-from splitrun.events import Emit, Event, RunEnded, Sink
-from splitrun.model import default_metrics, evaluate
-from splitrun.plan import PlannedFault, deadline_of, planned_faults
-from splitrun.plan.explain import describe
-from splitrun.runtime.clock import now
-from splitrun.session.continuity import Continuity
-from splitrun.session.environment import environment
-from splitrun.session.feeds import feeds
-from splitrun.session.fired import fired_faults, note_fired
-from splitrun.session.forecast import forecast
-from splitrun.session.ledger import run_started
+from splitrun.events import Sink
+from splitrun.plan import planned_faults
+from splitrun.session.life import Life, Result, Source
 from splitrun.session.lock import locked
-from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.store import save
-from splitrun.spec import has_checksums
-
-RunStatus = Literal["done", "failed", "interrupted"]
-
-Source = Callable[[Emit], AbstractContextManager[object]]
-"""What emits events of its own, from within its context, while the roles are at work."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What `splitrun train --json` prints."""
-
-    run_dir: str
-    schedule: str
-    depth: int
-    steps: int
-    samples: int
-    wall_s: float
-    """Training time; evaluations are outside the clock."""
-    evaluation_s: float
-    samples_per_s: float
-    train_loss: float | None
-    """Mean over every sample of the last epoch."""
-    metrics: Mapping[str, Mapping[str, float | None]]
-    staleness: Mapping[str, Mapping[str, float]]
-    """`mean` and `max` over the updates of each role."""
-    weights_sha256: str
 
 
 def train(
@@ -83,35 +41,35 @@ def train(
     planned = planned_faults(experiment.document.spec, experiment.plan)
     directory = resume.directory if resume else RunDirectory.create(runs_dir, experiment.document)
     with locked(directory.path):
-        return _train(_Run(experiment, directory, planned, sinks, sources, resume), directory)
+        return _train(Life(experiment, directory, planned, sinks, sources, resume), directory)
 
 
-def _train(run: _Run, directory: RunDirectory) -> Result:
+def _train(life: Life, directory: RunDirectory) -> Result:
     with _one_interrupt():
         try:
-            run.execute()
-            result = run.result(run.save_model())
+            life.execute()
+            result = life.result(life.save_model())
         except KeyboardInterrupt as error:
-            message = f"interrupted after {run.ledger.steps} of {run.plan.steps} steps"
-            run.close("interrupted", message, run.result(run.save_model()))
+            message = f"interrupted after {life.ledger.steps} of {life.plan.steps} steps"
+            life.close("interrupted", message, life.result(life.save_model()))
             interrupted = Interrupted(message)
             interrupted.add_note(f"what was trained until then is in {directory.path}")
-            run.add_remedy(interrupted)
+            life.add_remedy(interrupted)
             raise interrupted from error
         except Exception as error:
             where = "writing" if isinstance(error, OSError) else "an unforeseen point"
             failed = RunFailed("the run", where, told(error))
             failure = error if isinstance(error, SplitrunError) else failed
             with suppress(OSError):  # on a full disk nothing more can be said there
-                run.close("failed", str(failure))
+                life.close("failed", str(failure))
             stacks = ""
             if isinstance(failure, RunFailed):
                 failure.run_dir, stacks = str(directory.path), failure.stacks
             directory.note_failure("".join(traceback.format_exception(error)), stacks)
             failure.add_note(f"the run directory is {directory.path}")
-            run.add_remedy(failure)
+            life.add_remedy(failure)
             raise failure from error
-        run.close("done", "", result)
+        life.close("done", "", result)
     return result
 
 
@@ -131,132 +89,3 @@ def _one_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _Run:
-    """The state of one run: its books, its events on their way to the sinks, its manifest."""
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        directory: RunDirectory,
-        planned: Sequence[PlannedFault],
-        sinks: Sequence[Sink],
-        sources: Sequence[Source],
-        resume: Resume | None,
-    ) -> None:
-        self._continuity = Continuity(experiment, directory, resume)
-        self.ledger = self._continuity.ledger
-        self.plan = experiment.plan
-        self._planned = planned
-        self._deadline = deadline_of(experiment.document.spec, experiment.plan)
-        self._experiment = experiment
-        self._directory = directory
-        self._sinks: tuple[Sink, ...] = (self._continuity, *sinks)
-        self._sources = sources
-        self._events: deque[Event] = deque()
-        self._written = len(self.ledger.history)
-        self._manifest: dict[str, object] = {
-            "status": "running",
-            "started": self._continuity.lives[0]["started"],
-            "lives": self._continuity.lives,
-            "seed": experiment.plan.seed,
-            "directory": str(experiment.directory.resolve()),
-            "resolved_sha256": directory.resolved_sha256(),
-            "deadline_s": self._deadline.base_s,
-            "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
-            "environment": environment(experiment.directory),
-        }
-        directory.write_json("manifest.json", self._manifest)
-        if resume is None:
-            directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
-
-    def execute(self) -> None:
-        """Run the plan to its end, handing events to the sinks meanwhile."""
-        experiment, spec = self._experiment, self._experiment.document.spec
-        plan, first_step = experiment.plan, self._continuity.first_step
-        bottoms, top = experiment.models.stages(spec, plan)
-        beginning = self._continuity.begin({**bottoms, plan.top.name: top})
-        metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        self._events.append(run_started(plan, str(self._directory.path), first_step))
-        with ExitStack() as stack:
-            for source in self._sources:
-                stack.enter_context(source(self._events.append))
-            channels = runtime.run(
-                plan,
-                bottoms,
-                top,
-                feeds(experiment.data, plan),
-                partial(evaluate, spec.top.loss, metrics),
-                runtime=spec.runtime.type,
-                intra_op_threads=spec.runtime.intra_op_threads,
-                emit=self._events.append,
-                attend=self._attend,
-                beginning=beginning,
-                checksums=has_checksums(spec),
-                deadline=self._deadline,
-                faults=self._faults(),
-            )
-        self._attend()
-        self._manifest["peak_bytes"] = held_at_peak({**bottoms, plan.top.name: top}, channels)
-        self._manifest["channels"] = {
-            name: {"messages": passed.messages, "bytes": passed.bytes}
-            for name, passed in channels.items()
-        }
-
-    def _faults(self) -> runtime.Faults:
-        directory = self._directory
-        return runtime.Faults(
-            self._planned, fired_faults(directory), partial(note_fired, directory)
-        )
-
-    def save_model(self) -> str:
-        """Save the weights as they are; gives their digest."""
-        experiment = self._experiment
-        return save(self._directory.model, experiment.models.modules, experiment.data)
-
-    def result(self, weights_sha256: str) -> Result:
-        """What the run has come to so far."""
-        ledger, plan = self.ledger, self._experiment.plan
-        return Result(
-            run_dir=str(self._directory.path),
-            schedule=plan.schedule,
-            depth=plan.depth,
-            steps=ledger.steps,
-            samples=ledger.samples,
-            wall_s=ledger.train_s,
-            evaluation_s=ledger.evaluation_s,
-            samples_per_s=ledger.samples / ledger.train_s if ledger.train_s else 0.0,
-            train_loss=ledger.last_loss,
-            metrics={"test": ledger.test} if ledger.test else {},
-            staleness={
-                role: {"mean": late.mean, "max": late.max} for role, late in ledger.lateness.items()
-            },
-            weights_sha256=weights_sha256,
-        )
-
-    def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
-        """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
-        self._manifest |= self._continuity.close(status, message)
-        if result is not None:
-            self._manifest["result"] = asdict(result)
-        self._directory.write_json("manifest.json", self._manifest)
-        self._events.append(RunEnded(status, message, now()))
-        with suppress(OSError):
-            self._attend()
-
-    def add_remedy(self, error: Exception) -> None:
-        """Tell how to go on, if one can."""
-        if remedy := self._continuity.remedy():
-            error.add_note(remedy)
-
-    def _attend(self) -> None:
-        while self._events:
-            event = self._events.popleft()
-            for sink in self._sinks:
-                sink(event)
-        fresh = self.ledger.history[self._written :]
-        if fresh:
-            self._directory.append_lines("metrics.jsonl", fresh)
-            self._written += len(fresh)
-        self._continuity.write()

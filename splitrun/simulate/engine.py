@@ -1,7 +1,7 @@
 """A plan's own programs on a virtual clock: a discrete-event simulation.
 
 Each role is a process that runs its program, one instruction after the other, as the interpreter in
-`splitrun.runtime.role` does: RECV waits for a message and then for its arrival, SEND for credit;
+`splitrun.runtime.worker` does: RECV waits for a message and then for its arrival, SEND for credit;
 work shares the cores; emulated hardware lasts from the instruction's start; who has waited takes
 a handover to go on. What SEND works comes
 before the message enters the link, what RECV works after it has left it.

@@ -16,21 +16,13 @@ from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.simulate.costs import bytes_per_row
 from splitrun.study.arms import BASELINE, Arm, Schedule
 from splitrun.study.comparison import ArmResult, Comparison, Forecast, Staleness, recording_path
+from splitrun.study.entrant import Entrant, Turns
 from splitrun.study.field import Field
 from splitrun.study.quality import Scores, score
 from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.target import time_to_target
-from splitrun.study.timing import (
-    Entrant,
-    Turns,
-    baseline_of,
-    enter,
-    race,
-    rates,
-    turn_s,
-    turn_steps,
-)
+from splitrun.study.timing import baseline_of, enter, race, rates, turn_s, turn_steps
 from splitrun.study.verdict import Finding, compare_metric
 from splitrun.study.watcher import Watcher
 

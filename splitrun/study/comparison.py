@@ -10,12 +10,12 @@ from typing import Any
 
 from splitrun.plan import Plan
 from splitrun.study.arms import BASELINE, Arm
+from splitrun.study.entrant import Turn
 from splitrun.study.interval import Interval
 from splitrun.study.quality import Curve
 from splitrun.study.recording import Recording
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.target import TimeToTarget
-from splitrun.study.timing import Turn
 from splitrun.study.training import RuntimeName
 from splitrun.study.verdict import MetricComparison
 

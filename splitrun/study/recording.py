@@ -11,7 +11,7 @@ from statistics import fmean
 
 from splitrun.events import Event, Sampled, Sent
 from splitrun.plan import Plan
-from splitrun.study.timing import Entrant
+from splitrun.study.entrant import Entrant
 from splitrun.study.training import Recorder, train_fresh
 from splitrun.telemetry import JsonLines, Sampler, Shares, shares
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.simulate import Costs, predict
 from splitrun.study.arms import BASELINE, Arm
+from splitrun.study.entrant import Entrant, Turn, Turns
 from splitrun.study.statistics import (
     FEWEST_TO_STOP,
     MedianEstimate,
@@ -36,29 +37,6 @@ _LONGEST_S, _SHORTEST_S = 1.0, 0.25
 _FILLS = 3
 """A turn has at least this many steps for each batch in flight, if the run has them."""
 _WARM_UP_STEPS = 12
-
-
-@dataclass(frozen=True, eq=False)
-class Entrant:
-    """An arm on one runtime, and the segment that it is timed over."""
-
-    arm: Arm
-    runtime: RuntimeName
-    subject: Subject
-    plan: Plan
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One timed segment."""
-
-    samples_per_s: float
-    cpu_percent: float
-    """Of one core, over the turn: 150 is one and a half cores."""
-
-
-Turns = Mapping[Entrant, Sequence[Turn]]
-"""Of every entrant its turns, one a round."""
 
 
 def enter(

@@ -19,8 +19,8 @@ from splitrun.plan import Op, Plan, check, compile, deadline_of
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
 from splitrun.session.ledger import Ledger, run_started
+from splitrun.session.life import Source
 from splitrun.session.store import weights_sha256
-from splitrun.session.train import Source
 from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from splitrun.study.timing import Entrant, Turn
+    from splitrun.study.entrant import Entrant, Turn
 
 
 class Watcher:
