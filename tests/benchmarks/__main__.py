@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from tests.benchmarks import (
+    checkpoints,
     compensation,
     endurance,
     fraction,
@@ -35,6 +36,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "depth": (prediction.sweep, 3),
     "speedup": (speedup.measure, 5),
     "peer": (peer.measure, 5),
+    "checkpoints": (checkpoints.measure, 3),
     "endurance": (endurance.measure, endurance.STEPS // 1000),
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""
