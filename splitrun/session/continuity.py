@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from splitrun.errors import RunDirectoryError, told
 from splitrun.events import Event
 from splitrun.model import Stage
 from splitrun.runtime import Beginning
-from splitrun.session.checkpoint import Collector, Store, data_parts
+from splitrun.session.checkpoint import Checkpoint, Collector, Store, data_parts
 from splitrun.session.ledger import Ledger
 from splitrun.session.lives import Lives, begun, closed, lives_of, put_aside
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
+
+_MISFIT = (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError)
+"""What modules and optimizers raise when they are given another's state."""
 
 
 class Continuity:
@@ -30,7 +34,7 @@ class Continuity:
         self._directory = directory
         self._checkpoint = resume.checkpoint if resume else None
         self.first_step = self._checkpoint.step if self._checkpoint else 0
-        self.ledger = Ledger.of(self._checkpoint.books) if self._checkpoint else Ledger()
+        self.ledger = read_books(self._checkpoint, directory.path)
         section = experiment.document.spec.checkpoint
         self._store = Store(directory.checkpoints, section.keep if section else 1)
         self._collector: Collector | None = None
@@ -63,15 +67,7 @@ class Continuity:
         collect = self._collector.collect if self._collector else None
         if self._checkpoint is None:
             return Beginning(collect=collect)
-        states, role = self._checkpoint.roles, ""
-        try:
-            for role, stage in stages.items():
-                stage.restore(states[role], self.first_step)
-            (loss,) = (state["epoch_loss"] for state in states.values() if "epoch_loss" in state)
-        except (KeyError, ValueError, RuntimeError) as error:
-            message = f"{self._directory.path}: the checkpoint does not fit {role}: {told(error)}"
-            remedy = "restore the code of its model, or train anew"
-            raise RunDirectoryError(f"{message}; {remedy}") from error
+        loss = restore(self._checkpoint, stages, self._directory.path)
         return Beginning(self.first_step, loss, collect)
 
     def __call__(self, event: Event) -> None:
@@ -100,3 +96,36 @@ class Continuity:
         if self._store.is_empty():
             return ""
         return f"go on from its last checkpoint: splitrun train --resume {self._directory.path}"
+
+
+def read_books(checkpoint: Checkpoint | None, path: Path) -> Ledger:
+    """The books of a checkpoint, or new ones.
+
+    Raises:
+        RunDirectoryError: they are none, in the run at `path`.
+    """
+    if checkpoint is None:
+        return Ledger()
+    try:
+        return Ledger.of(checkpoint.books)
+    except ValueError as error:
+        message = f"{path}: the checkpoint's books are damaged: {told(error)}"
+        raise RunDirectoryError(f"{message}; train anew") from error
+
+
+def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> float:
+    """Give the stages, by role name, the state of a checkpoint; the loss of its part of an epoch.
+
+    Raises:
+        RunDirectoryError: the checkpoint, of the run at `path`, is one of other models.
+    """
+    states, role = checkpoint.roles, ""
+    try:
+        for role, stage in stages.items():
+            stage.restore(states[role], checkpoint.step)
+        (loss,) = (state["epoch_loss"] for state in states.values() if "epoch_loss" in state)
+        return float(loss)
+    except _MISFIT as error:
+        message = f"{path}: the checkpoint does not fit {role}: {told(error)}"
+        remedy = "restore the code of its model, or train anew"
+        raise RunDirectoryError(f"{message}; {remedy}") from error

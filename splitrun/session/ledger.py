@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import msgspec
+
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
@@ -54,9 +56,12 @@ class Ledger:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Ledger:
-        """The books as they were when `state` told of them."""
-        lateness = {role: Lateness(**late) for role, late in state["lateness"].items()}
-        return cls(**{**state, "lateness": lateness})
+        """The books as they were when `state` told of them.
+
+        Raises:
+            ValueError: it did not.
+        """
+        return msgspec.convert(state, cls)
 
     def state(self) -> dict[str, Any]:
         """What the books say; JSON-ready."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from splitrun.errors import RunDirectoryError
 from splitrun.session.run_directory import RunDirectory, read_json
 from splitrun.telemetry.parts import part_numbers, part_path
 
@@ -30,7 +31,11 @@ def lives_of(directory: RunDirectory) -> Lives:
         RunDirectoryError: it is damaged.
     """
     keys = {"status": str, "lives": list, "environment": dict}
-    lives: Lives = read_json(directory.path / "manifest.json", keys)["lives"]
+    path = directory.path / "manifest.json"
+    lives: Lives = read_json(path, keys)["lives"]
+    if not all(isinstance(life, dict) and "status" in life for life in lives):
+        message = f"{path}: damaged: no 'lives' in it"
+        raise RunDirectoryError(f"{message}; restore the file, or train anew")
     return lives
 
 

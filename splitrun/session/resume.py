@@ -70,7 +70,7 @@ def find_restart(path: Path) -> Resume:
     directory = RunDirectory.open(path)
     with locked(path):
         found = Store(directory.checkpoints, 1).newest()
-    return Resume(directory, found.checkpoint, len(directory.manifest()["lives"]), found.damaged)
+    return Resume(directory, found.checkpoint, len(lives_of(directory)), found.damaged)
 
 
 def refuse_other_spec(resume: Resume, document: Document) -> None:

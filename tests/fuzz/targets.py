@@ -17,6 +17,8 @@ from splitrun.report.run import read_run
 from splitrun.report.trace import write_trace
 from splitrun.report.write import write
 from splitrun.session import prepare, train
+from splitrun.session.checkpoint import Store
+from splitrun.session.continuity import read_books, restore
 from splitrun.session.store import load_encoders, load_weights
 from splitrun.spec import load, loads
 from splitrun.study.runs import compare_runs
@@ -58,8 +60,11 @@ def _trained(directory: Path) -> Path:
     return directory
 
 
-_MODULES = prepare(loads(MADE, "made.yaml")).models.modules
-"""What damaged weights are loaded into."""
+_EXPERIMENT = prepare(loads(MADE, "made.yaml"))
+_MODULES = _EXPERIMENT.models.modules
+_BOTTOMS, _TOP = _EXPERIMENT.models.stages(_EXPERIMENT.document.spec, _EXPERIMENT.plan)
+_STAGES = {**_BOTTOMS, _EXPERIMENT.plan.top.name: _TOP}
+"""What damaged weights and states are loaded into."""
 
 
 def _read_model(directory: Path) -> None:
@@ -80,6 +85,38 @@ def _read_past(directory: Path) -> None:
     json.dumps(compare_runs(directory / "run", directory / "run").to_json())
 
 
+def _checkpointed(directory: Path) -> Path:
+    document = loads(MADE, "made.yaml", ["checkpoint.every_steps=2"])
+    result = train(prepare(document), directory.parent / f"{directory.name}-runs")
+    Path(result.run_dir).rename(directory / "run")
+    return directory
+
+
+def _read_checkpoints(directory: Path) -> None:
+    """As of a stranger, who takes care that every digest is right."""
+    store = directory / "run" / "checkpoints"
+    for checkpoint in store.iterdir():
+        _sign(checkpoint)
+    found = Store(store, 1).newest().checkpoint
+    if found is not None:
+        read_books(found, directory)
+        restore(found, _STAGES, directory)
+
+
+def _sign(checkpoint: Path) -> None:
+    manifest = checkpoint / "manifest.json"
+    try:
+        content = json.loads(manifest.read_bytes())["content"]
+        for name in content["files"]:
+            digest = hashlib.sha256((checkpoint / name).read_bytes()).hexdigest()
+            content["files"][name] = digest
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    text = json.dumps(content, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    manifest.write_text(json.dumps({"content": content, "sha256": digest}))
+
+
 def _read_plan(directory: Path) -> PlanFile:
     return PlanFile.read(directory / "run")
 
@@ -98,6 +135,7 @@ TARGETS = (
     Target("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
     Target("past run", _trained, _read_past, files="run/[mr]*.*"),
     Target("model", _trained, _read_model, files="run/model/*"),
+    Target("checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*", slower=10),
     Target("events", _recorded, lambda directory: deque(read_events(directory), 0)),
     Target("report of a run", _recorded, read_run),
     Target("report of a comparison", _compared, read_comparison, files="*.json"),

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from splitrun.errors import told
+from splitrun.files import check_regular
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
 
@@ -50,6 +52,18 @@ class Found:
 
     checkpoint: Checkpoint | None
     damaged: tuple[str, ...]
+
+
+class _Content(msgspec.Struct):
+    """Of `manifest.json`."""
+
+    format: int
+    step: int
+    roles: list[str]
+    files: dict[str, str]
+    """SHA-256 by name."""
+    data: dict[str, str]
+    books: dict[str, Any]
 
 
 class Store:
@@ -127,37 +141,43 @@ def _write(directory: Path, checkpoint: Checkpoint) -> None:
         tree, tensors = encode(state)
         put(f"{role}.safetensors", save(tensors))
         put(f"{role}.json", json.dumps(tree).encode())
-    content = {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "roles": list(checkpoint.roles),
-        "files": dict(digests),
-        "data": dict(checkpoint.data),
-        "books": dict(checkpoint.books),
-    }
+    content = msgspec.to_builtins(
+        _Content(
+            FORMAT,
+            checkpoint.step,
+            list(checkpoint.roles),
+            dict(digests),
+            dict(checkpoint.data),
+            dict(checkpoint.books),
+        )
+    )
     put("manifest.json", json.dumps({"content": content, "sha256": _digest(content)}).encode())
     _sync(directory)
 
 
 def _read(directory: Path) -> Checkpoint:
     manifest = json.loads((directory / "manifest.json").read_bytes())
-    content = manifest["content"]
-    if manifest["sha256"] != _digest(content):
+    if manifest["sha256"] != _digest(manifest["content"]):
         raise ValueError("manifest.json was changed")
-    if content["format"] != FORMAT:
-        raise ValueError(f"of format {content['format']}, not of {FORMAT}")
+    content = msgspec.convert(manifest["content"], _Content)
+    if content.format != FORMAT:
+        raise ValueError(f"of format {content.format}, not of {FORMAT}")
 
     def get(name: str) -> bytes:
-        found = (directory / name).read_bytes()
-        if hashlib.sha256(found).hexdigest() != content["files"][name]:
+        path = directory / name
+        if path.parent != directory:
+            raise ValueError(f"{name} lies elsewhere")
+        check_regular(path)
+        found = path.read_bytes()
+        if hashlib.sha256(found).hexdigest() != content.files[name]:
             raise ValueError(f"{name} was changed")
         return found
 
     roles = {
         role: decode(json.loads(get(f"{role}.json")), load(get(f"{role}.safetensors")))
-        for role in content["roles"]
+        for role in content.roles
     }
-    return Checkpoint(content["step"], roles, content["books"], content["data"])
+    return Checkpoint(content.step, roles, content.books, content.data)
 
 
 def _digest(content: Mapping[str, Any]) -> str:
