@@ -25,7 +25,7 @@ def activation_bytes(module: nn.Module, inputs: Tensors) -> int:
         if tensor.layout == torch.strided:
             storage = tensor.untyped_storage()
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # itself it would keep the graph that keeps it, for ever
 
     with (
         seeded_apart("activations"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from torch import Tensor
 
 from splitrun.errors import SpecError
 from splitrun.plan import memory, peak_bytes
@@ -118,6 +120,20 @@ def test_the_depth_that_is_looked_for_fits() -> None:
     assert "memory rules out depth" in experiment.advice.reason
 
 
+def tensors_alive() -> int:
+    gc.collect()
+    return sum(issubclass(type(it), Tensor) for it in gc.get_objects())
+
+
+def test_what_is_prepared_and_dropped_leaves_no_tensor_behind() -> None:
+    made = content(MLP, 4)
+    prepared(made)
+    before = tensors_alive()
+    for _ in range(3):
+        prepared(made)
+    assert tensors_alive() == before
+
+
 LARGE = {"type": "mlp", "hidden": [2048, 2048], "out": 256}
 GROWTH = """
 import re, sys, tempfile
@@ -146,7 +162,7 @@ def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
     planned, found = [], []
     for depth in (1, 8):
         made = content(LARGE, depth, training={"epochs": 1, "optimizer": {"type": "sgd"}})
-        made["dataset"] |= {"rows": 1000, "batch_size": 80}
+        made["dataset"] |= {"rows": 1800, "batch_size": 80}
         planned.append(peak_bytes(prepared(made).plan))
         found.append(resident_bytes(tmp_path, made))
     more = planned[1] - planned[0]
