@@ -55,6 +55,8 @@ class Lives:
         def again(error: RunFailed, restart: int) -> Start:
             resume = find_restart(Path(error.run_dir))
             typer.echo(error, err=True)
+            for remark in resume.remarks:
+                typer.echo(f"warning: {remark}", err=True)
             place = f"from step {resume.step:,}"
             typer.echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
             return Start(afresh(experiment), resume, self.offer())

@@ -25,12 +25,15 @@ def own_document(run: Path, overrides: list[str] | None) -> Document:
     return load(RunDirectory.open(run).resolved, overrides or ())
 
 
-def point(run: Path, document: Document) -> Resume:
-    """Where the run goes on; the user is told what is odd about it."""
-    from splitrun.session import find_resume, refuse_other_spec
+def point(run: Path, document: Document, spec: Path | None) -> Resume:
+    """Where the run goes on; the user is told what is odd about it.
 
-    resume = find_resume(run)
-    refuse_other_spec(resume, document)
+    Args:
+        spec: as given; what it names is looked up beside it.
+    """
+    from splitrun.session import accept, find_resume
+
+    resume = accept(find_resume(run), document, document.directory if spec else None)
     for remark in resume.remarks:
         typer.echo(f"warning: {remark}", err=True)
     return resume

@@ -39,10 +39,10 @@ def trace(
         typer.echo(
             f"note: {written.missing_events:,} events of the run's middle are not kept", err=True
         )
-    if written.first_step:
+    if written.life > 1:
         typer.echo(
-            f"note: the run was resumed; this is its last life, from step {written.first_step:,} "
-            f"on; for earlier ones: splitrun trace {directory}/lives/1",
+            f"note: this is life {written.life} of the run, from step {written.first_step:,} on; "
+            f"for earlier ones: splitrun trace {directory}/lives/1, …",
             err=True,
         )
     if written.bytes > _LARGE_BYTES:

@@ -54,7 +54,8 @@ def train(
             "--resume",
             metavar="RUN",
             help="Go on with a run that was interrupted, killed or failed, in its directory, from "
-            "its newest checkpoint. A SPEC has to be the run's own.",
+            "its newest checkpoint; its spec must have had `checkpoint`. SPEC and changes may be "
+            "left out; those given must be the run's, but for supervision and runtime.",
         ),
     ] = None,
     allow_code: AllowCode = False,
@@ -79,7 +80,7 @@ def train(
         return [load_sink(name) for name in sink or ()]
 
     offered = offer()
-    start = point(resume, document) if resume else None
+    start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
         typer.echo(f"going on with {resume} from step {start.step:,}", err=True)
     with own_stdout():

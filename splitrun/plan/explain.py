@@ -68,7 +68,7 @@ def _role(plan: Plan, role: Role) -> dict[str, object]:
     versions = versions_held(plan, role)
     return {
         "depth": depth,
-        "staleness": depth - 1,
+        "staleness": max(0, min(depth, plan.longest_segment) - 1),
         "parameters": facts.parameters,
         "parameter_bytes": facts.parameter_bytes,
         "compensation": list(role.rules),

@@ -50,9 +50,8 @@ def versions_held(plan: Plan, role: Role) -> int:
     if role.kind == "top" or not role.versioned(plan.role_facts(role.name)):
         return 0
     if "weight_prediction" in role.rules:
-        return role.depth
-    segment = (plan.evaluate_every_epochs or plan.epochs) * plan.steps_per_epoch
-    return max(1, min(role.depth, min(segment, plan.steps) - role.depth + 1))
+        return min(role.depth, plan.longest_segment)
+    return max(1, min(role.depth, plan.longest_segment - role.depth + 1))
 
 
 def _of_role(plan: Plan, role: Role) -> RoleMemory:

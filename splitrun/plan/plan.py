@@ -181,6 +181,11 @@ class Plan:
         return step - self.version(role, step)
 
     @property
+    def longest_segment(self) -> int:
+        """No segment has more steps than this."""
+        return min(self.steps, *self._drains) if self.steps else 0
+
+    @property
     def _drains(self) -> tuple[int, ...]:
         """The pipeline drains at every multiple of these steps."""
         return tuple(filter(None, (self._steps_per_evaluation, self.checkpoint_every_steps)))

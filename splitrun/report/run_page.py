@@ -130,11 +130,12 @@ def _remarks(run: Run) -> list[str]:
             f"The recording no longer has {run.digest.missing:,} events of the run's middle; "
             "charts over time leave them out."
         )
-    if run.digest is not None and run.digest.started.first_step:
+    if run.digest is not None and run.digest.started.life > 1:
+        started = run.digest.started
         remarks.append(
-            f"The run was resumed: charts over time show its last life, from step "
-            f"{run.digest.started.first_step:,} on; earlier ones are in lives/. Training time and "
-            "metrics are those of the whole run."
+            f"This is life {started.life} of the run, from step {started.first_step:,} on, and so "
+            "are charts over time and what the links carried; earlier lives are in lives/, and "
+            "manifest.json tells how each ended. Training time and metrics are of the whole run."
         )
     return remarks
 

@@ -46,8 +46,10 @@ class Written:
     bytes: int
     missing_events: int
     """Of a long run: those that its recording no longer keeps."""
+    life: int
+    """Above 1 for a run that was resumed or restarted."""
     first_step: int
-    """Above 0 for a run that was resumed."""
+    """Of that life."""
 
 
 def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Written:
@@ -69,7 +71,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     try:
         temporary.unlink(missing_ok=True)  # a link that leads elsewhere is not written through
         with temporary.open("xb") as file:
-            missing, first_step = _write(directory, span, file)
+            missing, started = _write(directory, span, file)
             size = file.tell()
         temporary.replace(output)
     except OSError as error:
@@ -78,11 +80,11 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return Written(size, missing, first_step)
+    return Written(size, missing, started.life, started.first_step)
 
 
-def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, int]:
-    """Gives how many events were missing, and the first step."""
+def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, RunStarted]:
+    """Gives how many events were missing, and the first."""
     missing = 0
     timeline: Timeline | None = None
 
@@ -107,7 +109,7 @@ def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, int]:
         raise RunDirectoryError(f"{message}; restore the recording, or train again") from error
     timeline.end()
     records.end()
-    return missing, started.first_step
+    return missing, started
 
 
 class _Records:

@@ -21,6 +21,8 @@ from splitrun.runtime.faults import Vanished
 from splitrun.runtime.watch import Watch
 
 _ATTEND_EVERY_S = 0.1
+_HURRY_S = 5.0
+"""After a Ctrl-C they have so long and no longer."""
 _LEAVE_S = 1.0
 """Threads that are told to stop have at least so long to do so."""
 _SWITCH_INTERVAL_S = 1e-4
@@ -74,7 +76,7 @@ class Crew:
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
-            left = _joined(started, watch)
+            left = _joined(started, watch, hurried=isinstance(self._failure, KeyboardInterrupt))
         if self._failure is not None:
             _note_left_behind(self._failure, left)
             raise self._failure
@@ -112,13 +114,18 @@ class Crew:
                 self._finished.set()
 
 
-def _joined(threads: Sequence[threading.Thread], watch: Watch) -> Sequence[str]:
-    """Wait for threads to end; gives the names of those that do not."""
-    patience = now() + _LEAVE_S
+def _joined(threads: Sequence[threading.Thread], watch: Watch, *, hurried: bool) -> Sequence[str]:
+    """Wait for threads to end; gives the names of those that do not.
+
+    Args:
+        hurried: the user waits; then no deadline is.
+    """
+    patience = now() + (_HURRY_S if hurried else _LEAVE_S)
     while alive := [thread for thread in threads if thread.is_alive()]:
         alive[0].join(_ATTEND_EVERY_S)
         watch.look()
-        if now() > patience and all(watch.gives_up(thread.name) for thread in alive):
+        over = hurried or all(watch.gives_up(thread.name) for thread in alive)
+        if now() > patience and over:
             return [thread.name for thread in alive if thread.is_alive()]
     return []
 

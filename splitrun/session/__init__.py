@@ -6,10 +6,10 @@ from splitrun.session.life import Result
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.resume import (
     Resume,
+    accept,
     find_restart,
     find_resume,
     prepare_resume,
-    refuse_other_spec,
 )
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.supervise import afresh, supervised, why_not_restarted
@@ -21,6 +21,7 @@ __all__ = [
     "Result",
     "Resume",
     "RunDirectory",
+    "accept",
     "afresh",
     "evaluate_run",
     "find_restart",
@@ -28,7 +29,6 @@ __all__ = [
     "forecast",
     "prepare",
     "prepare_resume",
-    "refuse_other_spec",
     "supervised",
     "train",
     "why_not_restarted",

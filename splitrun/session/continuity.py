@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from splitrun.runtime import Beginning
 from splitrun.session.checkpoint import Checkpoint, Collector, Store, data_parts
 from splitrun.session.ledger import Ledger
 from splitrun.session.lives import Lives, begun, closed, lives_of, put_aside
+from splitrun.session.permission import named_classes
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -36,12 +38,14 @@ class Continuity:
         self.first_step = self._checkpoint.step if self._checkpoint else 0
         self.ledger = read_books(self._checkpoint, directory.path)
         section = experiment.document.spec.checkpoint
+        self._names_classes = bool(named_classes(experiment.document.spec))
         self._store = Store(directory.checkpoints, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
             roles, data = len(experiment.plan.roles), data_parts(experiment.data)
             self._collector = Collector(roles, self.ledger, self._store, data)
-        self.lives = begun(self._earlier(resume), self.first_step)
+        changes = resume.changes if resume else ()
+        self.lives = begun(self._earlier(resume), self.first_step, changes)
 
     def _earlier(self, resume: Resume | None) -> Lives:
         if resume is None:
@@ -95,7 +99,8 @@ class Continuity:
         """How to go on with a run that ended before it was done; empty if one cannot."""
         if self._store.is_empty():
             return ""
-        return f"go on from its last checkpoint: splitrun train --resume {self._directory.path}"
+        command = f"splitrun train --resume {shlex.quote(str(self._directory.path))}"
+        return f"go on from its last checkpoint: {command}{' --allow-code' * self._names_classes}"
 
 
 def read_books(checkpoint: Checkpoint | None, path: Path) -> Ledger:

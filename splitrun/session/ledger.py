@@ -94,7 +94,7 @@ class Ledger:
         self.train_s = max(self.train_s, self._counted + end - self._start)
 
 
-def run_started(plan: Plan, run_dir: str = "", first_step: int = 0) -> RunStarted:
+def run_started(plan: Plan, run_dir: str = "", life: int = 1, first_step: int = 0) -> RunStarted:
     """The first event of a run of this plan, whose clock starts now."""
     return RunStarted(
         run_dir=run_dir,
@@ -106,6 +106,7 @@ def run_started(plan: Plan, run_dir: str = "", first_step: int = 0) -> RunStarte
         roles=tuple(role.name for role in plan.roles),
         channels=tuple(channel.name for channel in plan.channels),
         clock=now(),
+        life=life,
         first_step=first_step,
         first_sample=plan.samples_before(first_step),
     )

@@ -100,7 +100,8 @@ class Life:
         bottoms, top = experiment.models.stages(spec, plan)
         beginning = self._continuity.begin({**bottoms, plan.top.name: top})
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        self._events.append(run_started(plan, str(self._directory.path), first_step))
+        life = len(self._continuity.lives)
+        self._events.append(run_started(plan, str(self._directory.path), life, first_step))
         with ExitStack() as stack:
             for source in self._sources:
                 stack.enter_context(source(self._events.append))

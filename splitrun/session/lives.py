@@ -39,11 +39,17 @@ def lives_of(directory: RunDirectory) -> Lives:
     return lives
 
 
-def begun(earlier: Sequence[Mapping[str, Any]], step: int) -> Lives:
-    """The lives with one more that begins now; one that was never closed was killed."""
+def begun(earlier: Sequence[Mapping[str, Any]], step: int, changes: Sequence[str] = ()) -> Lives:
+    """The lives with one more that begins now; one that was never closed was killed.
+
+    Args:
+        step: its first.
+        changes: of the spec, for it.
+    """
     killed = {"status": "killed"}
     lives = [{**life, **(killed if life["status"] == "running" else {})} for life in earlier]
-    return [*lives, {"started": utc(), "from_step": step, "ended": None, "status": "running"}]
+    life = {"started": utc(), "from_step": step, "ended": None, "status": "running"}
+    return [*lives, life | ({"changes": list(changes)} if changes else {})]
 
 
 def closed(lives: Lives, status: str, message: str) -> Lives:

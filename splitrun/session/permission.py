@@ -18,20 +18,24 @@ def refuse_code(spec: Spec, directory: FilePath) -> None:
     Raises:
         ModelError: naming each class and the file it would be imported from.
     """
-    models: dict[Path, object] = {("top", "model"): spec.top.model}
-    for name, party in spec.parties.items():
-        models["parties", name, "bottom"] = party.bottom
     problems = [
         Problem(
             (*path, "class"),
             f"{model.class_} would run the code of {_origin(model.class_, directory)}",
             "if you trust it with all that you may do here, add --allow-code",
         )
-        for path, model in models.items()
-        if isinstance(model, CustomModule)
+        for path, model in named_classes(spec).items()
     ]
     if problems:
         raise ModelError(problems)
+
+
+def named_classes(spec: Spec) -> dict[Path, CustomModule]:
+    """The models that are classes, by where they stand in the spec."""
+    models: dict[Path, object] = {("top", "model"): spec.top.model}
+    for name, party in spec.parties.items():
+        models["parties", name, "bottom"] = party.bottom
+    return {path: model for path, model in models.items() if isinstance(model, CustomModule)}
 
 
 def _origin(class_path: str, directory: FilePath) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.session.checkpoint import Checkpoint, Store, changed_parts, data_parts
 from splitrun.session.environment import cpu_model
+from splitrun.session.fired import fired_faults
 from splitrun.session.lives import lives_of
 from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory
-from splitrun.spec import Document, resolved_yaml
+from splitrun.spec import Document, Spec, resolved_yaml
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Resume:
     """How many the run has had."""
     remarks: tuple[str, ...]
     """What the user should know: damaged checkpoints, another machine."""
+    spec: Spec | None = None
+    """Default: the run's."""
+    beside: Path | None = None
+    """Where relative paths and classes are looked up; default: where they were."""
+    changes: tuple[str, ...] = ()
+    """Of the spec, as lines of a difference."""
 
     @property
     def step(self) -> int:
@@ -42,9 +49,12 @@ def find_resume(path: Path) -> Resume:
     """The newest checkpoint of a run that is whole.
 
     Raises:
-        RunDirectoryError: no run directory, a run that is done or under way, or no checkpoint.
+        RunDirectoryError: no run directory, a run that is done or under way, no checkpoint, or
+            links in it, by which what is written would land elsewhere.
     """
     directory = RunDirectory.open(path)
+    _refuse_links(path)
+    fired_faults(directory)
     manifest = directory.manifest()
     if manifest["status"] == "done":
         message = f"{path}: the run is done, so there is nothing to resume"
@@ -54,10 +64,18 @@ def find_resume(path: Path) -> Resume:
     if found.checkpoint is None:
         what = "no checkpoint is whole" if found.damaged else "no checkpoint"
         lines = [*found.damaged, f"{path}: {what}, so nothing tells where to go on; train again"]
-        lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
+        if directory.document().spec.checkpoint is None:
+            lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
         raise RunDirectoryError("\n".join(lines))
     remarks = (*found.damaged, *_other_machine(manifest))
     return Resume(directory, found.checkpoint, len(lives_of(directory)), remarks)
+
+
+def _refuse_links(path: Path) -> None:
+    for entry in (*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("lives/*")):
+        if entry.is_symlink():
+            message = f"{entry}: a link, and a run goes on only where all of it is in one place"
+            raise RunDirectoryError(f"{message}; put in its place what it leads to")
 
 
 def find_restart(path: Path) -> Resume:
@@ -73,27 +91,46 @@ def find_restart(path: Path) -> Resume:
     return Resume(directory, found.checkpoint, len(lives_of(directory)), found.damaged)
 
 
-def refuse_other_spec(resume: Resume, document: Document) -> None:
-    """A run goes on as it began.
+def accept(resume: Resume, document: Document, beside: Path | None = None) -> Resume:
+    """The resume with what a spec changes of the run's own: only what cannot touch its result.
+
+    Args:
+        beside: where relative paths and classes are looked up now; default: where they were.
 
     Raises:
-        UsageError: with the difference.
+        UsageError: something else was changed; with the difference.
     """
-    began = resume.directory.document().spec
-    spec = document.spec
+    directory = resume.directory
+    began, spec = directory.document().spec, document.spec
     if spec.pipeline.depth == "auto":
         pipeline = spec.pipeline.model_copy(update={"depth": began.pipeline.depth})
         spec = spec.model_copy(update={"pipeline": pipeline})
-    before, now = resolved_yaml(began).splitlines(), resolved_yaml(spec).splitlines()
-    if before == now:
-        return
-    path = resume.directory.path
-    difference = difflib.unified_diff(
-        before, now, "the run's spec", str(document.file), lineterm=""
-    )
-    message = f"{path}: the spec was changed, and a run goes on as it began"
-    remedy = f"use `splitrun train --resume {path}` alone, or train anew"
-    raise UsageError("\n".join([*difference, f"{message}; {remedy}"]))
+    accepted = _with_freedoms(began, spec)
+    refused = _difference(accepted, spec, "the run's spec", str(document.file))
+    if refused:
+        message = f"{directory.path}: the spec was changed, and a run goes on as it began"
+        remedy = f"use `splitrun train --resume {directory.path}` alone, or train anew"
+        raise UsageError("\n".join([*refused, f"{message}; {remedy}"]))
+    changed = [line for line in _difference(began, accepted)[2:] if line.startswith(("-", "+"))]
+    return replace(resume, spec=accepted, beside=beside, changes=tuple(changed))
+
+
+def _with_freedoms(began: Spec, spec: Spec) -> Spec:
+    """The first with what it may take from the second."""
+    free = {name: getattr(spec.runtime, name) for name in ("type", "checksums", "memory_limit_mb")}
+    update: dict[str, object] = {
+        "supervision": spec.supervision,
+        "runtime": began.runtime.model_copy(update=free),
+    }
+    if began.checkpoint and spec.checkpoint:
+        keep = {"keep": spec.checkpoint.keep}
+        update["checkpoint"] = began.checkpoint.model_copy(update=keep)
+    return began.model_copy(update=update)
+
+
+def _difference(before: Spec, now: Spec, named: str = "", now_named: str = "") -> list[str]:
+    old, new = (resolved_yaml(spec).splitlines() for spec in (before, now))
+    return list(difflib.unified_diff(old, new, named, now_named, lineterm=""))
 
 
 def prepare_resume(
@@ -111,9 +148,10 @@ def prepare_resume(
         UsageError: spec, data or models cannot be used any more, or the data have changed.
     """
     directory = resume.directory
+    document = directory.document()
     experiment = prepare(
-        directory.document(),
-        directory=Path(directory.manifest()["directory"]),
+        replace(document, spec=resume.spec) if resume.spec else document,
+        directory=resume.beside or Path(directory.manifest()["directory"]),
         data_dir=data_dir,
         on_download=on_download,
         allow_code=allow_code,
@@ -128,10 +166,13 @@ def prepare_resume(
 
 def _other_machine(manifest: Mapping[str, Any]) -> list[str]:
     """What may round differently than before."""
-    before = manifest.get("environment", {})
+    before = manifest.get("environment")
+    before = before if isinstance(before, dict) else {}
+    packages = before.get("packages")
+    torch = packages.get("torch") if isinstance(packages, dict) else None
     pairs = [
         ("the processor", before.get("cpu"), cpu_model()),
-        ("torch", before.get("packages", {}).get("torch"), version("torch")),
+        ("torch", torch, version("torch")),
     ]
     return [
         f"{name} was {old} and is {new}: results may differ in their last bits"

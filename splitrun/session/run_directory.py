@@ -30,7 +30,7 @@ from typing import Any
 import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError, told
-from splitrun.files import read_bytes
+from splitrun.files import read_bytes, write_text
 from splitrun.spec import Document, load, resolved_yaml
 
 
@@ -130,16 +130,14 @@ class RunDirectory:
 
     def write_text(self, name: str, text: str) -> None:
         """Write or replace a file; a reader sees the old one or the new one."""
-        temporary = self.path / f".{name}.tmp"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path / name)
+        write_text(self.path / name, text)
 
     def note_failure(self, text: str, stacks: str = "") -> None:
         """Keep where a run broke, and where its threads were, if that can still be written."""
         with suppress(OSError):
-            (self.path / "failure.txt").write_text(text, encoding="utf-8")
+            self.write_text("failure.txt", text)
             if stacks:
-                (self.path / "stacks.txt").write_text(stacks, encoding="utf-8")
+                self.write_text("stacks.txt", stacks)
 
     def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
         """Append records to a JSON Lines file."""

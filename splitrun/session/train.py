@@ -53,6 +53,8 @@ def _train(life: Life, directory: RunDirectory) -> Result:
             message = f"interrupted after {life.ledger.steps} of {life.plan.steps} steps"
             life.close("interrupted", message, life.result(life.save_model()))
             interrupted = Interrupted(message)
+            for note in getattr(error, "__notes__", ()):
+                interrupted.add_note(note)
             interrupted.add_note(f"what was trained until then is in {directory.path}")
             life.add_remedy(interrupted)
             raise interrupted from error

@@ -25,7 +25,9 @@ class TensorBoard:
         """Take in one event."""
         match event:
             case RunStarted():
-                self._writer = SummaryWriter(str(Path(event.run_dir) / "tensorboard"))
+                directory = Path(event.run_dir) / "tensorboard"
+                # What an earlier life of the run has told of later steps is forgotten.
+                self._writer = SummaryWriter(str(directory), purge_step=event.first_step)
                 self._step, self._samples, self._last = event.first_step, 0, event.clock
             case StepDone():
                 self._step = event.step + 1

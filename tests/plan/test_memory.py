@@ -49,3 +49,5 @@ def test_a_short_run_never_has_as_many_versions_as_its_depth() -> None:
     assert held(make_plan(rows=70, schedule="stale", depth=4)) == 4
     often = make_plan(rows=50, epochs=9, evaluate_every_epochs=1, schedule="stale", depth=4)
     assert held(often) == 2
+    drained = replace(make_plan(rows=70, schedule="stale", depth=4), checkpoint_every_steps=5)
+    assert held(drained) == 2

@@ -167,6 +167,36 @@ def test_a_changed_spec_is_refused_with_the_difference_and_an_equal_one_is_not(
     assert run(["train", spec, "--resume", directory, "--progress", "none"]) == 0
 
 
+def test_what_cannot_touch_the_result_may_change_and_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = stopped(content_of(), tmp_path)
+    changes = ["supervision.deadline_s=99", "runtime.type=serial", "checkpoint.keep=7"]
+    assert run(["train", "--resume", str(directory), *changes, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
+    assert result["weights_sha256"] == undisturbed.weights_sha256
+    last = json.loads((directory / "manifest.json").read_text())["lives"][-1]
+    added = [line for line in last["changes"] if line.startswith("+")]
+    assert [line.partition(":")[0] for line in added] == ["+runtime", "+checkpoint", "+supervision"]
+    assert "deadline_s: 99.0" in added[-1]
+
+
+@pytest.mark.parametrize(
+    "link", ["checkpoints", "lives", "events.jsonl", "checkpoints/step-00000099"]
+)
+def test_a_run_directory_with_links_in_it_is_not_resumed(link: str, tmp_path: Path) -> None:
+    directory = stopped(content_of(), tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    if (directory / link).exists():
+        (directory / link).rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+    (directory / link).symlink_to(elsewhere)
+    with pytest.raises(RunDirectoryError, match=f"{link}: a link, and a run goes on only where"):
+        find_resume(directory)
+
+
 def test_changed_data_are_refused_and_named(tmp_path: Path) -> None:
     rows = ["x0,x1,y", *(f"{row % 7},{row % 11},{row % 3 % 2}" for row in range(300))]
     bottom = {"type": "mlp", "out": 2}
