@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -47,14 +48,19 @@ class Data:
         """By party with a bottom."""
         return {name: party.shape for name, party in self.encoders.parties.items()}
 
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Of the encoded data, part by part, by what they are of, in words."""
+        parts = {
+            "which rows are trained on and which held out": (self.train_ids, self.test_ids),
+            "the labels": (self.labels,),
+        } | {f"the columns of {party}": self.features[party] for party in sorted(self.features)}
+        return {name: _digest(tensors) for name, tensors in parts.items()}
+
     @property
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
-        content = hashlib.blake2b(digest_size=16)
-        parts = [part for name in sorted(self.features) for part in self.features[name]]
-        for tensor in (self.train_ids, self.test_ids, self.labels, *parts):
-            content.update(tensor.numpy().tobytes())
-        return content.hexdigest()
+        return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -154,3 +160,11 @@ def _refuse_other_columns(
     if spec.dataset.label != encoders.label:
         message = f"the model was trained for the label {encoders.label!r}, the spec has another"
         raise DataError(f"{message}; use the spec that it was trained with")
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        content.update(str(list(tensor.shape)).encode())
+        content.update(tensor.numpy().tobytes())
+    return content.hexdigest()

@@ -12,7 +12,7 @@ from splitrun.session.resume import (
     prepare_resume,
 )
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.supervise import afresh, supervised, why_not_restarted
+from splitrun.session.supervise import afresh, supervised
 from splitrun.session.train import train
 
 __all__ = [
@@ -31,5 +31,4 @@ __all__ = [
     "prepare_resume",
     "supervised",
     "train",
-    "why_not_restarted",
 ]

@@ -11,7 +11,7 @@ from splitrun.errors import RunDirectoryError, told
 from splitrun.events import Event
 from splitrun.model import Stage
 from splitrun.runtime import Beginning
-from splitrun.session.checkpoint import Checkpoint, Collector, Store, data_parts
+from splitrun.session.checkpoint import Checkpoint, Collector, Store
 from splitrun.session.ledger import Ledger
 from splitrun.session.lives import Lives, begun, closed, lives_of, put_aside
 from splitrun.session.permission import named_classes
@@ -42,8 +42,8 @@ class Continuity:
         self._store = Store(directory.checkpoints, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
-            roles, data = len(experiment.plan.roles), data_parts(experiment.data)
-            self._collector = Collector(roles, self.ledger, self._store, data)
+            roles, digests = len(experiment.plan.roles), experiment.data.digests
+            self._collector = Collector(roles, self.ledger, self._store, digests)
         changes = resume.changes if resume else ()
         self.lives = begun(self._earlier(resume), self.first_step, changes)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
-from splitrun.session.checkpoint import Checkpoint, Store, changed_parts, data_parts
+from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.fired import fired_faults
 from splitrun.session.lives import lives_of
@@ -156,8 +156,9 @@ def prepare_resume(
         on_download=on_download,
         allow_code=allow_code,
     )
-    data = data_parts(experiment.data)
-    changed = changed_parts(resume.checkpoint.data, data) if resume.checkpoint else []
+    now = experiment.data.digests
+    before = resume.checkpoint.data if resume.checkpoint else now
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         message = f"{directory.path}: the data have changed: {', '.join(changed)}"
         raise RunDirectoryError(f"{message}; restore them, or train anew")

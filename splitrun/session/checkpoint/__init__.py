@@ -1,7 +1,6 @@
 """Checkpoints: what a run needs to go on, written while it trains, and found again."""
 
 from splitrun.session.checkpoint.collector import Collector
-from splitrun.session.checkpoint.data import changed_parts, data_parts
 from splitrun.session.checkpoint.store import Checkpoint, Found, Store
 
-__all__ = ["Checkpoint", "Collector", "Found", "Store", "changed_parts", "data_parts"]
+__all__ = ["Checkpoint", "Collector", "Found", "Store"]

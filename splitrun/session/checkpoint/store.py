@@ -43,7 +43,7 @@ class Checkpoint:
     books: Mapping[str, Any]
     """The ledger's state."""
     data: Mapping[str, str]
-    """Digests of what it was trained on; see `data_parts`."""
+    """Digests of what it was trained on; see `Data.digests`."""
 
 
 @dataclass(frozen=True)
