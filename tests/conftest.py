@@ -25,6 +25,7 @@ def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr("splitrun.session.probe._WARM_UP_S", 0.0)
         monkeypatch.setattr("splitrun.session.probe._ROUNDS", 1)
+        monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 1)
         monkeypatch.setattr("splitrun.session.probe._TURN_S", 0.03)
 
 

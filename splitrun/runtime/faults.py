@@ -16,10 +16,8 @@ from torch import Tensor
 from splitrun.plan import Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
-from splitrun.runtime.worker import Action, Paced, Worker
+from splitrun.runtime.worker import WORK, Action, Paced, Worker
 from splitrun.spec.model import Damage, Die, Kill, Raise, Silence, Slow, Stall
-
-_WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)
 
 
 class InjectedError(Exception):
@@ -84,7 +82,7 @@ class Faults:
 
             return met
 
-        for op in _WORK:
+        for op in WORK:
             if worker.can(op):
                 worker.surround(op, around)
 
@@ -105,7 +103,7 @@ class _Slowed:
 
     def lasts(self, op: Op, elapsed_s: float) -> float:
         lasts_s = self._pace.lasts(op, elapsed_s) if self._pace else elapsed_s
-        return self.factor * lasts_s if op in _WORK else lasts_s
+        return self.factor * lasts_s if op in WORK else lasts_s
 
 
 def _happen(worker: Worker, planned: PlannedFault, instruction: Instruction) -> None:

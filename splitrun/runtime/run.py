@@ -14,6 +14,7 @@ from splitrun.runtime.bottom import BottomWorker
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
 from splitrun.runtime.faults import Faults
+from splitrun.runtime.seat import seats
 from splitrun.runtime.top import Score, TopWorker
 from splitrun.runtime.watch import Watch
 from splitrun.runtime.worker import FROM_THE_START, Beginning, Ends, Worker
@@ -72,10 +73,13 @@ def run(
         for worker in workers:
             worker.stop()
 
+    places = seats(plan)
     if runtime == "serial":
         tasks = serial.tasks(workers)
         threads = dict.fromkeys(tasks, workers)
     else:
+        for worker in workers:
+            worker.seat = places.get(worker.role.name)
         tasks = threaded.tasks(workers)
         threads = {worker.role.name: [worker] for worker in workers}
     watch = Watch(workers, threads, deadline or Deadline.of(plan))

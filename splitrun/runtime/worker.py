@@ -17,6 +17,7 @@ from splitrun.model import Stage, State, Tensors
 from splitrun.plan import Instruction, Op, Pace, Plan, Program, Role
 from splitrun.runtime.channel import ChannelClosed, Receiver, Sender
 from splitrun.runtime.clock import now, wait_until
+from splitrun.runtime.seat import Seat
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
@@ -40,6 +41,11 @@ class Beginning:
 
 
 FROM_THE_START = Beginning()
+
+WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)
+"""What hardware can be emulated for."""
+_MARGIN = 2
+"""Times as long as loading last took: what a wait must have left for a batch to be loaded in it."""
 
 
 class Paced(Protocol):
@@ -82,9 +88,14 @@ class Worker:
         self._emit = emit
         self.stopped = threading.Event()
         self.pace: Paced | None = Pace(role.compute) if role.compute else None
+        self.seat: Seat | None = None
         self.doing: Instruction | None = None
         """What it is at; any thread may look."""
         self._batches: dict[tuple[Phase, int], Batch] = {}
+        self._ahead: dict[int, Batch] = {}
+        """The next training step's, loaded while emulated hardware was waited for."""
+        self._next_load = beginning.step
+        self._load_s = 0.0
         self._outgoing: dict[tuple[str, Slice], Tensors] = {}
         self._incoming: dict[tuple[str, Slice], Tensors] = {}
         self._actions: dict[Op, Action] = {
@@ -103,12 +114,14 @@ class Worker:
         return self._plan.program(self.role, self._beginning.step)
 
     def run(self) -> None:
-        """Run the whole program.
+        """Run the whole program in a thread of its own.
 
         Raises:
             RunFailed: naming role, instruction and batch.
             ChannelClosed: another role failed, or the run was stopped.
         """
+        if self.seat is not None:
+            self.seat.take()
         for instruction in self.program():
             self.execute(instruction)
 
@@ -144,7 +157,12 @@ class Worker:
         except (Exception, SystemExit) as error:
             raise RunFailed(self._name, str(instruction), told(error)) from error
         if self.pace is not None:
-            wait_until(start + self.pace.lasts(op, now() - start), self.stopped)
+            worked_s = now() - start
+            lasts_s = self.pace.lasts(op, worked_s)
+            if self.seat is not None and op in WORK:
+                self.seat.note(worked_s, lasts_s)
+            self._load_ahead(start + lasts_s)
+            wait_until(start + lasts_s, self.stopped)
         late = self._stage.late if op is Op.UPDATE else 0
         self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
         self.doing = None
@@ -159,7 +177,23 @@ class Worker:
 
     def _load(self, instruction: Instruction) -> None:
         phase, step = instruction.phase, instruction.step
+        if phase == "train":
+            self._next_load = step + 1
+            if step in self._ahead:
+                self._batches[phase, step] = self._ahead.pop(step)
+                return
+        start = now()
         self._batches[phase, step] = self._feed.load(phase, step)
+        self._load_s = now() - start
+
+    def _load_ahead(self, end: float) -> None:
+        """Load the next training batch, if there is time for it until `end`: whoever computes on an
+        accelerator has a processor to spare. Never more batches are held than by the program."""
+        step = self._next_load
+        if step in self._ahead or step >= self._plan.steps or len(self._batches) > self.role.depth:
+            return
+        if end - now() > _MARGIN * self._load_s > 0:
+            self._ahead[step] = self._feed.load("train", step)
 
     def _send(self, instruction: Instruction) -> None:
         _, step, micro, peer, phase = instruction

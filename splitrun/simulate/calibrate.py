@@ -4,6 +4,9 @@ Two things slow threads down that no instruction's own cost shows: they get in e
 they have to be woken. Two runs without links tell them apart. In a pipeline with several batches in
 flight everybody works and nobody waits, so that its period gives the effective cores; one batch at
 a time is mostly waiting, so that its period gives the handover.
+
+What instructions cost more in cold caches was measured in threads that stood in each other's way
+already. So a third run, whose links are pauses, gives the part of it that belongs to the caches.
 """
 
 from __future__ import annotations
@@ -25,19 +28,24 @@ _PASSES = 3
 
 @dataclass(frozen=True)
 class Timed:
-    """A plan without links and emulated hardware, and seconds a step that it took on threads."""
+    """A plan without emulated hardware, and seconds a step that it took on threads."""
 
     plan: Plan
     period_s: float
 
 
-def calibrate(costs: Costs, sequential: Timed, pipelined: Timed | None, cores: float) -> Costs:
-    """Costs whose effective cores and handover make simulations take as long as the runs did.
+def calibrate(
+    costs: Costs, sequential: Timed, pipelined: Timed | None, paused: Timed, cores: float
+) -> Costs:
+    """Costs whose effective cores, handover and cold caches make simulations take as long as the
+    runs did.
 
     Args:
-        costs: what instructions cost in a thread that has its core to itself.
-        sequential: one batch at a time.
+        costs: what instructions cost in a thread that has its core to itself, and at most in cold
+            caches.
+        sequential: one batch at a time, without links.
         pipelined: several batches in flight; None where the models do not allow it.
+        paused: one batch at a time, over links that leave caches time to go cold.
         cores: of the machine; there are never more effective ones.
 
     Raises:
@@ -48,7 +56,7 @@ def calibrate(costs: Costs, sequential: Timed, pipelined: Timed | None, cores: f
         if pipelined is not None:
             fitted = _fit_cores(fitted, pipelined, cores)
         fitted = _fit_handover(fitted, sequential)
-    return fitted
+    return _fit_coldness(fitted, paused)
 
 
 def _fit_cores(costs: Costs, timed: Timed, most: float) -> Costs:
@@ -63,6 +71,17 @@ def _fit_handover(costs: Costs, timed: Timed) -> Costs:
         return replace(costs, handover_s=handover_s)
 
     return with_handover(_match(timed, with_handover, 0.0, _LONGEST_HANDOVER_S))
+
+
+def _fit_coldness(costs: Costs, timed: Timed) -> Costs:
+    def with_part(part: float) -> Costs:
+        roles = {
+            role: {op: replace(cost, cold_s=part * cost.cold_s) for op, cost in of.items()}
+            for role, of in costs.roles.items()
+        }
+        return replace(costs, roles=roles)
+
+    return with_part(_match(timed, with_part, 0.0, 1.0))
 
 
 def _match(timed: Timed, costs_at: Callable[[float], Costs], low: float, high: float) -> float:

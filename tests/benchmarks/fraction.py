@@ -78,6 +78,8 @@ def emulated(period_ms: float) -> Document:
 class _Idle:
     """A stage that has its results already: what an instruction takes is its nominal duration."""
 
+    late = 0
+
     def __init__(self, plan: Plan, width: int) -> None:
         self._cut: tuple[torch.Tensor, ...] = (torch.zeros(plan.rows(0), width),)
         self._cuts: list[tuple[torch.Tensor, ...]] = [self._cut] * len(plan.bottoms)

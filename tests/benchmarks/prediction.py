@@ -84,20 +84,25 @@ def _summary(errors: Sequence[float]) -> str:
 
 
 def _swept(case: Case, repeats: int) -> tuple[str, bool]:
+    """Depths take turns, and the best turn of each counts: whatever else the machine has to do
+    makes turns slower, never faster."""
     document = at_depth(case.document(), 1)
     experiment = probed(document)
     assert experiment.advice is not None
     chosen = experiment.advice.plan.depth
-    rates = {}
-    for depth in sorted({*SWEPT, chosen}):
+    depths = sorted({*SWEPT, chosen})
+    depths = depths[: 1 + next(n for n, it in enumerate(depths) if it > 2 * chosen or it == 32)]
+    subjects = {}
+    for depth in depths:
         deep = at_depth(document, depth)
         plan = subject_of(experiment, deep, max(depth, FEWEST_STEPS)).plan()
         steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, 4 * depth))
-        rates[depth] = steady_samples_per_s(subject_of(experiment, deep, steps), repeats)
-        if depth > 2 * chosen + 2:
-            break
+        subjects[depth] = subject_of(experiment, deep, steps)
+    rates = dict.fromkeys(depths, 0.0)
+    for _ in range(repeats):
+        for depth, subject in subjects.items():
+            rates[depth] = max(rates[depth], steady_samples_per_s(subject, 1))
     best = max(rates.values())
     found = next(depth for depth, rate in rates.items() if rate >= ENOUGH * best)
-    depths = list(rates)
     hit = abs(depths.index(chosen) - depths.index(found)) <= 1
     return f"| {case.name} | {chosen} | {found} | {rates[chosen] / best:.2f} |", hit

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from splitrun.simulate import Timed, calibrate, simulate, with_depth
+from splitrun.plan import LinkTiming
+from splitrun.simulate import Costs, Timed, calibrate, simulate, with_depth
 from tests.plan.plans import make_plan
 from tests.simulate.timing import uniform_costs
 
@@ -20,19 +22,45 @@ def test_cores_and_handover_are_found_again(cores: float, handover_s: float) -> 
     sequential, pipelined = (
         Timed(each, simulate(each, truth).period_s) for each in (plan, with_depth(plan, 4))
     )
-    found = calibrate(costs, sequential, pipelined, cores=2)
+    found = calibrate(costs, sequential, pipelined, sequential, cores=2)
     assert found.effective_cores == pytest.approx(cores, rel=0.02)
     assert found.handover_s == pytest.approx(handover_s, abs=10e-6)
 
 
 def test_there_are_no_more_effective_cores_than_cores_and_no_negative_handover() -> None:
     plan = make_plan(rows=300)
-    found = calibrate(uniform_costs(plan), Timed(plan, 0.0), Timed(plan, 0.0), cores=2)
+    nothing = Timed(plan, 0.0)
+    found = calibrate(uniform_costs(plan), nothing, nothing, nothing, cores=2)
     assert (found.effective_cores, found.handover_s) == (2, 0)
 
 
 def test_what_cannot_be_pipelined_gets_the_machine_s_cores() -> None:
     plan = make_plan(rows=300)
     costs = uniform_costs(plan)
-    found = calibrate(costs, Timed(plan, simulate(plan, costs).period_s), None, cores=2)
-    assert found.effective_cores == 2
+    timed = Timed(plan, simulate(plan, costs).period_s)
+    assert calibrate(costs, timed, None, timed, cores=2).effective_cores == 2
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 1.0])
+def test_of_cold_caches_counts_what_a_run_with_pauses_takes_longer(part: float) -> None:
+    plan = make_plan(rows=300, parties=3)
+    apart = replace(
+        plan,
+        channels=tuple(
+            replace(each, timing=LinkTiming(8e-3, math.inf, 0.0, ())) for each in plan.channels
+        ),
+    )
+    most, truth = (_with_cold(uniform_costs(plan), cold) for cold in (1e-3, part * 1e-3))
+    timed = [Timed(each, simulate(each, truth).period_s) for each in (plan, apart)]
+    found = calibrate(most, timed[0], None, timed[1], truth.effective_cores)
+    for role, costs in found.roles.items():
+        for op, cost in costs.items():
+            assert cost.cold_s == pytest.approx(truth.roles[role][op].cold_s, abs=1e-6)
+
+
+def _with_cold(costs: Costs, cold_s: float) -> Costs:
+    roles = {
+        role: {op: replace(cost, cold_s=cold_s) for op, cost in of.items()}
+        for role, of in costs.roles.items()
+    }
+    return replace(costs, roles=roles)
