@@ -40,5 +40,5 @@ fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files (long).
 chaos: setup  ## Kill runs a hundred times at random moments, resume them, compare (long).
 	$(BIN)/python -m tests.chaos
 
-clean:  ## Remove what was made.
-	rm -rf .venv build *.egg-info
+clean:  ## Remove .venv; runs/ and what a study has trained, in build/, stay.
+	rm -rf .venv *.egg-info

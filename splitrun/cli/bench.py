@@ -65,7 +65,7 @@ def bench(
             "--baseline",
             metavar="KEY=VALUE,…",
             help="Speedups are against the cell that differs in these alone. Default: "
-            "pipeline=sequential where that is swept, else the first cell.",
+            "pipeline=sequential or pipeline.depth=1 where that is swept, else the first cell.",
         ),
     ] = None,
     repeats: Annotated[

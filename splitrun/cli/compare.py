@@ -74,7 +74,7 @@ def compare(
         typer.Option("--metric", metavar="NAME", help="Default: the first of training.metrics."),
     ] = None,
     margin: Annotated[
-        float, typer.Option("--margin", help="Largest difference of the metric that is none.")
+        float, typer.Option("--margin", help="Differences of the metric below this count as none.")
     ] = 0.005,
     target: Annotated[
         float | None,
@@ -82,11 +82,17 @@ def compare(
     ] = None,
     arm: Annotated[
         str | None,
-        typer.Option("--arm", metavar="ARM", help="That gates look at: stale:4, or recommended."),
+        typer.Option(
+            "--arm",
+            metavar="ARM",
+            help="That gates look at, such as stale:4; default: the recommended one.",
+        ),
     ] = None,
     fail_below: Annotated[
         float | None,
-        typer.Option("--fail-below", metavar="X", help="Exit 4 unless the speedup is surely X."),
+        typer.Option(
+            "--fail-below", metavar="X", help="Exit 4 unless the speedup is shown to be at least X."
+        ),
     ] = None,
     asserted: Annotated[
         Asserted | None,
@@ -103,10 +109,12 @@ def compare(
 ) -> None:
     """Run the experiment sequentially and pipelined; compare speed and metric, with intervals.
 
-    Given two run directories instead, tell how those runs differ.
+    Given two run directories instead, tell how those runs differ; `--assert identical` wants the
+    same weights of them.
     """
     if spec.is_dir():
-        show_runs(spec, overrides or (), json_output=json_output)
+        measured = {"--fail-below": fail_below, "--arm": arm, "--target": target}
+        show_runs(spec, overrides or (), asserted, measured, json_output=json_output)
         return
     for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
         if value is not None and not 0 < value < math.inf:
@@ -154,6 +162,10 @@ def compare(
     else:
         _show(comparison)
         typer.echo(f"report: {record['report']}")
+    if gated in comparison.diverged:
+        if fail_below is not None or asserted is not None:
+            raise GateFailed(f"{gated} diverged")
+        return
     _gate(comparison.result(gated), fail_below, asserted)
 
 

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from splitrun.cli.options import plain
-from splitrun.errors import UsageError
+from splitrun.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
     from splitrun.study.runs import Changes, PastRun, RunComparison
 
+_IDENTICAL = "identical"
 
-def show_runs(first: Path, others: Sequence[str], *, json_output: bool) -> None:
+
+def show_runs(
+    first: Path,
+    others: Sequence[str],
+    asserted: str | None,
+    measured: Mapping[str, object],
+    *,
+    json_output: bool,
+) -> None:
     """Print how the second run differs from the first.
 
+    Args:
+        asserted: `identical` fails unless the weights are.
+        measured: options that want more than one run each has, by name.
+
     Raises:
-        UsageError: there is not exactly one other, or one of them is no run with a result.
+        UsageError: there is not exactly one other, one of them is no run with a result, or an
+            option cannot be answered by one run each.
+        GateFailed: the weights differ, and were asserted not to.
     """
     if len(others) != 1:
         raise UsageError(f"{first} is a directory; compare it with one other run directory")
+    if asserted not in (None, _IDENTICAL):
+        measured = {**measured, f"--assert {asserted}": asserted}
+    for option, value in measured.items():
+        if value is not None:
+            what = f"{option}: one run each cannot tell; compare a spec instead"
+            raise UsageError(f"{what}, or use --assert identical")
     from splitrun.study.runs import compare_runs
 
     comparison = compare_runs(first, Path(others[0]))
@@ -31,6 +52,8 @@ def show_runs(first: Path, others: Sequence[str], *, json_output: bool) -> None:
         typer.echo(json.dumps(comparison.to_json()))
     else:
         _show(comparison)
+    if asserted == _IDENTICAL and not comparison.identical:
+        raise GateFailed("the two runs end with different weights")
 
 
 def _show(comparison: RunComparison) -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def is_override(spec: Path) -> bool:
     """Whether what stands in a spec's place is a change to the run's own."""
-    return not spec.exists() and ("=" in str(spec) or str(spec).startswith("~"))
+    if "=" not in str(spec) and not str(spec).startswith("~"):
+        return False
+    try:
+        return not spec.exists()
+    except OSError:  # longer than any file's name
+        return True
 
 
 def own_document(run: Path, overrides: list[str] | None) -> Document:

@@ -47,7 +47,7 @@ def trace(
         )
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
-        typer.echo(f"warning: {size} are much for a viewer; cut with --steps A:B", err=True)
+        typer.echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
     typer.echo(path)
 
 

@@ -55,7 +55,8 @@ def train(
             metavar="RUN",
             help="Go on with a run that was interrupted, killed or failed, in its directory, from "
             "its newest checkpoint; its spec must have had `checkpoint`. SPEC and changes may be "
-            "left out; those given must be the run's, but for supervision and runtime.",
+            "left out; those given must be the run's, but for supervision, checkpoint.keep, and "
+            "runtime's type, checksums and memory_limit_mb.",
         ),
     ] = None,
     allow_code: AllowCode = False,

@@ -5,7 +5,7 @@ from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.stage import BottomStage, Stage, TopStage
-from splitrun.model.state import State, fill, named_tensors
+from splitrun.model.state import State, fill, named_tensors, tensor_bytes
 from splitrun.model.tensors import Tensors
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "fill",
     "named_tensors",
     "predictions",
+    "tensor_bytes",
 ]

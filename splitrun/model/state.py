@@ -37,6 +37,15 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             tensor.copy_(tensors[name])
 
 
+def tensor_bytes(tree: Any) -> int:
+    """Of all tensors in a tree."""
+    if isinstance(tree, Tensor):
+        return tree.nbytes
+    if isinstance(tree, Mapping):
+        return sum(map(tensor_bytes, tree.values()))
+    return sum(map(tensor_bytes, tree)) if isinstance(tree, list | tuple) else 0
+
+
 def cloned(tree: Any) -> Any:
     """The tree with a copy of every tensor."""
     if isinstance(tree, Tensor):

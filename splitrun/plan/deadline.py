@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splitrun.errors import Problem, SpecError
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.spec import Spec
@@ -30,9 +31,10 @@ class Deadline:
     @classmethod
     def of(cls, plan: Plan) -> Deadline:
         """Ten times what the longest loop lasts that a batch goes round, as far as it is emulated;
-        at least ten seconds."""
+        at least ten seconds, and as many times that as hardware is emulated to be slower."""
         expected_s = max(_loop_s(plan, bottom) for bottom in plan.bottoms)
-        return cls(max(_FLOOR_S, _EXPECTED * expected_s), given=False)
+        slowest = max((role.compute and role.compute.scale) or 1.0 for role in plan.roles)
+        return cls(max(_FLOOR_S * slowest, _EXPECTED * expected_s), given=False)
 
     def seconds(self, instruction: Instruction, longest_s: float) -> float:
         """How long an instruction may last.
@@ -47,9 +49,21 @@ class Deadline:
 
 
 def deadline_of(spec: Spec, plan: Plan) -> Deadline:
-    """The deadline that the spec gives, or the plan's own."""
+    """The deadline that the spec gives, or the plan's own.
+
+    Raises:
+        SpecError: a message takes longer than the one that is given.
+    """
     given = spec.supervision.deadline_s
-    return Deadline.of(plan) if given == "auto" else Deadline(given, given=True)
+    if given == "auto":
+        return Deadline.of(plan)
+    for channel in plan.channels:
+        takes_s = _transit_s(plan, channel, _largest_rows(plan, channel))
+        if takes_s >= given:
+            what = f"a message over {channel.name} takes up to {takes_s:.3g} s, so it would be late"
+            remedy = "raise it, or use auto"
+            raise SpecError([Problem(("supervision", "deadline_s"), what, remedy)])
+    return Deadline(given, given=True)
 
 
 def _loop_s(plan: Plan, bottom: Role) -> float:
@@ -62,14 +76,25 @@ def _loop_s(plan: Plan, bottom: Role) -> float:
         if role.compute
         for work in ("forward", "loss", "backward", "update")
     ]
-    once_s = sum(work_ms) / 1e3 + sum(_transit_s(plan, bottom, it) for it in channels)
+    rows = max(plan.batch_size, min(EVALUATION_BATCH_ROWS, plan.facts.test_rows))
+    once_s = sum(work_ms) / 1e3 + sum(_transit_s(plan, it, rows) for it in channels)
     return once_s * bottom.depth
 
 
-def _transit_s(plan: Plan, bottom: Role, channel: Channel) -> float:
+def _transit_s(plan: Plan, channel: Channel, rows: int) -> float:
+    """Of a message of so many rows, at most."""
     timing = channel.timing
     if timing is None:
         return 0.0
-    rows = max(plan.batch_size, min(EVALUATION_BATCH_ROWS, plan.facts.test_rows))
-    size = rows * plan.role_facts(bottom.name).cut_bytes_per_row
+    size = rows * plan.bytes_per_row(channel)
     return size / timing.bytes_per_s + timing.latency_s + timing.jitter_s
+
+
+def _largest_rows(plan: Plan, channel: Channel) -> int:
+    """Of the channel's messages; only cuts are sent in evaluations."""
+    if not plan.steps:
+        return 0
+    training = -(-plan.rows(0) // plan.slices(0))
+    if channel.target != plan.top.name:
+        return training
+    return max(training, min(EVALUATION_BATCH_ROWS, plan.facts.test_rows))

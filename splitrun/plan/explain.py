@@ -83,7 +83,7 @@ def _role(plan: Plan, role: Role) -> dict[str, object]:
 def _channel(plan: Plan, channel: Channel) -> dict[str, object]:
     bottom = next(role for role in plan.bottoms if role.name in (channel.source, channel.target))
     facts = plan.role_facts(bottom.name)
-    bytes_per_step = facts.cut_bytes_per_row * plan.batch_size
+    bytes_per_step = plan.bytes_per_row(channel) * plan.batch_size
     timing = channel.timing
     return {
         "tensors": [[plan.batch_size, *tensor.shape] for tensor in facts.cut],

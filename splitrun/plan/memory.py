@@ -7,9 +7,12 @@ backward needs it, while the same bytes count as under way. Data, Python and PyT
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Plan, Role
+
+_WRITTEN = 3
+"""Times the size of a state that it has in memory while it is made into a file."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class RoleMemory:
     """A bottom's cuts of all batches in flight, and their gradients; or cuts of an evaluation."""
     activations: int
     """Estimated from a probed batch: those of all batches in flight, and of one backward."""
+    checkpoint: int = 0
+    """A copy of weights and optimizer state while a checkpoint is written; of the largest role
+    also the bytes that go to disk, of which there are two copies on the way."""
 
     @property
     def total(self) -> int:
@@ -34,7 +40,15 @@ class RoleMemory:
 
 def memory(plan: Plan) -> Mapping[str, RoleMemory]:
     """By role."""
-    return {role.name: _of_role(plan, role) for role in plan.roles}
+    held = {role.name: _of_role(plan, role) for role in plan.roles}
+    if plan.checkpoint_every_steps is None or plan.checkpoint_every_steps >= plan.steps:
+        return held
+    copies = {name: each.weights + each.optimizer for name, each in held.items()}
+    largest = max(copies, key=lambda name: copies[name])
+    return {
+        name: replace(each, checkpoint=copies[name] * (_WRITTEN if name == largest else 1))
+        for name, each in held.items()
+    }
 
 
 def peak_bytes(plan: Plan) -> int:

@@ -132,6 +132,11 @@ class Plan:
         """What the probe found out about a role's model."""
         return self.facts.roles[name]
 
+    def bytes_per_row(self, channel: Channel) -> int:
+        """Of a message: a gradient is as large as the cut it belongs to."""
+        bottom = channel.target if channel.source == self.top.name else channel.source
+        return self.role_facts(bottom).cut_bytes_per_row
+
     def segments(self, start: int = 0) -> Iterator[Segment]:
         """The run between its drains: each ends with an evaluation, where there are held-out rows,
         or with a checkpoint, or with both. The run's end is no checkpoint: the model is saved then.

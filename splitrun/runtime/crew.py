@@ -76,10 +76,19 @@ class Crew:
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
-            left = _joined(started, watch, hurried=isinstance(self._failure, KeyboardInterrupt))
+            left = self._join(started, watch)
         if self._failure is not None:
             _note_left_behind(self._failure, left)
             raise self._failure
+
+    def _join(self, threads: Sequence[threading.Thread], watch: Watch) -> Sequence[str]:
+        """Wait for all to end; gives the names of those that do not. A Ctrl-C meanwhile hurries
+        them, and does not take the place of what has failed already."""
+        try:
+            return _joined(threads, watch, hurried=isinstance(self._failure, KeyboardInterrupt))
+        except KeyboardInterrupt as error:
+            self._fail(error)
+            return _joined(threads, watch, hurried=True)
 
     def _lost(self, watch: Watch) -> RunFailed | None:
         for thread in self._threads:

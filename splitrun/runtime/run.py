@@ -73,7 +73,7 @@ def run(
         for worker in workers:
             worker.stop()
 
-    places = seats(plan)
+    places = seats(plan) if intra_op_threads == 1 else {}
     if runtime == "serial":
         tasks = serial.tasks(workers)
         threads = dict.fromkeys(tasks, workers)

@@ -4,7 +4,8 @@ Such a thread hardly works and nearly always waits, so it should find its core f
 The system does not see to that: on a virtual machine Linux takes a core that has gone to sleep for
 one that the host has taken away, and lets a thread that wakes queue behind another one's work, 0.4
 ms of it here, while the other core sleeps. So threads are dealt out over the cores. A thread whose
-work turns out to be more than a little of what it emulates goes where the system wants it.
+work turns out to be more than a little of what it emulates goes where the system wants it. Only
+threads that compute alone: PyTorch's helpers would inherit the core from them, for good.
 """
 
 from __future__ import annotations
@@ -30,24 +31,34 @@ class Seat:
         self._kept = False
 
     def take(self) -> None:
-        """Keep the calling thread to the core."""
-        os.sched_setaffinity(0, {self._core})
-        self._kept = True
+        """Keep the calling thread to the core, where the system allows it."""
+        self._kept = _keep_to({self._core})
 
     def note(self, worked_s: float, lasted_s: float) -> None:
         """An emulated instruction worked so long of the time that it lasted."""
         self._worked_s += worked_s
         self._lasted_s += lasted_s
         if self._kept and self._worked_s > _MUCH * max(_TRUSTED_S, self._lasted_s):
-            os.sched_setaffinity(0, self._cores)
+            _keep_to(self._cores)
             self._kept = False
 
 
 def seats(plan: Plan) -> Mapping[str, Seat]:
-    """By role; none if some role's hardware is this machine's, or where the system has no way."""
+    """By role; none if some role's hardware is this machine's, or where the system has no way.
+    Several runs on one machine begin at different cores, as far as their numbers differ."""
     if not hasattr(os, "sched_setaffinity") or not all(role.compute for role in plan.roles):
         return {}
     cores = sorted(os.sched_getaffinity(0))
     return {
-        role.name: Seat(cores[index % len(cores)], cores) for index, role in enumerate(plan.roles)
+        role.name: Seat(cores[(os.getpid() + index) % len(cores)], cores)
+        for index, role in enumerate(plan.roles)
     }
+
+
+def _keep_to(cores: Collection[int]) -> bool:
+    """Whether the calling thread stays on these cores from now on."""
+    try:
+        os.sched_setaffinity(0, cores)
+    except OSError:
+        return False
+    return True

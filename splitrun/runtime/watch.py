@@ -31,6 +31,10 @@ class _Watched:
     """None between instructions, before the first and after the last."""
     lasts_s: float = 0.0
     """How long it has been at that."""
+    under_way: bool = False
+    """Whether what it waits for has been sent."""
+    blamed_s: float = 0.0
+    """For how long that has been so: waiting for a role ends where waiting for a link begins."""
 
     @property
     def name(self) -> str:
@@ -39,6 +43,12 @@ class _Watched:
     @property
     def waits(self) -> bool:
         return self.doing is not None and self.doing.op in (Op.RECV, Op.SEND)
+
+    @property
+    def awaits_arrival(self) -> bool:
+        """Whether it waits for a message that has been sent."""
+        doing, receivers = self.worker.doing, self.worker.ends.receivers
+        return doing is not None and doing.op is Op.RECV and receivers[doing.peer].awaits_arrival()
 
 
 @dataclass(frozen=True)
@@ -76,13 +86,16 @@ class Watch:
         passed_s = min(moment - self._looked, _LONGEST_LOOK_S)
         self._looked = moment
         for watched in self._by_role.values():
-            doing = watched.worker.doing
-            if doing is watched.doing:
+            doing, under_way = watched.worker.doing, watched.awaits_arrival
+            if doing is not watched.doing:
+                if watched.doing is not None:
+                    self._longest_s = max(self._longest_s, watched.lasts_s)
+                watched.doing, watched.lasts_s, watched.blamed_s = doing, 0.0, 0.0
+            else:
                 watched.lasts_s += passed_s
-                continue
-            if watched.doing is not None:
-                self._longest_s = max(self._longest_s, watched.lasts_s)
-            watched.doing, watched.lasts_s = doing, 0.0
+                just_sent = under_way and not watched.under_way
+                watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
+            watched.under_way = under_way
 
     def stalled(self) -> RunFailed | None:
         """The error that names the culprit which is past its deadline, if there is one: of several
@@ -91,10 +104,10 @@ class Watch:
         found = [culprit for culprit in culprits if culprit is not None]
         if not found:
             return None
-        culprit = max(found, key=lambda it: it.watched.lasts_s)
+        culprit = max(found, key=lambda it: it.watched.blamed_s)
         name, at = culprit.watched.name, culprit.at
         limit = f"more than the deadline of {self._limit_s(at):.3g} s"
-        cause = f"{culprit.cause} for {culprit.watched.lasts_s:.1f} s, {limit}"
+        cause = f"{culprit.cause} for {culprit.watched.blamed_s:.1f} s, {limit}"
         return self._with_stacks(Stalled(name, str(at), self._told(name, cause)))
 
     def lost(self, thread: str) -> RunFailed:
@@ -114,7 +127,7 @@ class Watch:
         return watched.doing is not None and self._is_late(watched)
 
     def _is_late(self, watched: _Watched) -> bool:
-        return watched.lasts_s > self._limit_s(watched.doing)
+        return watched.blamed_s > self._limit_s(watched.doing)
 
     def _limit_s(self, instruction: Instruction | None) -> float:
         if instruction is None:
@@ -139,8 +152,8 @@ class Watch:
         return _Culprit(watched, watched.doing, cause) if watched.doing else None
 
     def _cause(self, watched: _Watched) -> str:
-        doing, receivers = watched.doing, watched.worker.ends.receivers
-        if doing and doing.op is Op.RECV and receivers[doing.peer].awaits_arrival():
+        doing = watched.doing
+        if doing and watched.awaits_arrival:
             link = f"{doing.peer}->{watched.name}"
             return f"{link} is silent: what was sent over it has not arrived"
         return "it has not come back"

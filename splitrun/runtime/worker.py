@@ -25,8 +25,8 @@ Slice = tuple[Phase, int, int]
 Action = Callable[[Instruction], None]
 
 
-Collect = Callable[[str, int, State], None]
-"""Takes a role's state after so many steps, in the role's thread; returns soon."""
+Collect = Callable[[str, int, Callable[[], State]], None]
+"""Takes a copy of a role's state after so many steps, in the role's thread; returns soon."""
 
 
 @dataclass(frozen=True)
@@ -149,20 +149,17 @@ class Worker:
         """
         op, step, micro, _, phase = instruction
         self.doing = instruction
-        start = now()
+        start = end = now()
         try:
             self._actions[op](instruction)
+            if self.pace is not None:
+                end = self._paced(self.pace, op, start)
         except (ChannelClosed, RunFailed):
             raise
         except (Exception, SystemExit) as error:
             raise RunFailed(self._name, str(instruction), told(error)) from error
-        if self.pace is not None:
-            worked_s = now() - start
-            lasts_s = self.pace.lasts(op, worked_s)
-            if self.seat is not None and op in WORK:
-                self.seat.note(worked_s, lasts_s)
-            self._load_ahead(start + lasts_s)
-            wait_until(start + lasts_s, self.stopped)
+        if end > start:
+            wait_until(end, self.stopped)
         late = self._stage.late if op is Op.UPDATE else 0
         self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
         self.doing = None
@@ -186,11 +183,23 @@ class Worker:
         self._batches[phase, step] = self._feed.load(phase, step)
         self._load_s = now() - start
 
+    def _paced(self, pace: Paced, op: Op, start: float) -> float:
+        """When an instruction ends on emulated hardware that has been worked out by now."""
+        worked_s = now() - start
+        lasts_s = pace.lasts(op, worked_s)
+        if self.seat is not None and op in WORK:
+            self.seat.note(worked_s, lasts_s)
+        self._load_ahead(start + lasts_s)
+        return start + lasts_s
+
     def _load_ahead(self, end: float) -> None:
         """Load the next training batch, if there is time for it until `end`: whoever computes on an
-        accelerator has a processor to spare. Never more batches are held than by the program."""
+        accelerator has a processor to spare. No more batches are held than the plan counts. An
+        epoch's first batch, which may take longer, waits for its turn."""
         step = self._next_load
-        if step in self._ahead or step >= self._plan.steps or len(self._batches) > self.role.depth:
+        if step in self._ahead or len(self._batches) > self.role.depth:
+            return
+        if step >= self._plan.steps or not step % self._plan.steps_per_epoch:
             return
         if end - now() > _MARGIN * self._load_s > 0:
             self._ahead[step] = self._feed.load("train", step)
@@ -236,7 +245,7 @@ class Worker:
 
     def _checkpoint(self, instruction: Instruction) -> None:
         if self._beginning.collect is not None:
-            self._beginning.collect(self._name, instruction.step, self._state())
+            self._beginning.collect(self._name, instruction.step, self._state)
 
     def _state(self) -> State:
         return self._stage.state()

@@ -80,6 +80,11 @@ class Continuity:
         if self._collector is not None:
             self._collector(event)
 
+    @property
+    def copied_bytes(self) -> Mapping[str, int]:
+        """What roles handed over for a checkpoint, by role; none where there was none."""
+        return self._collector.copied_bytes if self._collector else {}
+
     def write(self) -> None:
         """Write a checkpoint down, if one is due.
 

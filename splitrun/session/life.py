@@ -114,14 +114,16 @@ class Life:
                 runtime=spec.runtime.type,
                 intra_op_threads=spec.runtime.intra_op_threads,
                 emit=self._events.append,
-                attend=self._attend,
+                attend=self.attend,
                 beginning=beginning,
                 checksums=has_checksums(spec),
                 deadline=self._deadline,
                 faults=self._faults(),
             )
-        self._attend()
-        self._manifest["peak_bytes"] = held_at_peak({**bottoms, plan.top.name: top}, channels)
+        self.attend()
+        self._manifest["peak_bytes"] = held_at_peak(
+            {**bottoms, plan.top.name: top}, channels, self._continuity.copied_bytes
+        )
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
             for name, passed in channels.items()
@@ -159,21 +161,30 @@ class Life:
         )
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
-        """Tell manifest and sinks how the run ended; a sink that fails now changes nothing."""
+        """Tell manifest and sinks how the run ended; a sink that fails now changes nothing.
+
+        Raises:
+            OSError: the manifest cannot be written.
+        """
         self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)
         self._directory.write_json("manifest.json", self._manifest)
         self._events.append(RunEnded(status, message, now()))
-        with suppress(OSError):
-            self._attend()
+        with suppress(Exception):
+            self.attend()
 
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""
         if remedy := self._continuity.remedy():
             error.add_note(remedy)
 
-    def _attend(self) -> None:
+    def attend(self) -> None:
+        """Hand over what has happened so far, and write down what is due.
+
+        Raises:
+            OSError: the run directory cannot be written.
+        """
         while self._events:
             event = self._events.popleft()
             for sink in self._sinks:

@@ -32,13 +32,16 @@ def refuse_beyond(plan: Plan, limit_bytes: float) -> None:
 
 
 def held_at_peak(
-    stages: Mapping[str, Stage], channels: Mapping[str, ChannelStatistics]
+    stages: Mapping[str, Stage],
+    channels: Mapping[str, ChannelStatistics],
+    copied_bytes: Mapping[str, int],
 ) -> dict[str, dict[str, int]]:
     """Bytes by role: weights, optimizer state, versions, and the messages of a bottom.
 
     Args:
         stages: after the run.
         channels: by name, likewise.
+        copied_bytes: for a checkpoint, by role; empty where there was none.
     """
     held = {}
     for name, stage in stages.items():
@@ -48,6 +51,8 @@ def held_at_peak(
             heard = max(s.peak_bytes for c, s in channels.items() if c.endswith(f"->{name}"))
             sizes["versions"] = stage.version_peak_bytes
             sizes["messages"] = max(stage.cut_peak_bytes + heard, sent)
+        if name in copied_bytes:
+            sizes["checkpoint_copy"] = copied_bytes[name]
         held[name] = sizes
     return held
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
-from splitrun.plan import Plan, check, compile, planned_faults
+from splitrun.plan import Plan, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
@@ -64,6 +64,7 @@ def prepare(
         models = assemble(spec, data, directory)
         plan = compile(spec, models.facts)
         planned_faults(spec, plan)
+        deadline_of(spec, plan)
     check(plan)
     limit_mb = spec.runtime.memory_limit_mb
     limit = math.inf if limit_mb is None else limit_mb * 1e6

@@ -32,6 +32,7 @@ from splitrun.session.feeds import feeds
 from splitrun.simulate import Cost, Costs, Timed, calibrate, with_depth
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
+from splitrun.spec.model.section import Section
 
 _DEPTH = 4
 _SMALLER = 4
@@ -39,11 +40,14 @@ _SMALLER = 4
 _ROUNDS, _MOST_ROUNDS = 3, 8
 """Every kind of run has one turn a round, those with pauses after all others."""
 _ALIKE = 1.05
-"""When the two fastest turns of every kind differ by no more than this, there have been enough."""
+"""When the two fastest turns of every kind differ by no more than this, there have been enough; the
+slower of them counts."""
 _WARM_UP_S = 0.5
 _TURN_S = 0.15
 _PAUSE_S = 8e-3
 """After which caches have forgotten what they can forget."""
+_NEXT_TO_NOTHING = 1e-30
+"""A learning rate that changes no weight, and costs what any other does."""
 _FEWEST_STEPS, _MOST_STEPS = 12, 64
 """Steps of a turn, about 0.15 s of them."""
 
@@ -64,7 +68,7 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         RunFailed: a role failed.
     """
     full = min(spec.dataset.batch_size, len(data.train_ids))
-    small = max(1, full // _SMALLER)
+    small = min(full, max(2, full // _SMALLER))
     subject, pipelines = _subject(spec, data, directory)
     steps = _turn_steps(subject, full)
     serial = _Course(subject, "serial", full, steps)
@@ -93,12 +97,29 @@ class _Subject:
 
 def _subject(spec: Spec, data: Data, directory: Path) -> tuple[_Subject, bool]:
     """Models to run, and whether they can be pipelined."""
-    pipeline = Pipeline(schedule="stale", depth=1, compensation=spec.pipeline.compensation)
+    pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
+    spec = _standing_still(spec)
     stale = spec.model_copy(update={"pipeline": pipeline})
     try:
         return _Subject(stale, data, assemble(stale, data, directory)), True
     except SpecError:
         return _Subject(spec, data, assemble(spec, data, directory)), False
+
+
+def _standing_still(spec: Spec) -> Spec:
+    """The spec with learning rates so low that no number of turns makes weights diverge."""
+
+    def slow(section: Section) -> Section:
+        optimizer = getattr(section, "optimizer", None)
+        if optimizer is None:
+            return section
+        return section.model_copy(
+            update={"optimizer": optimizer.model_copy(update={"lr": _NEXT_TO_NOTHING})}
+        )
+
+    parties = {name: slow(party) for name, party in spec.parties.items()}
+    update = {"parties": parties, "top": slow(spec.top), "training": slow(spec.training)}
+    return spec.model_copy(update=update)
 
 
 def _turn_steps(subject: _Subject, batch_size: int) -> int:
@@ -115,10 +136,10 @@ def _turn_steps(subject: _Subject, batch_size: int) -> int:
 
 
 def _take_turns(courses: Sequence[_Course], most_rounds: int) -> None:
-    """Until everybody's fastest turn is one that could be repeated, or there is no hope of it.
+    """Until the fastest turn of each could be repeated, or there is no hope of it.
 
     Neighbours on the same processor slow a virtual machine down, by a half for seconds, and nothing
-    speeds it up: what is fastest is nearest to the machine itself.
+    speeds it up: what is fast is nearest to the machine itself.
     """
     for number in range(1, most_rounds + 1):
         for course in courses:
@@ -148,8 +169,8 @@ class _Course:
         depth: int = 1,
         latency_s: float = 0.0,
     ) -> None:
-        rows = min(len(subject.data.train_ids), (steps + depth) * batch_size)
-        data = subject.data
+        data, rows = subject.data, (steps + depth) * batch_size
+        rows = min(rows, len(data.train_ids) // batch_size * batch_size)
         self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
         self._subject = subject
         self._kind = kind
@@ -187,21 +208,26 @@ class _Course:
 
     @property
     def settled(self) -> bool:
-        """Whether two turns were as fast as each other and faster than all others."""
-        fastest, second, *_ = sorted(turn.period_s for turn in self._turns)
-        return second <= _ALIKE * fastest
+        """Whether the two fastest turns were as fast as each other."""
+        fastest, typical = self._by_speed[0], self._typical
+        return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
 
     def timed(self) -> Timed:
-        """Seconds a step, in the fastest turn."""
-        return Timed(self.plan, self._fastest.period_s)
+        """Seconds a step."""
+        return Timed(self.plan, self._typical.period_s)
 
     def work_s(self) -> Mapping[tuple[str, Op], float]:
-        """Processor seconds of an instruction by role and operation, in the fastest turn."""
-        return self._fastest.work_s
+        """Processor seconds of an instruction, by role and operation."""
+        return self._typical.work_s
 
     @property
-    def _fastest(self) -> _Turn:
-        return min(self._turns, key=lambda turn: turn.period_s)
+    def _typical(self) -> _Turn:
+        """The second fastest turn: one that was repeated."""
+        return self._by_speed[min(1, len(self._turns) - 1)]
+
+    @property
+    def _by_speed(self) -> Sequence[_Turn]:
+        return sorted(self._turns, key=lambda turn: turn.period_s)
 
 
 @dataclass
@@ -248,7 +274,8 @@ def _costs(serial: _Course, smaller: _Course, paused: _Course) -> Costs:
     at_small, after_pause = smaller.work_s(), paused.work_s()
     for (role, op), work_s in serial.work_s().items():
         line = _line(small, at_small[role, op], full, work_s)
-        roles[role][op] = replace(line, cold_s=max(0.0, after_pause[role, op] - work_s))
+        cold_s = 0.0 if op is Op.RECV else max(0.0, after_pause[role, op] - work_s)
+        roles[role][op] = replace(line, cold_s=cold_s)  # a RECV spends the end of its wait yielding
     return Costs(roles, 1.0)
 
 

@@ -9,11 +9,10 @@ runs/<utc>-<name>-<hash>/
     events.jsonl     what happened (written by a sink; a long run's goes on in events.N.jsonl)
     model/           the trained model
     checkpoints/     the newest states of the run, to go on from
-    lives/           what earlier lives of a resumed run left
     failure.txt      where a failed run broke
     stacks.txt       where every thread was when a watchdog ended the run
     faults.jsonl     which of the spec's faults have happened
-    lives/           what earlier lives of a restarted run left
+    lives/           what earlier lives of a resumed or restarted run left
 """
 
 from __future__ import annotations

@@ -47,17 +47,14 @@ def train(
 def _train(life: Life, directory: RunDirectory) -> Result:
     with _one_interrupt():
         try:
-            life.execute()
-            result = life.result(life.save_model())
-        except KeyboardInterrupt as error:
-            message = f"interrupted after {life.ledger.steps} of {life.plan.steps} steps"
-            life.close("interrupted", message, life.result(life.save_model()))
-            interrupted = Interrupted(message)
-            for note in getattr(error, "__notes__", ()):
-                interrupted.add_note(note)
-            interrupted.add_note(f"what was trained until then is in {directory.path}")
-            life.add_remedy(interrupted)
-            raise interrupted from error
+            try:
+                life.execute()
+                result = life.result(life.save_model())
+            except KeyboardInterrupt as error:
+                raise _interrupted(life, directory, error) from error
+            life.close("done", "", result)
+        except Interrupted:
+            raise
         except Exception as error:
             where = "writing" if isinstance(error, OSError) else "an unforeseen point"
             failed = RunFailed("the run", where, told(error))
@@ -71,8 +68,24 @@ def _train(life: Life, directory: RunDirectory) -> Result:
             failure.add_note(f"the run directory is {directory.path}")
             life.add_remedy(failure)
             raise failure from error
-        life.close("done", "", result)
     return result
+
+
+def _interrupted(life: Life, directory: RunDirectory, error: KeyboardInterrupt) -> Interrupted:
+    """Write down what was trained until now.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    life.attend()
+    message = f"interrupted after {life.ledger.steps} of {life.plan.steps} steps"
+    life.close("interrupted", message, life.result(life.save_model()))
+    interrupted = Interrupted(message)
+    for note in getattr(error, "__notes__", ()):
+        interrupted.add_note(note)
+    interrupted.add_note(f"what was trained until then is in {directory.path}")
+    life.add_remedy(interrupted)
+    return interrupted
 
 
 @contextmanager

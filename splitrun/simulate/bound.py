@@ -75,7 +75,7 @@ def bound(plan: Plan, costs: Costs) -> Bound:
     limit = steady_limit(plan, costs)
     segment = next(plan.segments())
     alone_s = segment_time_s(plan, costs.alone(), segment)
-    segment_s = max(alone_s, _work_s(plan, costs, segment) / _cores(costs))
+    segment_s = max(alone_s, _work_s(plan, costs, segment) / _cores(plan, costs))
     samples = plan.samples_before(segment.stop)
     return Bound(
         limit=limit,
@@ -94,7 +94,7 @@ def steady_limit(plan: Plan, costs: Costs) -> Limit:
     graph = steady_graph(plan, costs)
     cycle = maximum_ratio_cycle(len(graph.nodes), graph.edges)
     work_s = step_work_s(all_full(plan), costs, 0)
-    cores = _cores(costs)
+    cores = _cores(plan, costs)
     if work_s / cores > cycle.ratio:
         total = f"{in_ms(work_s)} ms of work / {cores:.2g} cores"
         return Limit("cores", "the cores", work_s / cores, total)
@@ -140,9 +140,9 @@ def _work_s(plan: Plan, costs: Costs, segment: Segment) -> float:
     return full + epochs * step_work_s(plan, costs, last)
 
 
-def _cores(costs: Costs) -> float:
+def _cores(plan: Plan, costs: Costs) -> float:
     """Roles that get in each other's way could still take turns on one core."""
-    return max(1.0, costs.effective_cores)
+    return max(1.0, costs.cores(plan))
 
 
 def _rate(samples: int, seconds: float) -> float:

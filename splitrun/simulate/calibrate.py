@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
-from splitrun.simulate.costs import Costs
+from splitrun.simulate.costs import Costs, Found
 from splitrun.simulate.engine import simulate
 
 _FEWEST_CORES = 0.2
@@ -51,7 +51,8 @@ def calibrate(
     Raises:
         KeyError: a role has no costs.
     """
-    fitted = replace(costs, effective_cores=cores, handover_s=0.0)
+    where = Found(sequential.plan.rows(0), cores)
+    fitted = replace(costs, effective_cores=cores, handover_s=0.0, found_with=where)
     for _ in range(_PASSES):
         if pipelined is not None:
             fitted = _fit_cores(fitted, pipelined, cores)

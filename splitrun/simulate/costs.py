@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from splitrun.plan import Channel, Instruction, Op, Plan, Segment
+from splitrun.plan import Instruction, Op, Pace, Plan, Role, Segment
 
 _COOLING_S = 2.5e-3
 """How long caches remember: after pauses of 0.3, 0.6, 1, 2, 4 and 8 ms, a step of 0.7 ms took 0.73,
@@ -45,6 +45,16 @@ FREE = Cost()
 
 
 @dataclass(frozen=True)
+class Found:
+    """Where effective cores were measured."""
+
+    rows: int
+    """Of a slice."""
+    cores: float
+    """Of the machine."""
+
+
+@dataclass(frozen=True)
 class Costs:
     """The costs of every role of a plan.
 
@@ -55,12 +65,14 @@ class Costs:
     roles: Mapping[str, Mapping[Op, Cost]]
     """By role name and operation; an operation that is not there costs nothing."""
     effective_cores: float
-    """Seconds of work that all roles together get done per second. With small operations Python's
-    lock leaves them 0.4 to 1.2, however many cores the machine has; a role that works alone always
-    has one core."""
+    """Seconds of work that all roles together get done per second, with `rows` rows a slice. With
+    small operations Python's lock leaves them 0.4 to 1.2, however many cores the machine has; a
+    role that works alone always has one core."""
     handover_s: float = 0.0
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""
+    found_with: Found | None = None
+    """Where the effective cores were measured; None if they are given, for any number of rows."""
 
     def __post_init__(self) -> None:
         if not self.effective_cores > 0:
@@ -75,6 +87,23 @@ class Costs:
             KeyError: there are no costs of this role.
         """
         return self.roles[role].get(op, FREE).of(rows)
+
+    def cores(self, plan: Plan) -> float:
+        """Effective cores for a plan whose slices may have another number of rows.
+
+        What is held under Python's lock does not depend on rows, and what does depend on them is
+        done without it. So as long as the lock is the limit, slices take the same time, whatever
+        their work.
+
+        Raises:
+            KeyError: a role has no costs.
+        """
+        if self.found_with is None:
+            return self.effective_cores
+        rows = plan.rows(0) // plan.slices(0)
+        here, there = (_slice_work_s(self, size) for size in (rows, self.found_with.rows))
+        scale = here / there if there else 1.0
+        return min(self.found_with.cores, self.effective_cores * scale)
 
     def alone(self) -> Costs:
         """The same roles, each with a core to itself that never sleeps nor forgets: none can be
@@ -108,10 +137,25 @@ class Costs:
         return msgspec.convert(record, cls)
 
 
+def _slice_work_s(costs: Costs, rows: int) -> float:
+    return sum(cost.of(rows) for of in costs.roles.values() for cost in of.values())
+
+
 def coldness(idle_s: float) -> float:
     """What part of its `cold_s` an instruction costs since whose last time nobody worked for so
     many seconds."""
     return 1.0 - math.exp(-((idle_s / _COOLING_S) ** 2))
+
+
+def loads_ahead(role: Role, costs: Mapping[Op, Cost], rows: int) -> bool:
+    """Whether a role loads its batches while it waits for emulated hardware, as the interpreter in
+    `splitrun.runtime.worker` does where the wait is twice as long."""
+    if role.compute is None:
+        return False
+    pace = Pace(role.compute)
+    works_s = {op: cost.of(rows) for op, cost in costs.items()}
+    waits_s = (pace.lasts(op, work_s) - work_s for op, work_s in works_s.items())
+    return max(waits_s, default=0.0) > 2 * works_s.get(Op.LOAD, 0.0)
 
 
 def rows_of(plan: Plan, instruction: Instruction) -> int:
@@ -122,12 +166,6 @@ def rows_of(plan: Plan, instruction: Instruction) -> int:
         return rows
     slices = plan.slices(step)
     return (micro + 1) * rows // slices - micro * rows // slices
-
-
-def bytes_per_row(plan: Plan, channel: Channel) -> int:
-    """Bytes of a message per row: a gradient is as large as the cut it belongs to."""
-    bottom = channel.target if channel.source == plan.top.name else channel.source
-    return plan.role_facts(bottom).cut_bytes_per_row
 
 
 def step_work_s(plan: Plan, costs: Costs, step: int) -> float:

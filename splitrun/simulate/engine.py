@@ -46,7 +46,7 @@ class _Engine:
         self._plan = plan
         self._costs = costs
         self._segment = segment
-        self._clock = Clock(costs.effective_cores, len(plan.roles))
+        self._clock = Clock(costs.cores(plan), len(plan.roles))
         self._handover_s = costs.handover_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}
@@ -88,7 +88,10 @@ class _Engine:
                 clock.work(number, work_s)
                 yield
             if pace and (end := start + pace.lasts(op, clock.now - start)) > clock.now:
-                clock.sleep(number, end)
+                if load_s := workload.ahead():
+                    clock.work(number, load_s)
+                    yield
+                clock.sleep(number, max(end, clock.now))
                 yield
             if op is Op.SEND:
                 pipe = self._pipes[role.name, peer]

@@ -5,7 +5,8 @@ instruction of the round is a node, and stands for the moment when it has what i
 message of a link is one more, for the moment when it begins to leave. Edges say what has to come
 before, by how much, and how many rounds earlier (tokens):
 
-    the instruction before -> the next         its duration; 1 token where the round starts anew
+    the instruction before -> the next         its duration; 1 token where the round starts anew;
+                                               none of a LOAD while emulated hardware is waited for
     SEND -> its message leaves                 the sender's work
     a message leaves -> the next one leaves    bytes / bandwidth: the link is busy
     a message leaves -> RECV                   bytes / bandwidth + latency; a token for every round
@@ -25,7 +26,7 @@ from typing import NamedTuple
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import Channel, Instruction, Op, Pace, Plan, Role, Segment
-from splitrun.simulate.costs import Costs, bytes_per_row, rows_of
+from splitrun.simulate.costs import Costs, loads_ahead, rows_of
 from splitrun.simulate.cycle import Edge
 
 
@@ -130,7 +131,7 @@ class _Builder:
                 self._add(start, arrival, work_s, rounds_ahead)
                 continue
             message = Node(channel.name, send)
-            size = rows_of(self._plan, send) * bytes_per_row(self._plan, channel)
+            size = rows_of(self._plan, send) * self._plan.bytes_per_row(channel)
             transfer_s = size / timing.bytes_per_s
             delay_s = transfer_s + timing.latency_s + timing.jitter_s / 2
             self._add(start, message, work_s, 0)
@@ -167,5 +168,7 @@ class _Builder:
 
     def _duration_s(self, role: Role, instruction: Instruction) -> float:
         rows = rows_of(self._plan, instruction)
+        if instruction.op is Op.LOAD and loads_ahead(role, self._costs.roles[role.name], rows):
+            return 0.0
         work_s = self._costs.work_s(role.name, instruction.op, rows)
         return Pace(role.compute).lasts(instruction.op, work_s) if role.compute else work_s

@@ -99,8 +99,10 @@ class _Turns:
         rows, work_s = self._workload.start(instruction, now - thread.worked_s)
         now += work_s
         thread.worked_s += work_s
-        if self._pace:
-            now = max(now, start + self._pace.lasts(op, now - start))
+        if self._pace and (end := start + self._pace.lasts(op, now - start)) > now:
+            load_s = self._workload.ahead()
+            thread.worked_s += load_s
+            now = max(now + load_s, end)
         if op is Op.SEND:
             pipe = self._pipe(instruction)
             pipe.credits -= 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 from splitrun.plan import Channel, LinkState, Plan
-from splitrun.simulate.costs import bytes_per_row
 from splitrun.simulate.simulation import Transit
 
 
@@ -35,6 +34,6 @@ class Pipe:
 def open_pipes(plan: Plan) -> dict[tuple[str, str], Pipe]:
     """The channels of a plan, by source and target."""
     return {
-        (channel.source, channel.target): Pipe(channel, bytes_per_row(plan, channel))
+        (channel.source, channel.target): Pipe(channel, plan.bytes_per_row(channel))
         for channel in plan.channels
     }

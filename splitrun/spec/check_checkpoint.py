@@ -17,7 +17,7 @@ def checkpoint_problems(spec: Spec) -> Iterator[Problem]:
     if section is None:
         return
     if section.every_steps is None and section.every_epochs is None:
-        what = "says not how often"
+        what = "does not say how often"
         yield Problem(("checkpoint",), what, "add every_epochs, such as 1, or every_steps")
     if section.every_steps is not None and section.every_epochs is not None:
         what = "every_epochs is given, too"

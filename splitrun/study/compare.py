@@ -13,7 +13,6 @@ from pathlib import Path
 
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
-from splitrun.simulate.costs import bytes_per_row
 from splitrun.study.arms import BASELINE, Arm, Schedule
 from splitrun.study.comparison import ArmResult, Comparison, Forecast, Staleness, recording_path
 from splitrun.study.entrant import Entrant, Turns
@@ -70,6 +69,8 @@ def compare(
     name = metric or field.metrics[0]
     known = next((each for each in field.metrics if each == name), None)
     scores = score(field.subjects, known, settings.seeds, watcher)
+    diverged = tuple(arm for arm in field.subjects if arm not in scores)
+    field = field.without(diverged)
     entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
     turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher)
     watcher.tell("recording a turn of each arm …")
@@ -78,7 +79,7 @@ def compare(
         for each in entrants
         if each.runtime == "threaded"
     }
-    return _Measured(field, settings, name, scores, turns, recordings).comparison()
+    return _Measured(field, settings, name, scores, diverged, turns, recordings).comparison()
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class _Measured:
     settings: Settings
     metric: str
     scores: Mapping[Arm, Scores]
+    diverged: tuple[Arm, ...]
     turns: Turns
     recordings: Mapping[Arm, Recording]
 
@@ -104,7 +106,8 @@ class _Measured:
             forecast=_forecast(field, self.settings.budget_s),
             baseline_gain=gain,
             recommended=field.recommended,
-            advice="; ".join(_advice(field, results, self.metric)),
+            advice="; ".join(_advice(field, results, self.diverged, self.metric)),
+            diverged=self.diverged,
         )
 
     def _result(self, entrant: Entrant, baseline: Entrant) -> ArmResult:
@@ -141,9 +144,13 @@ class _Measured:
         )
 
 
-def _advice(field: Field, results: Sequence[ArmResult], metric: str) -> list[str]:
+def _advice(
+    field: Field, results: Sequence[ArmResult], diverged: Sequence[Arm], metric: str
+) -> list[str]:
     """The reason for what is recommended, and what was measured that speaks against it."""
     clauses = [field.advice.reason]
+    if diverged:
+        clauses.append(f"but {', '.join(map(str, diverged))} diverged")
     result = next(each for each in results if each.arm == field.recommended)
     best = max(results, key=lambda each: each.samples_per_s.median)
     if best.samples_per_s.median > _FASTER * result.samples_per_s.median:
@@ -186,7 +193,7 @@ def _bytes_per_step(plan: Plan) -> int:
     """Bytes that a full batch sends from party to party, both ways."""
     party = {role.name: role.party for role in plan.roles}
     return plan.rows(0) * sum(
-        bytes_per_row(plan, channel)
+        plan.bytes_per_row(channel)
         for channel in plan.channels
         if party[channel.source] != party[channel.target]
     )

@@ -141,6 +141,8 @@ class Comparison:
     """How many times the other sequential runtime's throughput the baseline has."""
     recommended: Arm
     advice: str
+    diverged: tuple[Arm, ...]
+    """Arms whose loss did not stay finite, and that are not in `arms`."""
 
     def result(self, arm: Arm) -> ArmResult:
         """What was found out about one arm."""
@@ -165,6 +167,7 @@ class Comparison:
                 "micro_batches": self.recommended.micro_batches,
             },
             "advice": self.advice,
+            "diverged": [str(arm) for arm in self.diverged],
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class Field:
         """What the probed costs speak for; the baseline where the models cannot be run that way."""
         arm = Arm.of(self.advice.plan)
         return arm if arm in self.subjects else BASELINE
+
+    def without(self, arms: Collection[Arm]) -> Field:
+        """The field of the other arms; the baseline is not among `arms`."""
+        kept = [arm for arm in self.subjects if arm not in arms]
+        subjects = {arm: self.subjects[arm] for arm in kept}
+        return replace(self, subjects=subjects, plans={arm: self.plans[arm] for arm in kept})
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from splitrun.errors import UsageError
+from splitrun.errors import NonFiniteLoss, UsageError
 from splitrun.session.ledger import Ledger
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
-from splitrun.study.arms import Arm
+from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.watcher import Watcher
 
@@ -45,17 +45,27 @@ def score(
     Args:
         metric: one that fits the loss; None is the loss itself.
 
+    Returns:
+        Of all arms but those that diverged at some seed.
+
     Raises:
-        RunFailed: a role failed.
+        RunFailed: a role failed; or the baseline diverged.
         UsageError: the held-out rows do not define the metric.
     """
     name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
     for index in range(seeds):
-        for arm, subject in subjects.items():
+        for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
-            bare = replace(subject, spec=_bare(subject.spec, index))
-            outcome = train_fresh(bare, "serial", (metric,) if metric else ())
+            bare = replace(subjects[arm], spec=_bare(subjects[arm].spec, index))
+            try:
+                outcome = train_fresh(bare, "serial", (metric,) if metric else ())
+            except NonFiniteLoss as error:
+                if arm == BASELINE:
+                    raise
+                watcher.tell(f"left out {arm}: {error}")
+                del scores[arm]
+                continue
             value = outcome.ledger.test.get(name)
             if value is None:
                 message = f"{metric} is not defined on the held-out rows"

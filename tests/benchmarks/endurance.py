@@ -1,10 +1,15 @@
-"""One long run as `splitrun train` makes it: does it stay as fast and as small as it began?"""
+"""One long run as `splitrun train` makes it: does it stay as fast and as small as it began?
+
+Links leave roles half of the time to spare, so that throughput is the run's and not that of this
+hour's neighbours; what the run itself comes to need shows in its processor time a step.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +19,13 @@ from splitrun.events import Event, Sampled, Sink, StepDone
 from splitrun.session import prepare, train
 from splitrun.spec import loads
 from splitrun.study.bench.steadiness import Moment, judge
+from splitrun.study.bench.trend import Trend, find_trend
 from splitrun.telemetry import JsonLines, Sampler
 
 STEPS = 1_000_000
 """Each thousand is an epoch."""
 _EVERY_S = 2.0
+_WINDOWS = 20
 
 SPEC = """
 name: endurance
@@ -29,7 +36,7 @@ parties:
 top: {party: alice, loss: binary_cross_entropy, model: {type: mlp, out: 1}}
 training: {optimizer: {type: sgd, lr: 0.01}, epochs: %d}
 pipeline: {schedule: stale, depth: 8}
-links: {default: {latency_ms: 4, bandwidth_mbps: 1000}}
+links: {default: {latency_ms: 8, bandwidth_mbps: 1000}}
 checkpoint: {every_steps: 50000}
 """
 
@@ -39,7 +46,10 @@ class _Moments:
 
     def __init__(self) -> None:
         self.all: list[Moment] = []
+        self.cpu_s = [0.0]
+        """Processor time of the process, at each moment."""
         self._step = (0.0, 0)
+        self._sampled = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepDone):
@@ -47,7 +57,22 @@ class _Moments:
         elif isinstance(event, Sampled):
             time, samples = self._step
             sizes = event.memory_bytes, event.threads, event.descriptors
+            passed_s = event.time - self._sampled if self.all else 0.0
+            self.cpu_s.append(self.cpu_s[-1] + event.cpu_percent / 100 * passed_s)
+            self._sampled = event.time
             self.all.append(Moment(time, samples, *sizes))
+
+    def cost_trend(self) -> Trend | None:
+        """Of the processor time a sample, over windows."""
+        edges = [len(self.all) * (1 + index) // (_WINDOWS + 1) for index in range(_WINDOWS)]
+        edges.append(len(self.all) - 1)
+        times, costs = [], []
+        for first, last in pairwise(edges):
+            start, end = self.all[first], self.all[last]
+            times.append((start.time + end.time) / 2)
+            cpu_s = self.cpu_s[last + 1] - self.cpu_s[first + 1]
+            costs.append(cpu_s / (end.samples - start.samples))
+        return find_trend(times, costs)
 
 
 def measure(thousands: int) -> Iterator[str]:
@@ -68,9 +93,11 @@ def measure(thousands: int) -> Iterator[str]:
     found = judge(moments.all[:-1])
     yield "| figure | found |\n|---|---|"
     yield f"| steps | {result.steps:,} in {result.wall_s / 60:.1f} min |"
-    if found.trend is not None:
-        change, low, high = (f"{it:+.1%}" for it in vars(found.trend).values())
-        yield f"| drift of throughput | {change} [{low}, {high}] |"
+    trends = {"throughput": found.trend, "processor time a step": moments.cost_trend()}
+    for name, trend in trends.items():
+        if trend is not None:
+            change, low, high = (f"{it:+.1%}" for it in vars(trend).values())
+            yield f"| drift of {name} | {change} [{low}, {high}] |"
     first = moments.all[len(moments.all) // 100].memory_bytes
     growth = found.memory_growth_bytes
     yield f"| memory | {first / 2**20:.0f} MiB, {growth / 2**20:+.1f} MiB ({growth / first:+.2%}) |"

@@ -77,8 +77,9 @@ def _round(document: Document) -> tuple[float, float, float]:
 
 
 def _summary(errors: Sequence[float]) -> str:
+    nine_tenths = quantiles(errors, n=10, method="inclusive")[-1]
     return (
-        f"error: median {median(errors):.1%}, 90 % within {quantiles(errors, n=10)[-1]:.1%}, "
+        f"error: median {median(errors):.1%}, 90 % within {nine_tenths:.1%}, "
         f"largest {max(errors):.1%}, over {len(errors)} plans"
     )
 

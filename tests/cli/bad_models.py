@@ -163,6 +163,11 @@ FITS = {
         "use at most 4, more epochs or a smaller dataset.batch_size",
         spec(("[income, city]\n", "[income, city]\n    depth: 5\n")) + "pipeline: stale\n",
     ),
+    "a deadline shorter than a message takes": Bad(
+        "trial.yaml:17:15: supervision.deadline_s: a message over bob.bottom->alice.top takes up "
+        "to 0.768 s, so it would be late; raise it, or use auto",
+        SPEC + "links: {default: {bandwidth_mbps: 0.001}}\n" + "supervision: {deadline_s: 0.5}\n",
+    ),
 }
 
 COUNTED = own(

@@ -1,6 +1,7 @@
 """The law: serial and threaded runs of one plan end with bit-identical weights.
 
-Whatever the schedule, the depth and the models, and however roles and messages are held up.
+Whatever the schedule, the depth, the models and the hardware that is emulated, and however roles
+and messages are held up.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ def contents(draw: st.DrawFn) -> Content:
         content["parties"][name] = {"bottom": bottom}
         if schedule == "stale" and draw(st.booleans()):
             content["parties"][name]["depth"] = draw(st.integers(1, 8))
+    if draw(st.booleans()):
+        for party in content["parties"].values():
+            party["compute"] = {"forward_ms": 0.5, "backward_ms": 0.5, "update_ms": 0.3}
+        content["top"]["compute"] = {"loss_ms": 0.6, "update_ms": 0.3}
     return content
 
 

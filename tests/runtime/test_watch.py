@@ -113,6 +113,20 @@ def test_a_link_is_blamed_only_for_what_is_under_way(clock: Clock) -> None:
     assert str(error).startswith("t failed at RECV 3 from b: it has not come back")
 
 
+def test_a_link_is_given_its_own_time_however_long_the_role_behind_it_took(clock: Clock) -> None:
+    watch, top, bottom = watched()
+    pass_(clock, watch, 0.8)
+    top.ends.receivers["b"].under_way = True
+    bottom.doing = Instruction(Op.LOAD, 4)
+    pass_(clock, watch, 0.9)
+    assert watch.stalled() is None
+    bottom.doing = None
+    pass_(clock, watch, 0.4)
+    error = watch.stalled()
+    assert error is not None
+    assert "b->t is silent: what was sent over it has not arrived for 1.2 s" in str(error)
+
+
 def test_roles_that_wait_for_each_other_are_no_endless_chain(clock: Clock) -> None:
     watch, _, bottom = watched()
     bottom.doing = Instruction(Op.SEND, 3, 0, "t")

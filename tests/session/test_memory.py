@@ -67,6 +67,22 @@ def test_a_prediction_has_a_version_for_every_batch_and_a_short_run_has_fewer(
         assert manifest["peak_bytes"][role.name]["versions"] == planned > 0
 
 
+def test_a_checkpoint_copies_what_the_plan_says(tmp_path: Path) -> None:
+    """Beside the copies are steps of optimizers and the books; of the largest role the bytes for
+    the disk, too."""
+    experiment = prepared(content(MLP, 4, checkpoint={"every_steps": 20}))
+    planned = memory(experiment.plan)
+    result = train(experiment, tmp_path)
+    manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
+    parts = [
+        planned[role].checkpoint / held["checkpoint_copy"]
+        for role, held in manifest["peak_bytes"].items()
+    ]
+    assert sorted(parts) == pytest.approx([1, 1, 3], rel=0.02)
+    often = prepared(content(MLP, 4, checkpoint={"every_epochs": 99}))
+    assert not any(role.checkpoint for role in memory(often.plan).values())
+
+
 def test_threads_never_hold_more_than_the_plan_says(tmp_path: Path) -> None:
     made = content(MLP, 4, runtime={"type": "threaded"}, links={"default": {"latency_ms": 2}})
     experiment = prepared(made)
@@ -168,3 +184,18 @@ def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
     more = planned[1] - planned[0]
     assert more > 200e6
     assert found[1] - found[0] == pytest.approx(more, rel=0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+def test_a_checkpoint_takes_no_more_than_the_plan_says(tmp_path: Path) -> None:
+    """Less where its copies are gone before the pipeline has filled again."""
+    planned, found = [], []
+    for every_steps in (10, 99):
+        made = content(LARGE, 2, training={"epochs": 1, "optimizer": {"type": "sgd"}})
+        made["dataset"] |= {"rows": 1800, "batch_size": 80}
+        made["checkpoint"] = {"every_steps": every_steps}
+        planned.append(peak_bytes(prepared(made).plan))
+        found.append(resident_bytes(tmp_path, made))
+    more = planned[0] - planned[1]
+    assert more > 70e6
+    assert 0.4 * more < found[0] - found[1] < 1.1 * more

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splitrun.plan import Instruction, Op
 from splitrun.simulate import Cost, Costs
-from splitrun.simulate.costs import rows_of
+from splitrun.simulate.costs import Found, rows_of
 from tests.plan.plans import make_plan
 from tests.simulate.timing import ms
 
@@ -44,6 +44,16 @@ def test_a_cost_is_finite_and_not_negative(wrong: float) -> None:
         Cost(wrong)
     with pytest.raises(ValueError, match="finite and not negative"):
         Cost(0.0, wrong)
+
+
+@pytest.mark.parametrize(("rows", "cores"), [(100, 0.8), (50, 0.6), (400, 2.0), (10**6, 3.0)])
+def test_the_lock_is_held_for_as_long_whatever_the_rows(rows: int, cores: float) -> None:
+    """Slices of 100 rows take 1 ms that does not depend on them, and 1 ms that does."""
+    plan = make_plan(rows=4 * rows, batch_size=rows)
+    of_roles = {role.name: {Op.FORWARD: ms(1, per_row=0.01)} for role in plan.roles}
+    assert Costs(of_roles, 0.8).cores(plan) == 0.8
+    measured = Costs(of_roles, 0.8, found_with=Found(100, 3.0))
+    assert measured.cores(plan) == pytest.approx(cores)
 
 
 @pytest.mark.parametrize("cores", [0.0, -1.0, math.nan])

@@ -61,7 +61,7 @@ REFUSED_BANK = {
     ),
     "checkpoints nobody knows how often": (
         ["checkpoint={keep: 3}"],
-        "checkpoint: says not how often; add every_epochs, such as 1, or every_steps",
+        "checkpoint: does not say how often; add every_epochs, such as 1, or every_steps",
     ),
     "checkpoints after both": (
         ["checkpoint={every_steps: 9, every_epochs: 1}"],

@@ -10,12 +10,21 @@ import pytest
 
 from tests.studies.staleness import grid, page
 from tests.studies.staleness.cell import Cell, Found, Store
-from tests.studies.staleness.judge import Group, judged, paired, steps_ratio, typical
+from tests.studies.staleness.judge import (
+    Group,
+    Outcome,
+    judged,
+    outcomes,
+    paired,
+    steps_ratio,
+    typical,
+)
 from tests.studies.staleness.rules import parts_of
 from tests.studies.staleness.trial_rules import STAGES
 
 SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
 STALE = Cell(0, "bank", "adam", 4, "none")
+SYNTHETIC = Cell(0, "synthetic", "adam", 1, "none")
 
 
 def found(cell: Cell, score: float, losses: list[float] | None = None) -> Found:
@@ -27,8 +36,8 @@ def at(cell: Cell, seed: int) -> Cell:
 
 
 def test_a_cell_is_compared_with_the_sequential_one_of_its_seed() -> None:
-    cells = {at(SEQUENTIAL, seed): found(at(SEQUENTIAL, seed), 0.9) for seed in range(4)}
-    cells |= {at(STALE, seed): found(at(STALE, seed), 0.9 - 0.01 * seed) for seed in range(5)}
+    cells = {at(SEQUENTIAL, seed): Outcome(0.9) for seed in range(4)}
+    cells |= {at(STALE, seed): Outcome(0.9 - 0.01 * seed) for seed in range(5)}
     pairs = paired(cells, range(1, 5))
     assert list(pairs) == [Group("bank", "adam", 4, "none")]
     verdict = judged(*pairs.values())
@@ -92,3 +101,22 @@ def test_the_page_keeps_its_words_and_gets_its_tables(tmp_path: Path) -> None:
     assert f"]({figure.name})" in written
     rows = json.loads((tmp_path / "staleness.json").read_text(encoding="utf-8"))
     assert [row["depth"] for row in rows] == [1, 4, 8]
+
+
+def test_cells_of_an_earlier_study_are_still_told(tmp_path: Path) -> None:
+    """Their scores and ratios; cells that were trained again count as they are now."""
+    falling = [1 / (1 + index) for index in range(300)]
+    cells = {cell: found(cell, 0.9, falling) for cell in (SYNTHETIC, at(SYNTHETIC, 1))}
+    for seed in (0, 1):
+        stale = msgspec.structs.replace(at(SYNTHETIC, seed), depth=4)
+        cells[stale] = found(stale, 0.8, falling)
+    assert {each.ratio for each in outcomes(cells).values()} == {1.0}
+    page.write(cells, tmp_path)
+    changed = msgspec.structs.replace(SYNTHETIC, depth=4)
+    again = {SYNTHETIC: cells[SYNTHETIC], changed: found(changed, 0.7, falling)}
+    page.write(again, tmp_path)
+    written = (tmp_path / "staleness.md").read_text(encoding="utf-8")
+    assert "| none | +0.1500, 2 |" in written
+    assert "| none | 1.00 |" in written
+    page.write({}, tmp_path)
+    assert (tmp_path / "staleness.md").read_text(encoding="utf-8") == written

@@ -173,3 +173,10 @@ def test_the_sizes_of_a_file_cannot_be_swept() -> None:
     with pytest.raises(UsageError, match="--preset scale: a dataset of type csv"):
         preset_axes("scale", loads(SPEC, "spec.yaml").spec)
     assert default_baseline(()) == {}
+
+
+def test_a_grid_of_depths_is_compared_with_depth_1_where_all_else_is_alike() -> None:
+    latencies = parse_axis("links.default.latency_ms=0,10")
+    depths = parse_axis("pipeline.depth=1,4")
+    assert default_baseline((latencies, depths)) == {"pipeline.depth": "1"}
+    assert default_baseline((latencies, parse_axis("pipeline.depth=2,4"))) == {}

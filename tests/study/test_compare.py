@@ -265,3 +265,39 @@ def _subject(arm: Arm) -> Subject:
     experiment = prepared(synthetic())
     document = experiment.document
     return Subject(arm.applied(document.spec), experiment.data, document.directory)
+
+
+def test_an_arm_that_diverges_is_left_out_and_fails_its_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At a learning rate that one batch at a time can bear, seven updates of delay cannot."""
+    optimizer = {"type": "sgd", "lr": 0.6, "momentum": 0.9}
+    content = synthetic(rows=3000, training={"optimizer": optimizer, "epochs": 20})
+    spec = written(tmp_path, content)
+    options = ("--schedules", "stale", "--depths", "8", "--runs-dir", str(tmp_path / "runs"))
+    gate = ("--arm", "stale:8", "--assert", "equivalent", "--json")
+    assert run(["compare", spec, *QUICK, *options, *gate]) == 4
+    captured = capsys.readouterr()
+    assert captured.err == "stale:8 diverged\n"
+    found = json.loads(captured.out)
+    assert found["diverged"] == ["stale:8"]
+    assert "but stale:8 diverged" in found["advice"]
+    assert "stale:8" not in [f"{arm['schedule']}:{arm['depth']}" for arm in found["arms"]]
+
+
+def test_two_runs_are_gated_by_their_weights_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = written(tmp_path)
+    for place, seed in (("one", 1), ("same", 1), ("other", 2)):
+        options = ("--runs-dir", str(tmp_path / place), "--progress", "none")
+        assert run(["train", spec, f"seed={seed}", *options]) == 0
+    one, same, other = (str(*(tmp_path / it).iterdir()) for it in ("one", "same", "other"))
+    capsys.readouterr()
+    assert run(["compare", one, same, "--assert", "identical"]) == 0
+    assert run(["compare", one, other, "--assert", "identical"]) == 4
+    assert capsys.readouterr().err == "the two runs end with different weights\n"
+    text = refusal(capsys, "compare", one, other, "--fail-below", "1.5")
+    assert "--fail-below: one run each cannot tell" in text
+    text = refusal(capsys, "compare", one, other, "--assert", "equivalent")
+    assert "--assert equivalent: one run each cannot tell" in text

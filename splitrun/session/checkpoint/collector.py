@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from splitrun.events import Event, Executed
-from splitrun.model import State
+from splitrun.model import State, tensor_bytes
 from splitrun.session.checkpoint.store import Checkpoint, Store
 from splitrun.session.ledger import Ledger
 
@@ -16,8 +16,8 @@ from splitrun.session.ledger import Ledger
 class Collector:
     """Takes states in the roles' threads, and events and the order to write in another one.
 
-    Roles go on at once. Where checkpoints come faster than they can be written, only the newest is:
-    never more than three lie in memory.
+    Roles go on at once. While a checkpoint is collected or written, none is taken after it, so that
+    only one lies in memory.
 
     Args:
         roles: how many hand over their state.
@@ -33,18 +33,32 @@ class Collector:
         self._store = store
         self._data = data
         self._lock = threading.Lock()
-        self._states: dict[int, dict[str, State]] = {}
+        self._busy_with: int | None = None
+        self._states: dict[str, State] = {}
+        self._skipped: Counter[int] = Counter()
+        """Roles that have come to a checkpoint that is not taken."""
         self._told: Counter[int] = Counter()
         self._ready: tuple[int, dict[str, Any]] | None = None
+        self.copied_bytes: dict[str, int] = {}
+        """Of one checkpoint, by role."""
 
-    def collect(self, role: str, step: int, state: State) -> None:
-        """Take a role's state; called in its thread."""
+    def collect(self, role: str, step: int, copy: Callable[[], State]) -> None:
+        """Take a copy of a role's state, if the checkpoint is taken; called in its thread."""
+        if self._takes(step):
+            self._states[role] = state = copy()
+            self.copied_bytes[role] = tensor_bytes(state)
+
+    def _takes(self, step: int) -> bool:
+        """Whether the checkpoint is taken: the first role to come to it decides for all."""
         with self._lock:
-            states = self._states.setdefault(step, {})
-            states[role] = state
-            if len(states) == self._roles:
-                for older in [each for each in self._states if each < step]:
-                    del self._states[older]
+            if self._busy_with is None and step not in self._skipped:
+                self._busy_with = step
+            if self._busy_with == step:
+                return True
+            self._skipped[step] += 1
+            if self._skipped[step] == self._roles:
+                del self._skipped[step]
+            return False
 
     def __call__(self, event: Event) -> None:
         """Take in one event, after the ledger has."""
@@ -52,10 +66,11 @@ class Collector:
             self._told[event.step] += 1
             if self._told[event.step] == self._roles:
                 del self._told[event.step]
-                self._ready = event.step, self._ledger.state()
+                if event.step == self._busy_with:
+                    self._ready = event.step, self._ledger.state()
 
     def write(self) -> None:
-        """Write down the newest checkpoint that is complete, if it has not been.
+        """Write down the checkpoint, if it is complete.
 
         Raises:
             OSError: it could not be written.
@@ -63,7 +78,6 @@ class Collector:
         if self._ready is None:
             return
         (step, books), self._ready = self._ready, None
+        self._store.write(Checkpoint(step, self._states, books, self._data))
         with self._lock:
-            states = self._states.pop(step, None)
-        if states is not None:
-            self._store.write(Checkpoint(step, states, books, self._data))
+            self._states, self._busy_with = {}, None

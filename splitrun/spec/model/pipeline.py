@@ -43,7 +43,9 @@ class Pipeline(Section):
         "`auto` probes this machine and takes the least that gives nearly the best throughput.",
     )
     max_staleness: NonNegativeInt | None = Field(
-        None, description="With `depth: auto`: the depth is at most one more."
+        None,
+        description="The depth that `auto`, `plan --probe` and `compare` recommend is at most one "
+        "more.",
     )
     micro_batches: PositiveInt | None = Field(
         None, description="Slices of a batch, under `microbatch` (default 4)."

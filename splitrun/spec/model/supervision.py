@@ -24,6 +24,8 @@ class Supervision(Section):
         "is at least 10 s and grows with what is emulated and with what was seen.",
     )
     on_failure: Literal["stop", "restart"] = Field(
-        "stop", description="`restart`: begin again, unless the failure would come again."
+        "stop",
+        description="`restart`: go on from the newest checkpoint or, without one, from the start; "
+        "unless the failure would come again.",
     )
     restarts: NonNegativeInt = Field(3, description="At most so many, with `restart`.")

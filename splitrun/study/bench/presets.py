@@ -45,9 +45,11 @@ def preset_axes(name: str, spec: Spec) -> tuple[Axis, ...]:
 
 
 def default_baseline(axes: Sequence[Axis]) -> dict[str, str]:
-    """The sequential pipeline, where that is one of those swept; else none, as in `Results`."""
-    sequential = any(axis.key == "pipeline" and axis.point(_SEQUENTIAL) for axis in axes)
-    return {"pipeline": _SEQUENTIAL} if sequential else {}
+    """The sequential pipeline or the depth 1, where that is swept; else none, as in `Results`."""
+    for key, label in (("pipeline", _SEQUENTIAL), ("pipeline.depth", "1")):
+        if any(axis.key == key and axis.point(label) for axis in axes):
+            return {key: label}
+    return {}
 
 
 def _numbers(key: str, values: tuple[int, ...]) -> Axis:

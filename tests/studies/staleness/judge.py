@@ -1,4 +1,4 @@
-"""What cells tell together: paired differences, and steps until a loss is reached."""
+"""What cells come to, and tell together: paired differences, and steps until a loss is reached."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ WITHIN = 0.002
 """Of the sequential run's best metric after any epoch: what the others are to reach."""
 
 
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a training: all that the page needs."""
+
+    score: float
+    diverged: bool = False
+    ratio: float | None = None
+    """How many times the sequential steps, or epochs, to its task's target; None where there is no
+    such target, or where it is not reached."""
+
+
 class Group(msgspec.Struct, frozen=True, order=True):
     """The cells of all seeds."""
 
@@ -31,6 +41,11 @@ class Group(msgspec.Struct, frozen=True, order=True):
     optimizer: str
     depth: int
     rule: str
+
+    @classmethod
+    def of(cls, cell: Cell) -> Group:
+        """The one that a cell belongs to."""
+        return cls(cell.task, cell.optimizer, cell.depth, cell.rule)
 
 
 @dataclass(frozen=True)
@@ -42,22 +57,40 @@ class Paired:
     diverged: int
 
 
-Pairs = Mapping[Group, list[tuple[Found, Found]]]
+Pairs = Mapping[Group, list[tuple[Outcome, Outcome]]]
 """(sequential, other) by seed."""
 
 
-def paired(found: Mapping[Cell, Found], seeds: Collection[int]) -> Pairs:
+def outcomes(found: Mapping[Cell, Found]) -> Mapping[Cell, Outcome]:
+    """What cells came to, of those whose sequential ones were found, too."""
+    pairs = ((found.get(cell.sequential()), each) for cell, each in found.items())
+    return {
+        each.cell: Outcome(round(each.score, 6), each.diverged, _ratio(base, each))
+        for base, each in pairs
+        if base is not None
+    }
+
+
+def _ratio(base: Found, other: Found) -> float | None:
+    ratio = None
+    if other.losses:
+        ratio = steps_ratio(base, other)
+    elif other.curve:
+        ratio = epochs_ratio(base, other)
+    return None if ratio is None else round(ratio, 4)
+
+
+def paired(known: Mapping[Cell, Outcome], seeds: Collection[int]) -> Pairs:
     """Every group's pairs, at these seeds, in the order of the seeds."""
-    pairs: dict[Group, list[tuple[Found, Found]]] = defaultdict(list)
-    for cell in sorted(found):
-        base = found.get(cell.sequential())
-        if cell.seed in seeds and base is not None and cell != base.cell:
-            group = Group(cell.task, cell.optimizer, cell.depth, cell.rule)
-            pairs[group].append((base, found[cell]))
+    pairs: dict[Group, list[tuple[Outcome, Outcome]]] = defaultdict(list)
+    for cell in sorted(known):
+        base = cell.sequential()
+        if cell.seed in seeds and cell != base and base in known:
+            pairs[Group.of(cell)].append((known[base], known[cell]))
     return pairs
 
 
-def judged(pairs: Iterable[tuple[Found, Found]]) -> Paired:
+def judged(pairs: Iterable[tuple[Outcome, Outcome]]) -> Paired:
     """The mean paired loss of the metric."""
     both = list(pairs)
     loss = estimate_mean([base.score - other.score for base, other in both])

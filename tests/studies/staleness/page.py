@@ -1,4 +1,8 @@
-"""The page's tables and figures, from all cells that there are; its words are written by hand."""
+"""The page's tables and figures, from all cells that there are; its words are written by hand.
+
+What cells came to is kept beside the page, so that a study can go on where no cell is left of the
+one before.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,36 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.figure import MOST_LINES, chart
 from tests.studies.staleness.grid import CHOOSE, CONFIRM
-from tests.studies.staleness.judge import (
-    Group,
-    Pairs,
-    epochs_ratio,
-    judged,
-    paired,
-    steps_ratio,
-    typical,
-)
+from tests.studies.staleness.judge import Group, Outcome, Pairs, judged, outcomes, paired, typical
 from tests.studies.staleness.rules import canonical
 from tests.studies.staleness.tasks import TASKS
 
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
-Ratio = Callable[[Found, Found], float | None]
+KEPT = "staleness.json"
 
 
 def write(found: Mapping[Cell, Found], docs: Path) -> None:
-    """Fill in the page's tables, and write the figures and the cells beside it."""
+    """Fill in the page's tables from what is found and what was kept of cells before, and write
+    the figures and all that is known beside it."""
     docs.mkdir(parents=True, exist_ok=True)
+    known = {**_kept(docs / KEPT), **outcomes(found)}
     page = docs / "staleness.md"
     text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    tables = "\n".join(_tables(found, docs))
+    tables = "\n".join(_tables(known, docs))
     page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
-    (docs / "staleness.json").write_text(_compact(found), encoding="utf-8")
+    (docs / KEPT).write_text(_compact(known), encoding="utf-8")
 
 
-def _tables(found: Mapping[Cell, Found], docs: Path) -> Iterator[str]:
+def _tables(known: Mapping[Cell, Outcome], docs: Path) -> Iterator[str]:
     for title, name, seeds in (("Choosing", "choose", CHOOSE), ("Confirming", "confirm", CONFIRM)):
-        pairs = paired(found, seeds)
+        pairs = paired(known, seeds)
         if not pairs:
             continue
         yield f"## {title}: seeds {seeds[0]} to {seeds[-1]}\n"
@@ -57,10 +57,10 @@ def _tables(found: Mapping[Cell, Found], docs: Path) -> Iterator[str]:
             yield from _losses(part)
             if TASKS[task].keeps_losses:
                 yield "Steps to 1.03 × the least sequential loss, of the sequential steps:\n"
-                yield from _ratios(part, steps_ratio)
+                yield from _ratios(part)
             if TASKS[task].evaluate_every_epochs:
                 yield "Epochs to within 0.002 of the best sequential metric, of its epochs:\n"
-                yield from _ratios(part, epochs_ratio)
+                yield from _ratios(part)
 
 
 def _losses(pairs: Pairs) -> Iterator[str]:
@@ -76,9 +76,9 @@ def _losses(pairs: Pairs) -> Iterator[str]:
     yield from _table(pairs, told)
 
 
-def _ratios(pairs: Pairs, ratio: Ratio) -> Iterator[str]:
+def _ratios(pairs: Pairs) -> Iterator[str]:
     def told(group: Group) -> str:
-        ratios = [ratio(base, other) for base, other in pairs[group]]
+        ratios = [other.ratio for _, other in pairs[group]]
         middle = typical(ratios)
         never = sum(each is None for each in ratios)
         text = "never" if middle is None else f"{middle:.2f}"
@@ -138,22 +138,24 @@ def _draw(pairs: Pairs, title: str, path: Path) -> bool:
     return bool(most)
 
 
-def _compact(found: Mapping[Cell, Found]) -> str:
-    """One line a group: the metric by seed."""
-    rows: dict[Group, dict[int, float]] = {}
-    for cell in sorted(found):
-        group = Group(cell.task, cell.optimizer, cell.depth, cell.rule)
-        rows.setdefault(group, {})[cell.seed] = round(found[cell].score, 5)
+def _compact(known: Mapping[Cell, Outcome]) -> str:
+    """One line a group, its outcomes by seed."""
+    rows: dict[Group, dict[str, Outcome]] = {}
+    for cell in sorted(known):
+        rows.setdefault(Group.of(cell), {})[str(cell.seed)] = known[cell]
     lines = [
-        json.dumps(
-            {
-                "task": group.task,
-                "optimizer": group.optimizer,
-                "depth": group.depth,
-                "rule": group.rule,
-                "scores": scores,
-            }
-        )
-        for group, scores in sorted(rows.items(), key=lambda row: row[0])
+        json.dumps(msgspec.to_builtins(group) | {"by_seed": msgspec.to_builtins(by_seed)})
+        for group, by_seed in sorted(rows.items(), key=lambda row: row[0])
     ]
     return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def _kept(path: Path) -> Mapping[Cell, Outcome]:
+    """What `_compact` wrote."""
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    known = {}
+    for row in rows:
+        by_seed = msgspec.convert(row.pop("by_seed"), dict[str, Outcome])
+        for seed, outcome in by_seed.items():
+            known[Cell(int(seed), **row)] = outcome
+    return known

@@ -6,12 +6,20 @@ import math
 from collections.abc import Callable, Mapping
 
 from splitrun.spec import compensation_of
-from tests.studies.staleness.tasks import OPTIMIZERS, Content, spec_of
+from tests.studies.staleness.tasks import OPTIMIZERS, TASKS, Content, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 SHIPPED = ("weight_prediction", "spike", "long_momentum", "discount")
 CONTROL = "control"
 """Sequential, with the learning rates that `discount` gives at the depth."""
+OTHER_SEED = "other_seed"
+"""The same split with other initial weights and another batch order: what chance alone does."""
+DRAINED = "drained"
+"""The pipeline drains after every four rounds, so that a batch in eight is not stale."""
+DOUBLE_BUFFERED = "double_buffered"
+"""What is in flight makes two batches, gradients accumulate over each, and staleness is 1
+(PipeDream-2BW: Narayanan et al. 2021); the learning rate grows with the batch, by its root for
+Adam."""
 
 
 def _less_momentum(optimizer: Content, depth: int) -> Content:
@@ -56,6 +64,9 @@ CHANGES: Mapping[str, Callable[[Content, int], Content]] = {
 """What becomes of the optimizer of the bottoms."""
 
 
+OTHERS = (CONTROL, OTHER_SEED, DRAINED, DOUBLE_BUFFERED)
+
+
 def parts_of(rule: str) -> tuple[str, ...]:
     """The names that make up a rule.
 
@@ -64,7 +75,7 @@ def parts_of(rule: str) -> tuple[str, ...]:
     """
     parts = () if rule == "none" else tuple(rule.split("+"))
     for part in parts:
-        if part not in (*SHIPPED, *CHANGES, *STAGES, CONTROL):
+        if part not in (*SHIPPED, *CHANGES, *STAGES, *OTHERS):
             raise KeyError(f"unknown rule {part!r}")
     return parts
 
@@ -80,8 +91,8 @@ def canonical(rule: str, optimizer: str) -> str:
     return "+".join(compensation_of(spec_of("bank", 0, **sections), "alice"))
 
 
-def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
-    """Sections of the spec: the optimizers and the pipeline."""
+def sections_of(task: str, optimizer: str, depth: int, rule: str) -> dict[str, Content]:
+    """Sections of the spec: the optimizers, the pipeline, and what else a rule changes."""
     parts = parts_of(rule)
     shipped = [part for part in parts if part in SHIPPED]
     if "extrapolation" in parts:
@@ -89,12 +100,21 @@ def sections_of(optimizer: str, depth: int, rule: str) -> dict[str, Content]:
     pipeline: Content = {"schedule": "sequential"}
     if depth > 1 and CONTROL not in parts:
         pipeline = {"schedule": "stale", "depth": depth, "compensation": shipped or "none"}
-    changed = OPTIMIZERS[optimizer]
+    given, others = OPTIMIZERS[optimizer], dict[str, Content]()
+    if DRAINED in parts:
+        others["checkpoint"] = {"every_steps": 4 * depth}
+    if DOUBLE_BUFFERED in parts:
+        factor = max(1, depth // 2)
+        pipeline = {"schedule": "stale", "depth": 2, "compensation": shipped or "none"}
+        others["dataset"] = {"batch_size": factor * TASKS[task].content["dataset"]["batch_size"]}
+        given = given | {"lr": given["lr"] * factor ** (1 if "momentum" in given else 0.5)}
+    changed = given
     for part in parts:
         if part in CHANGES:
             changed = CHANGES[part](changed, depth)
     return {
         "training": {"optimizer": changed},
-        "top": {"optimizer": OPTIMIZERS[optimizer]},
+        "top": {"optimizer": given},
         "pipeline": pipeline,
+        **others,
     }

@@ -82,6 +82,13 @@ TASKS: Mapping[str, Task] = {
         evaluate_every_epochs=1,
     ),
     "bank_full": Task("bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5)),
+    "bank_full_epochs": Task(
+        "bank marketing, 45,211 rows, 20 epochs, evaluated after each",
+        "auroc",
+        0.5,
+        _bank("full", 20),
+        evaluate_every_epochs=1,
+    ),
     "synthetic": Task(
         "synthetic, 100,000 rows, 6 epochs",
         "auroc",

@@ -14,12 +14,14 @@ from splitrun.plan import Plan, compile
 from splitrun.session.feeds import feeds
 from splitrun.spec import Rule, Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
-from tests.studies.staleness.rules import CONTROL, parts_of, sections_of
+from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
 from tests.studies.staleness.tasks import TASKS, data_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
 _DISCOUNT: tuple[Rule, ...] = ("discount",)
+_FAR = 10_000
+"""From every seed of a cell."""
 _LONG: tuple[Rule, ...] = ("long_momentum",)
 
 
@@ -31,7 +33,10 @@ def train(cell: Cell, directory: Path) -> Found:
     """
     start = time.process_time()
     task = TASKS[cell.task]
-    spec = spec_of(cell.task, cell.seed, **sections_of(cell.optimizer, cell.depth, cell.rule))
+    parts = cell.task, cell.optimizer, cell.depth, cell.rule
+    spec = spec_of(cell.task, cell.seed, **sections_of(*parts))
+    if OTHER_SEED in parts_of(cell.rule):
+        spec = spec.model_copy(update={"seed": _FAR + cell.seed})
     data = data_of(cell.task, cell.seed, directory)
     models = assemble(spec, data, directory)
     plan = compile(spec, models.facts)
