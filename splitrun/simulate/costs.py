@@ -65,7 +65,7 @@ class Costs:
     roles: Mapping[str, Mapping[Op, Cost]]
     """By role name and operation; an operation that is not there costs nothing."""
     effective_cores: float
-    """Seconds of work that all roles together get done per second, with `rows` rows a slice. With
+    """Seconds of work that all roles together get done per second, where that was measured. With
     small operations Python's lock leaves them 0.4 to 1.2, however many cores the machine has; a
     role that works alone always has one core."""
     handover_s: float = 0.0

@@ -20,7 +20,7 @@ from tests.benchmarks.measuring import (
 
 SECONDS = 2.0
 FEWEST_STEPS = 40
-SWEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
+SWEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 SWEEP_SECONDS = 1.5
 
 HEADER = "| case | predicted, samples/s | measured | error | of the bound |\n|---|---|---|---|---|"
@@ -91,8 +91,7 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
     experiment = probed(document)
     assert experiment.advice is not None
     chosen = experiment.advice.plan.depth
-    depths = sorted({*SWEPT, chosen})
-    depths = depths[: 1 + next(n for n, it in enumerate(depths) if it > 2 * chosen or it == 32)]
+    depths = sorted({chosen, *(depth for depth in SWEPT if depth <= max(2 * chosen, 8))})
     subjects = {}
     for depth in depths:
         deep = at_depth(document, depth)

@@ -1,0 +1,179 @@
+"""Short runs of a plan's programs, again and again: how long they take, and what works how long.
+
+A course is one way to run them: serially or on threads, with so many batches in flight, at once or
+over links that are pauses.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from splitrun import runtime
+from splitrun.data import Data
+from splitrun.events import Event, Executed
+from splitrun.model import Models
+from splitrun.plan import LinkTiming, Op, Plan, compile
+from splitrun.session.feeds import feeds
+from splitrun.simulate import Timed, with_depth
+from splitrun.spec import Spec
+
+_ALIKE = 1.05
+"""Two turns whose times differ by no more than this are as fast as each other."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is run again and again."""
+
+    spec: Spec
+    data: Data
+    models: Models
+
+
+def take_turns(courses: Sequence[Course], fewest: int, most: int) -> None:
+    """Let courses run in turn, round by round, until the fastest turn of each could be repeated.
+
+    Neighbours on the same processor slow a virtual machine down, by a half for seconds, and nothing
+    speeds it up: what is fast is nearest to the machine itself.
+
+    Args:
+        fewest: rounds there are at least.
+        most: rounds after which there is no hope of it.
+    """
+    for number in range(1, most + 1):
+        for course in courses:
+            course.run()
+        if number >= fewest and all(course.settled for course in courses):
+            return
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What one turn took, a step in the mean; instructions in the mean of the middle half."""
+
+    period_s: float
+    work_s: Mapping[tuple[str, Op], float]
+
+
+class Course:
+    """One way to run the programs, and what its turns took."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        kind: Literal["serial", "threaded"],
+        batch_size: int,
+        steps: int,
+        *,
+        depth: int = 1,
+        latency_s: float = 0.0,
+    ) -> None:
+        data, rows = subject.data, (steps + depth) * batch_size
+        rows = min(rows, len(data.train_ids) // batch_size * batch_size)
+        self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
+        self._subject = subject
+        self._kind = kind
+        plan = _bare(subject, rows, batch_size, steps + depth)
+        self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
+        self._warm_up = depth
+        self._turns: list[_Turn] = []
+
+    def run(self) -> None:
+        """Take one turn."""
+        plan, clocked = self.plan, _Clocked()
+        bottoms, top = self._subject.models.stages(self._subject.spec, plan)
+        runtime.run(
+            plan,
+            bottoms,
+            top,
+            feeds(self._data, plan),
+            lambda *_: {},
+            runtime=self._kind,
+            intra_op_threads=self._subject.spec.runtime.intra_op_threads,
+            emit=clocked,
+            attend=lambda: None,
+        )
+        ends = []
+        work: dict[tuple[str, Op], list[float]] = defaultdict(list)
+        for event, work_s in clocked.spans:
+            op = Op(event.op)
+            if event.step < self._warm_up or op is Op.DRAIN:
+                continue
+            work[event.role, op].append(work_s)
+            if op is Op.UPDATE and event.role == plan.top.name:
+                ends.append(event.end)
+        period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
+        self._turns.append(_Turn(period_s, {of: _middle(each) for of, each in work.items()}))
+
+    @property
+    def settled(self) -> bool:
+        """Whether the two fastest turns were as fast as each other."""
+        fastest, typical = self._by_speed[0], self._typical
+        return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
+
+    def timed(self) -> Timed:
+        """Seconds a step."""
+        return Timed(self.plan, self._typical.period_s)
+
+    def work_s(self) -> Mapping[tuple[str, Op], float]:
+        """Processor seconds of an instruction, by role and operation."""
+        return self._typical.work_s
+
+    @property
+    def _typical(self) -> _Turn:
+        """The second fastest turn: one that was repeated."""
+        return self._by_speed[min(1, len(self._turns) - 1)]
+
+    @property
+    def _by_speed(self) -> Sequence[_Turn]:
+        return sorted(self._turns, key=lambda turn: turn.period_s)
+
+
+@dataclass
+class _Clocked:
+    """An `emit` that notes each instruction's processor time: what the thread, of one role or of
+    all, has had since it told of the one before."""
+
+    spans: list[tuple[Executed, float]] = field(default_factory=list)
+    _thread: threading.local = field(default_factory=threading.local)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Executed):
+            cpu_s = time.thread_time()
+            self.spans.append((event, cpu_s - getattr(self._thread, "last", cpu_s)))
+            self._thread.last = time.thread_time()
+
+
+def _bare(subject: Subject, rows: int, batch_size: int, steps: int) -> Plan:
+    """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
+    plan = compile(subject.spec, subject.models.facts)
+    return replace(
+        plan,
+        facts=replace(plan.facts, train_rows=rows, test_rows=0),
+        batch_size=batch_size,
+        epochs=-(-steps * batch_size // rows),
+        evaluate_every_epochs=None,
+        checkpoint_every_steps=None,
+        channels=tuple(replace(channel, timing=None) for channel in plan.channels),
+        bottoms=tuple(replace(bottom, compute=None) for bottom in plan.bottoms),
+        top=replace(plan.top, compute=None),
+    )
+
+
+def _over_links(plan: Plan, latency_s: float) -> Plan:
+    """The plan with this latency between all roles."""
+    timing = LinkTiming(latency_s, math.inf, 0.0, ())
+    return replace(plan, channels=tuple(replace(each, timing=timing) for each in plan.channels))
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The mean of the middle half."""
+    quarter = len(values) // 4
+    return statistics.fmean(sorted(values)[quarter : len(values) - quarter])
