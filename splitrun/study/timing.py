@@ -7,7 +7,6 @@ fill and its drain are in the time, its evaluation is not.
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -121,7 +120,6 @@ def wanted_steps(period_s: float, depth: int, length_s: float) -> int:
 
 
 def _turn(entrant: Entrant) -> Turn:
-    gc.collect()
     outcome = train_fresh(entrant.subject, entrant.runtime)
     ledger = outcome.ledger
     return Turn(ledger.samples / ledger.train_s, 100 * outcome.cpu_s / outcome.wall_s)

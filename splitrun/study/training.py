@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -75,11 +76,14 @@ def train_fresh(
 ) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
 
-    Without a recorder its events are counted and dropped.
+    Before it, what earlier trainings left behind is collected: the runtime keeps the collector off,
+    so that nobody else would for long, and it must not fall into what is timed. Without a recorder
+    its events are counted and dropped.
 
     Raises:
         RunFailed: a role failed.
     """
+    gc.collect()
     spec = subject.spec
     models = assemble(spec, subject.data, subject.directory)
     plan = compile(spec, models.facts)

@@ -119,7 +119,6 @@ def _idle_s(subject: Subject) -> float:
 
 def _trained_s(subject: Subject) -> float:
     """Seconds of a run, by its own books."""
-    gc.collect()
     return train_fresh(subject, "threaded").ledger.train_s
 
 

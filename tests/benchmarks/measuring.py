@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,6 @@ def subject_of(experiment: Experiment, document: Document, steps: int) -> Subjec
 
 def samples_per_s(subject: Subject, kind: RuntimeName = "threaded") -> float:
     """Of one training of fresh models."""
-    gc.collect()
     ledger = train_fresh(subject, kind).ledger
     return ledger.samples / ledger.train_s
 
@@ -57,7 +55,6 @@ def steady_samples_per_s(subject: Subject, repeats: int) -> float:
     rounds = max(1, plan.steps * 6 // 10 // plan.depth)
     periods = []
     for _ in range(repeats):
-        gc.collect()
         ends: list[float] = []
         train_fresh(subject, "threaded", recorder=Recorder(Path(), [_step_ends(ends)], ()))
         periods.append((ends[-1] - ends[-1 - rounds * plan.depth]) / (rounds * plan.depth))

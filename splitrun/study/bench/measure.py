@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -124,7 +123,6 @@ def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, in
 
 
 def _turn(segment: Subject) -> Turn:
-    gc.collect()
     outcome = _run(segment)
     ledger = outcome.ledger
     return Turn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ def train(cell: Cell, directory: Path) -> Found:
     Args:
         directory: where files may be put.
     """
+    gc.collect()  # what the training before left behind: the runtime keeps the collector off
     start = time.process_time()
     task = TASKS[cell.task]
     parts = cell.task, cell.optimizer, cell.depth, cell.rule
