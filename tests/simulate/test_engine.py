@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from splitrun.errors import PlanInvalid
 from splitrun.plan import LinkState, Op, Plan, Segment
 from splitrun.simulate import Cost, Costs, Simulation, Span, events, simulate
+from splitrun.simulate.bound import steady_limit
 from splitrun.spec import Compute
 from splitrun.telemetry import shares
 from tests.plan.plans import make_plan
@@ -235,3 +236,18 @@ def test_a_thousand_steps_of_eight_parties_take_less_than_two_seconds() -> None:
     before = time.process_time()
     assert len(simulate(plan, costs).timeline) == 9
     assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize(("load_ms", "period_ms"), [(1, 25), (6, 31)])
+def test_batches_are_loaded_while_emulated_hardware_is_waited_for_if_there_is_time(
+    load_ms: float, period_ms: float
+) -> None:
+    """Bottoms take 25 ms a step, of which 10 are the longest wait; the loop takes 30 for two."""
+    bottom = Compute(forward_ms=10, backward_ms=10, update_ms=5)
+    plan = make_plan(rows=400, schedule="stale", depth=2)
+    emulated = emulating(
+        plan, {"p0.bottom": bottom, "p1.bottom": bottom, "p0.top": Compute(loss_ms=5)}
+    )
+    costs = Costs({role.name: {Op.LOAD: ms(load_ms)} for role in plan.roles}, AMPLE)
+    assert simulate(emulated, costs).period_s == pytest.approx(period_ms / 1e3)
+    assert steady_limit(emulated, costs).period_s == pytest.approx(period_ms / 1e3)
