@@ -153,9 +153,9 @@ def loads_ahead(role: Role, costs: Mapping[Op, Cost], rows: int) -> bool:
     if role.compute is None:
         return False
     pace = Pace(role.compute)
-    works_s = {op: cost.of(rows) for op, cost in costs.items()}
+    works_s = {op: costs.get(op, FREE).of(rows) for op in Op}
     waits_s = (pace.lasts(op, work_s) - work_s for op, work_s in works_s.items())
-    return max(waits_s, default=0.0) > 2 * works_s.get(Op.LOAD, 0.0)
+    return max(waits_s) > 2 * works_s[Op.LOAD]
 
 
 def rows_of(plan: Plan, instruction: Instruction) -> int:
