@@ -25,6 +25,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 Path = tuple[str | int, ...]
 """A place in a spec: keys and list indices from the root."""
@@ -123,6 +124,8 @@ class RunFailed(SplitrunError):
     """Of the run that failed."""
     stacks: str = ""
     """Where every thread was when a watchdog ended the run."""
+    recurs: ClassVar[bool] = False
+    """Whether it would come again, since it lies in numbers or rows."""
     left_behind: tuple[str, ...] = ()
     """Threads that do not come back and are left to themselves."""
 
@@ -135,9 +138,13 @@ class RunFailed(SplitrunError):
 class NonFiniteLoss(RunFailed):
     """The loss became NaN or infinite."""
 
+    recurs = True
+
 
 class Misaligned(RunFailed):
     """Two parties put different samples into one batch."""
+
+    recurs = True
 
 
 class Damaged(RunFailed):

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 _NO_TERMINAL = 100
 """Columns of the table where no screen has another number of them."""
+_ENDLESS = 10_000
+"""Columns that no table needs."""
+_OF_SPECS = (
+    *("schedules", "depths", "repeats", "budget", "seeds"),
+    *("metric", "margin", "target", "arm", "fail_below"),
+)
+"""Options that mean nothing where two runs are compared."""
 
 
 class Asserted(StrEnum):
@@ -40,6 +47,7 @@ class Asserted(StrEnum):
 
 
 def compare(
+    context: typer.Context,
     spec: Annotated[
         Path,
         typer.Argument(
@@ -113,7 +121,12 @@ def compare(
     same weights of them.
     """
     if spec.is_dir():
-        measured = {"--fail-below": fail_below, "--arm": arm, "--target": target}
+        sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
+        measured = [
+            f"--{name.replace('_', '-')}"
+            for name, source in sources.items()
+            if source is not None and source.name == "COMMANDLINE"
+        ]
         show_runs(spec, overrides or (), asserted, measured, json_output=json_output)
         return
     for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
@@ -156,7 +169,7 @@ def compare(
             with watcher_for(progress) as watcher:
                 comparison = compare_arms(field, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
-            write(directory.path)
+        write(directory.path)
     if json_output:
         typer.echo(json.dumps(record))
     else:
@@ -198,10 +211,13 @@ def _gate(result: ArmResult, fail_below: float | None, asserted: Asserted | None
 
     failures = []
     if fail_below is not None and fails_below(result.speedup, fail_below):
-        shown = result.speedup.interval.lower_bound
+        shown = math.floor(result.speedup.interval.lower_bound * 1000) / 1000
         failures.append(
-            f"--fail-below {fail_below:g}: {result.arm} is shown to be at least {shown:.2f}× as "
+            f"--fail-below {fail_below:g}: {result.arm} is shown to be at least {shown:.3f}× as "
             f"fast as sequential over {result.speedup.count} rounds; nothing more is certain"
+            if shown > 0
+            else f"--fail-below {fail_below:g}: {result.speedup.count} rounds show nothing of "
+            f"{result.arm}; take more"
         )
     verdict = result.comparison.verdict
     if asserted is not None and fails_assertion(verdict, Finding(asserted.value)):
@@ -213,21 +229,27 @@ def _gate(result: ArmResult, fail_below: float | None, asserted: Asserted | None
 def _show(comparison: Comparison) -> None:
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Column, Table
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
-    names = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
-    table = Table(
-        Column("arm", no_wrap=True),
-        *(Column(name, justify="right", no_wrap=True) for name in names),
-        Column("verdict"),
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )
-    for result in comparison.arms:
-        table.add_row(*_row(result))
+    wide = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
+    for names in (wide, wide[:1] + wide[2:], wide[:1] + wide[3:]):
+        table = Table(
+            Column("arm", no_wrap=True),
+            *(Column(name, justify="right", no_wrap=True) for name in names),
+            Column("verdict"),
+            box=box.SIMPLE_HEAD,
+            collapse_padding=True,
+            pad_edge=False,
+            show_edge=False,
+        )
+        for result in comparison.arms:
+            cells = dict(zip(("arm", *wide, "verdict"), _row(result), strict=True))
+            table.add_row(*(cells[name] for name in ("arm", *names, "verdict")))
+        unlimited = console.options.update_width(_ENDLESS)
+        if Measurement.get(console, unlimited, table).minimum <= console.width:
+            break
     console.print(table)
     baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
     other = "threaded" if baseline.runtime == "serial" else "serial"

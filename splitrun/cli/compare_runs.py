@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ def show_runs(
     first: Path,
     others: Sequence[str],
     asserted: str | None,
-    measured: Mapping[str, object],
+    measured: Sequence[str],
     *,
     json_output: bool,
 ) -> None:
@@ -30,7 +30,7 @@ def show_runs(
 
     Args:
         asserted: `identical` fails unless the weights are.
-        measured: options that want more than one run each has, by name.
+        measured: options that were given and want more than one run each has.
 
     Raises:
         UsageError: there is not exactly one other, one of them is no run with a result, or an
@@ -40,11 +40,10 @@ def show_runs(
     if len(others) != 1:
         raise UsageError(f"{first} is a directory; compare it with one other run directory")
     if asserted not in (None, _IDENTICAL):
-        measured = {**measured, f"--assert {asserted}": asserted}
-    for option, value in measured.items():
-        if value is not None:
-            what = f"{option}: one run each cannot tell; compare a spec instead"
-            raise UsageError(f"{what}, or use --assert identical")
+        measured = [*measured, f"--assert {asserted}"]
+    if measured:
+        what = f"{measured[0]}: one run each cannot tell; compare a spec instead"
+        raise UsageError(f"{what}, or use --assert identical")
     from splitrun.study.runs import compare_runs
 
     comparison = compare_runs(first, Path(others[0]))

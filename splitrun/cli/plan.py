@@ -75,7 +75,9 @@ def _show(plan: Mapping[str, Any]) -> None:
     )
     compensated = any(role["compensation"] for role in plan["roles"].values())
     heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]
-    roles = _table("role", *heads, *(["compensation"] if compensated else []))
+    roles = _table("role", *heads)
+    if compensated:
+        roles.add_column("compensation", overflow="fold")
     for name, role in plan["roles"].items():
         roles.add_row(
             name,
@@ -136,7 +138,7 @@ def _table(first: str, *others: str) -> Table:
     from rich.table import Column, Table
 
     numbers = [Column(name, justify="right", no_wrap=True) for name in others]
-    columns = (Column(first, no_wrap=True), *numbers)
+    columns = (Column(first, overflow="fold"), *numbers)
     return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
 
 

@@ -113,12 +113,13 @@ class PartyEncoder(Fitted):
         return (torch.from_numpy(matrix),)
 
     def _refuse_blow_up(self, rows: int) -> None:
-        width = self.shape.width
+        width = self.shape.width - self.shape.numeric
         if width > LARGEST_ONE_HOT_COLUMNS or 4 * rows * width > LARGEST_ONE_HOT_BYTES:
-            widest = max(self.categorical, key=lambda c: len(c.values), default=None)
-            blame = f"{widest.name!r} alone has {len(widest.values):,} values" if widest else ""
+            widest = max(self.categorical, key=lambda column: len(column.values))
+            blame = f"{widest.name!r} alone has {len(widest.values):,} values"
             message = f"one-hot inputs of {rows:,} rows x {width:,} columns ({blame}) are too large"
-            raise DataError(f"{message}; use a bottom of type embedding_mlp, or drop columns")
+            remedy = "use embedding_mlp (with a class of your own inputs: codes), or drop columns"
+            raise DataError(f"{message}; {remedy}")
 
 
 class Encoders(Fitted):

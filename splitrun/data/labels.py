@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from math import inf, isfinite, nan
+from collections.abc import Sequence, Set
+from math import inf, isfinite, isnan, nan
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitrun.data.table import Categories, Table
+from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 
 
@@ -91,9 +91,10 @@ def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str
     assert isinstance(column, Categories), "a classification's label is read as categories"
     present = np.unique(column.codes)
     names = {code: _canonical(column.values[code]) for code in present.tolist()}
-    missing = [code for code, name in names.items() if name == ""]
+    absent = _missing(set(names.values()))
+    missing = [code for code, name in names.items() if name in absent]
     if missing:
-        rows = column.codes == missing[0]
+        rows = np.isin(column.codes, missing)
         message = f"{table.place(int(np.argmax(rows)))}: label {label!r} is missing"
         raise DataError(f"{message}, as in {rows.sum():,} row(s) in all; fill or drop them")
     classes = tuple(sorted(set(names.values()), key=lambda name: (_number(name, inf), name)))
@@ -101,6 +102,14 @@ def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str
     index_of = np.zeros(len(column.values), np.int64)
     index_of[present] = [position[name] for name in names.values()]
     return index_of[column.codes], classes
+
+
+def _missing(names: Set[str]) -> Set[str]:
+    """Those that stand for no label: the empty one, and `NA` and the like where all else is
+    numbers; among words it may be a class."""
+    marks = {name for name in names if name.strip().lower() in MISSING_MARKS}
+    words = {name for name in names - marks if isnan(_number(name, nan))}
+    return marks & {""} if words or marks == names else marks
 
 
 def _canonical(value: str) -> str:
@@ -113,7 +122,7 @@ def _canonical(value: str) -> str:
 
 def _number(value: str, otherwise: float) -> float:
     try:
-        number = float(value)
+        number = nan if "_" in value else float(value)  # 1_1 is a word: Python alone reads it as 11
     except ValueError:
         return otherwise
     return number if isfinite(number) else otherwise

@@ -166,5 +166,5 @@ def _digest(tensors: Iterable[Tensor]) -> str:
     content = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         content.update(str(list(tensor.shape)).encode())
-        content.update(tensor.numpy().tobytes())
+        content.update(tensor.contiguous().view(-1).numpy().data)
     return content.hexdigest()

@@ -5,7 +5,8 @@ mostly numbers and partly words is refused, not turned into thousands of categor
 
 What counts as missing: in a column of numbers an empty cell and the usual marks (`NA`, `nan`,
 `null`, …). In a column of categories only an empty cell, and that is a category of its own, the
-empty string; `NA` is a word there, for it may be Namibia.
+empty string; `NA` is a word there, for it may be Namibia. A label's classes are read as categories,
+but must all be there: beside numbers, `NA` is a missing one (`splitrun.data.labels`).
 """
 
 from __future__ import annotations
@@ -136,13 +137,13 @@ def _numbers_or_words(values: pd.Series[Any], place: Callable[[int], str]) -> Co
     if numeric.sum() >= MOSTLY * present.sum():
         row = int(np.argmax((present & ~numeric)[words.codes]))
         what = f"{words.at(row)!r} in column {str(values.name)!r}, which holds numbers"
-        remedy = f"mend the cell, or list {values.name} under dataset.categorical"
+        remedy = f"mend the cell, or list a party's {values.name} under dataset.categorical"
         raise DataError(f"{place(row)}: {what}; {remedy}")
     with_points = [word.replace(",", ".") for word in words.values]
     if (~np.isnan(_parsed(with_points))).sum() >= MOSTLY * present.sum():
         row = int(np.argmax(present[words.codes]))
         what = f"{words.at(row)!r} in column {str(values.name)!r} has a decimal comma"
-        remedy = f"write decimal points, or list {values.name} under dataset.categorical"
+        remedy = f"write decimal points, or list a party's {values.name} under dataset.categorical"
         raise DataError(f"{place(row)}: {what}; {remedy}")
     return words
 

@@ -139,14 +139,20 @@ def _with_state(
 
 
 def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
-    """Roles are apart: in life they are on other machines."""
-    owners: dict[int, str] = {}
+    """Roles are apart: in life they are on other machines. And within a role every parameter has
+    versions of its own, which would part two in the same memory."""
+    owners: dict[int, tuple[str, str]] = {}
     for role, module in modules.items():
         for name, parameter in module.named_parameters():
-            owner = owners.setdefault(parameter.untyped_storage().data_ptr(), role)
-            if owner != role and parameter.numel():
+            owner, other = owners.setdefault(parameter.untyped_storage().data_ptr(), (role, name))
+            if not parameter.numel() or (owner, other) == (role, name):
+                continue
+            what = f"its parameter {name} lies in the memory of {other}"
+            remedy = "tie weights by one Parameter under both names, or copy"
+            if owner != role:
                 what = f"its parameter {name} is one of {owner}'s, too"
-                raise ModelError([Problem(section_of(role), what, "build one for each role")])
+                remedy = "build one for each role"
+            raise ModelError([Problem(section_of(role), what, remedy)])
 
 
 def _check_embeddings(model: BottomModel, shape: InputShape, party: str) -> None:

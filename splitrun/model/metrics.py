@@ -22,18 +22,22 @@ def evaluate(
 ) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
-    A metric that the rows do not define (AUROC where only one class occurs) is None.
+    A figure that the rows do not define (AUROC where only one class occurs), or that is beyond
+    numbers, is None.
     """
     with torch.inference_mode():
-        values: dict[str, float | None] = {"loss": float(LOSSES[loss](outputs, labels))}
+        values: dict[str, float | None] = {"loss": _finite(float(LOSSES[loss](outputs, labels)))}
         predicted = predictions(loss, outputs).double().numpy()
     truth = labels.numpy()
     if loss == "binary_cross_entropy":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
     for name in metrics:
-        value = _METRICS[name](truth, predicted)
-        values[name] = value if math.isfinite(value) else None
+        values[name] = _finite(_METRICS[name](truth, predicted))
     return values
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def default_metrics(loss: LossName) -> tuple[Metric, ...]:
@@ -51,6 +55,8 @@ def _auroc(truth: Array, predicted: Array) -> float:
     present = np.unique(truth)
     if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
         return float("nan")
+    if predicted.ndim == 2 and predicted.shape[1] == 2:  # two classes are one score
+        predicted = predicted[:, 1]
     return float(sk.roc_auc_score(truth, predicted, multi_class="ovr", average="macro"))
 
 

@@ -11,7 +11,7 @@ LONG = 0.99
 SHORTEST_PART = 5
 """It reaches back over this part of the updates so far, a fifth, unless it was longer before."""
 _WARM = 2_000
-"""Gradients after which less than 1e-13 is left of what a mean began at."""
+"""Gradients after which β₁ is the same from one to the next."""
 
 
 def long_beta(beta: float, age: int) -> float:
@@ -23,7 +23,9 @@ def warmth(beta: float, age: int, *, grows: bool) -> float:
     """What a mean of so many gradients, which began at 0, is of what it should be."""
     if not grows:
         return float(1 - beta**age)
-    return 1 - _forgotten(beta)[age - 1] if age <= _WARM else 1.0
+    if age <= _WARM:
+        return 1 - _forgotten(beta)[age - 1]
+    return 1 - _forgotten(beta)[-1] * long_beta(beta, age) ** (age - _WARM)
 
 
 @lru_cache

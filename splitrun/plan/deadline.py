@@ -27,14 +27,17 @@ class Deadline:
     base_s: float
     given: bool
     """By the user: then it holds for every instruction alike."""
+    first_step: int = 0
+    """That the run, or this life of it, begins with."""
 
     @classmethod
-    def of(cls, plan: Plan) -> Deadline:
+    def of(cls, plan: Plan, first_step: int = 0) -> Deadline:
         """Ten times what the longest loop lasts that a batch goes round, as far as it is emulated;
         at least ten seconds, and as many times that as hardware is emulated to be slower."""
         expected_s = max(_loop_s(plan, bottom) for bottom in plan.bottoms)
         slowest = max((role.compute and role.compute.scale) or 1.0 for role in plan.roles)
-        return cls(max(_FLOOR_S * slowest, _EXPECTED * expected_s), given=False)
+        base_s = max(_FLOOR_S * slowest, _EXPECTED * expected_s)
+        return cls(base_s, given=False, first_step=first_step)
 
     def seconds(self, instruction: Instruction, longest_s: float) -> float:
         """How long an instruction may last.
@@ -44,11 +47,12 @@ class Deadline:
         """
         if self.given:
             return self.base_s
-        rare = instruction.op in _RARE or instruction.phase == "evaluate" or not instruction.step
+        op, phase, step = instruction.op, instruction.phase, instruction.step
+        rare = op in _RARE or phase == "evaluate" or step == self.first_step
         return max(self.base_s, _SEEN * longest_s) * (_PATIENCE if rare else 1)
 
 
-def deadline_of(spec: Spec, plan: Plan) -> Deadline:
+def deadline_of(spec: Spec, plan: Plan, first_step: int = 0) -> Deadline:
     """The deadline that the spec gives, or the plan's own.
 
     Raises:
@@ -56,14 +60,14 @@ def deadline_of(spec: Spec, plan: Plan) -> Deadline:
     """
     given = spec.supervision.deadline_s
     if given == "auto":
-        return Deadline.of(plan)
+        return Deadline.of(plan, first_step)
     for channel in plan.channels:
         takes_s = _transit_s(plan, channel, _largest_rows(plan, channel))
         if takes_s >= given:
             what = f"a message over {channel.name} takes up to {takes_s:.3g} s, so it would be late"
             remedy = "raise it, or use auto"
             raise SpecError([Problem(("supervision", "deadline_s"), what, remedy)])
-    return Deadline(given, given=True)
+    return Deadline(given, given=True, first_step=first_step)
 
 
 def _loop_s(plan: Plan, bottom: Role) -> float:

@@ -13,7 +13,7 @@ def verdict(comparison: Comparison) -> str:
     if arm is None:
         return "None of the arms that took part is recommended."
     if arm.sequential:
-        return "Stay with sequential: none of the other schedules is expected to pay."
+        return "Stay with sequential."
     between = words.within(arm.speedup.ci95, ".2f")
     fast = f"{arm.name} is recommended: {words.factor(arm.speedup.median)} as fast as sequential"
     fast += f" {between}" if between else ""

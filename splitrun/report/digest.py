@@ -91,10 +91,15 @@ class Digest:
     ended: RunEnded | None = None
     end: float = 0.0
     """The latest moment that an event tells of."""
+    done: int = 0
+    """Steps of the run, with those before the recording and those that it no longer has."""
     steps: int = 0
+    """That the recording tells of, as are samples."""
     samples: int = 0
     missing: int = 0
     """Events that the recording no longer has."""
+    missing_s: float = 0.0
+    """The time that they were of."""
     start: Start = field(default_factory=Start)
     step_rows: Bins = field(default_factory=lambda: Bins(1.0))
     """By step."""
@@ -115,13 +120,13 @@ class Digest:
     gpus: dict[int, GpuUse] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.end = self.started.clock
+        self.end, self.done = self.started.clock, self.started.first_step
         self.links = {name: Link() for name in self.started.channels}
 
     @property
     def span_s(self) -> float:
-        """From the start to the last thing that is known."""
-        return self.end - self.started.clock
+        """From the start to the last thing that is known, without what is missing."""
+        return self.end - self.started.clock - self.missing_s
 
     def fold(self, event: AnyEvent) -> None:
         """Take in one event."""
@@ -133,6 +138,7 @@ class Digest:
                 self._send(event)
                 self.start.add(event)
             case StepDone():
+                self.done = event.step + 1
                 self.steps += 1
                 self.samples += event.rows
                 self.step_rows.add(event.step, event.rows)
@@ -148,10 +154,18 @@ class Digest:
             case RunEnded():
                 self.ended, self.end = event, max(self.end, event.end)
 
-    def followed(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
-        """The same events, each folded as it passes."""
+    def followed(self, events: Iterable[AnyEvent], gaps: list[int]) -> Iterator[AnyEvent]:
+        """The same events, each folded as it passes.
+
+        Args:
+            gaps: gets the number of missing events, before the first one after them comes.
+        """
         for event in events:
+            end = self.end
             self.fold(event)
+            if gaps:
+                self.missing += gaps.pop()
+                self.missing_s += max(0.0, self.end - end)
             yield event
 
     def _send(self, event: Sent) -> None:
@@ -180,8 +194,8 @@ def digest(directory: Path) -> Digest | None:
     Raises:
         RunDirectoryError: there is none, or it is damaged.
     """
-    missing: list[int] = []
-    events = read_events(directory, missing.append)
+    gaps: list[int] = []
+    events = read_events(directory, gaps.append)
     started = next(events, None)
     if started is None:
         return None
@@ -189,6 +203,7 @@ def digest(directory: Path) -> Digest | None:
         what = "the recording does not begin with RunStarted"
         raise RunDirectoryError(f"{directory / 'events.jsonl'}:1: {what}; train again")
     folded = Digest(started)
-    folded.shares = shares(folded.followed(chain((started,), events)))
-    folded.missing = sum(missing)
+    of_all = shares(folded.followed(chain((started,), events), gaps))
+    told = folded.span_s / (folded.span_s + folded.missing_s) if folded.missing_s else 1.0
+    folded.shares = {role: share.of_part(told) for role, share in of_all.items()}
     return folded

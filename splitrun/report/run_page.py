@@ -96,7 +96,7 @@ def _verdict(run: Run, status: str, result: Result) -> str:
 
 
 def _steps(run: Run, result: Result) -> int:
-    return result.steps or (run.digest.steps if run.digest else 0)
+    return result.steps or (run.digest.done if run.digest else 0)
 
 
 def _facts(result: Result, digest: Digest | None) -> list[Fact]:
@@ -128,7 +128,7 @@ def _remarks(run: Run) -> list[str]:
     elif run.digest.missing:
         remarks.append(
             f"The recording no longer has {run.digest.missing:,} events of the run's middle; "
-            "charts over time leave them out."
+            "charts over time leave them out, and what the links carried is of what is left."
         )
     if run.digest is not None and run.digest.started.life > 1:
         started = run.digest.started

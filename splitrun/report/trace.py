@@ -6,9 +6,10 @@ The file is written while the events are read, so that memory does not grow with
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -138,15 +139,22 @@ class _Records:
 
 
 def _span(directory: Path, steps: Steps) -> Span:
-    start, end, last = math.inf, -math.inf, -1
+    start, end, there = math.inf, -math.inf, set[int]()
     for event in _of_steps(read_events(directory)):
-        last = max(last, event.step)
+        there.add(event.step)
         if event.step in steps:
             start, end = min(start, event.start), max(end, event.end)
     if start > end:
-        what = f"steps 0 to {last}" if last >= 0 else "no steps"
+        what = f"steps {_runs(sorted(there))}" if there else "no steps"
         raise UsageError(f"{directory}: --steps {steps}: the recording has {what}; give some of it")
     return Span(start, end)
+
+
+def _runs(steps: Sequence[int]) -> str:
+    """Ascending numbers as `0 to 19,999 and 860,000 to 999,999`."""
+    breaks = [index for index in range(1, len(steps)) if steps[index] > steps[index - 1] + 1]
+    edges = pairwise([0, *breaks, len(steps)])
+    return " and ".join(f"{steps[start]:,} to {steps[end - 1]:,}" for start, end in edges)
 
 
 def _of_steps(events: Iterable[AnyEvent]) -> Iterable[Executed]:

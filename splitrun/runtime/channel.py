@@ -68,10 +68,6 @@ class ChannelStatistics:
     """Sent since the channel was opened."""
     bytes: int
     """Of the tensors of those messages."""
-    in_flight: int
-    """Sent and not yet received."""
-    peak_in_flight: int
-    """The most that were ever in flight at once."""
     peak_bytes: int
     """The most that tensors in flight came to."""
 
@@ -88,8 +84,7 @@ class _Shared:
         for _ in range(channel.capacity):
             self.credits.put(True)
         self.closed = threading.Event()
-        self.sent = self.bytes = self.received = self.peak = 0
-        self.received_bytes = self.peak_bytes = 0
+        self.sent = self.bytes = self.received = self.received_bytes = self.peak_bytes = 0
 
     def close(self) -> None:
         self.closed.set()
@@ -97,8 +92,7 @@ class _Shared:
         self.credits.put(False)
 
     def statistics(self) -> ChannelStatistics:
-        in_flight = self.sent - self.received
-        return ChannelStatistics(self.sent, self.bytes, in_flight, self.peak, self.peak_bytes)
+        return ChannelStatistics(self.sent, self.bytes, self.peak_bytes)
 
 
 class Sender:
@@ -133,9 +127,6 @@ class Sender:
             arrive = self._link.last_arrival
         shared.sent += 1
         shared.bytes += size
-        in_flight = shared.sent - shared.received
-        if in_flight > shared.peak:
-            shared.peak = in_flight
         if shared.bytes - shared.received_bytes > shared.peak_bytes:
             shared.peak_bytes = shared.bytes - shared.received_bytes
         checksum = _checksum(digest, tensors) if self._checksums else None
@@ -155,10 +146,6 @@ class Sender:
     def close(self) -> None:
         """Close the channel, from any thread; closing it again does nothing more."""
         self._shared.close()
-
-    def statistics(self) -> ChannelStatistics:
-        """What passed so far; from any thread."""
-        return self._shared.statistics()
 
 
 class Receiver:

@@ -126,15 +126,20 @@ def read_books(checkpoint: Checkpoint | None, path: Path) -> Ledger:
 def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> float:
     """Give the stages, by role name, the state of a checkpoint; the loss of its part of an epoch.
 
+    The states are theirs from then on: the checkpoint has none any more, and their memory is free.
+
     Raises:
         RunDirectoryError: the checkpoint, of the run at `path`, is one of other models.
     """
-    states, role = checkpoint.roles, ""
+    losses: list[float] = []
+    role = ""
     try:
         for role, stage in stages.items():
-            stage.restore(states[role], checkpoint.step)
-        (loss,) = (state["epoch_loss"] for state in states.values() if "epoch_loss" in state)
-        return float(loss)
+            state = checkpoint.roles.pop(role)
+            stage.restore(state, checkpoint.step)
+            losses += [float(state["epoch_loss"])] if "epoch_loss" in state else []
+        (loss,) = losses
+        return loss
     except _MISFIT as error:
         message = f"{path}: the checkpoint does not fit {role}: {told(error)}"
         remedy = "restore the code of its model, or train anew"

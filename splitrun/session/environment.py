@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,11 +31,16 @@ def environment(directory: Path) -> dict[str, object]:
         "packages": {name: version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": len(usable_cores()),
         "git": _git(directory),
     }
+
+
+def usable_cores() -> Set[int]:
+    """Numbers of the cores that this process may run on; where nothing tells, all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def cpu_model() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from splitrun.errors import RunDirectoryError
+from splitrun.files import read_bytes
 from splitrun.plan import Instruction
 from splitrun.session.run_directory import RunDirectory
 
@@ -24,9 +25,9 @@ def fired_faults(directory: RunDirectory) -> frozenset[int]:
     if not path.exists():
         return frozenset()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        *lines, _ = read_bytes(path).split(b"\n")  # a torn line was killed before its fault
         return frozenset(int(json.loads(line)["fault"]) for line in lines)
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path}: damaged, so nothing tells which faults have happened"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
 

@@ -13,7 +13,8 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
     if experiment.costs is None or experiment.advice is None:
         return {}
     limit = bound(experiment.plan, experiment.costs)
-    prediction = predict(experiment.plan, experiment.costs)
+    runtime = experiment.document.spec.runtime.type
+    prediction = predict(experiment.plan, experiment.costs, runtime)
     return {
         "bound": {
             "period_ms": limit.period_s * 1e3,

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Literal
 
 from splitrun import runtime
+from splitrun.errors import RunFailed
 from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import default_metrics, evaluate
 from splitrun.plan import PlannedFault, deadline_of
@@ -20,6 +21,7 @@ from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
 from splitrun.session.fired import fired_faults, note_fired
 from splitrun.session.forecast import forecast
+from splitrun.session.interrupts import Interrupts
 from splitrun.session.ledger import run_started
 from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
@@ -66,16 +68,21 @@ class Life:
         sinks: Sequence[Sink],
         sources: Sequence[Source],
         resume: Resume | None,
+        interrupts: Interrupts,
     ) -> None:
         self._continuity = Continuity(experiment, directory, resume)
         self.ledger = self._continuity.ledger
         self.plan = experiment.plan
         self._planned = planned
-        self._deadline = deadline_of(experiment.document.spec, experiment.plan)
+        first_step = self._continuity.first_step
+        self._deadline = deadline_of(experiment.document.spec, experiment.plan, first_step)
         self._experiment = experiment
         self._directory = directory
         self._sinks: tuple[Sink, ...] = (self._continuity, *sinks)
         self._sources = sources
+        self._interrupts = interrupts
+        self.has_begun = False
+        """Whether the models are those that the ledger tells of."""
         self._events: deque[Event] = deque()
         self._written = len(self.ledger.history)
         self._manifest: dict[str, object] = {
@@ -99,6 +106,7 @@ class Life:
         plan, first_step = experiment.plan, self._continuity.first_step
         bottoms, top = experiment.models.stages(spec, plan)
         beginning = self._continuity.begin({**bottoms, plan.top.name: top})
+        self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
         life = len(self._continuity.lives)
         self._events.append(run_started(plan, str(self._directory.path), life, first_step))
@@ -169,14 +177,22 @@ class Life:
         self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)
-        self._directory.write_json("manifest.json", self._manifest)
         self._events.append(RunEnded(status, message, now()))
-        with suppress(Exception):
-            self.attend()
+        try:
+            self._directory.write_json("manifest.json", self._manifest)
+        finally:
+            while self._events:
+                event = self._events.popleft()
+                for sink in self._sinks:
+                    with suppress(Exception):
+                        sink(event)
+            with suppress(Exception):
+                self.attend()
 
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""
-        if remedy := self._continuity.remedy():
+        recurs = isinstance(error, RunFailed) and error.recurs
+        if not recurs and (remedy := self._continuity.remedy()):
             error.add_note(remedy)
 
     def attend(self) -> None:
@@ -184,13 +200,16 @@ class Life:
 
         Raises:
             OSError: the run directory cannot be written.
+            KeyboardInterrupt: the user interrupted meanwhile.
         """
-        while self._events:
-            event = self._events.popleft()
-            for sink in self._sinks:
-                sink(event)
-        fresh = self.ledger.history[self._written :]
-        if fresh:
-            self._directory.append_lines("metrics.jsonl", fresh)
-            self._written += len(fresh)
-        self._continuity.write()
+        with self._interrupts.held():
+            for _ in range(len(self._events)):
+                event = self._events.popleft()
+                for sink in self._sinks:
+                    sink(event)
+            fresh = self.ledger.history[self._written :]
+            if fresh:
+                self._directory.append_lines("metrics.jsonl", fresh)
+                self._written += len(fresh)
+            self._continuity.write()
+        self._interrupts.let_through()

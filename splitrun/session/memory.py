@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from splitrun.errors import Problem, SpecError
@@ -9,6 +10,13 @@ from splitrun.model import BottomStage, Stage
 from splitrun.plan import Plan, peak_bytes
 from splitrun.runtime import ChannelStatistics
 from splitrun.simulate import with_depth
+from splitrun.spec import Spec
+
+
+def memory_limit_bytes(spec: Spec) -> float:
+    """What the roles of a plan may hold together; infinite where nothing is said."""
+    limit_mb = spec.runtime.memory_limit_mb
+    return math.inf if limit_mb is None else limit_mb * 1e6
 
 
 def refuse_beyond(plan: Plan, limit_bytes: float) -> None:

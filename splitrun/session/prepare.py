@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.model import Models, assemble
 from splitrun.plan import Plan, check, compile, deadline_of, planned_faults
-from splitrun.session.memory import refuse_beyond
+from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
-from splitrun.simulate import DEPTHS, Costs, Recommendation, recommend
+from splitrun.simulate import MICRO_BATCHES, Costs, Recommendation, recommend
 from splitrun.spec import Document
 
 
@@ -66,8 +65,7 @@ def prepare(
         planned_faults(spec, plan)
         deadline_of(spec, plan)
     check(plan)
-    limit_mb = spec.runtime.memory_limit_mb
-    limit = math.inf if limit_mb is None else limit_mb * 1e6
+    limit = memory_limit_bytes(spec)
     with document.located():
         refuse_beyond(plan, limit)
     auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
@@ -77,9 +75,10 @@ def prepare(
     advice = recommend(
         plan,
         probed.costs,
-        memory_limit_bytes=None if limit_mb is None else int(limit),
+        pipelines=probed.pipelines,
+        memory_limit_bytes=limit,
         max_staleness=spec.pipeline.max_staleness,
-        depths=DEPTHS if probed.pipelines else (),
+        slices=() if auto else MICRO_BATCHES,  # a depth is to be found, not a schedule
     )
     if auto:
         depth = advice.plan.depth

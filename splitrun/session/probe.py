@@ -10,7 +10,6 @@ take (`splitrun.simulate.calibrate`).
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from splitrun.errors import SpecError
 from splitrun.model import assemble
 from splitrun.plan import Op
 from splitrun.runtime.clock import now
+from splitrun.session.environment import usable_cores
 from splitrun.session.turns import Course, Subject, take_turns
 from splitrun.simulate import Cost, Costs, calibrate
 from splitrun.spec import Spec
@@ -74,7 +74,7 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         sequential.timed(),
         pipelined.timed() if pipelines else None,
         paused.timed(),
-        _cores(),
+        float(len(usable_cores())),
     )
     return Probed(costs, pipelines)
 
@@ -136,7 +136,3 @@ def _line(small: int, at_small_s: float, full: int, at_full_s: float) -> Cost:
     per_row_s = max(0.0, (at_full_s - at_small_s) / (full - small)) if full > small else 0.0
     per_row_s = min(per_row_s, at_full_s / full)
     return Cost(at_full_s - per_row_s * full, per_row_s)
-
-
-def _cores() -> float:
-    return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)

@@ -29,7 +29,7 @@ from typing import Any
 import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError, told
-from splitrun.files import read_bytes, write_text
+from splitrun.files import MOST_BYTES, read_bytes, write_text
 from splitrun.spec import Document, load, resolved_yaml
 
 
@@ -144,17 +144,18 @@ class RunDirectory:
             file.writelines(json.dumps(record) + "\n" for record in records)
 
 
-def read_json(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
+def read_json(path: Path, keys: Mapping[str, type], most: int = MOST_BYTES) -> dict[str, Any]:
     """A JSON object from a file of a run directory.
 
     Args:
         keys: what it must have at least, and the types of their values.
+        most: bytes that it may have.
 
     Raises:
         RunDirectoryError: it cannot be read, or is something else.
     """
     try:
-        content = msgspec.json.decode(read_bytes(path))
+        content = msgspec.json.decode(read_bytes(path, most))
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path}: cannot be read: {told(error)}"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error

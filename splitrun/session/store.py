@@ -18,15 +18,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
-from splitrun.files import check_regular
+from splitrun.files import check_regular, sync
 from splitrun.model import fill, named_tensors
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
+_MOST_BYTES = 1 << 30
+"""Of `model.json`, which lists every category that was seen."""
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
@@ -36,7 +38,7 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
         named = named_tensors(modules[role])
         for name in sorted(named):
             tensor = named[name].detach().cpu().contiguous()
-            digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -51,9 +53,7 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
         shutil.rmtree(old, ignore_errors=True)
     written.mkdir()
     for role, module in modules.items():
-        named = named_tensors(module)
-        tensors = {name: tensor.detach().contiguous() for name, tensor in named.items()}
-        save_file(tensors, written / f"{role}.safetensors")
+        save_file(_apart(named_tensors(module)), written / f"{role}.safetensors")
     digest = weights_sha256(modules)
     content = {
         "format": FORMAT,
@@ -61,9 +61,24 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
         "data_digest": data.digest,
         "encoders": data.encoders.to_json(),
     }
-    (written / "model.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (written / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in (*written.iterdir(), written):
+        sync(path)
     written.rename(directory)
+    sync(directory.parent)
     return digest
+
+
+def _apart(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, with a copy of each that lies in the memory of one before it."""
+    tensors: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in named.items():
+        memory = tensor.untyped_storage().data_ptr()
+        detached = tensor.detach().contiguous()
+        tensors[name] = detached.clone() if memory in taken else detached
+        taken.add(memory)
+    return tensors
 
 
 def load_encoders(directory: Path) -> Encoders:
@@ -115,9 +130,8 @@ def _content(directory: Path) -> dict[str, Any]:
     if not path.exists():
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
-    content = read_json(
-        path, {"format": int, "weights_sha256": str, "data_digest": str, "encoders": dict}
-    )
+    keys = {"format": int, "weights_sha256": str, "data_digest": str, "encoders": dict}
+    content = read_json(path, keys, _MOST_BYTES)
     if content["format"] != FORMAT:
         message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")

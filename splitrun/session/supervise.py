@@ -6,11 +6,12 @@ caller says.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from splitrun.errors import Misaligned, NonFiniteLoss, RunFailed
+from splitrun.errors import RunDirectoryError, RunFailed
 from splitrun.model import assemble
 from splitrun.session.prepare import Experiment
 from splitrun.spec.model import Supervision
@@ -34,23 +35,39 @@ def supervised(
 
     Raises:
         RunFailed: what ended the last life; a note says why there is no other.
+        RunDirectoryError: the first life could not begin.
     """
     restarts = 0
-    before: RunFailed | None = None
+    failed: RunFailed | None = None
     while True:
         try:
+            if failed is not None:
+                restarts += 1
+                start = next_start(failed, restarts)
             return live(start)
+        except RunDirectoryError as error:
+            if failed is None:
+                raise
+            failed.add_note(f"not restarted: {error}")
+            raise failed from error
         except RunFailed as error:
             if policy.on_failure == "stop":
                 raise
-            why = why_not_restarted(error, before)
+            why = why_not_restarted(error, failed)
             if restarts == policy.restarts:
                 why = f"{restarts} restarts were allowed"
             if why:
                 error.add_note(f"not restarted: {why}")
                 raise
-            before, restarts = error, restarts + 1
-            start = next_start(error, restarts)
+            failed = _without_frames(error)
+        del start
+        gc.collect()
+
+
+def _without_frames(error: RunFailed) -> RunFailed:
+    """The error without what its tracebacks keep alive: the models of the life that failed."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def why_not_restarted(error: RunFailed, before: RunFailed | None = None) -> str:
@@ -62,7 +79,7 @@ def why_not_restarted(error: RunFailed, before: RunFailed | None = None) -> str:
     Args:
         before: the failure of the life before.
     """
-    if isinstance(error, NonFiniteLoss | Misaligned):
+    if error.recurs:
         return "it would come again"
     if not error.run_dir:
         return "it did not come to a run"

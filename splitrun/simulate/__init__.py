@@ -5,7 +5,7 @@ most it could have and what limits it, `recommend` the depth that pays. What ins
 `Costs`, is probed or given.
 """
 
-from splitrun.simulate.advise import DEPTHS, recommend
+from splitrun.simulate.advise import MICRO_BATCHES, recommend
 from splitrun.simulate.bound import Bound, Limit, bound
 from splitrun.simulate.calibrate import Timed, calibrate
 from splitrun.simulate.costs import Cost, Costs
@@ -21,7 +21,7 @@ from splitrun.simulate.variants import (
 )
 
 __all__ = [
-    "DEPTHS",
+    "MICRO_BATCHES",
     "Bound",
     "Cost",
     "Costs",

@@ -7,6 +7,7 @@ depths have to be simulated: the search bisects.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -35,8 +36,10 @@ def recommend(
     costs: Costs,
     *,
     max_staleness: int | None = None,
-    memory_limit_bytes: int | None = None,
+    memory_limit_bytes: float = math.inf,
+    pipelines: bool = True,
     depths: Iterable[int] = DEPTHS,
+    slices: Sequence[int] = MICRO_BATCHES,
 ) -> Recommendation:
     """The smallest depth with 95 % of the best predicted throughput, the same at every bottom.
 
@@ -46,6 +49,8 @@ def recommend(
     Args:
         max_staleness: the depth is at most one more.
         memory_limit_bytes: what roles may hold at their peak; without effect on depth 1.
+        pipelines: whether the models can be trained with several batches in flight.
+        slices: numbers of micro-batches to try.
 
     Raises:
         KeyError: a role has no costs.
@@ -55,24 +60,28 @@ def recommend(
     if not search.limit(1).period_s:
         raise ValueError("nothing takes any time: there is nothing to recommend")
     possible = sorted({1, *(depth for depth in depths if depth <= plan.steps)})
-    fitting = _fitting(plan, possible, memory_limit_bytes)
-    allowed = [depth for depth in fitting if max_staleness is None or depth <= max_staleness + 1]
+    caps = {"runtime.memory_limit_mb": max(_fitting(plan, possible, memory_limit_bytes))}
+    if max_staleness is not None:
+        caps[f"pipeline.max_staleness {max_staleness}"] = max_staleness + 1
+    if not pipelines:
+        caps["a model that cannot be pipelined"] = 1
+    cap = min(caps, key=lambda name: caps[name])
+    allowed = [depth for depth in possible if depth <= caps[cap]]
     depth, free_depth = search.smallest_enough(allowed), search.smallest_enough(possible)
     chosen, prediction = with_depth(plan, depth), search.prediction(depth)
     if depth == 1:
-        chosen, prediction = _in_slices(chosen, costs, prediction)
+        chosen, prediction = _in_slices(chosen, costs, prediction, slices)
     held_back = None
     gain = search.prediction(free_depth).samples_per_s / prediction.samples_per_s - 1
     if free_depth > depth and gain > 0:
-        by = "memory" if free_depth not in fitting else f"pipeline.max_staleness {max_staleness}"
-        held_back = HeldBack(by, free_depth, gain)
+        held_back = HeldBack(cap, free_depth, gain)
     return Recommendation(
         plan=chosen,
         prediction=prediction,
         limit=steady_limit(chosen, costs),
         sequential=search.prediction(1),
         by_depth=search.samples_per_s(),
-        by_batch_size=_by_batch_size(chosen, costs),
+        by_batch_size=_by_batch_size(chosen, costs, memory_limit_bytes),
         loop_over_work=search.limit(1).period_s / search.limit(possible[-1]).period_s,
         overhead=_overhead(plan, costs),
         held_back=held_back,
@@ -94,13 +103,8 @@ class _DepthSearch:
         return self._limits[depth]
 
     def prediction(self, depth: int) -> Prediction:
-        """At depth 1 on the runtime that is faster at it, which is often the serial one."""
         if depth not in self._predictions:
-            plan = with_depth(self._plan, depth)
-            predictions = [predict(plan, self._costs)]
-            if depth == 1:
-                predictions.append(predict(plan, self._costs, "serial"))
-            self._predictions[depth] = max(predictions, key=lambda each: each.samples_per_s)
+            self._predictions[depth] = _best(with_depth(self._plan, depth), self._costs)
         return self._predictions[depth]
 
     def samples_per_s(self) -> Mapping[int, float]:
@@ -124,10 +128,16 @@ class _DepthSearch:
         return [depth for depth in depths if depth <= 2 * depths[place] + 2]
 
 
-def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: int | None) -> list[int]:
+def _best(plan: Plan, costs: Costs) -> Prediction:
+    """One batch at a time on the runtime that is faster at it, which is often the serial one."""
+    predictions = [predict(plan, costs)]
+    if plan.schedule == "sequential":
+        predictions.append(predict(plan, costs, "serial"))
+    return max(predictions, key=lambda each: each.samples_per_s)
+
+
+def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: float) -> list[int]:
     """The depths whose plans fit into memory."""
-    if limit_bytes is None:
-        return list(depths)
     return [
         depth
         for depth in depths
@@ -135,22 +145,25 @@ def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: int | None) -> list
     ]
 
 
-def _in_slices(sequential: Plan, costs: Costs, prediction: Prediction) -> tuple[Plan, Prediction]:
+def _in_slices(
+    sequential: Plan, costs: Costs, prediction: Prediction, slices: Sequence[int]
+) -> tuple[Plan, Prediction]:
     """One batch at a time: whole, or in as few slices as have nearly the best throughput."""
-    plans = [with_micro_batches(sequential, n) for n in MICRO_BATCHES if n <= sequential.rows(0)]
+    plans = [with_micro_batches(sequential, n) for n in slices if n <= sequential.rows(0)]
     choices = [(sequential, prediction), *((plan, predict(plan, costs)) for plan in plans)]
     enough = ENOUGH * max(predicted.samples_per_s for _, predicted in choices)
     return next(choice for choice in choices if choice[1].samples_per_s >= enough)
 
 
-def _by_batch_size(plan: Plan, costs: Costs) -> Mapping[int, float]:
-    """Throughput with other batch sizes that leave the run steps enough for its depth."""
+def _by_batch_size(plan: Plan, costs: Costs, limit_bytes: float) -> Mapping[int, float]:
+    """Throughput with other batch sizes that fit into memory and leave the run steps enough for its
+    depth."""
     sizes = [int(factor * plan.batch_size) for factor in BATCH_FACTORS]
     plans = [with_batch_size(plan, size) for size in sizes if 1 <= size <= plan.facts.train_rows]
     return {
-        each.batch_size: predict(each, costs).samples_per_s
+        each.batch_size: _best(each, costs).samples_per_s
         for each in plans
-        if each.steps >= plan.depth
+        if each.steps >= plan.depth and peak_bytes(each) <= limit_bytes
     }
 
 

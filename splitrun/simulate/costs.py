@@ -9,9 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import msgspec
 
 from splitrun.plan import Instruction, Op, Pace, Plan, Role, Segment
 
@@ -121,20 +118,6 @@ class Costs:
             for role, costs in self.roles.items()
         }
         return replace(self, roles=roles)
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready record."""
-        record: dict[str, Any] = msgspec.to_builtins(self)
-        return record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Costs:
-        """Costs from the record that `to_json` made.
-
-        Raises:
-            ValueError: the record is not one of costs.
-        """
-        return msgspec.convert(record, cls)
 
 
 def _slice_work_s(costs: Costs, rows: int) -> float:

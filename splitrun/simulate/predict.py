@@ -22,6 +22,7 @@ class Prediction:
     steps: int
     train_s: float
     """All segments, each with its fill and its drain."""
+    runtime: Literal["serial", "threaded"] = "threaded"
 
     @property
     def samples_per_s(self) -> float:
@@ -54,4 +55,5 @@ def predict(
             count * segment_time_s(plan, costs, Segment(0, steps), simulated)
             for steps, count in lengths.items()
         ),
+        runtime=runtime,
     )

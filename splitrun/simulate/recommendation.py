@@ -65,6 +65,8 @@ class Recommendation:
             yield f"leave it off: the loop is {self.loop_over_work:.2f}× the work"
             small = self.overhead > _MOSTLY_OVERHEAD
             yield "batches are too small" if small else f"limited by {limit}"
+            if self.prediction.runtime == "serial":
+                yield "runtime.type: serial is the fastest"
         else:
             yield f"limited by {limit}"
             yield self._setting()

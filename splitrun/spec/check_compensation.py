@@ -42,7 +42,8 @@ def _misfit(rule: Rule, optimizer: Optimizer) -> tuple[str, str] | None:
     """Why a rule and an optimizer do not go together, and the remedy."""
     if rule in ("spike", "long_momentum"):
         if optimizer.type in ("adagrad", "rmsprop"):
-            return f"{optimizer.type} has no momentum here", "use auto, or another optimizer"
+            what = f"no momentum of {optimizer.type} is known here"
+            return what, "use auto, or another optimizer"
         if isinstance(optimizer, Sgd) and not optimizer.momentum:
             return "sgd has no momentum here", "set its momentum, such as 0.9, or use auto"
         if isinstance(optimizer, Adam | AdamW) and optimizer.fused:

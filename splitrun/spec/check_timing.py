@@ -17,6 +17,7 @@ from splitrun.spec.wording import alternatives, closest
 def timing_problems(spec: Spec) -> Iterator[Problem]:
     """Schedules, links and emulated hardware that cannot be."""
     yield from _micro_batches(spec)
+    yield from _depth_for_all(spec)
     yield from _depth_beyond_steps(spec)
     yield from _links(spec)
     yield from _compute(spec)
@@ -48,6 +49,15 @@ def _micro_batches(spec: Spec) -> Iterator[Problem]:
         what = f"a batch of {rows} rows has no {slices} slices"
         remedy = f"use at most {rows}, or a greater dataset.batch_size"
         yield Problem(("pipeline", "micro_batches"), what, remedy)
+
+
+def _depth_for_all(spec: Spec) -> Iterator[Problem]:
+    if spec.pipeline.schedule != "stale" or spec.pipeline.depth != "auto":
+        return
+    for name, party in spec.parties.items():
+        if party.depth:
+            what = "is given, but pipeline.depth: auto looks for one depth of all bottoms"
+            yield Problem(("parties", name, "depth"), what, "remove it, or give pipeline.depth")
 
 
 def _depth_beyond_steps(spec: Spec) -> Iterator[Problem]:

@@ -10,7 +10,12 @@ from pydantic_core import ErrorDetails
 
 from splitrun.errors import Path
 from splitrun.spec import unknown_key
-from splitrun.spec.model import CLASS_PATTERN, EXPERIMENT_PATTERN, PARTY_PATTERN
+from splitrun.spec.model import (
+    CLASS_PATTERN,
+    DELIMITER_PATTERN,
+    EXPERIMENT_PATTERN,
+    PARTY_PATTERN,
+)
 from splitrun.spec.shape import CLASS_TAG, Place, fields, place_of
 from splitrun.spec.tree import Flaw, Tree
 from splitrun.spec.wording import alternatives, closest, did_you_mean, shown
@@ -43,6 +48,7 @@ _BOUNDS = {
 _PATTERNS = {
     PARTY_PATTERN: ("no name for a party", "use letters, digits and _, no digit first"),
     CLASS_PATTERN: ("no class", "write package.module:Class"),
+    DELIMITER_PATTERN: ("no delimiter", "use one ASCII character other than the quotation mark"),
     EXPERIMENT_PATTERN: ("no name for an experiment", "use letters, digits, '_', '-' and '.'"),
 }
 

@@ -22,6 +22,7 @@ from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.target import time_to_target
 from splitrun.study.timing import baseline_of, enter, race, rates, turn_s, turn_steps
+from splitrun.study.training import RuntimeName
 from splitrun.study.verdict import Finding, compare_metric
 from splitrun.study.watcher import Watcher
 
@@ -103,7 +104,7 @@ class _Measured:
         return Comparison(
             metric=self.metric,
             arms=results,
-            forecast=_forecast(field, self.settings.budget_s),
+            forecast=_forecast(field, self.settings.budget_s, baseline.runtime),
             baseline_gain=gain,
             recommended=field.recommended,
             advice="; ".join(_advice(field, results, self.diverged, self.metric)),
@@ -165,8 +166,12 @@ def _advice(
     return clauses
 
 
-def _forecast(field: Field, budget_s: float) -> list[Forecast]:
-    """Bound and prediction at every depth up to the deepest arm's, over turns like the arms'."""
+def _forecast(field: Field, budget_s: float, baseline: RuntimeName) -> list[Forecast]:
+    """Bound and prediction at every depth up to the deepest arm's, over turns like the arms'.
+
+    Args:
+        baseline: what one batch at a time was measured on.
+    """
     base, costs = field.plans[BASELINE], field.costs
     length_s = turn_s(budget_s, len(field.plans) + 1)
     deepest = max(arm.depth for arm in field.plans)
@@ -176,7 +181,8 @@ def _forecast(field: Field, budget_s: float) -> list[Forecast]:
             break
         plan = _shortened(with_depth(base, depth), costs, length_s)
         limit = bound(plan, costs).segment_samples_per_s
-        forecasts.append(Forecast(depth, limit, predict(plan, costs).samples_per_s))
+        runtime = baseline if depth == 1 else "threaded"
+        forecasts.append(Forecast(depth, limit, predict(plan, costs, runtime).samples_per_s))
     return forecasts
 
 

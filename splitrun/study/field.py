@@ -11,6 +11,7 @@ from splitrun.errors import SpecError, UsageError
 from splitrun.model import default_metrics
 from splitrun.plan import Plan
 from splitrun.session import prepare
+from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document
 from splitrun.spec.model import Metric, Pipeline
@@ -97,11 +98,12 @@ def line_up(
         subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
         try:
             with document.located():
-                plans[arm] = subject.plan()
+                plan = subject.plan()
+                refuse_beyond(plan, memory_limit_bytes(document.spec))
         except SpecError as error:
             if (depths if arm.schedule == "stale" else schedules) is not None:
                 raise
             watcher.tell(f"left out {arm}: {error.problems[0].what}")
         else:
-            subjects[arm] = subject
+            subjects[arm], plans[arm] = subject, plan
     return Field(subjects, plans, experiment.costs, experiment.advice)

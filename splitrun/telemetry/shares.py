@@ -34,6 +34,11 @@ class Shares:
         """When it did not work."""
         return self.receive + self.send + self.idle
 
+    def of_part(self, part: float) -> Shares:
+        """The same seconds as fractions of this part of the span, in which they all lie."""
+        busy, receive, send = (each / part for each in (self.busy, self.receive, self.send))
+        return Shares(busy, receive, send, max(0.0, 1 - busy - receive - send))
+
 
 def shares(
     events: Iterable[Event], start: float | None = None, end: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.benchmarks import (
     checkpoints,
@@ -41,10 +41,17 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""
 
-numbers = [argument for argument in sys.argv[1:] if argument.isdecimal()]
-names = [argument for argument in sys.argv[1:] if not argument.isdecimal()]
-for name in names or STUDIES:
-    measure, usual = STUDIES[name]
-    print(f"\n## {name}\n", flush=True)
-    for line in measure(int(numbers[0]) if numbers else usual):
-        print(line, flush=True)
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure the studies that are named, all by default."""
+    numbers = [int(argument) for argument in arguments if argument.isdecimal()]
+    names = [argument for argument in arguments if not argument.isdecimal()]
+    for name in names or STUDIES:
+        measure, usual = STUDIES[name]
+        print(f"\n## {name}\n", flush=True)
+        for line in measure(numbers[0] if numbers else usual):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -12,8 +12,10 @@ from splitrun.spec import loads
 from splitrun.telemetry import JsonLines
 
 EVERY_S = 30
-_STEPS = 600
-_EVERY_STEPS = 100
+STEPS = 600
+EVERY_STEPS = 100
+SIZES = (("[64]", 4), ("[64]", 8), ("[768, 768]", 4))
+"""Hidden layers of each bottom, and the depth."""
 
 SPEC = """
 name: checkpoints
@@ -34,15 +36,15 @@ def measure(pairs: int) -> Iterator[str]:
         f"| hidden layers | depth | ms a step | ms a checkpoint | one every {EVERY_S} s costs |\n"
         "|---|---|---|---|---|"
     )
-    for hidden, depth in (("[64]", 4), ("[64]", 8), ("[768, 768]", 4)):
+    for hidden, depth in SIZES:
         spec = SPEC % (hidden, hidden, depth)
-        timed = [(_train_s(spec), _train_s(spec, _EVERY_STEPS)) for _ in range(pairs)]
+        timed = [(_train_s(spec), _train_s(spec, EVERY_STEPS)) for _ in range(pairs)]
         plain_s = median(plain for plain, _ in timed)
-        taken = _STEPS // _EVERY_STEPS - 1  # there is none at the end
+        taken = STEPS // EVERY_STEPS - 1  # there is none at the end
         each_s = median((saved - plain) / taken for plain, saved in timed)
         share = each_s / (EVERY_S + each_s)
         yield (
-            f"| {hidden} | {depth} | {1e3 * plain_s / _STEPS:.2f} | {1e3 * each_s:.0f} "
+            f"| {hidden} | {depth} | {1e3 * plain_s / STEPS:.2f} | {1e3 * each_s:.0f} "
             f"| {share:.2%} |"
         )
 
@@ -50,6 +52,6 @@ def measure(pairs: int) -> Iterator[str]:
 def _train_s(spec: str, every_steps: int | None = None) -> float:
     overrides = [f"checkpoint.every_steps={every_steps}"] if every_steps else []
     experiment = prepare(loads(spec, "checkpoints.yaml", overrides))
-    assert experiment.plan.steps == _STEPS
+    assert experiment.plan.steps == STEPS
     with tempfile.TemporaryDirectory() as runs:
         return train(experiment, Path(runs), [JsonLines()]).wall_s

@@ -24,7 +24,8 @@ from splitrun.telemetry import JsonLines, Sampler
 
 STEPS = 1_000_000
 """Each thousand is an epoch."""
-_EVERY_S = 2.0
+EVERY_S = 2.0
+"""Between two looks at the machine."""
 _WINDOWS = 20
 
 SPEC = """
@@ -87,7 +88,7 @@ def measure(thousands: int) -> Iterator[str]:
         console = Console(file=screen, force_terminal=True, width=120, height=40)
         with Dashboard(console) as dashboard:
             sinks: list[Sink] = [JsonLines(), dashboard, moments]
-            sources = [lambda emit: Sampler(emit, _EVERY_S)]
+            sources = [lambda emit: Sampler(emit, EVERY_S)]
             result = train(prepare(document), Path(runs), sinks, sources)
         recorded = sum(path.stat().st_size for path in Path(result.run_dir).glob("events*"))
     found = judge(moments.all[:-1])

@@ -28,6 +28,8 @@ HEADER = (
     "| work | depth | bound, ms a step | measured | of the bound | aim |\n|---|---|---|---|---|---|"
 )
 STEPS = 200
+DEPTHS = (1, 2, 4, 8)
+"""Of the pipelines whose hardware is this machine's."""
 AIMS = {
     (10, 1): 0.95,
     (10, 2): 0.95,
@@ -53,7 +55,7 @@ def measure(repeats: int) -> Iterator[str]:
             yield _emulated(period_ms, depth, aim, seconds, repeats)
     yield f"\nThis machine's: two MLPs, batch 1,024, `wan`\n\n{HEADER}"
     document = Case("real", batch_size=1024, links=WAN).document()
-    for depth in (1, 2, 4, 8):
+    for depth in DEPTHS:
         yield _real(at_depth(document, depth), depth, repeats)
 
 

@@ -16,12 +16,13 @@ HEADER = (
 )
 STEPS = 232
 """Eight epochs of 29 steps."""
+LATENCIES_MS = (0, 10, 25)
 
 
 def measure(repeats: int) -> Iterator[str]:
     """Rows of a Markdown table."""
     yield f"\nBank marketing\n\n{HEADER}"
-    for latency_ms in (0, 10, 25):
+    for latency_ms in LATENCIES_MS:
         links = f"links={{default: {{latency_ms: {latency_ms}}}}}" if latency_ms else "~links"
         document = load(Path("experiments/bank.yaml"), [links])
         experiment = prepare(document)

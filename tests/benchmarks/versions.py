@@ -33,6 +33,7 @@ training: {optimizer: {type: sgd, lr: 0.05}, epochs: %d}
 pipeline: {schedule: stale, depth: 4}
 runtime: serial
 """
+TABLE_ROWS = (10**4, 10**5, 10**6, 10**7)
 
 
 def measure(pairs: int) -> Iterator[Ratio]:
@@ -47,7 +48,7 @@ def measure(pairs: int) -> Iterator[Ratio]:
             steps=epochs * 16384 // batch_size,
             pairs=pairs,
         )
-    for rows in (10**4, 10**5, 10**6, 10**7):
+    for rows in TABLE_ROWS:
         for batch_size in (128, 1024):
             yield _embedding(rows, batch_size, epochs=2 if batch_size == 128 else 4, pairs=pairs)
 
@@ -95,7 +96,7 @@ def _no_versions() -> Iterator[None]:
     probe: Any = importlib.import_module("splitrun.model.probe")
     versions, step, stashed = WeightVersions.__init__, RoleOptimizer.step, probe.why_not_stashed
 
-    def unversioned(self: WeightVersions, module: torch.nn.Module, _: object) -> None:
+    def unversioned(self: WeightVersions, module: torch.nn.Module, *_: object) -> None:
         versions(self, module, ())
 
     def unnoticed(self: RoleOptimizer) -> None:

@@ -82,12 +82,12 @@ CELLS = {
     ),
     "text among numbers": Bad(
         "rows.csv:42: 'unknown' in column 'age', which holds numbers; "
-        "mend the cell, or list age under dataset.categorical",
+        "mend the cell, or list a party's age under dataset.categorical",
         rows=ROWS + "unknown,cook,1000,Ulm,no\n",
     ),
     "decimal commas": Bad(
         "rows.csv:2: '20,5' in column 'age' has a decimal comma; "
-        "write decimal points, or list age under dataset.categorical",
+        "write decimal points, or list a party's age under dataset.categorical",
         spec(("label: y", "label: y, delimiter: ;")),
         rows="".join(
             line if line.startswith("age") else line.replace(";", ",5;", 1)

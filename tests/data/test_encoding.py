@@ -117,7 +117,7 @@ def test_a_custom_class_says_what_it_takes(tmp_path: Path) -> None:
 def test_one_hot_columns_beyond_measure_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     write_rows(tmp_path, "a,b,y", [f"w{row},{row},{row % 2}" for row in range(12_000)])
     columns = {"alice": ["a"], "bob": ["b"]}
-    message = r"x 12,000 columns \('a' alone has 12,000 values\) .*; use a bottom of type embedding"
+    message = r"x 12,000 columns \('a' alone has 12,000 values\) .*; use embedding_mlp"
     with pytest.raises(DataError, match=message):
         load_data(csv_spec(columns, test_fraction=0), tmp_path)
     data = load_data(csv_spec(columns, test_fraction=0, bottom=EMBEDDING), tmp_path)

@@ -52,6 +52,14 @@ def test_classes_are_numbered_in_their_order(tmp_path: Path) -> None:
     assert data.labels.tolist() == [3, 1, 0, 2, 3]
 
 
+def test_na_is_a_class_among_words(tmp_path: Path) -> None:
+    assert load(tmp_path, ["DE", "NA", "FR"], "cross_entropy").classes == ("DE", "FR", "NA")
+
+
+def test_numbers_with_underscores_are_words(tmp_path: Path) -> None:
+    assert load(tmp_path, ["11", "1_1"], "cross_entropy").classes == ("11", "1_1")
+
+
 def test_a_regression_label_is_a_column_of_numbers(tmp_path: Path) -> None:
     data = load(tmp_path, ["1.5", "-2", "3e2"], "mse")
     assert data.classes == ()
@@ -67,6 +75,8 @@ def test_a_regression_label_is_a_column_of_numbers(tmp_path: Path) -> None:
         (["a", "a"], "cross_entropy", "'y' is 'a' in every row; choose"),
         (["a", "", "b", ""], "cross_entropy", r"csv:3: label 'y' is missing, as in 2 row\(s\)"),
         (["1", "", "2"], "mse", "csv:3: label 'y' is missing; mend or drop"),
+        (["1", "0", "NA", ""], "cross_entropy", r"csv:4: label 'y' is missing, as in 2 row\(s\)"),
+        (["1", "NA"], "binary_cross_entropy", r"csv:3: label 'y' is missing, as in 1 row\(s\)"),
         (["1", "inf", "2"], "mse", "csv:3: label 'y' is inf: beyond"),
         (["1", "1e60", "2"], "mse", r"csv:3: label 'y' is 1e\+60: beyond"),
         (["no", "yes"], "mse", "csv:2: label 'y' is 'no', but mse takes numbers; use a cross"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -54,4 +55,4 @@ def test_a_header_says_what_why_and_how_and_its_commands_are_valid(name: str) ->
     commands = re.findall(r"splitrun train (experiments/\S+)(.*)", header)
     assert len(commands) >= 2
     for file, overrides in commands:
-        load(EXPERIMENTS.parent / file, overrides.split())
+        load(EXPERIMENTS.parent / file, shlex.split(overrides))

@@ -104,7 +104,11 @@ def test_adams_memory_grows_with_the_run_and_its_mean_is_a_mean() -> None:
         mean = beta * mean + (1 - beta)
         assert mean / warmth(0.9, age, grows=True) == pytest.approx(1)
     assert warmth(0.9, 2_000, grows=True) == pytest.approx(1, abs=1e-13)
-    assert warmth(0.9, 2_001, grows=True) == 1
+
+
+def test_a_memory_that_was_longer_before_stays_as_it_is() -> None:
+    for age in (1, 1_999, 2_000, 2_001, 5_000):
+        assert warmth(0.9999, age, grows=True) == pytest.approx(1 - 0.9999**age, rel=1e-9)
 
 
 def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> None:

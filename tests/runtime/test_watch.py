@@ -189,6 +189,9 @@ def test_long_instructions_that_were_seen_to_end_lengthen_an_automatic_deadline(
 def test_a_given_deadline_holds_for_all_and_an_automatic_one_is_patient_with_the_rare() -> None:
     usual, rare = Instruction(Op.FORWARD, 7), Instruction(Op.EVALUATE, 7)
     assert Deadline(2.0, given=True).seconds(rare, 100.0) == 2.0
+    resumed = Deadline(10.0, given=False, first_step=150)
+    at_first, later = (Instruction(Op.FORWARD, step) for step in (150, 151))
+    assert (resumed.seconds(at_first, 0.0), resumed.seconds(later, 0.0)) == (60.0, 10.0)
     automatic = Deadline(10.0, given=False)
     assert automatic.seconds(usual, 0.0) == 10.0
     assert automatic.seconds(usual, 4.0) == 20.0

@@ -133,7 +133,7 @@ def test_the_depth_that_is_looked_for_fits() -> None:
     experiment = prepared(made | {"runtime": {"memory_limit_mb": limit}})
     assert experiment.plan.depth == 2
     assert experiment.advice is not None
-    assert "memory rules out depth" in experiment.advice.reason
+    assert "runtime.memory_limit_mb rules out depth" in experiment.advice.reason
 
 
 def tensors_alive() -> int:

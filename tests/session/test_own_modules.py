@@ -91,6 +91,11 @@ class Lazy(nn.Module):
     def forward(self, x):
         return self.layer(x)
 
+class Overlaps(Base):
+    def __init__(self, in_features):
+        super().__init__(in_features)
+        self.twin = nn.Parameter(self.layer.weight)
+
 class Shares(Base):
     def __init__(self, in_features):
         super().__init__(in_features)
@@ -145,6 +150,7 @@ def test_a_buffer_that_the_state_dictionary_leaves_out_is_saved_all_the_same(
     [
         ("ReturnsWeights", r"forward\(\) returns token, or a view of it"),
         ("Lazy", "has lazy layers"),
+        ("Overlaps", r"its parameter layer\.weight lies in the memory of twin"),
         ("Shares", r"its parameter shared\.weight is one of p0\.bottom's, too"),
     ],
 )

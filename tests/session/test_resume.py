@@ -117,7 +117,8 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_stays(
     fsync = os.fsync
 
     def fill_up(descriptor: int) -> None:
-        if list(tmp_path.glob("runs/*/checkpoints/step-*")):
+        second = list(tmp_path.glob("runs/*/checkpoints/step-*"))
+        if second and list(tmp_path.glob("runs/*/checkpoints/.step-*")):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 

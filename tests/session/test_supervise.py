@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import pytest
 
-from splitrun.errors import Lost, Misaligned, NonFiniteLoss, RunFailed, Stalled
+from splitrun.errors import (
+    Lost,
+    Misaligned,
+    NonFiniteLoss,
+    RunDirectoryError,
+    RunFailed,
+    Stalled,
+)
 from splitrun.session import (
     Experiment,
     Result,
@@ -62,6 +70,40 @@ def test_no_more_restarts_than_allowed() -> None:
         lived(failures)
     assert caught.value.instruction == "FORWARD 3"
     assert caught.value.__notes__ == ["not restarted: 3 restarts were allowed"]
+
+
+def test_a_life_that_failed_keeps_nothing_alive() -> None:
+    class Weights:
+        pass
+
+    alive: list[weakref.ref[Weights]] = []
+
+    def live(_: int) -> None:
+        weights = Weights()
+        alive.append(weakref.ref(weights))
+        if len(alive) == 1:
+            try:
+                raise OSError
+            except OSError as error:
+                raise failed() from error
+        assert alive[0]() is None
+        assert weights
+
+    supervised(RESTART, live, 0, lambda _, restart: restart)
+    assert len(alive) == 2
+
+
+def test_a_life_that_cannot_begin_leaves_the_failure_before_it() -> None:
+    def live(start: int) -> None:
+        if start:
+            raise RunDirectoryError("runs/one: cannot be written")
+        raise failed()
+
+    with pytest.raises(Stalled) as caught:
+        supervised(RESTART, live, 0, lambda _, restart: restart)
+    assert caught.value.__notes__ == ["not restarted: runs/one: cannot be written"]
+    with pytest.raises(RunDirectoryError):
+        supervised(RESTART, live, 1, lambda _, restart: restart)
 
 
 @pytest.mark.parametrize("kind", [NonFiniteLoss, Misaligned])

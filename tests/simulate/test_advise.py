@@ -123,7 +123,7 @@ def test_memory_caps_the_depth() -> None:
     limit = peak_bytes(with_depth(plan, 5))
     advice = recommend(plan, uniform_costs(plan), memory_limit_bytes=limit)
     assert advice.plan.depth == 5
-    assert "memory rules out depth 10" in advice.reason
+    assert "runtime.memory_limit_mb rules out depth 10" in advice.reason
 
 
 def test_without_staleness_micro_batches_pay_where_bandwidth_is_scarce() -> None:

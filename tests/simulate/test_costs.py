@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -14,28 +13,6 @@ from splitrun.simulate import Cost, Costs
 from splitrun.simulate.costs import Found, rows_of
 from tests.plan.plans import make_plan
 from tests.simulate.timing import ms
-
-seconds = st.floats(0, 10)
-costs = st.builds(
-    Costs,
-    st.dictionaries(
-        st.sampled_from(["a.bottom", "b.bottom", "a.top"]),
-        st.dictionaries(st.sampled_from(list(Op)), st.builds(Cost, seconds, seconds)),
-    ),
-    st.floats(0.9, 64),
-)
-
-
-@given(costs)
-def test_costs_survive_a_round_trip_through_json(costs: Costs) -> None:
-    assert Costs.from_json(json.loads(json.dumps(costs.to_json()))) == costs
-
-
-def test_a_record_that_is_not_of_costs_is_refused() -> None:
-    with pytest.raises(ValueError, match="effective_cores"):
-        Costs.from_json({"roles": {}})
-    with pytest.raises(ValueError, match="not negative"):
-        Costs.from_json({"roles": {"a": {"LOAD": {"fixed_s": -1}}}, "effective_cores": 1})
 
 
 @pytest.mark.parametrize("wrong", [-1e-9, math.inf, math.nan])

@@ -125,7 +125,7 @@ REFUSED_BANK = {
     "a long memory for what has none": (
         ["pipeline.compensation=long_momentum", "parties.bob.optimizer=adagrad"],
         "pipeline.compensation: long_momentum does not fit the optimizer of bob's bottom: "
-        "adagrad has no momentum here; use auto, or another optimizer",
+        "no momentum of adagrad is known here; use auto, or another optimizer",
     ),
     "a spike without momentum": (
         ["pipeline.compensation=[discount, spike]", "training.optimizer=sgd"],

@@ -90,6 +90,11 @@ depth: 4
         ("training.optimizer.betas=[0.9]", "betas: holds 1; it needs more"),
         ("training.optimizer.betas=[0, 0, 0]", "betas: holds 3; it needs at most 2"),
         ("dataset.delimiter=", "dataset.delimiter: is empty; write text, or remove the key"),
+        (
+            "dataset.delimiter=¦",
+            "dataset.delimiter: '¦' is no delimiter; use one ASCII character other than the "
+            "quotation mark",
+        ),
         ("dataset.delimiter=ab", "dataset.delimiter: has 2 characters; it needs at most 1"),
         ("parties.bob.bottom.bias=maybe", "must be true or false, not 'maybe'"),
         ("name=my bank", "name: 'my bank' is no name for an experiment"),

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from splitrun.errors import told
-from splitrun.files import check_regular
+from splitrun.files import check_regular, read_bytes, sync
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
 
@@ -38,8 +38,8 @@ class Checkpoint:
     """A run after `step` steps."""
 
     step: int
-    roles: Mapping[str, State]
-    """By role name."""
+    roles: dict[str, State]
+    """By role name, until stages are given it."""
     books: Mapping[str, Any]
     """The ledger's state."""
     data: Mapping[str, str]
@@ -82,7 +82,7 @@ class Store:
         if not self._directory.is_dir():
             self._directory.mkdir()
             for needed in (*self._directory.parent.glob("*.*"), self._directory.parent):
-                _sync(needed)
+                sync(needed)
         target = self._directory / f"step-{checkpoint.step:08d}"
         temporary = self._directory / f".{target.name}.tmp"
         try:
@@ -92,7 +92,7 @@ class Store:
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        _sync(self._directory)
+        sync(self._directory)
         for old in self._newest_first()[self._keep :]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -152,11 +152,11 @@ def _write(directory: Path, checkpoint: Checkpoint) -> None:
         )
     )
     put("manifest.json", json.dumps({"content": content, "sha256": _digest(content)}).encode())
-    _sync(directory)
+    sync(directory)
 
 
 def _read(directory: Path) -> Checkpoint:
-    manifest = json.loads((directory / "manifest.json").read_bytes())
+    manifest = json.loads(read_bytes(directory / "manifest.json"))
     if manifest["sha256"] != _digest(manifest["content"]):
         raise ValueError("manifest.json was changed")
     content = msgspec.convert(manifest["content"], _Content)
@@ -182,12 +182,3 @@ def _read(directory: Path) -> Checkpoint:
 
 def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Make a file's content last, or a directory's entries."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -39,7 +39,13 @@ from splitrun.spec.model.layers import (
     TopModel,
 )
 from splitrun.spec.model.pipeline import WORD_OR, Pipeline, Rule
-from splitrun.spec.model.section import CLASS_PATTERN, EXPERIMENT_PATTERN, PARTY_PATTERN, Section
+from splitrun.spec.model.section import (
+    CLASS_PATTERN,
+    DELIMITER_PATTERN,
+    EXPERIMENT_PATTERN,
+    PARTY_PATTERN,
+    Section,
+)
 from splitrun.spec.model.spec import SHORT_FORMS, Party, Spec
 from splitrun.spec.model.supervision import Supervision
 from splitrun.spec.model.timing import Compute, Link
@@ -59,6 +65,7 @@ from splitrun.spec.model.training import (
 
 __all__ = [
     "CLASS_PATTERN",
+    "DELIMITER_PATTERN",
     "EXPERIMENT_PATTERN",
     "PARTY_PATTERN",
     "SHORT_FORMS",

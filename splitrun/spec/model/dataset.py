@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from splitrun.spec.model.section import (
+    DELIMITER_PATTERN,
     Cardinality,
     ClassCount,
     ColumnCount,
@@ -45,7 +46,7 @@ class CsvDataset(FileDataset):
     type: Literal["csv"]
     path: str = Field(description="The file; relative to the spec.")
     label: str = Field(description="The column to predict.")
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: str = Field(",", min_length=1, max_length=1, pattern=DELIMITER_PATTERN)
 
 
 class BankMarketingDataset(FileDataset):

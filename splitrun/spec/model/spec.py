@@ -72,7 +72,8 @@ class Spec(Section):
     """A whole experiment."""
 
     name: Annotated[str, Field(pattern=EXPERIMENT_PATTERN, max_length=80)] = Field(
-        description="Names the run directories; default: the file's name without its ending."
+        description="Names the run directories; default: the file's name without its ending, if it "
+        "has only letters, digits, '_', '-' and '.'."
     )
     seed: Seed = Field(0, description="Rules initial weights, batch order and dropout.")
     dataset: Dataset

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from splitrun import __version__
 from splitrun.data import check_columns
 from splitrun.errors import SpecError
+from splitrun.session.environment import cpu_model, usable_cores
+from splitrun.session.permission import named_classes
 from splitrun.spec import Document, load, resolved_yaml
 from splitrun.study.bench.grid import Axis, Combination, combinations, overrides_of
 from splitrun.study.bench.measure import Settings
@@ -63,9 +66,21 @@ def line_up(
 
 
 def identity(document: Document, settings: Settings) -> str:
-    """SHA-256 of all that a cell's figures depend on, the machine and the data files aside."""
-    content = [resolved_yaml(document.spec), asdict(settings), __version__]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    """SHA-256 of all that a cell's figures depend on, the data files aside."""
+    what = [resolved_yaml(document.spec), asdict(settings), _own_code(document)]
+    where = [__version__, version("torch"), cpu_model(), len(usable_cores())]
+    return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()
+
+
+def _own_code(document: Document) -> Mapping[str, str]:
+    """Digests of the files beside the spec that its classes are in."""
+    modules = {model.class_.partition(":")[0] for model in named_classes(document.spec).values()}
+    files = [document.directory / f"{module.replace('.', '/')}.py" for module in modules]
+    return {
+        str(file): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+        if file.is_file()
+    }
 
 
 def warnings_of(cells: Sequence[Cell]) -> list[str]:

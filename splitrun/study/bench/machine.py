@@ -10,6 +10,7 @@ from time import perf_counter
 import psutil
 
 from splitrun.events import Event, Sampled
+from splitrun.session.environment import usable_cores
 from splitrun.telemetry import Sampler
 
 _EVERY_S = 0.05
@@ -22,6 +23,7 @@ class Watch:
         self.peak_memory_bytes = 0
         """Resident, of this process; looked at 20 times a second."""
         self._others_s = 0.0
+        self._cores = usable_cores()
         self._sampler = Sampler(self._take, _EVERY_S)
 
     def __enter__(self) -> Watch:
@@ -36,22 +38,25 @@ class Watch:
 
     @property
     def others_percent(self) -> float:
-        """Processor time that this process did not use; 100 is one core."""
+        """Time that others used of the cores which this process may use; 100 is one core."""
         elapsed_s = self._last - self._start
         return max(0.0, self._others_s / elapsed_s) if elapsed_s else 0.0
 
     def _take(self, event: Event) -> None:
         """Called in the sampler's thread."""
         if isinstance(event, Sampled):
-            others_percent = sum(event.core_percents) - event.cpu_percent
+            shares = enumerate(event.core_percents)
+            ours = sum(share for core, share in shares if core in self._cores)
+            others_percent = ours - event.cpu_percent
             self._others_s += others_percent * (event.time - self._last)
             self._last = event.time
             self.peak_memory_bytes = max(self.peak_memory_bytes, event.memory_bytes)
 
 
 def load_average() -> float:
-    """How many processes wanted a core, over the last minute."""
-    return psutil.getloadavg()[0]
+    """How many processes wanted a core of those that this process may use, over the last minute, if
+    all cores are wanted alike."""
+    return psutil.getloadavg()[0] * len(usable_cores()) / (psutil.cpu_count() or 1)
 
 
 def release_memory() -> None:

@@ -112,12 +112,15 @@ class Results:
         """What there is to print and to export."""
         keys = tuple(axis.key for axis in self.axes)
         speedups = [(cell, self.speedup(cell)) for cell in self.cells]
+        before = sum(cell.reused for cell in self.cells)
+        remark = f"{before} of {len(self.cells)} cells were measured before; --fresh measures again"
         compared = " ".join(f"{key}={label}" for key, label in self.baseline.items())
         return Report(
             shown=Table((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
             names=len(keys),
             lines=(
                 f"speedup: against {compared or 'the first cell'}; cells run one after the other",
+                *([remark] if before else []),
                 *self.problems,
                 *(f"warning: {line}" for line in self.warnings),
                 f"results: {self.about['directory']}",

@@ -1,0 +1,75 @@
+"""Every benchmark on a small scale: that it runs and fills its tables, whatever the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from splitrun.spec import Document, load
+from splitrun.study.arms import Arm
+from tests.benchmarks import checkpoints, compensation, overhead, speedup, versions
+from tests.benchmarks.__main__ import STUDIES
+from tests.benchmarks.cases import LINKED, UNLINKED
+
+_FEW_ROWS = overhead.SPEC.replace("rows: 16384", "rows: 1024")
+
+
+def _quickstart(path: Path) -> Document:
+    return load(path, ["dataset.rows=1024", "training.epochs=1"])
+
+
+MINIATURES: Mapping[str, Mapping[str, object]] = {
+    "overhead": {"overhead.SPEC": _FEW_ROWS, "overhead.CASES": overhead.CASES[:1]},
+    "versions": {
+        "overhead.SPEC": _FEW_ROWS,
+        "versions.EMBEDDING": versions.EMBEDDING.replace("rows: 16384", "rows: 1024"),
+        "versions.TABLE_ROWS": (100,),
+    },
+    "compensation": {
+        "compensation.SPEC": _FEW_ROWS,
+        "compensation.OPTIMIZERS": {"Adam": compensation.OPTIMIZERS["Adam"]},
+        "compensation.KINDS": ("serial",),
+    },
+    "watched": {"watched.SPEC": _FEW_ROWS, "watched.load": _quickstart},
+    "fraction": {"fraction.STEPS": 8, "fraction.AIMS": {(1, 2): 0.85}, "fraction.DEPTHS": (2,)},
+    "prediction": {
+        "prediction.LINKED": LINKED[:2],
+        "prediction.UNLINKED": UNLINKED[:2],
+        "prediction.SECONDS": 0.01,
+        "prediction.FEWEST_STEPS": 4,
+    },
+    "depth": {
+        "prediction.LINKED": LINKED[:1],
+        "prediction.SWEPT": (1, 2),
+        "prediction.SWEEP_SECONDS": 0.01,
+        "prediction.FEWEST_STEPS": 4,
+    },
+    "speedup": {"speedup.RACES": ((speedup.FAR, Arm("stale", 2), 4, 1.0),)},
+    "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
+    "checkpoints": {
+        "checkpoints.SPEC": checkpoints.SPEC.replace("rows: 6400", "rows: 128"),
+        "checkpoints.STEPS": 12,
+        "checkpoints.EVERY_STEPS": 4,
+        "checkpoints.SIZES": (("[4]", 2),),
+    },
+    "endurance": {"endurance.EVERY_S": 0.05},
+}
+"""By study: what some of its constants are here."""
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_fills_its_tables(
+    study: str, bank_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPLITRUN_DATA_DIR", str(bank_dir))
+    for name, value in MINIATURES[study].items():
+        monkeypatch.setattr(f"tests.benchmarks.{name}", value)
+    measure, _ = STUDIES[study]
+    printed = "\n".join(measure(2)).splitlines()
+    rules = [index for index, line in enumerate(printed) if line.startswith("|---")]
+    assert rules
+    for rule in rules:
+        head, first = printed[rule - 1], printed[rule + 1]
+        assert first.count("|") == head.count("|") == printed[rule].count("|")
