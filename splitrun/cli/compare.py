@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.compare_runs import show_runs
+from splitrun.cli.compare_table import show_comparison
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -26,12 +26,8 @@ from splitrun.errors import GateFailed
 
 if TYPE_CHECKING:
     from splitrun.study.arms import Schedule
-    from splitrun.study.comparison import ArmResult, Comparison
+    from splitrun.study.comparison import ArmResult
 
-_NO_TERMINAL = 100
-"""Columns of the table where no screen has another number of them."""
-_ENDLESS = 10_000
-"""Columns that no table needs."""
 _OF_SPECS = (
     *("schedules", "depths", "repeats", "budget", "seeds"),
     *("metric", "margin", "target", "arm", "fail_below"),
@@ -173,7 +169,7 @@ def compare(
     if json_output:
         typer.echo(json.dumps(record))
     else:
-        _show(comparison)
+        show_comparison(comparison)
         typer.echo(f"report: {record['report']}")
     if gated in comparison.diverged:
         if fail_below is not None or asserted is not None:
@@ -224,61 +220,3 @@ def _gate(result: ArmResult, fail_below: float | None, asserted: Asserted | None
         failures.append(f"--assert {asserted}: {result.arm} is {verdict}")
     if failures:
         raise GateFailed("\n".join(failures))
-
-
-def _show(comparison: Comparison) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Column, Table
-
-    console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
-    wide = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
-    for names in (wide, wide[:1] + wide[2:], wide[:1] + wide[3:]):
-        table = Table(
-            Column("arm", no_wrap=True),
-            *(Column(name, justify="right", no_wrap=True) for name in names),
-            Column("verdict"),
-            box=box.SIMPLE_HEAD,
-            collapse_padding=True,
-            pad_edge=False,
-            show_edge=False,
-        )
-        for result in comparison.arms:
-            cells = dict(zip(("arm", *wide, "verdict"), _row(result), strict=True))
-            table.add_row(*(cells[name] for name in ("arm", *names, "verdict")))
-        unlimited = console.options.update_width(_ENDLESS)
-        if Measurement.get(console, unlimited, table).minimum <= console.width:
-            break
-    console.print(table)
-    baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
-    other = "threaded" if baseline.runtime == "serial" else "serial"
-    lines = (
-        f"{baseline.samples_per_s.count} rounds; sequential is on the {baseline.runtime} runtime, "
-        f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
-        f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially; "
-        f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",
-        f"advice: {comparison.recommended}; {comparison.advice}",
-    )
-    console.print()
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def _row(result: ArmResult) -> tuple[str, ...]:
-    if result.arm.schedule == "sequential":
-        speedup, difference = "1", "0"
-    else:
-        gain, change = result.speedup, result.comparison.difference
-        ends, within = gain.interval.ci95, change.interval.ci95
-        speedup = f"{gain.median:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
-        difference = f"{change.mean:+.4f}" + (f" ±{within[1] - change.mean:.4f}" if within else "")
-    return (
-        str(result.arm),
-        f"{result.samples_per_s.median:,.0f}",
-        f"{result.predicted_samples_per_s:,.0f}",
-        f"{result.fraction_of_bound * 100:.0f} %",
-        speedup,
-        difference,
-        str(result.comparison.verdict),
-    )

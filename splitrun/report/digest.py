@@ -158,14 +158,15 @@ class Digest:
         """The same events, each folded as it passes.
 
         Args:
-            gaps: gets the number of missing events, before the first one after them comes.
+            gaps: gets the number of missing events, before the first one after them comes; until one
+                tells of a later moment, it stays there.
         """
         for event in events:
             end = self.end
             self.fold(event)
-            if gaps:
+            if gaps and self.end > end:
                 self.missing += gaps.pop()
-                self.missing_s += max(0.0, self.end - end)
+                self.missing_s += self.end - end
             yield event
 
     def _send(self, event: Sent) -> None:

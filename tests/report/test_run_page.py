@@ -4,12 +4,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Event, RunEnded
+from splitrun.report.digest import digest
 from splitrun.report.write import write
+from splitrun.telemetry.parts import Continued
 from tests.report.reading import Report
 from tests.report.recordings import (
     BOTTOM,
@@ -78,6 +81,27 @@ def test_steps_that_the_recording_no_longer_has_leave_a_gap(tmp_path: Path) -> N
     assert None in trace["y"]
     rates = [rate for rate in trace["y"] if rate is not None]
     assert rates[2:] == pytest.approx([8 / LOOP_S] * (len(rates) - 2))
+
+
+LATE = range(600, 801)
+
+
+def test_time_that_the_recording_no_longer_has_counts_for_no_role(tmp_path: Path) -> None:
+    first, *events, last = whole_run(800, depth=1)
+    whole = digest(record(tmp_path / "whole", [first, *events, last]))
+    steps_of = [(getattr(event, "step", 800), event) for event in events]
+    early, late = ([e for step, e in steps_of if step in part] for part in (range(200), LATE))
+    gappy = record(tmp_path / "gappy", [first, *early])
+    record(tmp_path / "rest", [*late, last])
+    head = msgspec.json.encode(Continued(3000)) + b"\n"
+    (gappy / "events.4.jsonl").write_bytes(head + (tmp_path / "rest/events.jsonl").read_bytes())
+    kept = digest(gappy)
+    assert whole
+    assert kept
+    assert kept.missing == 3000 - 1 - len(early)
+    assert (kept.done, kept.steps) == (800, 400)
+    for role, share in whole.shares.items():
+        assert kept.shares[role].busy == pytest.approx(share.busy, rel=0.02)
 
 
 def test_the_timeline_shows_each_instruction_where_it_was(tmp_path: Path) -> None:

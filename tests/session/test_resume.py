@@ -65,6 +65,8 @@ def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Pa
         resumed(directory, sinks=[stop_at(14)])
     second, result = resumed(directory)
     assert 0 < first.step < second.step
+    assert second.checkpoint
+    assert not second.checkpoint.roles, "stages have what was in it"
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["result"] == asdict(result)
     assert [(life["from_step"], life["status"]) for life in manifest["lives"]] == [

@@ -27,6 +27,7 @@ from splitrun.session import (
     supervised,
     train,
 )
+from splitrun.session.fired import fired_faults
 from splitrun.spec.model import Supervision
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic
@@ -177,6 +178,11 @@ def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
         events = [json.loads(line)["type"] for line in lines]
         assert (events[0], events[-1]) == ("RunStarted", "RunEnded")
     assert evaluate_run(directory).metrics == result.metrics["test"]
+
+
+def test_a_fault_whose_line_is_torn_has_not_happened(tmp_path: Path) -> None:
+    (tmp_path / "faults.jsonl").write_text('{"fault": 0}\n{"fault": 1')
+    assert fired_faults(RunDirectory(tmp_path)) == {0}
 
 
 def test_a_failed_run_says_so_and_keeps_its_stacks(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -326,6 +327,37 @@ def test_the_last_event_of_every_run_says_how_it_ended(tmp_path: Path) -> None:
     with pytest.raises(NonFiniteLoss):
         train(prepared(failing), tmp_path, [keep])
     assert [end.status for end in ends] == ["done", "failed"]
+
+
+def test_a_sink_that_fails_does_not_keep_the_end_from_the_others(tmp_path: Path) -> None:
+    heard: list[Event] = []
+
+    def broken(_: Event) -> None:
+        raise ValueError("of the test")
+
+    with pytest.raises(RunFailed, match="ValueError: of the test"):
+        train(prepared(synthetic()), tmp_path, [broken, heard.append])
+    assert isinstance(heard[-1], RunEnded)
+
+
+def test_a_directory_that_cannot_be_written_is_no_failure_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(RunDirectory, "write_json", full)
+    with pytest.raises(RunDirectoryError, match="cannot be written: No space left on device; make"):
+        train(prepared(synthetic()), tmp_path)
+
+
+def test_an_interrupt_that_comes_with_the_last_event_leaves_a_finished_run(tmp_path: Path) -> None:
+    def press(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            signal.raise_signal(signal.SIGINT)
+
+    result = train(prepared(synthetic()), tmp_path, [press])
+    assert RunDirectory.open(Path(result.run_dir)).manifest()["status"] == "done"
 
 
 def test_zero_weights_give_the_constant_predictors_loss(tmp_path: Path) -> None:

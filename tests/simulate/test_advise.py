@@ -126,6 +126,29 @@ def test_memory_caps_the_depth() -> None:
     assert "runtime.memory_limit_mb rules out depth 10" in advice.reason
 
 
+def test_models_that_cannot_be_pipelined_are_told_what_they_miss() -> None:
+    plan = make_plan(rows=10_000, links=WAN)
+    advice = recommend(plan, uniform_costs(plan), pipelines=False, max_staleness=4, slices=())
+    assert advice.plan.schedule == "sequential"
+    assert "a model that cannot be pipelined rules out depth 10, which would" in advice.reason
+    assert advice.loop_over_work > 8
+
+
+def test_of_two_caps_the_lower_one_is_named() -> None:
+    plan = make_plan(rows=10_000, links=WAN)
+    limit = peak_bytes(with_depth(plan, 5))
+    advice = recommend(plan, uniform_costs(plan), memory_limit_bytes=limit, max_staleness=2)
+    assert advice.plan.depth == 3
+    assert "pipeline.max_staleness 2 rules out" in advice.reason
+
+
+def test_a_batch_size_that_does_not_fit_into_memory_is_not_advised() -> None:
+    plan = make_plan(rows=4000, batch_size=40, links=WAN)
+    limit = peak_bytes(with_depth(plan, 10))
+    advice = recommend(plan, uniform_costs(plan), memory_limit_bytes=limit)
+    assert list(advice.by_batch_size) == [10, 20]
+
+
 def test_without_staleness_micro_batches_pay_where_bandwidth_is_scarce() -> None:
     plan = make_plan(
         rows=8000, batch_size=80, links={"default": {"latency_ms": 1, "bandwidth_mbps": 0.2}}

@@ -117,6 +117,11 @@ REFUSED_BANK = {
         ["training.optimizer={type: sgd, nesterov: true}"],
         "training.optimizer.nesterov: needs momentum",
     ),
+    "one depth to be found and another given": (
+        ["pipeline={schedule: stale, depth: auto}", "parties.bob.depth=2"],
+        "parties.bob.depth: is given, but pipeline.depth: auto looks for one depth of all bottoms; "
+        "remove it, or give pipeline.depth",
+    ),
     "a spike for a fused step": (
         ["pipeline.compensation=spike", "training.optimizer={type: adamw, fused: true}"],
         "pipeline.compensation: spike does not fit the optimizer of alice's bottom: "
