@@ -41,8 +41,8 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def fitted(width: int, figures: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table for a screen of this width: verdicts wrap, and some figures are left out before any is
-    cut.
+    """A table for a screen of this width: verdicts wrap, and some figures are left out before any
+    is cut.
 
     Args:
         figures: heads of the columns between the arm and its verdict.

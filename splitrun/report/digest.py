@@ -158,8 +158,8 @@ class Digest:
         """The same events, each folded as it passes.
 
         Args:
-            gaps: gets the number of missing events, before the first one after them comes; until one
-                tells of a later moment, it stays there.
+            gaps: gets the number of missing events, before the first one after them comes, and
+                keeps it until one tells of a later moment.
         """
         for event in events:
             end = self.end
