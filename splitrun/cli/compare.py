@@ -118,12 +118,12 @@ def compare(
     """
     if spec.is_dir():
         sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
-        measured = [
+        given = [
             f"--{name.replace('_', '-')}"
             for name, source in sources.items()
             if source is not None and source.name == "COMMANDLINE"
         ]
-        show_runs(spec, overrides or (), asserted, measured, json_output=json_output)
+        show_runs(spec, overrides or (), asserted, given, json_output=json_output)
         return
     for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
         if value is not None and not 0 < value < math.inf:

@@ -22,7 +22,7 @@ def show_runs(
     first: Path,
     others: Sequence[str],
     asserted: str | None,
-    measured: Sequence[str],
+    given: Sequence[str],
     *,
     json_output: bool,
 ) -> None:
@@ -30,7 +30,7 @@ def show_runs(
 
     Args:
         asserted: `identical` fails unless the weights are.
-        measured: options that were given and want more than one run each has.
+        given: options that were given and mean nothing here.
 
     Raises:
         UsageError: there is not exactly one other, one of them is no run with a result, or an
@@ -40,9 +40,9 @@ def show_runs(
     if len(others) != 1:
         raise UsageError(f"{first} is a directory; compare it with one other run directory")
     if asserted not in (None, _IDENTICAL):
-        measured = [*measured, f"--assert {asserted}"]
-    if measured:
-        what = f"{measured[0]}: one run each cannot tell; compare a spec instead"
+        given = [*given, f"--assert {asserted}"]
+    if given:
+        what = f"{given[0]}: two runs that are over cannot answer that; compare a spec instead"
         raise UsageError(f"{what}, or use --assert identical")
     from splitrun.study.runs import compare_runs
 

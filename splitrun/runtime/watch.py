@@ -21,7 +21,10 @@ from splitrun.runtime.clock import now
 from splitrun.runtime.worker import Worker
 
 _LONGEST_LOOK_S = 0.5
-"""Between two looks at most this much is counted."""
+"""Between two looks at most this much is counted: the whole process may have been asleep."""
+_USUAL_LOOK_S = 0.1
+_PART_OF_DEADLINE = 1 / 3
+"""No single look counts for more than this of a deadline, if that is more than a usual look."""
 
 
 @dataclass
@@ -75,15 +78,18 @@ class Watch:
     _longest_s: float = 0.0
     """The longest that an instruction was seen to last that then came to its end."""
     _looked: float = field(init=False)
+    _most_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._by_role = {worker.role.name: _Watched(worker) for worker in self.workers}
         self._looked = now()
+        part_s = max(_USUAL_LOOK_S, _PART_OF_DEADLINE * self.deadline.base_s)
+        self._most_s = min(_LONGEST_LOOK_S, part_s)
 
     def look(self) -> None:
         """See what every role is at now."""
         moment = now()
-        passed_s = min(moment - self._looked, _LONGEST_LOOK_S)
+        passed_s = min(moment - self._looked, self._most_s)
         self._looked = moment
         for watched in self._by_role.values():
             doing, under_way = watched.worker.doing, watched.awaits_arrival

@@ -32,6 +32,19 @@ def fired_faults(directory: RunDirectory) -> frozenset[int]:
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
 
 
+def forget_torn(directory: RunDirectory) -> None:
+    """Cut off a last line that was not finished, so that others can follow.
+
+    Raises:
+        OSError: the record cannot be written.
+    """
+    path = directory.path / _FILE
+    if path.exists():
+        whole, newline, torn = read_bytes(path).rpartition(b"\n")
+        if torn:
+            directory.write_text(_FILE, (whole + newline).decode())
+
+
 def note_fired(directory: RunDirectory, index: int, role: str, instruction: Instruction) -> None:
     """Write down that a fault happens now; from any thread."""
     record = {"fault": index, "role": role, "instruction": str(instruction)}

@@ -17,7 +17,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._holders = 0
-        self._kept = False
+        self.kept = False
+        """Whether there was one that has had no effect so far."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -46,15 +47,16 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: there was one.
         """
-        if self._kept and not self._holders:
+        if self.kept and not self._holders:
             self._stop()
 
     def _interrupt(self, *_: object) -> None:
-        if self._holders and not self._kept:
-            self._kept = True
+        if self._holders and not self.kept:
+            self.kept = True
         else:
             self._stop()
 
     def _stop(self) -> None:
+        self.kept = False
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -19,7 +19,7 @@ from splitrun.runtime.clock import now
 from splitrun.session.continuity import Continuity
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
-from splitrun.session.fired import fired_faults, note_fired
+from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.interrupts import Interrupts
 from splitrun.session.ledger import run_started
@@ -139,6 +139,7 @@ class Life:
 
     def _faults(self) -> runtime.Faults:
         directory = self._directory
+        forget_torn(directory)
         return runtime.Faults(
             self._planned, fired_faults(directory), partial(note_fired, directory)
         )
@@ -177,17 +178,23 @@ class Life:
         self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)
-        self._events.append(RunEnded(status, message, now()))
         try:
             self._directory.write_json("manifest.json", self._manifest)
-        finally:
-            while self._events:
-                event = self._events.popleft()
-                for sink in self._sinks:
-                    with suppress(Exception):
-                        sink(event)
-            with suppress(Exception):
-                self.attend()
+        except OSError:
+            if status == "failed":
+                self._tell_the_end(status, message)
+            raise
+        self._tell_the_end(status, message)
+
+    def _tell_the_end(self, status: RunStatus, message: str) -> None:
+        self._events.append(RunEnded(status, message, now()))
+        while self._events:
+            event = self._events.popleft()
+            for sink in self._sinks:
+                with suppress(Exception):
+                    sink(event)
+        with suppress(Exception):
+            self.attend()
 
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from splitrun.errors import RunDirectoryError, RunFailed
+from splitrun.errors import MissingExtra, RunFailed, UsageError
 from splitrun.model import assemble
 from splitrun.session.prepare import Experiment
 from splitrun.spec.model import Supervision
@@ -35,7 +35,7 @@ def supervised(
 
     Raises:
         RunFailed: what ended the last life; a note says why there is no other.
-        RunDirectoryError: the first life could not begin.
+        UsageError: the first life could not begin.
     """
     restarts = 0
     failed: RunFailed | None = None
@@ -45,7 +45,7 @@ def supervised(
                 restarts += 1
                 start = next_start(failed, restarts)
             return live(start)
-        except RunDirectoryError as error:
+        except (UsageError, MissingExtra) as error:
             if failed is None:
                 raise
             failed.add_note(f"not restarted: {error}")
@@ -65,7 +65,8 @@ def supervised(
 
 
 def _without_frames(error: RunFailed) -> RunFailed:
-    """The error without what its tracebacks keep alive: the models of the life that failed."""
+    """The error without what its tracebacks keep alive: optimizers, versions and batches of the
+    life that failed."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 

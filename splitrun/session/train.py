@@ -45,7 +45,7 @@ def train(
         try:
             life = Life(experiment, directory, planned, sinks, sources, resume, interrupts)
         except OSError as error:
-            message = f"{directory.path}: cannot be written: {error.strerror}"
+            message = f"{directory.path}: cannot be written: {error.strerror or told(error)}"
             raise RunDirectoryError(f"{message}; make room, or make it writable") from error
         with interrupts.listening():
             return _train(life, directory, interrupts)
@@ -55,11 +55,11 @@ def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Resul
     try:
         try:
             life.execute()
+            with interrupts.held():
+                result = life.result(life.save_model())
+                life.close("done", "", result)
         except KeyboardInterrupt as error:
             raise _interrupted(life, directory, error) from error
-        with interrupts.held():
-            result = life.result(life.save_model())
-            life.close("done", "", result)
     except Interrupted:
         raise
     except Exception as error:
@@ -75,6 +75,8 @@ def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Resul
             directory.note_failure("".join(traceback.format_exception(error)), stacks)
         failure.add_note(f"the run directory is {directory.path}")
         life.add_remedy(failure)
+        if interrupts.kept:
+            raise _with_notes_of(failure, Interrupted(f"interrupted; {failure}")) from error
         raise failure from error
     return result
 
@@ -88,9 +90,14 @@ def _interrupted(life: Life, directory: RunDirectory, error: KeyboardInterrupt) 
     life.attend()
     message = f"interrupted after {life.ledger.steps} of {life.plan.steps} steps"
     life.close("interrupted", message, life.result(life.save_model()) if life.has_begun else None)
-    interrupted = Interrupted(message)
-    for note in getattr(error, "__notes__", ()):
-        interrupted.add_note(note)
-    interrupted.add_note(f"what was trained until then is in {directory.path}")
+    interrupted = _with_notes_of(error, Interrupted(message))
+    if life.has_begun:
+        interrupted.add_note(f"what was trained until then is in {directory.path}")
     life.add_remedy(interrupted)
+    return interrupted
+
+
+def _with_notes_of(other: BaseException, interrupted: Interrupted) -> Interrupted:
+    for note in getattr(other, "__notes__", ()):
+        interrupted.add_note(note)
     return interrupted

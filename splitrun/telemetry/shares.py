@@ -36,6 +36,8 @@ class Shares:
 
     def of_part(self, part: float) -> Shares:
         """The same seconds as fractions of this part of the span, in which they all lie."""
+        if part <= 0:
+            return self
         busy, receive, send = (each / part for each in (self.busy, self.receive, self.send))
         return Shares(busy, receive, send, max(0.0, 1 - busy - receive - send))
 

@@ -70,9 +70,10 @@ class _Moments:
         times, costs = [], []
         for first, last in pairwise(edges):
             start, end = self.all[first], self.all[last]
-            times.append((start.time + end.time) / 2)
             cpu_s = self.cpu_s[last + 1] - self.cpu_s[first + 1]
-            costs.append(cpu_s / (end.samples - start.samples))
+            if end.samples > start.samples:
+                times.append((start.time + end.time) / 2)
+                costs.append(cpu_s / (end.samples - start.samples))
         return find_trend(times, costs)
 
 

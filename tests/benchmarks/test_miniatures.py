@@ -61,9 +61,10 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_fills_its_tables(
-    study: str, bank_dir: Path, monkeypatch: pytest.MonkeyPatch
+    study: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SPLITRUN_DATA_DIR", str(bank_dir))
+    if study == "peer":
+        monkeypatch.setenv("SPLITRUN_DATA_DIR", str(request.getfixturevalue("bank_dir")))
     for name, value in MINIATURES[study].items():
         monkeypatch.setattr(f"tests.benchmarks.{name}", value)
     measure, _ = STUDIES[study]

@@ -51,7 +51,7 @@ def score(data: Data, parties: tuple[str, ...]) -> float:
     return float(model.fit(inputs[train], labels[train]).score(inputs[test], labels[test]))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     parties=st.integers(2, 5),
     numeric=st.integers(0, 3),

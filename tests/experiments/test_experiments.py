@@ -35,14 +35,17 @@ def test_every_experiment_is_run_here() -> None:
 
 @pytest.mark.parametrize("name", SHORTER)
 def test_an_experiment_runs_and_learns(
-    name: str, tmp_path: Path, bank_dir: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options = ["--json", "--progress", "none", "--runs-dir", str(tmp_path)]
-    options += ["--data-dir", str(bank_dir)]
+    data = request.getfixturevalue("bank_dir") if name.startswith("bank") else tmp_path
+    options = ["--json", "--progress", "none", "--runs-dir", str(tmp_path), "--data-dir", str(data)]
     assert run(["train", str(EXPERIMENTS / f"{name}.yaml"), *SHORTER[name], *options]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["metrics"]["test"]["auroc"] > 0.75
-    assert run(["eval", result["run_dir"], "--json", "--data-dir", str(bank_dir)]) == 0
+    assert run(["eval", result["run_dir"], "--json", "--data-dir", str(data)]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"] == result["metrics"]
 
 

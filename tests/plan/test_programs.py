@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.errors import PlanInvalid, SpecError
@@ -118,7 +118,6 @@ def test_every_forward_sees_the_version_that_the_plan_states(plan: Plan) -> None
         assert updates == plan.steps
 
 
-@settings(deadline=None)
 @given(plans)
 def test_a_program_from_a_checkpoint_on_is_the_rest_of_the_whole_one(plan: Plan) -> None:
     for role in plan.roles:

@@ -76,7 +76,7 @@ def contents(draw: st.DrawFn) -> Content:
     return content
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(contents(), st.integers(0, 2**32), st.sampled_from([0.0005, 0.002, 0.004]))
 def test_threaded_run_is_bit_identical_to_serial_under_random_delays(
     content: Content, seed: int, longest_s: float

@@ -54,6 +54,16 @@ def test_once_stopped_further_ones_are_not_heard_until_the_end() -> None:
         press()
 
 
+def test_one_that_was_kept_stops_once() -> None:
+    interrupts = Interrupts()
+    with interrupts.listening():
+        with interrupts.held():
+            press()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.let_through()
+        interrupts.let_through()
+
+
 def test_other_threads_have_none_to_listen_to() -> None:
     before = signal.getsignal(signal.SIGINT)
     heard = []

@@ -228,4 +228,6 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [4])
 def test_kill_9_changes_nothing(seed: int, tmp_path: Path) -> None:
     """`make chaos` does this a hundred times."""
-    assert trial(seed, tmp_path).same
+    ended = trial(seed, tmp_path)
+    assert ended.kills
+    assert ended.same

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import signal
 import weakref
 from pathlib import Path
 
 import pytest
 
 from splitrun.errors import (
+    Interrupted,
     Lost,
     Misaligned,
+    ModelError,
     NonFiniteLoss,
+    Problem,
     RunDirectoryError,
     RunFailed,
     Stalled,
 )
+from splitrun.events import Event, RunEnded
+from splitrun.plan import Instruction, Op
 from splitrun.session import (
     Experiment,
     Result,
@@ -27,7 +33,7 @@ from splitrun.session import (
     supervised,
     train,
 )
-from splitrun.session.fired import fired_faults
+from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.spec.model import Supervision
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic
@@ -107,6 +113,18 @@ def test_a_life_that_cannot_begin_leaves_the_failure_before_it() -> None:
         supervised(RESTART, live, 1, lambda _, restart: restart)
 
 
+def test_models_that_cannot_be_built_again_leave_the_failure_before_them() -> None:
+    def live(_: int) -> None:
+        raise failed()
+
+    def next_start(*_: object) -> int:
+        raise ModelError([Problem(("parties", "p0", "bottom"), "is gone", "bring it back")])
+
+    with pytest.raises(Stalled) as caught:
+        supervised(RESTART, live, 0, next_start)
+    assert caught.value.__notes__ == ["not restarted: parties.p0.bottom: is gone; bring it back"]
+
+
 @pytest.mark.parametrize("kind", [NonFiniteLoss, Misaligned])
 def test_what_would_come_again_is_not_tried_again(kind: type[RunFailed]) -> None:
     with pytest.raises(kind) as caught:
@@ -180,9 +198,30 @@ def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
     assert evaluate_run(directory).metrics == result.metrics["test"]
 
 
+def test_an_interrupt_while_a_failure_is_written_down_is_no_restart(tmp_path: Path) -> None:
+    experiment = prepared(spec({"type": "raise", "role": "p0.top", "step": 1}))
+    lives: list[int] = []
+
+    def press(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            signal.raise_signal(signal.SIGINT)
+
+    def live(start: int) -> Result:
+        lives.append(start)
+        return train(experiment, tmp_path, [press])
+
+    with pytest.raises(Interrupted, match=r"interrupted; p0\.top failed at "):
+        supervised(RESTART, live, 0, lambda _, restart: restart)
+    assert lives == [0]
+
+
 def test_a_fault_whose_line_is_torn_has_not_happened(tmp_path: Path) -> None:
     (tmp_path / "faults.jsonl").write_text('{"fault": 0}\n{"fault": 1')
-    assert fired_faults(RunDirectory(tmp_path)) == {0}
+    directory = RunDirectory(tmp_path)
+    assert fired_faults(directory) == {0}
+    forget_torn(directory)
+    note_fired(directory, 2, "p0.top", Instruction(Op.LOSS, 3))
+    assert fired_faults(directory) == {0, 2}
 
 
 def test_a_failed_run_says_so_and_keeps_its_stacks(tmp_path: Path) -> None:

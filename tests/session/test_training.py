@@ -23,7 +23,7 @@ from splitrun.events import Event, RunEnded, StepDone
 from splitrun.session import Result, RunDirectory, evaluate_run, prepare, train
 from splitrun.session.feeds import feeds
 from splitrun.spec import load
-from splitrun.telemetry import JsonLines
+from splitrun.telemetry import JsonLines, read_events
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 
@@ -358,6 +358,56 @@ def test_an_interrupt_that_comes_with_the_last_event_leaves_a_finished_run(tmp_p
 
     result = train(prepared(synthetic()), tmp_path, [press])
     assert RunDirectory.open(Path(result.run_dir)).manifest()["status"] == "done"
+
+
+def test_an_interrupt_in_the_middle_of_writing_ends_the_run_in_order(tmp_path: Path) -> None:
+    def press(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    content = synthetic(links={"default": {"latency_ms": 60}})
+    with pytest.raises(Interrupted, match=r"interrupted after \d+ of 18 steps"):
+        train(prepared(content), tmp_path, [JsonLines(), press])
+    (directory,) = tmp_path.iterdir()
+    assert evaluate_run(directory).status == "interrupted"
+    *_, last = read_events(directory)
+    assert isinstance(last, RunEnded)
+    assert last.status == "interrupted"
+
+
+def test_an_interrupt_before_there_are_models_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("splitrun.session.life.Continuity.begin", interrupt)
+    with pytest.raises(Interrupted) as caught:
+        train(prepared(synthetic()), tmp_path)
+    assert not hasattr(caught.value, "__notes__")
+    (directory,) = tmp_path.iterdir()
+    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
+    assert not (directory / "model").exists()
+
+
+def test_a_run_whose_end_cannot_be_written_has_failed_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json, written, ends = RunDirectory.write_json, [], []
+
+    def full_at_the_end(self: RunDirectory, name: str, content: dict[str, object]) -> None:
+        written.append(name)
+        if len(written) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_json(self, name, content)
+
+    def keep(event: Event) -> None:
+        ends.extend([event.status] if isinstance(event, RunEnded) else [])
+
+    monkeypatch.setattr(RunDirectory, "write_json", full_at_the_end)
+    with pytest.raises(RunFailed, match="No space left"):
+        train(prepared(synthetic()), tmp_path, [keep])
+    assert ends == ["failed"]
 
 
 def test_zero_weights_give_the_constant_predictors_loss(tmp_path: Path) -> None:

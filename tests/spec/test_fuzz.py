@@ -36,7 +36,7 @@ def check(text: str, *overrides: str) -> None:
         assert problem.remedy
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text())
 @example("\x00")
 @example("\ufeff")
@@ -44,13 +44,13 @@ def test_any_text(text: str) -> None:
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(YAML_SOUP)
 def test_anything_like_yaml(text: str) -> None:
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([BANK, SYNTHETIC]), st.randoms(use_true_random=False))
 def test_any_damage_to_a_valid_spec(text: str, source: random.Random) -> None:
     for _ in range(source.randint(1, 4)):
@@ -60,7 +60,7 @@ def test_any_damage_to_a_valid_spec(text: str, source: random.Random) -> None:
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.text(max_size=30) | st.tuples(st.sampled_from(["~", ""]), st.sampled_from(
     ["parties.bob.bottom", "links", "parties", "top.model.type", "training.metrics[0]", "name.x",
      "training.optimizer.betas[1]", "parties.bob.columns[2]", "dataset", "pipeline"]
@@ -70,7 +70,7 @@ def test_any_override(overrides: list[str]) -> None:
     check(BANK, *overrides)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=200))
 @example(content=BANK.encode("utf-16"))
 @example(content=BANK.encode("utf-8-sig"))

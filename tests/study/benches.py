@@ -12,6 +12,7 @@ ABOUT: Mapping[str, Any] = {
     "directory": "runs/made-bench-0",
     "environment": {"cores": 2},
     "load_average": 0.5,
+    "all_cores": 2,
 }
 
 

@@ -181,6 +181,16 @@ def test_an_identity_is_of_all_that_matters(spec: Path, monkeypatch: pytest.Monk
     assert len(others - {one}) == 4
 
 
+def test_an_identity_is_of_a_class_s_own_file(spec: Path) -> None:
+    own = ["parties.alice.bottom={class: tower:Tower}"]
+    before = identity(load(spec, own), SETTINGS)
+    (spec.parent / "tower.py").write_text("one = 1\n")
+    after = identity(load(spec, own), SETTINGS)
+    assert before != after
+    (spec.parent / "tower.py").write_text("one = 2\n")
+    assert identity(load(spec, own), SETTINGS) != after
+
+
 def test_a_directory_belongs_to_a_spec_and_a_grid(spec: Path) -> None:
     paths = {
         bench(spec, *varied).directory.path.name

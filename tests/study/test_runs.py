@@ -22,19 +22,19 @@ def trained(runs_dir: Path, **changes: Any) -> str:
 def test_runs_that_differ_in_their_links_alone_end_with_the_same_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second = trained(tmp_path), trained(tmp_path, links={"default": {"latency_ms": 3}})
+    first, second = trained(tmp_path), trained(tmp_path, links={"default": {"latency_ms": 40}})
     assert run(["compare", first, second, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["identical"] is True
     assert set(found["metrics"].values()) == {0.0}
-    assert found["spec"]["links.default.latency_ms"] == [None, 3.0]
+    assert found["spec"]["links.default.latency_ms"] == [None, 40.0]
     assert found["environment"] == {}
     assert found["speedup"] < 1
     assert [each["run_dir"] for each in found["runs"]] == [first, second]
     assert run(["compare", first, second]) == 0
     told = capsys.readouterr().out
     assert "the same weights, bit for bit" in told
-    assert "the spec: links.default.latency_ms: None → 3.0" in told
+    assert "the spec: links.default.latency_ms: None → 40.0" in told
 
 
 def test_the_second_is_compared_with_the_first(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def compiled(directory: Path, *options: str) -> Path:
 
 def process(script: str, library: Path, behaviour: str, *arguments: str) -> bytes:
     """What a script prints while this library stands in for NVIDIA's."""
-    environment = os.environ | {"LD_LIBRARY_PATH": str(library), "FAKE_NVML": behaviour}
+    others = os.environ.get("LD_LIBRARY_PATH")
+    path = f"{library}{os.pathsep}{others}" if others else str(library)
+    environment = os.environ | {"LD_LIBRARY_PATH": path, "FAKE_NVML": behaviour}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *arguments],
         env=environment,

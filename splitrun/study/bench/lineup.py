@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -66,21 +67,25 @@ def line_up(
 
 
 def identity(document: Document, settings: Settings) -> str:
-    """SHA-256 of all that a cell's figures depend on, the data files aside."""
+    """SHA-256 of what a cell's figures depend on, but for data files and what classes import."""
     what = [resolved_yaml(document.spec), asdict(settings), _own_code(document)]
     where = [__version__, version("torch"), cpu_model(), len(usable_cores())]
     return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()
 
 
 def _own_code(document: Document) -> Mapping[str, str]:
-    """Digests of the files beside the spec that its classes are in."""
+    """Digests of the files beside the spec that its classes are in, by module."""
     modules = {model.class_.partition(":")[0] for model in named_classes(document.spec).values()}
-    files = [document.directory / f"{module.replace('.', '/')}.py" for module in modules]
-    return {
-        str(file): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(files)
-        if file.is_file()
-    }
+    return {module: _digest(document.directory, module) for module in sorted(modules)}
+
+
+def _digest(directory: Path, module: str) -> str:
+    """Of a module's file; empty where there is none."""
+    place = directory.joinpath(*module.split("."))
+    for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        with suppress(OSError):
+            return hashlib.sha256(file.read_bytes()).hexdigest()
+    return ""
 
 
 def warnings_of(cells: Sequence[Cell]) -> list[str]:

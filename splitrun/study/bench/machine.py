@@ -54,9 +54,13 @@ class Watch:
 
 
 def load_average() -> float:
-    """How many processes wanted a core of those that this process may use, over the last minute, if
-    all cores are wanted alike."""
-    return psutil.getloadavg()[0] * len(usable_cores()) / (psutil.cpu_count() or 1)
+    """How many processes wanted a core of all there are, over the last minute."""
+    return psutil.getloadavg()[0]
+
+
+def all_cores() -> int:
+    """Of the machine, whether this process may use them or not."""
+    return psutil.cpu_count() or 1
 
 
 def release_memory() -> None:

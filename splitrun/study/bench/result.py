@@ -83,9 +83,9 @@ class Results:
             texts[0] if len(texts) == 1 else several.format(len(texts), texts[0])
             for texts in found.values()
         ]
-        load = self.about["load_average"]
-        if load > self.cores:
-            what = f"the load average was {load:.1f} on {self.cores} cores at the start"
+        load, cores = self.about["load_average"], self.about["all_cores"]
+        if load > cores:
+            what = f"the load average was {load:.1f} on {cores} cores at the start"
             lines.insert(0, f"{what}; measure again when less is going on")
         return lines
 

@@ -25,7 +25,7 @@ from splitrun.files import read_bytes
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
-from splitrun.study.bench.machine import load_average
+from splitrun.study.bench.machine import all_cores, load_average
 from splitrun.study.bench.measure import Measured
 
 
@@ -90,6 +90,7 @@ class BenchDirectory:
             "directory": str(self.path),
             "environment": environment(document.directory),
             "load_average": load_average(),
+            "all_cores": all_cores(),
             "settings": dict(settings),
         }
 
