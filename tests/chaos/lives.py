@@ -11,7 +11,6 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import monotonic
 
-import splitrun.session.checkpoint.store
 from splitrun.errors import RunDirectoryError
 from splitrun.session import find_resume, prepare, prepare_resume, train
 from splitrun.spec import load
@@ -29,7 +28,7 @@ class Doom:
     after_s: float | None = None
     """From the moment when it has its models ready."""
     at_sync: int | None = None
-    """While a checkpoint is written: in place of so many-th `fsync`."""
+    """While a checkpoint, a manifest or the model is written: in place of so many-th `fsync`."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,9 @@ def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
         try:
             resume = find_resume(directory)
         except RunDirectoryError as error:
+            if "the run is done" in str(error):  # and was killed after it had said so
+                ready.set()
+                return
             if "no checkpoint" not in str(error) and "not a run directory" not in str(error):
                 raise
         else:
@@ -87,7 +89,7 @@ def _die_at_sync(number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         fsync(descriptor)
 
-    splitrun.session.checkpoint.store.os.fsync = counted  # type: ignore[attr-defined]
+    os.fsync = counted  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def trial(seed: int, directory: Path) -> Trial:
     kills = in_writing = 0
     for _ in range(luck.randint(1, _MOST_KILLS)):
         writing = luck.random() < 0.5
-        doom = Doom(at_sync=luck.randint(1, 30)) if writing else Doom(luck.uniform(0, lasts_s))
+        doom = Doom(at_sync=luck.randint(1, 40)) if writing else Doom(luck.uniform(0, lasts_s))
         if not live(spec, wild, doom).killed:
             break
         kills += 1
