@@ -21,7 +21,7 @@ class Trial:
     seed: int
     what: str
     kills: int
-    """Of which `in_writing` while a checkpoint was written."""
+    """Of which `in_writing` while a checkpoint, a manifest or the model was written."""
     in_writing: int
     lives: int
     """Of the run that was done in the end: kills before the first checkpoint begin a new one."""
