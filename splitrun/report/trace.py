@@ -139,12 +139,12 @@ class _Records:
 
 
 def _span(directory: Path, steps: Steps) -> Span:
-    start, end, there = math.inf, -math.inf, set[int]()
+    start, end = math.inf, -math.inf
     for event in _of_steps(read_events(directory)):
-        there.add(event.step)
         if event.step in steps:
             start, end = min(start, event.start), max(end, event.end)
     if start > end:
+        there = {event.step for event in _of_steps(read_events(directory))}
         what = f"steps {_runs(sorted(there))}" if there else "no steps"
         raise UsageError(f"{directory}: --steps {steps}: the recording has {what}; give some of it")
     return Span(start, end)

@@ -18,9 +18,8 @@ from splitrun.errors import RunFailed
 from splitrun.runtime.channel import ChannelClosed
 from splitrun.runtime.clock import now, sharpen_timers
 from splitrun.runtime.faults import Vanished
-from splitrun.runtime.watch import Watch
+from splitrun.runtime.watch import LOOK_EVERY_S, Watch
 
-_ATTEND_EVERY_S = 0.1
 _HURRY_S = 5.0
 """After a Ctrl-C they have so long and no longer."""
 _LEAVE_S = 1.0
@@ -70,7 +69,7 @@ class Crew:
                 for thread in self._threads:
                     thread.start()
                     started.append(thread)
-                while not self._finished.wait(_ATTEND_EVERY_S) and self._failure is None:
+                while not self._finished.wait(LOOK_EVERY_S) and self._failure is None:
                     attend()
                     watch.look()
                     self._fail(self._lost(watch) or watch.stalled())
@@ -131,7 +130,7 @@ def _joined(threads: Sequence[threading.Thread], watch: Watch, *, hurried: bool)
     """
     patience = now() + (_HURRY_S if hurried else _LEAVE_S)
     while alive := [thread for thread in threads if thread.is_alive()]:
-        alive[0].join(_ATTEND_EVERY_S)
+        alive[0].join(LOOK_EVERY_S)
         watch.look()
         over = hurried or all(watch.gives_up(thread.name) for thread in alive)
         if now() > patience and over:

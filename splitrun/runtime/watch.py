@@ -22,7 +22,7 @@ from splitrun.runtime.worker import Worker
 
 _LONGEST_LOOK_S = 0.5
 """Between two looks at most this much is counted: the whole process may have been asleep."""
-_USUAL_LOOK_S = 0.1
+LOOK_EVERY_S = 0.1
 _PART_OF_DEADLINE = 1 / 3
 """No single look counts for more than this of a deadline, if that is more than a usual look."""
 
@@ -83,7 +83,7 @@ class Watch:
     def __post_init__(self) -> None:
         self._by_role = {worker.role.name: _Watched(worker) for worker in self.workers}
         self._looked = now()
-        part_s = max(_USUAL_LOOK_S, _PART_OF_DEADLINE * self.deadline.base_s)
+        part_s = max(LOOK_EVERY_S, _PART_OF_DEADLINE * self.deadline.base_s)
         self._most_s = min(_LONGEST_LOOK_S, part_s)
 
     def look(self) -> None:

@@ -91,6 +91,13 @@ class Lazy(nn.Module):
     def forward(self, x):
         return self.layer(x)
 
+class Views(Base):
+    "Has two buffers in one memory."
+    def __init__(self, in_features):
+        super().__init__(in_features)
+        self.register_buffer("flat", torch.ones(8))
+        self.register_buffer("square", self.flat.view(2, 4))
+
 class Overlaps(Base):
     def __init__(self, in_features):
         super().__init__(in_features)
@@ -137,11 +144,11 @@ def test_evaluations_between_epochs_change_no_weight(tmp_path: Path, name: str) 
     assert len(digests) == 1
 
 
-def test_a_buffer_that_the_state_dictionary_leaves_out_is_saved_all_the_same(
-    tmp_path: Path,
+@pytest.mark.parametrize("name", ["Unlisted", "Views"])
+def test_buffers_that_are_left_out_or_lie_in_one_memory_are_saved_all_the_same(
+    tmp_path: Path, name: str
 ) -> None:
-
-    result = train(experiment(tmp_path, "Unlisted"), tmp_path)
+    result = train(experiment(tmp_path, name), tmp_path)
     assert evaluate_run(Path(result.run_dir), allow_code=True).metrics == result.metrics["test"]
 
 

@@ -26,7 +26,7 @@ from tests.session.stopping import VARIANTS, content_of, never, resumed, stop_at
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are stopped where they are meant to be: events are looked at soon."""
-    monkeypatch.setattr("splitrun.runtime.crew._ATTEND_EVERY_S", 0.005)
+    monkeypatch.setattr("splitrun.runtime.crew.LOOK_EVERY_S", 0.005)
 
 
 def lines(directory: str | Path) -> str:

@@ -228,15 +228,14 @@ def test_any_stretch_of_full_batches_takes_as_long(start: int) -> None:
     assert simulate(plan, costs, Segment(start, start + 20)).makespan_s == first
 
 
-def test_a_thousand_steps_of_eight_parties_take_no_time_to_speak_of() -> None:
-    """One second where this was written; a regression by an order of magnitude shows anywhere."""
+def test_a_thousand_steps_of_eight_parties_take_less_than_two_seconds() -> None:
     plan = make_plan(
         schedule="stale", depth=4, parties=8, rows=10_000, links={"default": {"latency_ms": 10}}
     )
     costs = uniform_costs(plan, cores=2)
     before = time.process_time()
     assert len(simulate(plan, costs).timeline) == 9
-    assert time.process_time() - before < 20
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize(("load_ms", "period_ms"), [(1, 25), (6, 31)])
