@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +12,12 @@ import torch
 import yaml
 from torch import nn
 
-from splitrun.errors import Interrupted, Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
-from splitrun.events import Event, RunEnded, StepDone
+from splitrun.errors import Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
+from splitrun.events import StepDone
 from splitrun.session import Result, RunDirectory, evaluate_run, prepare, train
 from splitrun.session.feeds import feeds
 from splitrun.spec import load
-from splitrun.telemetry import JsonLines, read_events
+from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 
@@ -252,42 +246,6 @@ def test_dropout_at_one_party_changes_no_batch(tmp_path: Path) -> None:
     assert train(prepared(content), tmp_path).steps == 45
 
 
-def test_an_interrupt_leaves_a_run_directory_that_can_be_evaluated(tmp_path: Path) -> None:
-    def interrupt(event: Event) -> None:
-        if isinstance(event, StepDone) and event.step >= 3:
-            raise KeyboardInterrupt
-
-    content = synthetic(
-        pipeline={"schedule": "stale", "depth": 2}, links={"default": {"latency_ms": 60}}
-    )
-    with pytest.raises(Interrupted, match=r"interrupted after \d+ of 18 steps"):
-        train(prepared(content), tmp_path, [JsonLines(), interrupt])
-    (directory,) = tmp_path.iterdir()
-    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
-    assert evaluate_run(directory).status == "interrupted"
-
-
-def test_ctrl_c_ends_a_run_although_its_messages_are_ten_minutes_away(tmp_path: Path) -> None:
-    content = synthetic(links={"default": {"latency_ms": 600_000}}, name="far")
-    (tmp_path / "far.yaml").write_text(yaml.safe_dump(content))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "splitrun", "train", "far.yaml", "--progress", "none"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    runs = tmp_path / "runs"
-    deadline = time.monotonic() + 60
-    while not list(runs.glob("*/events.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted after 0 of 18 steps" in errors
-    assert "Traceback" not in errors
-    assert evaluate_run(next(runs.iterdir())).status == "interrupted"
-
-
 def test_data_changed_since_the_training_are_refused(tmp_path: Path) -> None:
     """A row more moves the split: rows that the model was trained on would be held out."""
     lines = ["x0,x1,y", *(f"{row % 7},{row % 11},{row % 3 % 2}" for row in range(90))]
@@ -313,101 +271,6 @@ def test_a_changed_weight_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(RunDirectoryError, match="the weights' digest is"):
         evaluate_run(Path(result.run_dir))
-
-
-def test_the_last_event_of_every_run_says_how_it_ended(tmp_path: Path) -> None:
-    ends: list[RunEnded] = []
-
-    def keep(event: Event) -> None:
-        if isinstance(event, RunEnded):
-            ends.append(event)
-
-    train(prepared(synthetic()), tmp_path, [keep])
-    failing = synthetic(training={"optimizer": {"type": "sgd", "lr": 1e30}})
-    with pytest.raises(NonFiniteLoss):
-        train(prepared(failing), tmp_path, [keep])
-    assert [end.status for end in ends] == ["done", "failed"]
-
-
-def test_a_sink_that_fails_does_not_keep_the_end_from_the_others(tmp_path: Path) -> None:
-    heard: list[Event] = []
-
-    def broken(_: Event) -> None:
-        raise ValueError("of the test")
-
-    with pytest.raises(RunFailed, match="ValueError: of the test"):
-        train(prepared(synthetic()), tmp_path, [broken, heard.append])
-    assert isinstance(heard[-1], RunEnded)
-
-
-def test_a_directory_that_cannot_be_written_is_no_failure_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(RunDirectory, "write_json", full)
-    with pytest.raises(RunDirectoryError, match="cannot be written: No space left on device; make"):
-        train(prepared(synthetic()), tmp_path)
-
-
-def test_an_interrupt_that_comes_with_the_last_event_leaves_a_finished_run(tmp_path: Path) -> None:
-    def press(event: Event) -> None:
-        if isinstance(event, RunEnded):
-            signal.raise_signal(signal.SIGINT)
-
-    result = train(prepared(synthetic()), tmp_path, [press])
-    assert RunDirectory.open(Path(result.run_dir)).manifest()["status"] == "done"
-
-
-def test_an_interrupt_in_the_middle_of_writing_ends_the_run_in_order(tmp_path: Path) -> None:
-    def press(event: Event) -> None:
-        if isinstance(event, StepDone) and event.step == 3:
-            signal.raise_signal(signal.SIGINT)
-
-    content = synthetic(links={"default": {"latency_ms": 60}})
-    with pytest.raises(Interrupted, match=r"interrupted after \d+ of 18 steps"):
-        train(prepared(content), tmp_path, [JsonLines(), press])
-    (directory,) = tmp_path.iterdir()
-    assert evaluate_run(directory).status == "interrupted"
-    *_, last = read_events(directory)
-    assert isinstance(last, RunEnded)
-    assert last.status == "interrupted"
-
-
-def test_an_interrupt_before_there_are_models_leaves_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("splitrun.session.life.Continuity.begin", interrupt)
-    with pytest.raises(Interrupted) as caught:
-        train(prepared(synthetic()), tmp_path)
-    assert not hasattr(caught.value, "__notes__")
-    (directory,) = tmp_path.iterdir()
-    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
-    assert not (directory / "model").exists()
-
-
-def test_a_run_whose_end_cannot_be_written_has_failed_and_says_so_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_json, written, ends = RunDirectory.write_json, [], []
-
-    def full_at_the_end(self: RunDirectory, name: str, content: dict[str, object]) -> None:
-        written.append(name)
-        if len(written) > 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_json(self, name, content)
-
-    def keep(event: Event) -> None:
-        ends.extend([event.status] if isinstance(event, RunEnded) else [])
-
-    monkeypatch.setattr(RunDirectory, "write_json", full_at_the_end)
-    with pytest.raises(RunFailed, match="No space left"):
-        train(prepared(synthetic()), tmp_path, [keep])
-    assert ends == ["failed"]
 
 
 def test_zero_weights_give_the_constant_predictors_loss(tmp_path: Path) -> None:
