@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from splitrun.data import Feed
@@ -14,6 +15,7 @@ from splitrun.runtime.bottom import BottomWorker
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
 from splitrun.runtime.crew import Crew
 from splitrun.runtime.faults import Faults
+from splitrun.runtime.gathering import Gathering
 from splitrun.runtime.seat import seats
 from splitrun.runtime.top import Score, TopWorker
 from splitrun.runtime.watch import Watch
@@ -65,6 +67,8 @@ def run(
     ]
     workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
+    if runtime == "threaded":
+        _seat(workers, plan, intra_op_threads)
     for worker in workers:
         if faults is not None:
             faults.equip(worker)
@@ -73,13 +77,10 @@ def run(
         for worker in workers:
             worker.stop()
 
-    places = seats(plan) if intra_op_threads == 1 else {}
     if runtime == "serial":
         tasks = serial.tasks(workers)
         threads = dict.fromkeys(tasks, workers)
     else:
-        for worker in workers:
-            worker.seat = places.get(worker.role.name)
         tasks = threaded.tasks(workers)
         threads = {worker.role.name: [worker] for worker in workers}
     watch = Watch(workers, threads, deadline or Deadline.of(plan))
@@ -89,6 +90,21 @@ def run(
         for worker in workers
         for source, receiver in worker.ends.receivers.items()
     }
+
+
+def _seat(workers: Sequence[Worker], plan: Plan, intra_op_threads: int) -> None:
+    """Give threads their cores, where the system can; PyTorch's helpers would inherit them."""
+    if not hasattr(os, "sched_setaffinity") or intra_op_threads > 1:
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if all(role.compute for role in plan.roles):
+        places = seats(plan, cores)
+        for worker in workers:
+            worker.seat = places[worker.role.name]
+    elif len(cores) > 1:
+        gathering = Gathering(cores)
+        for worker in workers:
+            gathering.equip(worker)
 
 
 def _open_channels(plan: Plan, emit: Emit, *, checksums: bool) -> dict[str, Ends]:

@@ -4,14 +4,13 @@ Such a thread hardly works and nearly always waits, so it should find its core f
 The system does not see to that: on a virtual machine Linux takes a core that has gone to sleep for
 one that the host has taken away, and lets a thread that wakes queue behind another one's work, 0.4
 ms of it here, while the other core sleeps. So threads are dealt out over the cores. A thread whose
-work turns out to be more than a little of what it emulates goes where the system wants it. Only
-threads that compute alone: PyTorch's helpers would inherit the core from them, for good.
+work turns out to be more than a little of what it emulates goes where the system wants it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from splitrun.plan import Plan
 
@@ -43,12 +42,9 @@ class Seat:
             self._kept = False
 
 
-def seats(plan: Plan) -> Mapping[str, Seat]:
-    """By role; none if some role's hardware is this machine's, or where the system has no way.
-    Several runs on one machine begin at different cores, as far as their numbers differ."""
-    if not hasattr(os, "sched_setaffinity") or not all(role.compute for role in plan.roles):
-        return {}
-    cores = sorted(os.sched_getaffinity(0))
+def seats(plan: Plan, cores: Sequence[int]) -> Mapping[str, Seat]:
+    """By role. Several runs on one machine begin at different cores, as far as their numbers
+    differ."""
     return {
         role.name: Seat(cores[(os.getpid() + index) % len(cores)], cores)
         for index, role in enumerate(plan.roles)

@@ -38,6 +38,7 @@ _PAUSE_S = 8e-3
 """After which caches have forgotten what they can forget."""
 _NEXT_TO_NOTHING = 1e-30
 """A learning rate that changes no weight, and costs what any other does."""
+_MOST_UNEVEN = 0.5
 _FEWEST_STEPS, _MOST_STEPS = 12, 64
 """Steps of a turn, about 0.15 s of them."""
 
@@ -76,7 +77,8 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         paused.timed(),
         float(len(usable_cores())),
     )
-    return Probed(costs, pipelines)
+    unevenness = min(_MOST_UNEVEN, (pipelined if pipelines else sequential).unevenness)
+    return Probed(replace(costs, unevenness=unevenness), pipelines)
 
 
 def _subject(spec: Spec, data: Data, directory: Path) -> tuple[Subject, bool]:

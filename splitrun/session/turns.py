@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed
@@ -26,6 +28,11 @@ from splitrun.spec import Spec
 
 _ALIKE = 1.05
 """Two turns whose times differ by no more than this are as fast as each other."""
+
+_MOMENT_S = 0.05
+"""In which speed is counted: longer than bursts of steps, and no longer than most links' loops."""
+_SETTLING = 24
+"""Steps in which threads find their cores (`splitrun.runtime.gathering`)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class _Turn:
     """What one turn took, a step in the mean; instructions in the mean of the middle half."""
 
     period_s: float
+    rates: Sequence[float]
+    """Steps a second in the moments of the turn."""
     work_s: Mapping[tuple[str, Op], float]
 
 
@@ -75,14 +84,14 @@ class Course:
         depth: int = 1,
         latency_s: float = 0.0,
     ) -> None:
-        data, rows = subject.data, (steps + depth) * batch_size
+        self._warm_up = max(depth, _SETTLING) if kind == "threaded" else depth
+        data, rows = subject.data, (steps + self._warm_up) * batch_size
         rows = min(rows, len(data.train_ids) // batch_size * batch_size)
         self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
         self._subject = subject
         self._kind = kind
-        plan = _bare(subject, rows, batch_size, steps + depth)
+        plan = _bare(subject, rows, batch_size, steps + self._warm_up)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
-        self._warm_up = depth
         self._turns: list[_Turn] = []
 
     def run(self) -> None:
@@ -110,7 +119,8 @@ class Course:
             if op is Op.UPDATE and event.role == plan.top.name:
                 ends.append(event.end)
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
-        self._turns.append(_Turn(period_s, {of: _middle(each) for of, each in work.items()}))
+        typical = {of: _middle(each) for of, each in work.items()}
+        self._turns.append(_Turn(period_s, _rates(ends), typical))
 
     @property
     def settled(self) -> bool:
@@ -121,6 +131,13 @@ class Course:
     def timed(self) -> Timed:
         """Seconds a step."""
         return Timed(self.plan, self._typical.period_s)
+
+    @property
+    def unevenness(self) -> float:
+        """The standard deviation of its speed from moment to moment and from turn to turn, over
+        the mean; 0 if too little was seen of it."""
+        rates = [rate for turn in self._turns for rate in turn.rates]
+        return statistics.stdev(rates) / statistics.fmean(rates) if len(rates) > 1 else 0.0
 
     def work_s(self) -> Mapping[tuple[str, Op], float]:
         """Processor seconds of an instruction, by role and operation."""
@@ -171,6 +188,14 @@ def _over_links(plan: Plan, latency_s: float) -> Plan:
     """The plan with this latency between all roles."""
     timing = LinkTiming(latency_s, math.inf, 0.0, ())
     return replace(plan, channels=tuple(replace(each, timing=timing) for each in plan.channels))
+
+
+def _rates(ends: Sequence[float]) -> Sequence[float]:
+    """Steps a second in moments of the time in which steps ended."""
+    moments = int((ends[-1] - ends[0]) / _MOMENT_S)
+    edges = [ends[0] + number * _MOMENT_S for number in range(moments + 1)]
+    done = np.interp(edges, ends, range(len(ends)))
+    return [float(steps) / _MOMENT_S for steps in np.diff(done)]
 
 
 def _middle(values: Sequence[float]) -> float:

@@ -70,12 +70,17 @@ class Costs:
     woken, on a core that may have gone to sleep."""
     found_with: Found | None = None
     """Where the effective cores were measured; None if they are given, for any number of rows."""
+    unevenness: float = 0.0
+    """By how much everybody's speed differs from one moment to the next: its standard deviation
+    over its mean."""
 
     def __post_init__(self) -> None:
         if not self.effective_cores > 0:
             raise ValueError(f"{self.effective_cores} effective cores: must be positive")
         if not 0 <= self.handover_s < math.inf:
             raise ValueError(f"a handover of {self.handover_s} s: must be finite, not negative")
+        if not 0 <= self.unevenness < 1:
+            raise ValueError(f"an unevenness of {self.unevenness}: must be at least 0 and below 1")
 
     def work_s(self, role: str, op: Op, rows: int) -> float:
         """Seconds of work of one instruction over `rows` rows.
@@ -110,6 +115,17 @@ class Costs:
             for role, costs in self.roles.items()
         }
         return Costs(roles, math.inf)
+
+    def at_speed(self, speed: float) -> Costs:
+        """What all of it costs in a moment that is so many times as fast as others."""
+        roles = {
+            role: {
+                op: Cost(cost.fixed_s / speed, cost.per_row_s / speed, cost.cold_s / speed)
+                for op, cost in costs.items()
+            }
+            for role, costs in self.roles.items()
+        }
+        return replace(self, roles=roles, handover_s=self.handover_s / speed, unevenness=0.0)
 
     def overhead(self) -> Costs:
         """What is left of the costs when batches have no rows."""

@@ -19,7 +19,7 @@ from splitrun.simulate.simulation import Simulation
 
 _SETTLED_STEPS = 150
 """Steps that show fill, steady state and drain at any depth up to 6."""
-_SETTLED_ROUNDS = 24
+_SETTLED_ROUNDS = 12
 """The same in rounds of the deepest loop, for greater depths."""
 _JITTERED_STEPS = 600
 """Steps over which jitter comes close to its mean."""
