@@ -11,6 +11,7 @@ time that they take for it, is the number of cores that they keep busy.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -30,6 +31,16 @@ _FEW = 1.4
 """Busy cores: one alone does as much, since on it nobody has to be woken."""
 _TOGETHER_S, _APART_S = 5.0, 0.1
 """How long that holds."""
+
+_Place = tuple[int, ...]
+"""Cores by number."""
+
+
+class _Verdict(NamedTuple):
+    """One value, so that no thread sees half of another one's."""
+
+    place: _Place
+    until: float
 
 
 class Sample(NamedTuple):
@@ -59,10 +70,9 @@ class Gathering:
     """
 
     def __init__(self, cores: Sequence[int]) -> None:
-        self.place = self._everywhere = tuple(cores)
-        """Where the roles' threads belong."""
+        self.everywhere = tuple(cores)
+        self._verdict = _Verdict(self.everywhere, -math.inf)
         self._next = os.getpid()  # runs that go on at once begin at different cores
-        self._sure_until = 0.0
         self._at_work: set[str] = set()
         self._samples: list[Sample] = []
         self._lock = threading.Lock()
@@ -74,12 +84,10 @@ class Gathering:
             if worker.can(op):
                 worker.surround(op, member.around)
 
-    def is_open(self) -> bool:
-        """Whether it is to be found out where roles belong; they are everywhere then."""
-        if now() < self._sure_until:
-            return False
-        self.place = self._everywhere
-        return True
+    def known(self) -> _Place | None:
+        """Where roles belong now; None while that is to be found out, everywhere."""
+        place, until = self._verdict
+        return place if now() < until else None
 
     def begins(self, role: str) -> int:
         """A role goes to work; how many are at it now."""
@@ -93,16 +101,17 @@ class Gathering:
         return at_work
 
     def note(self, sample: Sample) -> None:
-        """What an instruction took; of the last of enough, the place follows."""
+        """What an instruction took; of enough of them follows where roles belong."""
         with self._lock:
             self._samples.append(sample)
             if len(self._samples) < _ENOUGH:
                 return
-            together = crowded(self._samples, len(self._everywhere))
-            if together:
-                self.place = (self._everywhere[self._next % len(self._everywhere)],)
+            if crowded(self._samples, len(self.everywhere)):
+                place = (self.everywhere[self._next % len(self.everywhere)],)
                 self._next += 1
-            self._sure_until = now() + (_TOGETHER_S if together else _APART_S)
+                self._verdict = _Verdict(place, now() + _TOGETHER_S)
+            else:
+                self._verdict = _Verdict(self.everywhere, now() + _APART_S)
             self._samples.clear()
 
 
@@ -112,17 +121,16 @@ class _Member:
     def __init__(self, gathering: Gathering, role: str) -> None:
         self._gathering = gathering
         self._role = role
-        self._place = gathering.place
+        self._place = gathering.everywhere
 
     def around(self, action: Action) -> Action:
         """The action, in its place."""
         gathering, role = self._gathering, self._role
 
         def seated(instruction: Instruction) -> None:
-            is_open = gathering.is_open()
-            if gathering.place is not self._place:
-                self._move(gathering.place)
-            if not is_open:
+            known = gathering.known()
+            self._move(known or gathering.everywhere)
+            if known:
                 action(instruction)
                 return
             before = gathering.begins(role)
@@ -136,7 +144,9 @@ class _Member:
 
         return seated
 
-    def _move(self, place: tuple[int, ...]) -> None:
+    def _move(self, place: _Place) -> None:
+        if place == self._place:
+            return
         self._place = place
         with suppress(OSError):
             os.sched_setaffinity(0, place)

@@ -21,7 +21,7 @@ from splitrun.plan import Op
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
 from splitrun.session.turns import Course, Subject, take_turns
-from splitrun.simulate import Cost, Costs, calibrate
+from splitrun.simulate import MOST_UNEVEN, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
 from splitrun.spec.model.section import Section
@@ -38,7 +38,6 @@ _PAUSE_S = 8e-3
 """After which caches have forgotten what they can forget."""
 _NEXT_TO_NOTHING = 1e-30
 """A learning rate that changes no weight, and costs what any other does."""
-_MOST_UNEVEN = 0.5
 _FEWEST_STEPS, _MOST_STEPS = 12, 64
 """Steps of a turn, about 0.15 s of them."""
 
@@ -77,7 +76,7 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         paused.timed(),
         float(len(usable_cores())),
     )
-    unevenness = min(_MOST_UNEVEN, (pipelined if pipelines else sequential).unevenness)
+    unevenness = min(MOST_UNEVEN, (pipelined if pipelines else sequential).unevenness)
     return Probed(replace(costs, unevenness=unevenness), pipelines)
 
 

@@ -120,7 +120,7 @@ class Course:
                 ends.append(event.end)
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
         typical = {of: _middle(each) for of, each in work.items()}
-        self._turns.append(_Turn(period_s, _rates(ends), typical))
+        self._turns.append(_Turn(period_s, moment_rates(ends), typical))
 
     @property
     def settled(self) -> bool:
@@ -190,7 +190,7 @@ def _over_links(plan: Plan, latency_s: float) -> Plan:
     return replace(plan, channels=tuple(replace(each, timing=timing) for each in plan.channels))
 
 
-def _rates(ends: Sequence[float]) -> Sequence[float]:
+def moment_rates(ends: Sequence[float]) -> Sequence[float]:
     """Steps a second in moments of the time in which steps ended."""
     moments = int((ends[-1] - ends[0]) / _MOMENT_S)
     edges = [ends[0] + number * _MOMENT_S for number in range(moments + 1)]

@@ -8,7 +8,7 @@ most it could have and what limits it, `recommend` the depth that pays. What ins
 from splitrun.simulate.advise import MICRO_BATCHES, recommend
 from splitrun.simulate.bound import Bound, Limit, bound
 from splitrun.simulate.calibrate import Timed, calibrate
-from splitrun.simulate.costs import Cost, Costs
+from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
 from splitrun.simulate.engine import simulate
 from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.predict import Prediction, predict
@@ -22,6 +22,7 @@ from splitrun.simulate.variants import (
 
 __all__ = [
     "MICRO_BATCHES",
+    "MOST_UNEVEN",
     "Bound",
     "Cost",
     "Costs",

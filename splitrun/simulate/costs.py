@@ -16,6 +16,8 @@ _COOLING_S = 2.5e-3
 """How long caches remember: after pauses of 0.3, 0.6, 1, 2, 4 and 8 ms, a step of 0.7 ms took 0.73,
 0.81, 0.9, 1.3, 1.6 and 1.8 ms on a virtual machine whose processor others share. Spinning through
 the pause instead of sleeping made no difference."""
+MOST_UNEVEN = 0.5
+"""What speeds may differ by so that slow moments still get something done."""
 _OF_WHOLE_BATCHES = frozenset({Op.LOAD, Op.UPDATE})
 """Once a batch, over all of its rows; everything else happens once a micro-batch."""
 
@@ -79,8 +81,8 @@ class Costs:
             raise ValueError(f"{self.effective_cores} effective cores: must be positive")
         if not 0 <= self.handover_s < math.inf:
             raise ValueError(f"a handover of {self.handover_s} s: must be finite, not negative")
-        if not 0 <= self.unevenness < 1:
-            raise ValueError(f"an unevenness of {self.unevenness}: must be at least 0 and below 1")
+        if not 0 <= self.unevenness <= MOST_UNEVEN:
+            raise ValueError(f"an unevenness of {self.unevenness}: must be 0 to {MOST_UNEVEN}")
 
     def work_s(self, role: str, op: Op, rows: int) -> float:
         """Seconds of work of one instruction over `rows` rows.

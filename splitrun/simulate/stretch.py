@@ -4,7 +4,7 @@ A run may have 10^7 steps. A pipeline that has settled only repeats itself, so t
 long segment may be left out when its time is added again, at the throughput of what was simulated.
 What is left out are whole epochs where epochs are short, so that each has its short last batch.
 Where they are long, it is full batches; a short one in so many counts by its rows. Over 60 unlike
-runs of 3,000 steps the error was 0.05 % in the median and 0.5 % at most.
+runs of 3,000 steps at depths up to 64 the error was 0.06 % in nine of ten and 0.3 % at most.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from splitrun.simulate.engine import simulate
 from splitrun.simulate.simulation import Simulation
 
 _SETTLED_STEPS = 150
-"""Steps that show fill, steady state and drain at any depth up to 6."""
+"""Steps that show fill, steady state and drain at any depth up to 12."""
 _SETTLED_ROUNDS = 12
 """The same in rounds of the deepest loop, for greater depths."""
 _JITTERED_STEPS = 600

@@ -48,6 +48,7 @@ def trained(
     kind: Literal["serial", "threaded"],
     emit: Callable[[Event], None] | None = None,
     tampered: Mapping[str, Feed] | None = None,
+    intra_op_threads: int = 1,
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
@@ -69,7 +70,7 @@ def trained(
         tampered or feeds(experiment.data, experiment.plan),
         lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
         runtime=kind,
-        intra_op_threads=1,
+        intra_op_threads=intra_op_threads,
         emit=both,
         attend=lambda: None,
         checksums=has_checksums(spec),

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
@@ -76,16 +77,17 @@ def test_after_a_while_they_are_seen_apart_again_and_gather_elsewhere(
         assert {(2, 3, 5), (5,), (2,)} <= set(places)
 
 
-def test_where_the_system_forbids_it_they_stay(
+def test_where_the_system_forbids_it_they_stay_and_go_on(
     moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbid(*_: object) -> None:
+    def forbid(_: int, cores: Sequence[int]) -> None:
+        moved[threading.current_thread().name].append(cores)
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid, raising=False)
     monkeypatch.setattr(gathering, "crowded", lambda *_: True)
     trained(prepared(synthetic(pipeline=DEEP)), "threaded")
-    assert not moved
+    assert moved == {role: [(3,)] for role in ROLES}
 
 
 def test_one_core_is_no_choice(
@@ -94,4 +96,16 @@ def test_one_core_is_no_choice(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
     monkeypatch.setattr(gathering, "crowded", lambda *_: True)
     trained(prepared(synthetic(pipeline=DEEP)), "threaded")
+    assert not moved
+
+
+@pytest.mark.parametrize("kind", ["serial", "threaded"])
+def test_neither_one_thread_nor_pytorchs_helpers_are_moved(
+    kind: Literal["serial", "threaded"],
+    moved: dict[str, list[Sequence[int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
+    threads = 1 if kind == "serial" else 2
+    trained(prepared(synthetic(pipeline=DEEP)), kind, intra_op_threads=threads)
     assert not moved

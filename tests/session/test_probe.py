@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from splitrun.plan import Op
 from splitrun.session import RunDirectory, prepare, train
+from splitrun.session.turns import moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
 
@@ -39,6 +41,16 @@ def test_every_role_and_instruction_has_a_cost() -> None:
     }
     assert experiment.costs.work_s("p1.bottom", Op.FORWARD, 64) > 0
     assert experiment.costs.effective_cores > 0
+    assert experiment.costs.unevenness > 0
+
+
+def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
+    """Steps of 5 ms for a while, then of 10 ms; in moments of 50 ms there are 10 and 5."""
+    even = [0.005 * step for step in range(43)]
+    assert moment_rates(even) == pytest.approx([200] * 4)
+    slower = [even[40] + 0.010 * step for step in range(1, 22)]
+    assert moment_rates(even[:41] + slower) == pytest.approx([200] * 4 + [100] * 4)
+    assert moment_rates(even[:5]) == []
 
 
 def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(

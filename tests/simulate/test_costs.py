@@ -39,6 +39,19 @@ def test_without_cores_there_are_no_costs(cores: float) -> None:
         Costs({}, cores)
 
 
+@pytest.mark.parametrize("unevenness", [-0.1, 0.51, math.nan])
+def test_speeds_differ_by_no_more_than_leaves_every_moment_some(unevenness: float) -> None:
+    with pytest.raises(ValueError, match="unevenness"):
+        Costs({}, 1, unevenness=unevenness)
+
+
+def test_in_a_moment_twice_as_fast_all_takes_half_the_time() -> None:
+    cost = Cost(2e-3, 5e-6, 1e-3)
+    costs = Costs({"a": {Op.FORWARD: cost}}, 0.8, 4e-4, Found(100, 2.0), 0.2).at_speed(2)
+    half = Cost(1e-3, 2.5e-6, 5e-4)
+    assert costs == Costs({"a": {Op.FORWARD: half}}, 0.8, 2e-4, Found(100, 2.0))
+
+
 def test_a_cost_grows_with_its_rows_and_an_operation_without_one_is_free() -> None:
     costs = Costs({"a": {Op.FORWARD: ms(2, per_row=0.5)}}, 1)
     assert costs.work_s("a", Op.FORWARD, 8) == pytest.approx(6e-3)
