@@ -9,6 +9,7 @@ from splitrun.runtime.channel import (
     open_channel,
 )
 from splitrun.runtime.faults import Faults
+from splitrun.runtime.gathering import Gathering
 from splitrun.runtime.run import run
 from splitrun.runtime.top import Score
 from splitrun.runtime.worker import Beginning, Collect
@@ -19,6 +20,7 @@ __all__ = [
     "ChannelStatistics",
     "Collect",
     "Faults",
+    "Gathering",
     "Message",
     "Receiver",
     "Score",

@@ -1,12 +1,13 @@
-"""Whether the roles of a run do better on one core than on all.
+"""Whether the roles of a run do better on one core than on all: both are tried.
 
 Small operations spend much of their time under Python's lock, of which there is one: on cores of
 their own roles wait for it more than they work, and every time it changes hands a core has to be
 woken. On one core it changes hands without that, and the same steps take as little as six tenths of
 the time. Large operations work without the lock, and want every core.
 
-What it is, shows while they run: the processor time of roles that work at the same time, over the
-time that they take for it, is the number of cores that they keep busy.
+No count of rows or parameters tells which they are, nor does processor time, for that of roles that
+fight over a lock and over caches is worth less. So the run goes on here for a moment and there for
+a moment, by turns, and then stays where more was done in the time in which anything was.
 """
 
 from __future__ import annotations
@@ -14,105 +15,169 @@ from __future__ import annotations
 import math
 import os
 import threading
-import time
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from itertools import chain
+from statistics import median
 
 from splitrun.plan import Instruction, Op
 from splitrun.runtime.clock import now
 from splitrun.runtime.worker import WORK, Action, Worker
 
-_ENOUGH = 200
-"""Instructions that tell: about 20 steps of two parties."""
-_LITTLE = 0.7
-"""Of the cores that those at work could keep busy: with less they wait for each other."""
-_FEW = 1.4
-"""Busy cores: one alone does as much, since on it nobody has to be woken."""
-_TOGETHER_S, _APART_S = 5.0, 0.1
-"""How long that holds."""
+_ENOUGH, _FEWEST, _LONG_S = 160, 20, 0.05
+"""Instructions in a moment; as few as the fewest where that takes so long."""
+_MOVING = 0.25
+"""Of a moment: before each, so much of one passes in which everybody moves."""
+_TURNS = 4
+"""Moments in each place before one is chosen."""
+_KEPT = 5 * _TURNS
+"""Moments of each place, of earlier trials too: one moment is not like the next."""
+_STAY_S, _STAY = 5.0, 25
+"""How long a choice holds: so many seconds, and so many times as long as its trial."""
+_WAKING_S = 3e-4
+"""Time in which nothing was done for no longer is the machine's; more is the links'."""
 
 _Place = tuple[int, ...]
 """Cores by number."""
+_Kind = tuple[str, Op]
+"""Of work: whose, and what."""
 
 
-class _Verdict(NamedTuple):
-    """One value, so that no thread sees half of another one's."""
+@dataclass
+class Moment:
+    """What roles get done in a stretch of time; times are the run's, in seconds."""
 
-    place: _Place
-    until: float
+    start: float
+    done: Counter[_Kind] = field(default_factory=Counter)
+    lasted_s: Counter[_Kind] = field(default_factory=Counter)
+    _end: float = 0.0
+    _nothing_s: float = 0.0
+    _at_work: set[str] = field(default_factory=set)
+    _free_since: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._end = self._free_since = self.start
+
+    def begins(self, role: str, time: float) -> None:
+        """A role goes to work."""
+        nothing_s = time - self._free_since
+        if not self._at_work and nothing_s > _WAKING_S:
+            self._nothing_s += nothing_s
+        self._at_work.add(role)
+
+    def ends(self, role: str, op: Op, start: float, time: float) -> None:
+        """A role has worked since `start`; what began before the moment did not begin in it."""
+        self._at_work.discard(role)
+        self._end = self._free_since = time
+        self.done[role, op] += 1
+        self.lasted_s[role, op] += time - start  # type: ignore[assignment]
+
+    def is_over(self, share: float) -> bool:
+        """Whether enough has been done for such a share of a moment."""
+        number = self.done.total()
+        few = number >= share * _FEWEST and self._busy_s >= share * _LONG_S
+        return few or number >= share * _ENOUGH
+
+    def next(self, time: float) -> Moment:
+        """The moment after it; whoever is at work stays at it."""
+        return Moment(time, _at_work=self._at_work)
+
+    def speed(self, costs_s: Mapping[_Kind, float]) -> float:
+        """Work, at these costs an instruction, over the time in which any was done."""
+        work_s = sum(costs_s[kind] * number for kind, number in self.done.items())
+        return work_s / self._busy_s
+
+    @property
+    def _busy_s(self) -> float:
+        return self._end - self.start - self._nothing_s
 
 
-class Sample(NamedTuple):
-    """One instruction, in seconds."""
+def fastest(moments: Mapping[_Place, Sequence[Moment]]) -> _Place:
+    """Where roles are fastest, in the median of their moments there. One moment does not hold the
+    same work as the next, so an instruction counts for as long as its kind lasts in the mean."""
+    done: Counter[_Kind] = Counter()
+    lasted_s: defaultdict[_Kind, float] = defaultdict(float)
+    for moment in chain.from_iterable(moments.values()):
+        done.update(moment.done)
+        for kind, each_s in moment.lasted_s.items():
+            lasted_s[kind] += each_s
+    costs_s = {kind: lasted_s[kind] / number for kind, number in done.items()}
 
-    lasted_s: float
-    worked_s: float
-    """The processor time of its thread."""
-    at_work: float
-    """Roles, itself counted: the mean of its beginning and its end."""
+    def speed(place: _Place) -> float:
+        return median(moment.speed(costs_s) for moment in moments[place])
 
-
-def crowded(samples: Sequence[Sample], cores: int) -> bool:
-    """Whether one core would do as much of this as so many do."""
-    worked_s = sum(sample.worked_s for sample in samples)
-    passed_s = sum(sample.lasted_s / sample.at_work for sample in samples)
-    possible_s = sum(sample.lasted_s * min(1.0, cores / sample.at_work) for sample in samples)
-    return worked_s < min(_FEW * passed_s, _LITTLE * possible_s)
+    return max(moments, key=speed)
 
 
 class Gathering:
-    """Lets the roles of a run go where the system wants them, sees how they get on there, and
-    brings them together on one core where that is better; now and then it looks again.
+    """Tries both places while a run goes on, and lets its roles stay in the better one; now and
+    then it tries again.
 
     Args:
         cores: that the process may use, by number.
     """
 
-    def __init__(self, cores: Sequence[int]) -> None:
-        self.everywhere = tuple(cores)
-        self._verdict = _Verdict(self.everywhere, -math.inf)
-        self._next = os.getpid()  # runs that go on at once begin at different cores
-        self._at_work: set[str] = set()
-        self._samples: list[Sample] = []
+    def __init__(self, cores: Collection[int]) -> None:
+        self.everywhere: _Place = tuple(sorted(cores))
+        self.place = self.everywhere
+        """Where roles belong now."""
+        together = (self.everywhere[os.getpid() % len(cores)],)
+        self._others = {self.everywhere: together, together: self.everywhere}
+        self._moments = {place: deque[Moment](maxlen=_KEPT) for place in self._others}
+        self._stays_until = -math.inf
+        self._left = 0
         self._lock = threading.Lock()
 
     def equip(self, worker: Worker) -> None:
-        """Seat the worker's thread, and watch its work while the place is open."""
+        """Seat the worker's thread, and watch its work in trials."""
         member = _Member(self, worker.role.name)
         for op in (Op.LOAD, *WORK):
             if worker.can(op):
                 worker.surround(op, member.around)
 
-    def known(self) -> _Place | None:
-        """Where roles belong now; None while that is to be found out, everywhere."""
-        place, until = self._verdict
-        return place if now() < until else None
+    @property
+    def has_chosen(self) -> bool:
+        """Whether a choice holds, and no work has to be told of."""
+        return now() < self._stays_until
 
-    def begins(self, role: str) -> int:
-        """A role goes to work; how many are at it now."""
-        self._at_work.add(role)
-        return len(self._at_work)
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a trial has begun and gone on for too short a time to choose."""
+        return bool(self._left)
 
-    def ends(self, role: str) -> int:
-        """A role has worked; how many were at it."""
-        at_work = len(self._at_work)
-        self._at_work.discard(role)
-        return at_work
-
-    def note(self, sample: Sample) -> None:
-        """What an instruction took; of enough of them follows where roles belong."""
+    def begins(self, role: str) -> float:
+        """A role goes to work; when."""
         with self._lock:
-            self._samples.append(sample)
-            if len(self._samples) < _ENOUGH:
-                return
-            if crowded(self._samples, len(self.everywhere)):
-                place = (self.everywhere[self._next % len(self.everywhere)],)
-                self._next += 1
-                self._verdict = _Verdict(place, now() + _TOGETHER_S)
-            else:
-                self._verdict = _Verdict(self.everywhere, now() + _APART_S)
-            self._samples.clear()
+            time = now()
+            if not self._left:
+                self._try(time)
+            self._moment.begins(role, time)
+            return time
+
+    def ends(self, role: str, op: Op, start: float) -> None:
+        """A role has worked since `start`."""
+        with self._lock:
+            if self._left:
+                time = now()
+                self._moment.ends(role, op, start, time)
+                if self._moment.is_over(_MOVING if self._is_moving else 1.0):
+                    self._go_on(time)
+
+    def _try(self, time: float) -> None:
+        self._began, self._left = time, 2 * _TURNS
+        self._moment, self._is_moving = Moment(time), True
+
+    def _go_on(self, time: float) -> None:
+        """A move or a moment is over."""
+        if not self._is_moving:
+            self._moments[self.place].append(self._moment)
+            self._left -= 1
+            self.place = self._others[self.place] if self._left else fastest(self._moments)
+        if not self._left:
+            self._stays_until = time + max(_STAY_S, _STAY * (time - self._began))
+        self._moment, self._is_moving = self._moment.next(time), not self._is_moving
 
 
 class _Member:
@@ -128,19 +193,15 @@ class _Member:
         gathering, role = self._gathering, self._role
 
         def seated(instruction: Instruction) -> None:
-            known = gathering.known()
-            self._move(known or gathering.everywhere)
-            if known:
+            self._move(gathering.place)
+            if gathering.has_chosen:
                 action(instruction)
                 return
-            before = gathering.begins(role)
-            start, start_work = now(), time.thread_time()
+            start = gathering.begins(role)
             try:
                 action(instruction)
             finally:
-                worked_s, lasted_s = time.thread_time() - start_work, now() - start
-                after = gathering.ends(role)
-            gathering.note(Sample(lasted_s, worked_s, (before + after) / 2))
+                gathering.ends(role, instruction.op, start)
 
         return seated
 

@@ -37,6 +37,7 @@ def run(
     checksums: bool = False,
     deadline: Deadline | None = None,
     faults: Faults | None = None,
+    gathering: Gathering | None = None,
 ) -> Mapping[str, ChannelStatistics]:
     """Run a plan; the stages hold the trained weights afterwards.
 
@@ -48,6 +49,7 @@ def run(
         checksums: whether messages carry them.
         deadline: of instructions; default: what the plan suggests.
         faults: that are to happen.
+        gathering: of an earlier run of such a plan, which knows where its roles belong.
 
     Returns:
         What passed through each channel.
@@ -68,7 +70,7 @@ def run(
     workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
     if runtime == "threaded":
-        _seat(workers, plan, intra_op_threads)
+        _seat(workers, plan, intra_op_threads, gathering)
     for worker in workers:
         if faults is not None:
             faults.equip(worker)
@@ -92,17 +94,19 @@ def run(
     }
 
 
-def _seat(workers: Sequence[Worker], plan: Plan, intra_op_threads: int) -> None:
+def _seat(
+    workers: Sequence[Worker], plan: Plan, intra_op_threads: int, gathering: Gathering | None
+) -> None:
     """Give threads their cores, where the system can; PyTorch's helpers would inherit them."""
     if not hasattr(os, "sched_setaffinity") or intra_op_threads > 1:
         return
-    cores = sorted(os.sched_getaffinity(0))
+    cores = os.sched_getaffinity(0)
     if all(role.compute for role in plan.roles):
-        places = seats(plan, cores)
+        places = seats(plan, sorted(cores))
         for worker in workers:
             worker.seat = places[worker.role.name]
     elif len(cores) > 1:
-        gathering = Gathering(cores)
+        gathering = gathering or Gathering(cores)
         for worker in workers:
             gathering.equip(worker)
 

@@ -10,14 +10,18 @@ take (`splitrun.simulate.calibrate`).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.model import assemble
 from splitrun.plan import Op
+from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
 from splitrun.session.turns import Course, Subject, take_turns
@@ -30,8 +34,9 @@ _DEPTH = 8
 """Deep enough that many roles keep each other busy."""
 _SMALLER = 4
 """The second batch size is this many times smaller: two tell fixed costs from those per row."""
-_ROUNDS, _MOST_ROUNDS = 3, 8
-"""Every course has one turn a round, that with pauses after all others."""
+_ROUNDS, _MOST_ROUNDS = 5, 8
+"""Every course has one turn a round; that with pauses has its rounds after all others."""
+_PAUSED_ROUNDS = 3
 _WARM_UP_S = 0.5
 _TURN_S = 0.15
 _PAUSE_S = 8e-3
@@ -60,15 +65,17 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
     full = min(spec.dataset.batch_size, len(data.train_ids))
     small = min(full, max(2, full // _SMALLER))
     subject, pipelines = _subject(spec, data, directory)
-    steps = _turn_steps(subject, full)
+    steps, gathering = _warm_up(subject, full)
     serial = Course(subject, "serial", full, steps)
     smaller = Course(subject, "serial", small, steps)
-    paused = Course(subject, "threaded", full, _FEWEST_STEPS, latency_s=_PAUSE_S)
-    sequential = Course(subject, "threaded", full, steps)
+    sequential = Course(subject, "threaded", full, steps, gathering=gathering)
+    paused = Course(
+        subject, "threaded", full, _FEWEST_STEPS, latency_s=_PAUSE_S, gathering=gathering
+    )
     pipelined = Course(subject, "threaded", full, steps, depth=_DEPTH)
     busy = [serial, smaller, sequential, *([pipelined] if pipelines else [])]
     take_turns(busy, _ROUNDS, _MOST_ROUNDS)
-    take_turns([paused], _ROUNDS, _ROUNDS)
+    take_turns([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
     costs = calibrate(
         _costs(serial, smaller, paused),
         sequential.timed(),
@@ -76,8 +83,7 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         paused.timed(),
         float(len(usable_cores())),
     )
-    unevenness = min(MOST_UNEVEN, (pipelined if pipelines else sequential).unevenness)
-    return Probed(replace(costs, unevenness=unevenness), pipelines)
+    return Probed(replace(costs, unevenness=_unevenness(busy)), pipelines)
 
 
 def _subject(spec: Spec, data: Data, directory: Path) -> tuple[Subject, bool]:
@@ -107,8 +113,8 @@ def _standing_still(spec: Spec) -> Spec:
     return spec.model_copy(update=update)
 
 
-def _turn_steps(subject: Subject, batch_size: int) -> int:
-    """Steps that take about as long as a turn should.
+def _warm_up(subject: Subject, batch_size: int) -> tuple[int, Gathering]:
+    """Steps that take about as long as a turn should, and where one batch at a time is trained.
 
     On the way everything warms up, the processor too: the one that this was written on runs 1.6
     times as fast after some tenths of a second of work as after a pause.
@@ -117,7 +123,8 @@ def _turn_steps(subject: Subject, batch_size: int) -> int:
     trial.run()
     while now() - start < _WARM_UP_S:
         trial.run()
-    return min(_MOST_STEPS, max(_FEWEST_STEPS, int(_TURN_S / trial.timed().period_s)))
+    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, int(_TURN_S / trial.timed().period_s)))
+    return steps, trial.gathering
 
 
 def _costs(serial: Course, smaller: Course, paused: Course) -> Costs:
@@ -130,6 +137,11 @@ def _costs(serial: Course, smaller: Course, paused: Course) -> Costs:
         cold_s = 0.0 if op is Op.RECV else max(0.0, after_pause[role, op] - work_s)
         roles[role][op] = replace(line, cold_s=cold_s)  # a RECV spends the end of its wait yielding
     return Costs(roles, 1.0)
+
+
+def _unevenness(courses: Sequence[Course]) -> float:
+    """What the machine has in it, so that every course tells of it."""
+    return min(MOST_UNEVEN, math.sqrt(fmean(course.unevenness**2 for course in courses)))
 
 
 def _line(small: int, at_small_s: float, full: int, at_full_s: float) -> Cost:

@@ -22,6 +22,8 @@ from splitrun.data import Data
 from splitrun.events import Event, Executed
 from splitrun.model import Models
 from splitrun.plan import LinkTiming, Op, Plan, compile
+from splitrun.runtime import Gathering
+from splitrun.session.environment import usable_cores
 from splitrun.session.feeds import feeds
 from splitrun.simulate import Timed, with_depth
 from splitrun.spec import Spec
@@ -31,8 +33,8 @@ _ALIKE = 1.05
 
 _MOMENT_S = 0.05
 """In which speed is counted: longer than bursts of steps, and no longer than most links' loops."""
-_SETTLING = 24
-"""Steps in which threads find their cores (`splitrun.runtime.gathering`)."""
+_MOST_TRIALS = 6
+"""Turns in which roles find their cores; there is no hope of it after that."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ class Course:
         *,
         depth: int = 1,
         latency_s: float = 0.0,
+        gathering: Gathering | None = None,
     ) -> None:
-        self._warm_up = max(depth, _SETTLING) if kind == "threaded" else depth
+        self._warm_up = depth
         data, rows = subject.data, (steps + self._warm_up) * batch_size
         rows = min(rows, len(data.train_ids) // batch_size * batch_size)
         self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
@@ -92,10 +95,17 @@ class Course:
         self._kind = kind
         plan = _bare(subject, rows, batch_size, steps + self._warm_up)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
+        self.gathering = gathering or Gathering(usable_cores())
         self._turns: list[_Turn] = []
 
     def run(self) -> None:
-        """Take one turn."""
+        """Take one turn, in which no role is tried in another place."""
+        turn, trials = self._turn(), 1
+        while self.gathering.is_undecided and trials < _MOST_TRIALS:
+            turn, trials = self._turn(), trials + 1
+        self._turns.append(turn)
+
+    def _turn(self) -> _Turn:
         plan, clocked = self.plan, _Clocked()
         bottoms, top = self._subject.models.stages(self._subject.spec, plan)
         runtime.run(
@@ -108,6 +118,7 @@ class Course:
             intra_op_threads=self._subject.spec.runtime.intra_op_threads,
             emit=clocked,
             attend=lambda: None,
+            gathering=self.gathering,
         )
         ends = []
         work: dict[tuple[str, Op], list[float]] = defaultdict(list)
@@ -120,7 +131,7 @@ class Course:
                 ends.append(event.end)
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
         typical = {of: _middle(each) for of, each in work.items()}
-        self._turns.append(_Turn(period_s, moment_rates(ends), typical))
+        return _Turn(period_s, moment_rates(ends), typical)
 
     @property
     def settled(self) -> bool:

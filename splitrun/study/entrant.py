@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from splitrun.plan import Plan
+from splitrun.runtime import Gathering
+from splitrun.session.environment import usable_cores
 from splitrun.study.arms import Arm
 from splitrun.study.training import RuntimeName, Subject
 
@@ -18,6 +20,8 @@ class Entrant:
     runtime: RuntimeName
     subject: Subject
     plan: Plan
+    gathering: Gathering = field(default_factory=lambda: Gathering(usable_cores()))
+    """Where its roles belong, for one turn is too short to find out."""
 
 
 @dataclass(frozen=True)

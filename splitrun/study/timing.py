@@ -64,7 +64,8 @@ def race(
     watcher.tell("warming up …")
     for entrant in entrants:
         steps = max(_WARM_UP_STEPS, entrant.arm.depth)
-        train_fresh(shorten(entrant.subject, min(steps, entrant.plan.steps)), entrant.runtime)
+        warmed = shorten(entrant.subject, min(steps, entrant.plan.steps))
+        train_fresh(warmed, entrant.runtime, gathering=entrant.gathering)
     turns: dict[Entrant, list[Turn]] = {entrant: [] for entrant in entrants}
     start, done = now(), 0
     while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(turns)):
@@ -120,7 +121,7 @@ def wanted_steps(period_s: float, depth: int, length_s: float) -> int:
 
 
 def _turn(entrant: Entrant) -> Turn:
-    outcome = train_fresh(entrant.subject, entrant.runtime)
+    outcome = train_fresh(entrant.subject, entrant.runtime, gathering=entrant.gathering)
     ledger = outcome.ledger
     return Turn(ledger.samples / ledger.train_s, 100 * outcome.cpu_s / outcome.wall_s)
 

@@ -17,6 +17,7 @@ from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import assemble, evaluate
 from splitrun.plan import Op, Plan, check, compile, deadline_of
+from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
 from splitrun.session.ledger import Ledger, run_started
@@ -73,12 +74,17 @@ def train_fresh(
     kind: RuntimeName,
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
+    gathering: Gathering | None = None,
 ) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
 
     Before it, what earlier trainings left behind is collected: the runtime keeps the collector off,
     so that nobody else would for long, and it must not fall into what is timed. Without a recorder
     its events are counted and dropped.
+
+    Args:
+        gathering: of earlier trainings like it; then none of it passes in finding out where roles
+            belong.
 
     Raises:
         RunFailed: a role failed.
@@ -105,6 +111,7 @@ def train_fresh(
             attend=books.enter,
             checksums=has_checksums(spec),
             deadline=deadline_of(spec, plan),
+            gathering=gathering,
         )
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()

@@ -9,6 +9,7 @@ from statistics import median
 
 from splitrun.events import Event, Sink, StepDone
 from splitrun.plan import Plan
+from splitrun.runtime import Gathering
 from splitrun.session import Experiment, prepare
 from splitrun.simulate import predict
 from splitrun.spec import Document
@@ -47,18 +48,15 @@ def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "th
     return median(samples_per_s(subject, kind) for _ in range(repeats))
 
 
-def steady_samples_per_s(subject: Subject, repeats: int) -> float:
-    """Once the pipeline has filled: over the whole rounds in the last six tenths of the steps, in
-    the median of some trainings."""
+def steady_samples_per_s(subject: Subject, gathering: Gathering) -> float:
+    """Of one training, once its pipeline has filled: over the whole rounds in the last six tenths
+    of the steps."""
     plan = subject.plan()
-    samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)))
-    rounds = max(1, plan.steps * 6 // 10 // plan.depth)
-    periods = []
-    for _ in range(repeats):
-        ends: list[float] = []
-        train_fresh(subject, "threaded", recorder=Recorder(Path(), [_step_ends(ends)], ()))
-        periods.append((ends[-1] - ends[-1 - rounds * plan.depth]) / (rounds * plan.depth))
-    return plan.batch_size / median(periods)
+    steps = max(1, plan.steps * 6 // 10 // plan.depth) * plan.depth
+    ends: list[float] = []
+    recorder = Recorder(Path(), [_step_ends(ends)], ())
+    train_fresh(subject, "threaded", recorder=recorder, gathering=gathering)
+    return plan.batch_size * steps / (ends[-1] - ends[-1 - steps])
 
 
 def _step_ends(ends: list[float]) -> Sink:

@@ -1,26 +1,31 @@
-"""Roles that get in each other's way come together on one core, and no weight changes."""
+"""Roles go where they get more done, all cores or one of them, and no weight changes."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import pytest
 
-from splitrun.runtime import gathering
-from splitrun.runtime.gathering import Sample, crowded
+from splitrun.plan import Op
+from splitrun.runtime import Gathering, gathering
+from splitrun.runtime.gathering import Moment, fastest
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 DEEP: Content = {"schedule": "stale", "depth": 4}
 ROLES = {"p0.bottom", "p1.bottom", "p0.top"}
+EVERYWHERE, TOGETHER = (2, 3, 5), (3,)
+
+Span = tuple[str, float, float]
+"""Of work: a role, from when to when, in seconds."""
 
 
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
-    """Where threads go, on a machine of three cores, where ten instructions are enough."""
+    """Where threads go, on a machine of three cores, where ten instructions are a moment."""
     moves: dict[str, list[Sequence[int]]] = defaultdict(list)
 
     def move(_: int, cores: Sequence[int]) -> None:
@@ -30,82 +35,168 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", move, raising=False)
     monkeypatch.setattr(gathering, "_ENOUGH", 10)
+    monkeypatch.setattr(gathering, "_TURNS", 1)
     return moves
 
 
+@pytest.fixture
+def choice(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
+    """What trials are to come to: the first of these."""
+    places: list[Sequence[int]] = [TOGETHER]
+    monkeypatch.setattr(gathering, "fastest", lambda _: places[0])
+    return places
+
+
+def moment(*spans: Span) -> Moment:
+    """From the first span's start to the end of the last to end."""
+    watched = Moment(min(start for _, start, _ in spans))
+    edges = [(end, 0, role, start) for role, start, end in spans]
+    edges += [(start, 1, role, start) for role, start, _ in spans]
+    for time, begins, role, start in sorted(edges):
+        if begins:
+            watched.begins(role, time)
+        else:
+            watched.ends(role, Op.FORWARD, start, time)
+    return watched
+
+
+def one_after_the_other(number: int, lasts: float, gap: float = 0.0) -> Moment:
+    return moment(*(("a", n * (lasts + gap), n * (lasts + gap) + lasts) for n in range(number)))
+
+
+def both_at_once(number: int, lasts: float) -> Moment:
+    return moment(*((role, n * lasts, (n + 1) * lasts) for n in range(number) for role in "ab"))
+
+
+COST = {("a", Op.FORWARD): 1.0, ("b", Op.FORWARD): 1.0}
+
+
 @pytest.mark.parametrize(
-    ("worked_s", "at_work", "cores", "expected"),
+    ("watched", "busy_s"),
     [
-        (1.0, 1, 2, False),  # alone
-        (1.0, 2, 2, False),  # two that keep two cores busy
-        (0.5, 2, 2, True),  # two that wait for each other half of the time
-        (0.5, 4, 2, False),  # four keep two cores busy
-        (0.3, 4, 2, True),
-        (0.5, 8, 8, False),  # eight keep four busy: more than one could
-        (0.15, 8, 8, True),
-        (0.6, 1.5, 2, True),  # where they overlap half of the time
-        (0.95, 1.3, 2, False),
+        (one_after_the_other(10, 0.01), 0.1),
+        (one_after_the_other(10, 0.02), 0.2),
+        (both_at_once(5, 0.02), 0.1),
+        (one_after_the_other(10, 0.01, gap=0.1), 0.1),  # nobody has anything to do: links'
+        (one_after_the_other(10, 0.01, gap=0.0002), 0.1018),  # somebody is being woken
+        (moment(("a", 0, 0.06), ("b", 0.05, 0.1)), 0.1),
+        (moment(("a", 0, 0.2), ("b", 0.01, 0.02), ("b", 0.15, 0.16)), 0.2),
     ],
 )
-def test_roles_are_crowded_that_together_keep_hardly_a_core_busy(
-    worked_s: float, at_work: float, cores: int, *, expected: bool
-) -> None:
-    assert crowded([Sample(1.0, worked_s, at_work)] * 3, cores) is expected
+def test_speed_is_work_over_the_time_in_which_any_was_done(watched: Moment, busy_s: float) -> None:
+    assert watched.speed(COST) == pytest.approx(watched.done.total() / busy_s)
 
 
-def test_crowded_roles_share_a_core_and_learn_the_same(
-    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ({(0, 1): [both_at_once(5, 0.01)], (0,): [one_after_the_other(10, 0.007)]}, (0, 1)),
+        ({(0, 1): [both_at_once(5, 0.02)], (0,): [one_after_the_other(10, 0.007)]}, (0,)),
+        (
+            {
+                (0, 1): [one_after_the_other(10, 0.01)] * 3,
+                (0,): [one_after_the_other(10, lasts) for lasts in (0.009, 1.0, 0.009)],
+            },
+            (0,),
+        ),
+    ],
+)
+def test_roles_belong_where_they_are_faster_in_the_median(
+    moments: Mapping[tuple[int, ...], Sequence[Moment]], expected: tuple[int, ...]
 ) -> None:
-    experiment = prepared(synthetic(pipeline=DEEP))
-    monkeypatch.setattr(gathering, "crowded", lambda *_: False)
-    apart = trained(experiment, "threaded").weights_sha256
-    assert not moved
-    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
+    assert fastest(moments) == expected
+
+
+def test_moments_of_much_and_of_little_work_are_weighed_alike() -> None:
+    """Bottoms' work is short here and the top's is long; one moment has more of that."""
+
+    def mixed(short: int, long: int, slowness: float) -> Moment:
+        each = [("bottom", 0.01)] * short + [("top", 0.1)] * long
+        ends = [slowness * sum(lasts for _, lasts in each[: n + 1]) for n in range(len(each))]
+        return moment(*zip((role for role, _ in each), [0.0, *ends], ends, strict=False))
+
+    moments = {(0, 1): [mixed(18, 2, 1.0), mixed(2, 18, 1.0)], (0,): [mixed(19, 1, 1.2)] * 2}
+    assert fastest(moments) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [gathering._ENOUGH, gathering._FEWEST])
+def test_a_moment_is_over_after_enough_or_after_long(number: int) -> None:
+    long = number == gathering._FEWEST
+    watched = one_after_the_other(number, 1.01 * gathering._LONG_S / number if long else 1e-5)
+    assert watched.is_over(1.0)
+    assert not one_after_the_other(number - 1, 1e-5).is_over(1.0)
+    assert one_after_the_other(number // 4, 1.01 * gathering._LONG_S / number).is_over(0.25)
+
+
+def test_roles_share_a_core_where_that_is_better_and_learn_the_same(
+    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
+) -> None:
     together = trained(prepared(synthetic(pipeline=DEEP)), "threaded").weights_sha256
-    assert moved == {role: [(3,)] for role in ROLES}
+    assert moved == {role: [TOGETHER] for role in ROLES}
+    moved.clear()
+    choice[0] = EVERYWHERE
+    apart = trained(prepared(synthetic(pipeline=DEEP)), "threaded").weights_sha256
+    assert moved
+    assert all(places == [TOGETHER, EVERYWHERE] for places in moved.values())
     assert together == apart == trained(prepared(synthetic(pipeline=DEEP)), "serial").weights_sha256
 
 
-def test_after_a_while_they_are_seen_apart_again_and_gather_elsewhere(
-    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
+def test_after_a_while_both_are_tried_again(
+    moved: dict[str, list[Sequence[int]]],
+    choice: list[Sequence[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gathering, "_TOGETHER_S", 0.0)
-    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
+    monkeypatch.setattr(gathering, "_STAY_S", 0.0)
+    monkeypatch.setattr(gathering, "_STAY", 0)
     trained(prepared(synthetic(rows=2000, pipeline=DEEP)), "threaded")
     for places in moved.values():
-        assert places[0] == (3,)
-        assert {(2, 3, 5), (5,), (2,)} <= set(places)
+        assert len(places) > 2
+        assert set(places) == {EVERYWHERE, TOGETHER}
+
+
+def test_what_a_trial_came_to_serves_the_next_run(
+    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
+) -> None:
+    experiment = prepared(synthetic(pipeline=DEEP))
+    known = Gathering({2, 3, 5})
+    assert not known.is_undecided
+    trained(experiment, "threaded", gathering=known)
+    assert known.has_chosen
+    moved.clear()
+    choice[0] = EVERYWHERE
+    trained(prepared(synthetic(pipeline=DEEP)), "threaded", gathering=known)
+    assert moved == {role: [TOGETHER] for role in ROLES}
 
 
 def test_where_the_system_forbids_it_they_stay_and_go_on(
-    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
+    moved: dict[str, list[Sequence[int]]],
+    choice: list[Sequence[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def forbid(_: int, cores: Sequence[int]) -> None:
         moved[threading.current_thread().name].append(cores)
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid, raising=False)
-    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
     trained(prepared(synthetic(pipeline=DEEP)), "threaded")
-    assert moved == {role: [(3,)] for role in ROLES}
+    assert moved == {role: [choice[0]] for role in ROLES}
 
 
 def test_one_core_is_no_choice(
-    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
+    moved: dict[str, list[Sequence[int]]],
+    choice: list[Sequence[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
     trained(prepared(synthetic(pipeline=DEEP)), "threaded")
+    assert choice == [TOGETHER]
     assert not moved
 
 
 @pytest.mark.parametrize("kind", ["serial", "threaded"])
 def test_neither_one_thread_nor_pytorchs_helpers_are_moved(
-    kind: Literal["serial", "threaded"],
-    moved: dict[str, list[Sequence[int]]],
-    monkeypatch: pytest.MonkeyPatch,
+    kind: Literal["serial", "threaded"], moved: dict[str, list[Sequence[int]]]
 ) -> None:
-    monkeypatch.setattr(gathering, "crowded", lambda *_: True)
     threads = 1 if kind == "serial" else 2
     trained(prepared(synthetic(pipeline=DEEP)), kind, intra_op_threads=threads)
     assert not moved
