@@ -66,11 +66,17 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
     small = min(full, max(2, full // _SMALLER))
     subject, pipelines = _subject(spec, data, directory)
     steps, gathering = _warm_up(subject, full)
-    serial = Course(subject, "serial", full, steps)
-    smaller = Course(subject, "serial", small, steps)
+    serial = Course(subject, "serial", full, steps, clocked=True)
+    smaller = Course(subject, "serial", small, steps, clocked=True)
     sequential = Course(subject, "threaded", full, steps, gathering=gathering)
     paused = Course(
-        subject, "threaded", full, _FEWEST_STEPS, latency_s=_PAUSE_S, gathering=gathering
+        subject,
+        "threaded",
+        full,
+        _FEWEST_STEPS,
+        latency_s=_PAUSE_S,
+        gathering=gathering,
+        clocked=True,
     )
     pipelined = Course(subject, "threaded", full, steps, depth=_DEPTH)
     busy = [serial, smaller, sequential, *([pipelined] if pipelines else [])]

@@ -49,14 +49,14 @@ def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "th
 
 
 def steady_samples_per_s(subject: Subject, gathering: Gathering) -> float:
-    """Of one training, once its pipeline has filled: over the whole rounds in the last six tenths
-    of the steps."""
+    """Of one training, between the two rounds in which its pipeline fills and the one in which it
+    drains: then less is done a step."""
     plan = subject.plan()
-    steps = max(1, plan.steps * 6 // 10 // plan.depth) * plan.depth
     ends: list[float] = []
     recorder = Recorder(Path(), [_step_ends(ends)], ())
     train_fresh(subject, "threaded", recorder=recorder, gathering=gathering)
-    return plan.batch_size * steps / (ends[-1] - ends[-1 - steps])
+    settled = ends[2 * plan.depth - 1 : -plan.depth]
+    return plan.batch_size * (len(settled) - 1) / (settled[-1] - settled[0])
 
 
 def _step_ends(ends: list[float]) -> Sink:

@@ -102,7 +102,7 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
     for depth in depths:
         deep = at_depth(document, depth)
         plan = subject_of(experiment, deep, max(depth, FEWEST_STEPS)).plan()
-        steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, 4 * depth))
+        steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, depth)) + 3 * depth
         subjects[depth] = subject_of(experiment, deep, steps)
     turns: dict[int, list[float]] = {depth: [] for depth in depths}
     gathering = Gathering(usable_cores())
