@@ -35,7 +35,7 @@ _TURNS = 4
 _KEPT = 5 * _TURNS
 """Moments of each place, of earlier trials too: one moment is not like the next."""
 _STAY_S, _STAY = 5.0, 25
-"""How long a choice holds: so many seconds, and so many times as long as its trial."""
+"""How long a choice holds: so many seconds, and so many times what its trial was at work."""
 _WAKING_S = 3e-4
 """Time in which nothing was done for no longer is the machine's; more is the links'."""
 
@@ -77,7 +77,7 @@ class Moment:
     def is_over(self, share: float) -> bool:
         """Whether enough has been done for such a share of a moment."""
         number = self.done.total()
-        few = number >= share * _FEWEST and self._busy_s >= share * _LONG_S
+        few = number >= share * _FEWEST and self.busy_s >= share * _LONG_S
         return few or number >= share * _ENOUGH
 
     def next(self, time: float) -> Moment:
@@ -87,10 +87,11 @@ class Moment:
     def speed(self, costs_s: Mapping[_Kind, float]) -> float:
         """Work, at these costs an instruction, over the time in which any was done."""
         work_s = sum(costs_s[kind] * number for kind, number in self.done.items())
-        return work_s / self._busy_s
+        return work_s / self.busy_s
 
     @property
-    def _busy_s(self) -> float:
+    def busy_s(self) -> float:
+        """Seconds in which any work was done."""
         return self._end - self.start - self._nothing_s
 
 
@@ -166,17 +167,18 @@ class Gathering:
                     self._go_on(time)
 
     def _try(self, time: float) -> None:
-        self._began, self._left = time, 2 * _TURNS
+        self._busy_s, self._left = 0.0, 2 * _TURNS
         self._moment, self._is_moving = Moment(time), True
 
     def _go_on(self, time: float) -> None:
         """A move or a moment is over."""
         if not self._is_moving:
             self._moments[self.place].append(self._moment)
+            self._busy_s += self._moment.busy_s
             self._left -= 1
             self.place = self._others[self.place] if self._left else fastest(self._moments)
         if not self._left:
-            self._stays_until = time + max(_STAY_S, _STAY * (time - self._began))
+            self._stays_until = time + max(_STAY_S, _STAY * self._busy_s)
         self._moment, self._is_moving = self._moment.next(time), not self._is_moving
 
 

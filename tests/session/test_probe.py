@@ -10,7 +10,7 @@ import yaml
 
 from splitrun.plan import Op
 from splitrun.session import RunDirectory, prepare, train
-from splitrun.session.turns import moment_rates
+from splitrun.session.turns import Course, Subject, moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
 
@@ -51,6 +51,16 @@ def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
     slower = [even[40] + 0.010 * step for step in range(1, 22)]
     assert moment_rates(even[:41] + slower) == pytest.approx([200] * 4 + [100] * 4)
     assert moment_rates(even[:5]) == []
+
+
+@pytest.mark.parametrize("clocked", [True, False])
+def test_a_course_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
+    experiment = prepared(synthetic())
+    subject = Subject(experiment.document.spec, experiment.data, experiment.models)
+    course = Course(subject, "threaded", 64, 12, depth=2, clocked=clocked)
+    course.run()
+    assert any(course.work_s().values()) is clocked
+    assert course.timed().period_s > 0
 
 
 def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(
