@@ -11,11 +11,15 @@ from splitrun.events import Event, Sink, StepDone
 from splitrun.plan import Plan
 from splitrun.runtime import Gathering
 from splitrun.session import Experiment, prepare
+from splitrun.session.environment import usable_cores
 from splitrun.simulate import predict
 from splitrun.spec import Document
 from splitrun.study.arms import piped
 from splitrun.study.timing import shorten
 from splitrun.study.training import Recorder, RuntimeName, Subject, train_fresh
+
+WARM_UPS = 6
+"""At most."""
 
 
 def probed(document: Document) -> Experiment:
@@ -35,17 +39,23 @@ def subject_of(experiment: Experiment, document: Document, steps: int) -> Subjec
     return shorten(Subject(document.spec, experiment.data, document.directory), steps)
 
 
-def samples_per_s(subject: Subject, kind: RuntimeName = "threaded") -> float:
+def samples_per_s(
+    subject: Subject, kind: RuntimeName = "threaded", gathering: Gathering | None = None
+) -> float:
     """Of one training of fresh models."""
-    ledger = train_fresh(subject, kind).ledger
+    ledger = train_fresh(subject, kind, gathering=gathering).ledger
     return ledger.samples / ledger.train_s
 
 
 def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "threaded") -> float:
-    """Of some trainings, after a short one to warm up."""
-    plan = subject.plan()
-    samples_per_s(shorten(subject, min(max(12, plan.depth), plan.steps)), kind)
-    return median(samples_per_s(subject, kind) for _ in range(repeats))
+    """Of some trainings, after short ones in which roles find out where they belong."""
+    plan, gathering = subject.plan(), Gathering(usable_cores())
+    short = shorten(subject, min(max(12, plan.depth), plan.steps))
+    for _ in range(WARM_UPS):
+        samples_per_s(short, kind, gathering)
+        if not gathering.is_undecided:
+            break
+    return median(samples_per_s(subject, kind, gathering) for _ in range(repeats))
 
 
 def steady_samples_per_s(subject: Subject, gathering: Gathering) -> float:
