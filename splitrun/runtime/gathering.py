@@ -51,28 +51,29 @@ class Moment:
 
     start: float
     done: Counter[_Kind] = field(default_factory=Counter)
-    lasted_s: Counter[_Kind] = field(default_factory=Counter)
-    _end: float = 0.0
-    _nothing_s: float = 0.0
+    """Instructions that ended in it."""
+    lasted_s: defaultdict[_Kind, float] = field(default_factory=lambda: defaultdict(float))
+    """All of them together."""
     _at_work: set[str] = field(default_factory=set)
-    _free_since: float = 0.0
+    _nothing_s: float = 0.0
+    _end: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._end = self._free_since = self.start
+        self._end = self.start
 
     def begins(self, role: str, time: float) -> None:
         """A role goes to work."""
-        nothing_s = time - self._free_since
+        nothing_s = time - self._end
         if not self._at_work and nothing_s > _WAKING_S:
             self._nothing_s += nothing_s
         self._at_work.add(role)
 
     def ends(self, role: str, op: Op, start: float, time: float) -> None:
-        """A role has worked since `start`; what began before the moment did not begin in it."""
+        """A role has worked since `start`."""
         self._at_work.discard(role)
-        self._end = self._free_since = time
+        self._end = time
         self.done[role, op] += 1
-        self.lasted_s[role, op] += time - start  # type: ignore[assignment]
+        self.lasted_s[role, op] += time - start
 
     def is_over(self, share: float) -> bool:
         """Whether enough has been done for such a share of a moment."""

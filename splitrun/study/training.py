@@ -83,8 +83,7 @@ def train_fresh(
     its events are counted and dropped.
 
     Args:
-        gathering: of earlier trainings like it; then none of it passes in finding out where roles
-            belong.
+        gathering: of earlier trainings like it, which knows where roles belong.
 
     Raises:
         RunFailed: a role failed.
