@@ -153,9 +153,10 @@ class Gathering:
         """A role goes to work; when."""
         with self._lock:
             time = now()
-            if not self._left:
+            if not self._left and time >= self._stays_until:  # and not chosen while this waited
                 self._try(time)
-            self._moment.begins(role, time)
+            if self._left:
+                self._moment.begins(role, time)
             return time
 
     def ends(self, role: str, op: Op, start: float) -> None:

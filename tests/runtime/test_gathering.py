@@ -168,6 +168,17 @@ def test_what_a_trial_came_to_serves_the_next_run(
     assert moved == {role: [TOGETHER] for role in ROLES}
 
 
+def test_whoever_asked_before_the_choice_and_begins_after_it_starts_no_trial(
+    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
+) -> None:
+    known = Gathering({2, 3, 5})
+    while not known.has_chosen:
+        known.ends("a", Op.FORWARD, known.begins("a"))
+    known.ends("b", Op.FORWARD, known.begins("b"))
+    assert not known.is_undecided
+    assert known.place == choice[0]
+
+
 def test_where_the_system_forbids_it_they_stay_and_go_on(
     moved: dict[str, list[Sequence[int]]],
     choice: list[Sequence[int]],
