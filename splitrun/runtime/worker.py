@@ -46,6 +46,9 @@ WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)
 """What hardware can be emulated for."""
 _MARGIN = 2
 """Times as long as loading last took: what a wait must have left for a batch to be loaded in it."""
+_LATER = 0.25
+"""Of such a wait passes first: at its beginning, roles that the same message has set going want
+Python's lock."""
 
 
 class Paced(Protocol):
@@ -201,7 +204,10 @@ class Worker:
             return
         if step >= self._plan.steps or not step % self._plan.steps_per_epoch:
             return
-        if end - now() > _MARGIN * self._load_s > 0:
+        left_s = end - now()
+        if not left_s > _MARGIN * self._load_s > 0:
+            return
+        if wait_until(end - (1 - _LATER) * left_s, self.stopped):
             self._ahead[step] = self._feed.load("train", step)
 
     def _send(self, instruction: Instruction) -> None:
