@@ -13,6 +13,7 @@ import pytest
 from splitrun.data import Batch, Feed
 from splitrun.events import Event, Executed, Phase
 from splitrun.runtime import seat
+from splitrun.runtime.clock import now
 from splitrun.runtime.seat import Seat
 from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, synthetic, trained
@@ -85,6 +86,39 @@ def test_batches_are_loaded_while_hardware_is_waited_for_and_no_more_than_by_the
             if what == "loaded":
                 assert held - updated < role.depth + 1
             held += (what == "loaded") - (what == "UPDATE")
+
+
+@dataclass(frozen=True)
+class Timing(Feed):
+    """Tells when a training batch is loaded."""
+
+    at: list[float] = field(default_factory=list)
+
+    def load(self, phase: Phase, step: int) -> Batch:
+        if phase == "train":
+            self.at.append(now())
+        return super().load(phase, step)
+
+
+@BY_SCHEDULE
+def test_nobody_loads_ahead_at_the_beginning_of_a_wait_when_others_go_to_work(
+    pipeline: Content,
+) -> None:
+    experiment = prepared(on_slow_hardware(synthetic(pipeline=pipeline)))
+    given = feeds(experiment.data, experiment.plan)
+    timing = {role: Timing(feed.tensors, feed.orders) for role, feed in given.items()}
+    run = trained(experiment, "threaded", tampered=timing)
+    early_s = {"FORWARD": 3e-3, "BACKWARD": 3e-3, "UPDATE": 2e-3, "LOSS": 4e-3}
+    worked = [it for it in run.events if isinstance(it, Executed) and it.op in early_s]
+    for role, feed in timing.items():
+        ahead = [
+            (at - it.start, early_s[it.op] / 4)
+            for it in worked
+            for at in feed.at
+            if it.role == role and it.start <= at < it.end
+        ]
+        assert ahead
+        assert all(after >= quarter - 1e-6 for after, quarter in ahead)
 
 
 def test_threads_are_dealt_out_over_the_cores_where_all_hardware_is_emulated(
