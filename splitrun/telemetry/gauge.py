@@ -14,6 +14,8 @@ from splitrun.events import Gpu, Sampled
 _THREAD_CLOCK = 6
 """Linux numbers a thread's processor clock so: its id inverted, and below it three bits, of which
 these say that it is a thread's, and exact."""
+_SHORTEST_S = 0.1
+"""Systems count what cores do in ticks of 10 ms, which of a shorter time tell next to nothing."""
 
 
 class Gauge:
@@ -30,10 +32,13 @@ class Gauge:
         self._process = psutil.Process()
         self._role_cpu_s: dict[str, float] = {}
         self._time, self._cpu_s = time.perf_counter(), time.process_time()
+        self._cores: tuple[float, ...] = ()
+        self._cores_at = self._time
         psutil.cpu_percent(percpu=True)
 
     def read(self) -> Sampled:
-        """A sample of this moment, its shares since the one before."""
+        """A sample of this moment, its shares since the one before; those of cores are the last
+        ones still if that was only just now."""
         now, cpu_s = time.perf_counter(), time.process_time()
         busy = (cpu_s - self._cpu_s) / (now - self._time)
         self._time, self._cpu_s = now, cpu_s
@@ -43,13 +48,18 @@ class Gauge:
             return Sampled(
                 time=now,
                 cpu_percent=100 * busy,
-                core_percents=tuple(psutil.cpu_percent(percpu=True)),
+                core_percents=self._core_percents(now),
                 memory_bytes=process.memory_info().rss,
                 threads=process.num_threads(),
                 descriptors=_descriptors(process),
                 role_cpu_s=dict(self._role_cpu_s),
                 gpus=self._read_gpus(),
             )
+
+    def _core_percents(self, now: float) -> tuple[float, ...]:
+        if not self._cores or now - self._cores_at >= _SHORTEST_S:
+            self._cores, self._cores_at = tuple(psutil.cpu_percent(percpu=True)), now
+        return self._cores
 
 
 def role_cpu_s(roles: Collection[str]) -> dict[str, float]:

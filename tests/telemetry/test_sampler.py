@@ -6,6 +6,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,6 +83,16 @@ def test_a_sample_tells_of_this_process() -> None:
     assert after.memory_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
     assert len(after.core_percents) == psutil.cpu_count()
     assert all(0 <= percent <= 100 for percent in after.core_percents)
+
+
+def test_what_cores_did_is_not_told_of_a_time_too_short_for_the_system_to_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times, counts = iter([0.0, 0.25, 0.28, 0.5]), iter([0.0, 70.0, 30.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(times))
+    monkeypatch.setattr(psutil, "cpu_percent", lambda **_: [next(counts)])
+    watch = gauge()
+    assert [watch.read().core_percents for _ in range(3)] == [(70.0,), (70.0,), (30.0,)]
 
 
 @linux
