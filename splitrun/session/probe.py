@@ -45,6 +45,8 @@ _NEXT_TO_NOTHING = 1e-30
 """A learning rate that changes no weight, and costs what any other does."""
 _FEWEST_STEPS, _MOST_STEPS = 12, 64
 """Steps of a turn, about 0.15 s of them."""
+_SHORTEST_S = 0.1
+"""Of a turn, with more steps if need be: from shorter ones nobody sees how uneven speed is."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,13 @@ def _warm_up(subject: Subject, batch_size: int) -> tuple[int, Gathering]:
     trial.run()
     while now() - start < _WARM_UP_S:
         trial.run()
-    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, int(_TURN_S / trial.timed().period_s)))
-    return steps, trial.gathering
+    return steps_of_a_turn(trial.timed().period_s), trial.gathering
+
+
+def steps_of_a_turn(period_s: float) -> int:
+    """How many there are if a step takes so long."""
+    steps = max(_FEWEST_STEPS, min(_MOST_STEPS, int(_TURN_S / period_s)))
+    return max(steps, math.ceil(_SHORTEST_S / period_s))
 
 
 def _costs(serial: Course, smaller: Course, paused: Course) -> Costs:

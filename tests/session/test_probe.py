@@ -10,6 +10,7 @@ import yaml
 
 from splitrun.plan import Op
 from splitrun.session import RunDirectory, prepare, train
+from splitrun.session.probe import steps_of_a_turn
 from splitrun.session.turns import Course, Subject, moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
@@ -42,6 +43,13 @@ def test_every_role_and_instruction_has_a_cost() -> None:
     assert experiment.costs.work_s("p1.bottom", Op.FORWARD, 64) > 0
     assert experiment.costs.effective_cores > 0
     assert experiment.costs.unevenness > 0
+
+
+@pytest.mark.parametrize(("step_s", "steps"), [(5e-4, 200), (2e-3, 64), (5e-3, 30), (1.0, 12)])
+def test_turns_are_no_longer_than_need_be_and_long_enough_to_see_how_uneven_speed_is(
+    step_s: float, steps: int
+) -> None:
+    assert steps_of_a_turn(step_s) == steps
 
 
 def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
