@@ -15,6 +15,7 @@ from splitrun.events import Event, Executed, Phase
 from splitrun.runtime import seat
 from splitrun.runtime.clock import now
 from splitrun.runtime.seat import Seat
+from splitrun.session import Experiment
 from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, synthetic, trained
 
@@ -44,19 +45,23 @@ def test_emulated_hardware_changes_no_bit(pipeline: Content) -> None:
         assert trained(prepared(there), kind).weights_sha256 == here.weights_sha256
 
 
-Log = dict[str, list[tuple[str, int]]]
-
-
 @dataclass(frozen=True)
 class Noting(Feed):
-    """Tells of every training batch that is loaded, in the order of what its role does."""
+    """Tells what is loaded to train on, in the order of what its role does, and when."""
 
     log: list[tuple[str, int]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     def load(self, phase: Phase, step: int) -> Batch:
         if phase == "train":
             self.log.append(("loaded", step))
+            self.times.append(now())
         return super().load(phase, step)
+
+
+def noting_feeds(experiment: Experiment) -> dict[str, Noting]:
+    given = feeds(experiment.data, experiment.plan)
+    return {role: Noting(feed.tensors, feed.orders) for role, feed in given.items()}
 
 
 @BY_SCHEDULE
@@ -64,8 +69,7 @@ def test_batches_are_loaded_while_hardware_is_waited_for_and_no_more_than_by_the
     pipeline: Content,
 ) -> None:
     experiment = prepared(on_slow_hardware(synthetic(pipeline=pipeline)))
-    given = feeds(experiment.data, experiment.plan)
-    noting = {role: Noting(feed.tensors, feed.orders) for role, feed in given.items()}
+    noting = noting_feeds(experiment)
 
     def note(event: Event) -> None:
         if isinstance(event, Executed) and event.phase == "train":
@@ -88,33 +92,20 @@ def test_batches_are_loaded_while_hardware_is_waited_for_and_no_more_than_by_the
             held += (what == "loaded") - (what == "UPDATE")
 
 
-@dataclass(frozen=True)
-class Timing(Feed):
-    """Tells when a training batch is loaded."""
-
-    at: list[float] = field(default_factory=list)
-
-    def load(self, phase: Phase, step: int) -> Batch:
-        if phase == "train":
-            self.at.append(now())
-        return super().load(phase, step)
-
-
 @BY_SCHEDULE
 def test_nobody_loads_ahead_at_the_beginning_of_a_wait_when_others_go_to_work(
     pipeline: Content,
 ) -> None:
     experiment = prepared(on_slow_hardware(synthetic(pipeline=pipeline)))
-    given = feeds(experiment.data, experiment.plan)
-    timing = {role: Timing(feed.tensors, feed.orders) for role, feed in given.items()}
-    run = trained(experiment, "threaded", tampered=timing)
-    early_s = {"FORWARD": 3e-3, "BACKWARD": 3e-3, "UPDATE": 2e-3, "LOSS": 4e-3}
-    worked = [it for it in run.events if isinstance(it, Executed) and it.op in early_s]
-    for role, feed in timing.items():
+    noting = noting_feeds(experiment)
+    run = trained(experiment, "threaded", tampered=noting)
+    nominal_s = {"FORWARD": 3e-3, "BACKWARD": 3e-3, "UPDATE": 2e-3, "LOSS": 4e-3}
+    worked = [it for it in run.events if isinstance(it, Executed) and it.op in nominal_s]
+    for role, feed in noting.items():
         ahead = [
-            (at - it.start, early_s[it.op] / 4)
+            (at - it.start, nominal_s[it.op] / 4)
             for it in worked
-            for at in feed.at
+            for at in feed.times
             if it.role == role and it.start <= at < it.end
         ]
         assert ahead
