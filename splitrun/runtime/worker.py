@@ -205,9 +205,8 @@ class Worker:
         if step >= self._plan.steps or not step % self._plan.steps_per_epoch:
             return
         left_s = end - now()
-        if not left_s > _MARGIN * self._load_s > 0:
-            return
-        if wait_until(end - (1 - _LATER) * left_s, self.stopped):
+        has_time = left_s > _MARGIN * self._load_s > 0
+        if has_time and wait_until(end - (1 - _LATER) * left_s, self.stopped):
             self._ahead[step] = self._feed.load("train", step)
 
     def _send(self, instruction: Instruction) -> None:
