@@ -8,6 +8,7 @@
     │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
+    │   ├── WrongGradients        a user's module got gradients that are not its batch's
     │   ├── Misaligned            two parties put different samples into one batch
     │   ├── Damaged               a message is not what was sent
     │   ├── Stalled               an instruction, or a message on its way, is past its deadline
@@ -139,6 +140,17 @@ class NonFiniteLoss(RunFailed):
     """The loss became NaN or infinite."""
 
     recurs = True
+
+
+class WrongGradients(RunFailed):
+    """A user's module got gradients that are not its batch's, or may not be."""
+
+    recurs = True
+
+    def __init__(self, role: str, instruction: str, cause: str, sound_until: int) -> None:
+        super().__init__(role, instruction, cause)
+        self.sound_until = sound_until
+        """Steps whose gradients are known to be right; later checkpoints are not."""
 
 
 class Misaligned(RunFailed):

@@ -29,7 +29,7 @@ from splitrun.files import check_regular, read_bytes, sync
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
 
-FORMAT = 1
+FORMAT = 2
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, RecursionError)
 
 
