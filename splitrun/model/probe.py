@@ -111,7 +111,7 @@ def probe_custom(
         facts = replace(facts, leaves_traces=facts.leaves_traces or moved)
         kind = type(module)
         _explained(role, kind, inputs, lambda: _try(role, trials, inputs, use, facts), directory)
-        if use.is_bottom and use.pipelined and not moved:
+        if use.is_bottom and use.pipelined:
             facts = replace(facts, repeatable=is_repeatable(trials, facts.saved, inputs))
     return Probed(facts, probed.output, trials.fingerprint)
 

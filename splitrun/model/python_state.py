@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from splitrun.model.state import named_tensors
+
 _TENSORS_AND_LAYERS = frozenset(("_parameters", "_buffers", "_modules", "training"))
 _NUMBERS = (bool, int, float, complex)
 _PLAIN = (*_NUMBERS, str, bytes, type(None))
@@ -30,13 +32,17 @@ Look = Mapping[str, object]
 
 def python_state(module: nn.Module) -> Look:
     """How everything that a module keeps in Python is now."""
-    look = _Look()
+    look = _Look({id(tensor) for tensor in named_tensors(module).values()})
     for name, layer in nn.Module.named_modules(module):
         look.seen.add(id(layer))
-        for key, value in vars(layer).items():
-            if key not in _TENSORS_AND_LAYERS:
-                look.take(f"{name}.{key}".lstrip("."), value)
+        for key, value in attributes_of(layer):
+            look.take(f"{name}.{key}".lstrip("."), value)
     return look.values
+
+
+def attributes_of(layer: nn.Module) -> list[tuple[str, Any]]:
+    """A layer's own attributes, beside its parameters, buffers, layers and mode."""
+    return [(key, each) for key, each in vars(layer).items() if key not in _TENSORS_AND_LAYERS]
 
 
 def changed(before: Look, after: Look) -> list[str]:
@@ -54,7 +60,14 @@ def changed_numbers(before: Look, after: Look) -> list[str]:
 
 
 class _Look:
-    def __init__(self) -> None:
+    """Takes in one value after the other.
+
+    Args:
+        own: ids of the module's parameters and buffers, which are no part of it wherever they are.
+    """
+
+    def __init__(self, own: Set[int]) -> None:
+        self._own = own
         self.values: dict[str, object] = {}
         self.seen: set[int] = set()
         self._kept: list[object] = []
@@ -62,7 +75,7 @@ class _Look:
 
     def take(self, name: str, value: Any) -> None:
         """Note a value, and what is in it."""
-        if len(self.values) >= _MOST:
+        if len(self.values) >= _MOST or id(value) in self._own:
             return
         if isinstance(value, _PLAIN):
             self.values[name] = value if value == value else "nan"
@@ -82,17 +95,23 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     """What is in a container, a function or an object of a class."""
     if isinstance(value, Mapping):
         yield "[len]", str(len(value))
-        for key, inner in value.items():
-            yield f"[{key!r}]", inner
+        yield from ((f"[{key!r}]", inner) for key, inner in value.items())
     elif isinstance(value, list | tuple | deque):
         yield "[len]", str(len(value))
-        for index, inner in enumerate(value):
-            yield f"[{index}]", inner
+        yield from ((f"[{index}]", inner) for index, inner in enumerate(value))
     elif isinstance(value, Set):
         yield "[…]", repr(sorted(map(repr, value)))
     elif isinstance(value, torch.Generator):
-        yield "", value.get_state()
-    elif isinstance(value, functools.partial):
+        yield ".state", _digest(value.get_state().numpy().tobytes()).hex()
+    elif inspect.isroutine(value) or isinstance(value, functools.partial):
+        yield from _of_callable(value)
+    elif not isinstance(value, type) and not inspect.ismodule(value):
+        yield from _of_object(value)
+
+
+def _of_callable(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a function holds: arguments, the object that it is a method of, its surroundings."""
+    if isinstance(value, functools.partial):
         yield from ((".func", value.func), (".args", value.args), (".keywords", value.keywords))
     elif inspect.ismethod(value):
         yield ".self", value.__self__
@@ -100,8 +119,6 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
         yield from ((f".{name}", inner) for name, cell in cells for inner in _inside(cell))
         yield from ((f".{name}", inner) for name, inner in vars(value).items())
-    elif not isinstance(value, type) and not inspect.ismodule(value):
-        yield from _of_object(value)
 
 
 def _inside(cell: Any) -> Iterable[Any]:

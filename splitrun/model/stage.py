@@ -140,8 +140,8 @@ class Stage:
 
     def _begin_to_recompute(self, key: Key) -> None:
         """A forward was run in a backward for the first time: right at the version of its batch,
-        unless it reads what batches share, or disturbs the numbers that others draw."""
-        if not self._alone or self._facts.leaves_traces:
+        unless it disturbs the numbers that others draw."""
+        if not self._alone:
             raise self._habit(key, "its backward has begun to run forwards again")
         self._recomputes = True
 
@@ -192,6 +192,7 @@ class BottomStage(Stage):
         self._stashes: dict[Key, Stash] = {}
         if facts.repeatable and role.depth > 1:
             self._again = Recomputation(module, self._versions)
+        self._looks_at_once = False
         self._sound_until = 0
 
     @property
@@ -227,6 +228,8 @@ class BottomStage(Stage):
         cut, version = self._in_flight.pop(key)
         self._cut_bytes -= total_bytes(cut)
         stashed = self._stashes.pop(key, None)
+        if stashed is not None and not self._in_flight:  # nobody got in its way; see the next one
+            stashed, self._looks_at_once = None, True
         outputs, given = learning(cut, gradients) if self._facts.is_custom else (cut, gradients)
         if outputs:
             if stashed is not None:
@@ -237,6 +240,14 @@ class BottomStage(Stage):
                 self._versions.release(version)
         else:
             self._versions.release(version)
+
+    def _begin_to_recompute(self, key: Key) -> None:
+        """Right, too, unless it reads what batches in flight share: that is looked at at once."""
+        unseen = self._versions.leaves_out or (self._again is None and self._facts.leaves_traces)
+        if self._role.depth > 1 and unseen:
+            raise self._habit(key, "its backward has begun to run forwards again")
+        super()._begin_to_recompute(key)
+        self._looks_at_once = True
 
     def update(self) -> None:
         """Apply the gradients; forwards from now on see the new weights."""
@@ -264,7 +275,10 @@ class BottomStage(Stage):
         """What a user's forward may write to; noted first if the step is to be run again."""
         if self._first_step is None:
             self._first_step = key[0]
-        if self._again is not None and is_due(key[0], self._first_step, self._steps):
+        last = self._steps - self._role.depth  # that has others in flight behind it
+        due = self._looks_at_once or is_due(key[0], self._first_step, last)
+        if self._again is not None and due:
+            self._looks_at_once = False
             self._stashes[key] = stash(self.module, inputs)
         return tuple([tensor.clone() if tensor._is_view() else tensor for tensor in inputs])  # noqa: SLF001
 

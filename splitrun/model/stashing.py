@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from splitrun.errors import told
+from splitrun.model.python_state import python_state
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.recomputation import Recomputation, stash
 from splitrun.model.tensors import Tensors, as_tensors
@@ -82,6 +83,7 @@ def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> 
         return False
     with seeded_apart("trial", "backward"):
         versions.seeing(version, lambda: torch.autograd.backward(kept, given))
+    before = python_state(module)
     again = Recomputation(module, versions).difference(
         stashed,
         version,
@@ -90,7 +92,7 @@ def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> 
         lambda: seeded_apart("trial", "forward"),
         lambda: seeded_apart("trial", "backward"),
     )
-    return not again
+    return not again and python_state(module) == before
 
 
 def _disturbed(module: nn.Module, versioned: Iterable[str], inputs: Tensors) -> Step:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from splitrun.model.python_capture import Captured
 from splitrun.model.python_state import Look, python_state
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import buffers_of, fingerprint, named_tensors, parameters_of
@@ -74,10 +75,12 @@ class _AsNew:
         self._objects = named_tensors(module)
         self._contents = {name: each.detach().clone() for name, each in self._objects.items()}
         self._learns = {name: each.requires_grad for name, each in self._objects.items()}
+        self._attributes = Captured(module)
         self._look: Look = python_state(module)
 
     def is_as_new(self) -> bool:
-        """Whether nothing but the contents of its tensors has changed."""
+        """Put its attributes back; whether it can be as it was."""
+        self._attributes.put_back()
         objects = named_tensors(self.module)
         alike = objects.keys() == self._objects.keys() and all(
             objects[name] is each and each.shape == self._contents[name].shape

@@ -31,11 +31,13 @@ from splitrun.model.state import parameters_of
 class Version:
     """A published copy of the parameters, and how many batches still need it."""
 
-    __slots__ = ("readers", "tensors")
+    __slots__ = ("readers", "shares", "tensors")
 
     def __init__(self, masters: Iterable[Tensor]) -> None:
         self.tensors = [torch.empty_like(master) for master in masters]
         self.readers = 0
+        self.shares = False
+        """Whether others have one of its tensors, too, so that it can't be used again."""
 
 
 class WeightVersions:
@@ -115,11 +117,10 @@ class WeightVersions:
     def release(self, version: Version) -> None:
         """A batch needs its version no more."""
         version.readers -= 1
-        if not version.readers and version is not self._current:
-            self._in_use.remove(version)
-            self._free.append(version)
+        if version is not self._current:
+            self._let_go(version)
 
-    def update(self, step: Callable[[], None]) -> None:
+    def update(self, step: Callable[[], object]) -> None:
         """Let the optimizer step; later forwards see the new weights.
 
         It writes to the masters alone, which no batch in flight has saved. So parameters that have
@@ -132,9 +133,15 @@ class WeightVersions:
     def _retire(self) -> None:
         """Later forwards want a new version."""
         current, self._current = self._current, None
-        if current is not None and not current.readers:
-            self._in_use.remove(current)
-            self._free.append(current)
+        if current is not None:
+            self._let_go(current)
+
+    def _let_go(self, version: Version) -> None:
+        """Use it again, once nobody reads it."""
+        if not version.readers:
+            self._in_use.remove(version)
+            if not version.shares:
+                self._free.append(version)
 
     def _publish(self) -> Version:
         if self._free:
@@ -158,6 +165,7 @@ class WeightVersions:
         for parameter in learning:
             for version in self._in_use:
                 version.tensors.append(parameter.data)
+                version.shares = True
             self._parameters.append(parameter)
             self._masters.append(parameter.data.clone())
         self._free.clear()

@@ -35,16 +35,6 @@ class RoleFacts:
     saved_bytes: int
     draws_random: bool
     """Whether a training forward draws random numbers (dropout)."""
-    is_custom: bool = False
-    """Whether it is a class of the user's, of which one batch does not tell all."""
-    recomputes: bool = False
-    """Whether its backward runs a forward again, or draws random numbers."""
-    leaves_traces: bool = False
-    """Whether its forwards change what it keeps: buffers, or attributes of Python."""
-    repeatable: bool = False
-    """Whether a step of it can be run again in the middle of a run, to look at its gradients."""
-    sparse: tuple[str, ...] = ()
-    """Parameters whose gradients are sparse."""
     cut: tuple[TensorFacts, ...] = ()
     """What a bottom sends; empty for a top."""
     predictable: tuple[str, ...] = ()
@@ -59,6 +49,16 @@ class RoleFacts:
     activation_bytes_per_row: float = 0.0
     """What a forward keeps for its backward beside weights, inputs and cut."""
     input_bytes_per_row: float = 0.0
+    is_custom: bool = False
+    """Whether it is a class of the user's, of which one batch does not tell all."""
+    recomputes: bool = False
+    """Whether its backward runs a forward again, or draws random numbers."""
+    leaves_traces: bool = False
+    """Whether its forwards change what it keeps: buffers, or attributes of Python."""
+    repeatable: bool = False
+    """Whether a step of it can be run again in the middle of a run, to look at its gradients."""
+    sparse: tuple[str, ...] = ()
+    """Parameters whose gradients are sparse."""
 
     @property
     def cut_bytes_per_row(self) -> int:
