@@ -9,6 +9,7 @@ from typing import Any, Literal
 Role = Literal["bottom", "top"]
 Inputs = Literal["one_hot", "codes"]
 Stash = Literal["deepcopy", "twin", "build"]
+Optimizer = Literal["adam", "sgd", "adagrad", "sparse_adam"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,18 @@ class Habit:
     resume: str = "equal"
     """Of a run with checkpoints, stopped and resumed."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Of the constructor; one called `begins` says at which training forward the habit begins."""
     role: Role = "bottom"
     """Where the module stands."""
     inputs: Inputs = "one_hot"
     """With "codes" it is called as forward(numeric, codes); its constructor may take the shape."""
     stash: Stash = "deepcopy"
-    """How the reference copies it for a stash: the twin throughout, or built again and loaded."""
+    """How the reference copies it: deeply; deeply, but the twin in its place throughout; or built
+    again, with the tensors and simple attributes of the live one (hooks on weights need that)."""
     fails_before: bool = False
     """It failed on the code before this issue (commit 5aa627b), shown by running it."""
+    optimizer: Optimizer = "adam"
+    """Of this role alone; the others have Adam."""
 
     @property
     def theme(self) -> str:
