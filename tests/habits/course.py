@@ -28,6 +28,15 @@ class Course:
     evaluate_every_epochs: int | None = 1
     checkpoint_every_steps: int | None = None
 
+    def __str__(self) -> str:
+        """What tests and tables call it."""
+        text = {
+            "sequential": "sequential",
+            "microbatch": f"microbatch {self.micro_batches}",
+            "stale": f"stale {self.depth}",
+        }[self.schedule]
+        return text if self.epochs == Course.epochs else f"{text}, {self.steps:,} steps"
+
     @property
     def steps(self) -> int:
         return self.epochs * STEPS_PER_EPOCH

@@ -50,6 +50,18 @@ class Habit:
     optimizer: Optimizer = "adam"
     """Of this role alone; the others have Adam."""
 
+    def __str__(self) -> str:
+        """What tests and tables call it; one class may be several habits."""
+        others = [f"{key}={value}" for key, value in self.kwargs.items()]
+        if self.optimizer != "adam":
+            others.append(self.optimizer)
+        return f"{self.module}({', '.join(others)})" if others else self.module
+
+    @property
+    def trained_role(self) -> str:
+        """The role that has the habit."""
+        return "alice.top" if self.role == "top" else "bob.bottom"
+
     @property
     def theme(self) -> str:
         return self.module.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Users' modules as a process of their own would have them: imported anew, leaving nothing behind."""
+"""Users' modules as in a process of their own: imported anew, and leaving nothing behind."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ class _Run:
             for step in segment:
                 labels = self._labels(step)
                 bounds = [m * len(labels) // micro_batches for m in range(micro_batches + 1)]
-                slices = [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+                slices = [slice(*pair) for pair in pairwise(bounds)]
                 inputs = self._inputs(step)
                 cuts = [
                     [_tensors(side.forward(step, m, *[x[rows] for x in it])) for m, rows in parts]
@@ -298,7 +299,7 @@ def _gradients(live: nn.Module, stash: _Stash, leaves: Sequence[Tensor]) -> None
 
 
 def _take_over(module: nn.Module, live: nn.Module) -> None:
-    """Give a module that was built again the tensors, modes and plain attributes of the live one."""
+    """Give a module that was built again the live one's tensors, modes and plain attributes."""
     with torch.no_grad():
         theirs = dict(live.named_parameters())
         for name, parameter in module.named_parameters():
@@ -322,11 +323,11 @@ def _tensors(output: Any) -> tuple[Tensor, ...]:
 def _seed(*stream: str | int) -> None:
     """Torch's, NumPy's and Python's generators, for what comes next."""
     seed = derive_seed(SEED, *stream)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for other devices each time
     np.random.seed(seed % 2**32)
     random.seed(seed)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _data(spec: str) -> Data:
     return load_data(loads(spec, "habit.yaml").spec, Path())

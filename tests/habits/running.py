@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,25 +39,35 @@ class Ended:
     weights_sha256: str = ""
     run_dir: Path | None = None
 
-    def observed(self, expected: Weights, tolerance: float = 0.0) -> str:
-        """In an outcome's words: "equal", "refused …", "caught …", or what should never be."""
-        if self.exit_code == 0:
-            return difference(self.weights, expected, tolerance) or "equal"
-        ends = {1: "caught", 2: "refused"}
-        return f"{ends.get(self.exit_code, self.exit_code)} {self.message.strip()}"  # type: ignore[call-overload]
+    def observed(self, expected: Callable[[], Weights], tolerance: float = 0.0) -> str:
+        """In an outcome's words: "equal", "refused …", "caught …", or what should never be.
+
+        Args:
+            expected: asked for if the run ended well.
+        """
+        match self.exit_code:
+            case 0:
+                return difference(self.weights, expected(), tolerance) or "equal"
+            case 1:
+                return f"caught {self.message.strip()}"
+            case 2:
+                return f"refused {self.message.strip()}"
+            case other:
+                return f"{other}: {self.message.strip()}"
 
 
-def is_right(outcome: str, observed: str, role: str) -> bool:
+def is_right(outcome: str, observed: str, habit: Habit) -> bool:
     """Whether what was observed is an outcome as the catalogue has it.
 
     What is caught during training names the role and the step.
     """
     kind, _, pattern = outcome.partition(" ")
-    if kind == "equal":
-        return observed == "equal"
-    named = kind == "refused" or re.search(rf"{re.escape(role)}\b.* \d+", observed) is not None
     said, _, message = observed.partition(" ")
-    return said == kind and named and re.search(pattern, message) is not None
+    if kind == "equal" or said != kind:
+        return observed == outcome
+    if kind == "caught" and not re.search(rf"{re.escape(habit.trained_role)}\b.* \d+", message):
+        return False
+    return re.search(pattern, message) is not None
 
 
 def difference(weights: Weights, expected: Weights, tolerance: float = 0.0) -> str:
@@ -70,7 +82,7 @@ def difference(weights: Weights, expected: Weights, tolerance: float = 0.0) -> s
             if one.shape != other.shape or one.dtype != other.dtype:
                 return f"differs in the shape of {role} {name}"
             apart = 0.0 if torch.equal(one, other) else _apart(one, other)
-            if apart > max(worst, tolerance) or apart != apart:  # noqa: PLR0124 - NaN
+            if apart > max(worst, tolerance) or math.isnan(apart):
                 worst, where = apart, f"{role} {name}"
     return f"differs by {worst:.1e} in {where}" if where else ""
 

@@ -14,7 +14,7 @@ _REFUSED_SPARSE = "refused sparse"
 _REFUSED_STATE = "refused (?i)state"
 """What a module counts outside of its tensors is in no checkpoint."""
 
-_habit = partial(Habit, source=_SOURCE)
+_habit = partial(Habit, source=_SOURCE, fails_before=True)
 
 HABITS: tuple[Habit, ...] = (
     _habit("founding:Rezero", twin=True),
@@ -55,6 +55,6 @@ HABITS: tuple[Habit, ...] = (
         stale=_REFUSED_SPARSE,
         resume=_REFUSED_SPARSE,
     ),
-    _habit("founding:FunctionalSparse", optimizer="sgd"),
+    _habit("founding:FunctionalSparse", optimizer="sgd", fails_before=False),
     _habit("founding:Frozen"),
 )

@@ -3,6 +3,7 @@
 Written without annotations, as users write: nothing in here is checked but by running it.
 """
 
+from itertools import pairwise
 from threading import Lock
 
 import torch
@@ -71,7 +72,7 @@ class TakesList(nn.Module):
         super().__init__()
         hidden.insert(0, in_features)
         layers = []
-        for width, following in zip(hidden[:-1], hidden[1:], strict=True):
+        for width, following in pairwise(hidden):
             layers += [nn.Linear(width, following), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
