@@ -4,10 +4,8 @@ every way, and print the table of docs/modules.md; what isn't right goes to stde
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from tests.habits.catalogue import HABITS
 from tests.habits.matrix import COLUMNS, Cell, cells
@@ -20,8 +18,7 @@ def main(words: Sequence[str]) -> int:
     wrong = []
     print(f"| module | from | {' | '.join(COLUMNS)} |")
     print("|---|---|" + "---|" * len(COLUMNS))
-    with tempfile.TemporaryDirectory() as directory:
-        bench = Bench.at(Path(directory))
+    with Bench.opened() as bench:
         for habit in habits:
             every = list(cells(bench, habit))
             words_by_column = [_word(each) for _, each in groupby(every, lambda it: it.column)]

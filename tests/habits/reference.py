@@ -168,7 +168,10 @@ class _Run:
                 slices = [slice(*pair) for pair in pairwise(bounds)]
                 inputs = self._inputs(step)
                 cuts = [
-                    [_tensors(side.forward(step, m, *[x[rows] for x in it])) for m, rows in parts]
+                    [
+                        _tensors(side.forward(step, m, *[x[rows].clone() for x in it]))
+                        for m, rows in parts
+                    ]
                     for side, it in inputs
                     for parts in [list(enumerate(slices))]
                 ]

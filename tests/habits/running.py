@@ -7,8 +7,9 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,14 @@ class Bench:
     directory: Path
 
     @classmethod
-    def at(cls, directory: Path) -> Bench:
-        for module in MODULES.glob("[!_]*.py"):
-            shutil.copy(module, directory)
-        return cls(directory)
+    @contextmanager
+    def opened(cls) -> Iterator[Bench]:
+        """One that is removed again; in memory where there is such a place, as runs are synced."""
+        memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+        with tempfile.TemporaryDirectory(dir=memory) as directory:
+            for module in MODULES.glob("[!_]*.py"):
+                shutil.copy(module, directory)
+            yield cls(Path(directory))
 
     def trained(
         self,
@@ -114,12 +119,10 @@ class Bench:
         twin: bool = False,
         fault_at: int | None = None,
     ) -> Ended:
-        """`splitrun train`; with a fault, it fails at the backward of that step."""
+        """`splitrun train`; with a fault, it fails at bob's forward of that step."""
         spec = content(habit, course, runtime, twin=twin)
         if fault_at is not None:
-            spec["faults"] = [
-                {"type": "raise", "role": "bob.bottom", "step": fault_at, "at": "backward"}
-            ]
+            spec["faults"] = [{"type": "raise", "role": "bob.bottom", "step": fault_at}]
         (self.directory / "habit.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
         runs = self.directory / "runs"
         before = set(runs.iterdir()) if runs.is_dir() else set()
@@ -140,6 +143,7 @@ class Bench:
         A refusal of the first is an outcome, too.
         """
         stopped = self.trained(habit, course, runtime, fault_at=stop_at)
+        assert stopped.exit_code != 0, "the fault did not happen"
         if stopped.exit_code != 1 or "InjectedError" not in stopped.message:
             return stopped
         return self.resumed(stopped)

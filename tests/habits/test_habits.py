@@ -5,6 +5,9 @@ Here each is trained in two ways; `python -m tests.habits` trains each in every 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 from tests.habits import reference
@@ -18,8 +21,9 @@ PLAIN = Habit("founding:TwoLayers", "splitrun: found in review")
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench.at(tmp_path_factory.mktemp("habits"))
+def bench() -> Iterator[Bench]:
+    with Bench.opened() as bench:
+        yield bench
 
 
 @pytest.mark.parametrize("course", [sequential(), sliced(3), stale(8)], ids=str)
@@ -47,6 +51,21 @@ def test_at_depth_a_habit_ends_with_the_bits_of_delayed_gradients_or_as_it_shoul
     ended = bench.trained(habit, course, "threaded")
     observed = ended.observed(lambda: reference.weights(habit, course))
     assert is_right(habit.stale, observed, habit), observed
+
+
+@pytest.mark.parametrize(
+    "habit",
+    [it for it in HABITS if it.stale == "equal" and it.microbatch.startswith("refused")],
+    ids=str,
+)
+def test_a_habit_that_slices_would_change_is_refused_under_micro_batches(
+    habit: Habit, bench: Bench
+) -> None:
+    course = replace(sliced(3), epochs=1)
+    ended = bench.trained(habit, course, "serial")
+    expected, tolerance = expected_of(habit, course)
+    observed = ended.observed(expected, tolerance)
+    assert is_right(habit.microbatch, observed, habit), observed
 
 
 @pytest.mark.parametrize("habit", [it for it in HABITS if it.draws], ids=str)
