@@ -267,21 +267,21 @@ class MomentumTeacher(TwoLayers):
 
 
 class ActNorm(TwoLayers):
-    """Its first training batch says what its scale and shift begin with."""
+    """Its first training batch says what its shift and scale begin with."""
 
     def __init__(self, in_features):
         super().__init__(in_features)
-        self.loc = nn.Parameter(torch.zeros(in_features))
+        self.shift = nn.Parameter(torch.zeros(in_features))
         self.scale = nn.Parameter(torch.ones(in_features))
-        self.register_buffer("initialized", torch.tensor(0, dtype=torch.uint8))
+        self.register_buffer("begun", torch.tensor(False))
 
     def forward(self, x):
-        if self.training and self.initialized.item() == 0:
-            with torch.no_grad():
-                self.loc.data.copy_(-x.mean(0))
-                self.scale.data.copy_(1 / (x.std(0) + 1e-6))
-            self.initialized.fill_(1)
-        return super().forward(self.scale * (x + self.loc))
+        if self.training and not self.begun:
+            std, mean = torch.std_mean(x, 0)
+            self.shift.data = -mean
+            self.scale.data = std.clamp(min=1e-3).reciprocal()
+            self.begun.fill_(True)
+        return super().forward(self.scale * (x + self.shift))
 
 
 class MemoryBank(nn.Module):
