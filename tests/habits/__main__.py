@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from tests.habits.apart import cells_apart
 from tests.habits.catalogue import HABITS
-from tests.habits.matrix import COLUMNS, Cell, cells
+from tests.habits.matrix import COLUMNS, Cell
 from tests.habits.running import Bench
 
 
@@ -20,7 +21,7 @@ def main(words: Sequence[str]) -> int:
     print("|---|---|" + "---|" * len(COLUMNS))
     with Bench.opened() as bench:
         for habit in habits:
-            every = list(cells(bench, habit))
+            every = list(cells_apart(bench, habit))
             words_by_column = [_word(each) for _, each in groupby(every, lambda it: it.column)]
             print(f"| `{habit}` | {habit.source} | {' | '.join(words_by_column)} |", flush=True)
             bad = [cell for cell in every if not cell.is_right]

@@ -166,14 +166,12 @@ class _Run:
                 labels = self._labels(step)
                 bounds = [m * len(labels) // micro_batches for m in range(micro_batches + 1)]
                 slices = [slice(*pair) for pair in pairwise(bounds)]
-                inputs = self._inputs(step)
                 cuts = [
                     [
-                        _tensors(side.forward(step, m, *[x[rows].clone() for x in it]))
-                        for m, rows in parts
+                        _tensors(side.forward(step, m, *(x[rows].clone() for x in inputs)))
+                        for m, rows in enumerate(slices)
                     ]
-                    for side, it in inputs
-                    for parts in [list(enumerate(slices))]
+                    for side, inputs in self._inputs(step)
                 ]
                 for m, rows in enumerate(slices):
                     part = labels[rows]
