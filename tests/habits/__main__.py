@@ -23,7 +23,9 @@ def main(words: Sequence[str]) -> int:
         for habit in habits:
             every = list(cells_apart(bench, habit))
             words_by_column = [_word(each) for _, each in groupby(every, lambda it: it.column)]
-            print(f"| `{habit}` | {habit.source} | {' | '.join(words_by_column)} |", flush=True)
+            print(
+                f"| `{habit}` | {_cell(habit.source)} | {' | '.join(words_by_column)} |", flush=True
+            )
             bad = [cell for cell in every if not cell.is_right]
             for told, ways in _by_what_was_told(bad).items():
                 _tell(f"{habit}: {told}\n    {'; '.join(ways)}")
@@ -34,6 +36,11 @@ def main(words: Sequence[str]) -> int:
     if wrong:
         _tell(f"wrong: {', '.join(wrong)}")
     return len(wrong)
+
+
+def _cell(text: str) -> str:
+    """As it can stand in a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 def _word(each: Iterable[Cell]) -> str:
