@@ -47,7 +47,7 @@ HABITS: tuple[Habit, ...] = (
     # Within one forward only: whatever the dictionary holds afterwards, nobody reads.
     Habit(
         "hooks:SharedActivations",
-        "isl-org/DPT dpt/vit.py: hooks fill a dictionary of the file, and attributes of layers that "
+        "isl-org/DPT dpt/vit.py: hooks fill a dictionary of the file, and attributes that "
         "forward() reads",
         twin=True,
         keeps_state=True,

@@ -86,7 +86,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit(
         "recomputation:PacksActivations",
-        "pytorch/pytorch#64729 and #62362: saved tensors are packed or written to files, parameters "
+        "pytorch/pytorch#64729 and #62362: saved tensors are packed or written away, parameters "
         "among them",
         twin=True,
     ),

@@ -251,7 +251,7 @@ def _signs(weight):
 
 
 class _Equalised:
-    """Sets a layer's weight before each of its forwards, scaled from a parameter of another name."""
+    """Sets a layer's weight before each of its forwards, from a parameter of another name."""
 
     def __init__(self, gain):
         self.gain = gain
