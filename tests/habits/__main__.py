@@ -22,10 +22,8 @@ def main(words: Sequence[str]) -> int:
     with Bench.opened() as bench:
         for habit in habits:
             every = list(cells_apart(bench, habit))
-            words_by_column = [_word(each) for _, each in groupby(every, lambda it: it.column)]
-            print(
-                f"| `{habit}` | {_cell(habit.source)} | {' | '.join(words_by_column)} |", flush=True
-            )
+            columns = [_word(each) for _, each in groupby(every, lambda it: it.column)]
+            print(f"| `{habit}` | {_cell(habit.source)} | {' | '.join(columns)} |", flush=True)
             bad = [cell for cell in every if not cell.is_right]
             for told, ways in _by_what_was_told(bad).items():
                 _tell(f"{habit}: {told}\n    {'; '.join(ways)}")
