@@ -9,13 +9,14 @@ _REFUSED_STATE = "refused (?i)state"
 _REFUSED_BUILDS = "refused (?i)build|built"
 """Which of its builds a run would have is no matter of the spec."""
 _REFUSED_PARAMETERS = "refused (?i)parameters"
-"""What the optimizer isn't told of, nor the file of the model."""
+"""Neither the optimizer is told of them, nor can a model be loaded that has them."""
 
 HABITS: tuple[Habit, ...] = (
     Habit(
         "building:PopsConfig",
         "KatherLab/MediSwarm#430: loss_kwargs.pop('weight') loses it for the second build",
         kwargs={"config": {"width": 8, "activation": "tanh"}},
+        fails_before=True,
     ),
     Habit(
         "building:GrowsDefault",
@@ -24,6 +25,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_BUILDS,
         stale=_REFUSED_BUILDS,
         resume=_REFUSED_BUILDS,
+        fails_before=True,
     ),
     Habit(
         "building:Remembers",
@@ -33,15 +35,25 @@ HABITS: tuple[Habit, ...] = (
         "building:HoldsLog",
         "mosaicml/composer#951: a logger on the model, with its files: no deep copy, no pickle",
         stash="build",
+        fails_before=True,
+    ),
+    # Where a run's result goes, no module may write.
+    Habit(
+        "building:Prints",
+        "speechbrain/speechbrain speechbrain/lobes/models/PIQ.py: tells by print() which layers it "
+        "leaves as they are",
+        keeps_state=True,
     ),
     Habit(
         "building:ImportsInForward",
         "gladiaio/gladia#606: imports in predict; nikhilsrajan/fsd#71: a sibling file isn't found",
+        fails_before=True,
     ),
     # What a class does to the process ends with its build, and its own layers keep what they got.
     Habit(
         "building:DefaultDtype",
         "ACEsuit/mace#328: set_default_dtype(float64) breaks models that come after",
+        fails_before=True,
     ),
     Habit(
         "building:SetsThreads",
@@ -54,25 +66,24 @@ HABITS: tuple[Habit, ...] = (
         twin=True,
         role="top",
     ),
+    # What it hides never learns, and is the same in every build.
     Habit(
         "building:NarrowParameters",
         "galilai-group/stable-pretraining#403: named_parameters() without remove_duplicate",
-        sequential=_REFUSED_PARAMETERS,
-        microbatch=_REFUSED_PARAMETERS,
-        stale=_REFUSED_PARAMETERS,
-        resume=_REFUSED_PARAMETERS,
     ),
     Habit(
         "building:Delegates",
         "pytorch/tensordict#579: by way of __getattr__, a deep copy is one of what is inside",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "building:WrapsForward",
         "huggingface/accelerate src/accelerate/hooks.py: module.forward = a partial of a closure",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "building:DryRun",
@@ -87,6 +98,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_PARAMETERS,
         stale=_REFUSED_PARAMETERS,
         resume=_REFUSED_PARAMETERS,
+        fails_before=True,
     ),
     Habit(
         "building:AsDataclass",
@@ -112,6 +124,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     Habit(
         "building:RoutesRows",
@@ -130,6 +143,7 @@ HABITS: tuple[Habit, ...] = (
         "building:FieldOffsets",
         "rixwew/pytorch-fm torchfm/layer.py: offsets are added to codes (there not in place)",
         inputs="codes",
+        fails_before=True,
     ),
     Habit(
         "building:SparseBags",

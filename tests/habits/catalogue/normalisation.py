@@ -13,6 +13,7 @@ HABITS: tuple[Habit, ...] = (
         "normalisation:TrainReturnsNone",
         "open-mmlab/mmcv mmcv/cnn/resnet.py: train() keeps BatchNorm in eval() and returns None",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:CumulativeNorm",
@@ -28,31 +29,37 @@ HABITS: tuple[Habit, ...] = (
         "normalisation:GhostNorm",
         "dreamquark-ai/tabnet pytorch_tabnet/tab_network.py: GBN, of virtual_batch_size rows",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:BatchRenorm",
         "ludvb/batchrenorm batchrenorm/batchrenorm.py",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:SwitchableNorm",
         "switchablenorms/Switchable-Normalization devkit/ops/switchable_norm.py",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:Whitening",
         "htdt/self-supervised methods/whitening.py: Cholesky of the batch's covariance",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:RowAttention",
         "somepago/saint models/model.py: attention between the rows of a batch",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "normalisation:SkipsFewRows",
         "ludwig-ai/ludwig#3119: GhostBatchNorm does nothing for chunks of one row",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     # These keep rows apart: to refuse them would be wrong, too.
     Habit(

@@ -35,6 +35,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     # The noise of a batch in flight, which autograd has saved, is overwritten by the next one's.
     _draws(
@@ -42,6 +43,7 @@ HABITS: tuple[Habit, ...] = (
         "Kaixhin/Rainbow model.py: reset_noise() copies into weight_epsilon, a buffer",
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     _draws(
         "randomness:DropPath",
@@ -50,6 +52,7 @@ HABITS: tuple[Habit, ...] = (
     _draws(
         "randomness:LayerDrop",
         "facebookresearch/fairseq fairseq/models/wav2vec/wav2vec2.py: layerdrop, by np.random",
+        fails_before=True,
     ),
     # Rows are mixed anew in each slice; as it draws, nothing says that slices are as good.
     _draws(
@@ -67,6 +70,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
         kwargs={"begins": 5},
+        fails_before=True,
     ),
     _draws(
         "randomness:SeedsInInit",
@@ -90,6 +94,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     _draws(
         "randomness:OwnRandom",
@@ -97,6 +102,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     Habit(
         "randomness:UnseededInit",
@@ -105,6 +111,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_RANDOM,
         stale=_REFUSED_RANDOM,
         resume=_REFUSED_RANDOM,
+        fails_before=True,
     ),
     _draws(
         "randomness:EntropySeed",
@@ -114,10 +121,12 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_RANDOM,
         stale=_REFUSED_RANDOM,
         resume=_REFUSED_RANDOM,
+        fails_before=True,
     ),
     _draws(
         "randomness:WordDropout",
         "timbmg/Sentence-VAE model.py: word dropout writes unk_idx (there into a clone)",
         inputs="codes",
+        fails_before=True,
     ),
 )

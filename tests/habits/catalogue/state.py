@@ -17,6 +17,7 @@ HABITS: tuple[Habit, ...] = (
         "Denys88/rl_games rl_games/algos_torch/running_mean_std.py: self.running_mean = … in "
         "forward",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "state:StopsUpdating",
@@ -25,6 +26,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     # What is only a cache is made again after a resume, with the same values.
     Habit(
@@ -37,6 +39,7 @@ HABITS: tuple[Habit, ...] = (
         "state:GrowsBuffer",
         "facebookresearch/fairseq fairseq/modules/sinusoidal_positional_embedding.py: weights, "
         "which no state_dict has, grow in forward",
+        fails_before=True,
     ),
     Habit(
         "state:FillsCache",
@@ -66,11 +69,13 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     Habit(
         "state:CountsInBuffer",
         "ludvb/batchrenorm batchrenorm/batchrenorm.py: rmax and dmax follow num_batches_tracked",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     # The one Python state that PyTorch says how to save.
     Habit(
@@ -78,6 +83,7 @@ HABITS: tuple[Habit, ...] = (
         "NVIDIA/TransformerEngine transformer_engine/pytorch/module/base.py: get_extra_state",
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "state:TeacherInStateDict",
@@ -86,24 +92,28 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
-    # In flight, a forward runs on versions of the parameters: what it writes to them is lost.
+    # No optimizer changes what is frozen: it needs no versions, and can be written to in flight.
     Habit(
         "state:MomentumTeacher",
         "salesforce/BLIP models/blip_pretrain.py: param_m.data = … in forward",
         microbatch=_REFUSED_SLICES,
-        stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
+    # In flight, a forward runs on versions of what learns: what it writes to them is lost.
     Habit(
         "state:ActNorm",
         "rosinality/glow-pytorch model.py: the first batch initialises loc and scale",
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "state:MemoryBank",
         "salesforce/BLIP models/blip_pretrain.py: image_queue, queue_ptr",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "state:CarriesHidden",
@@ -111,6 +121,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     # Nobody reads it back: nothing is lost with it, but a deep copy fails once it is there.
     Habit(
@@ -127,6 +138,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "state:ScratchArray",
@@ -135,32 +147,38 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "state:ReturnsItsRoom",
         "ROCm/torch_migraphx#247: all outputs of a module are one buffer",
         twin=True,
         keeps_state=True,
-        microbatch=_REFUSED_SLICES,
-        stale=_REFUSED_DEPTH,
+        microbatch="refused (?i)micro|memory",
+        stale="refused (?i)pipelin|memory",
+        fails_before=True,
     ),
     Habit(
         "state:PassesInput",
         "qubvel-org/segmentation_models.pytorch segmentation_models_pytorch/encoders/resnet.py: "
         "the first of the features is the input",
+        fails_before=True,
     ),
     Habit(
         "state:ReturnsCodes",
         "lucidrains/vector-quantize-pytorch vector_quantize_pytorch/vector_quantize_pytorch.py: "
         "returns indices beside what is quantised",
+        fails_before=True,
     ),
     Habit(
         "state:FourierFeatures",
         "jmclong/random-fourier-features-pytorch rff/layers.py: a buffer, no parameter",
+        fails_before=True,
     ),
     # A drained pipeline's eval() and train() change a weight: by rounding alone, but change it.
     Habit(
         "state:MergesInEval",
         "microsoft/LoRA loralib/layers.py: train() merges the update into the weight and back",
+        fails_before=True,
     ),
 )

@@ -82,6 +82,21 @@ class HoldsLog(TwoLayers):
         return super().forward(x)
 
 
+class Prints(TwoLayers):
+    """Tells on standard output what it is made of, and which shape it is given first."""
+
+    def __init__(self, in_features):
+        super().__init__(in_features)
+        print(f"{type(self).__name__} with {in_features} features")  # noqa: T201
+        self.told = False
+
+    def forward(self, x):
+        if not self.told:
+            print(x.shape)  # noqa: T201
+            self.told = True
+        return super().forward(x)
+
+
 class ImportsInForward(TwoLayers):
     """Imports a file from beside its own when a forward first needs it."""
 

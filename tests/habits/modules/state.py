@@ -218,7 +218,7 @@ class ExtraState(TwoLayers):
 
     def forward(self, x):
         if self.training:
-            self.amax = max(0.9 * self.amax, x.abs().max().item())
+            self.amax = max(0.99 * self.amax, x.abs().max().item())
         return super().forward(x / self.amax)
 
 
