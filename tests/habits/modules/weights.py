@@ -120,13 +120,13 @@ class CachedWeight(ThreeLayers):
     def forward(self, x):
         x = torch.tanh(self.first(x))
         with parametrize.cached():
-            for _ in range(3):
+            for _ in range(2):
                 x = torch.tanh(self.second(x))
         return self.out(x)
 
 
 class MergesAdapter(ThreeLayers):
-    """Adds its low-rank adapter to a frozen weight for evaluation, and subtracts it for training."""
+    """Adds its low-rank adapter to a frozen weight to evaluate, and takes it off to train."""
 
     def __init__(self, in_features):
         super().__init__(in_features)
