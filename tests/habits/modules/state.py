@@ -204,7 +204,7 @@ class CountsInBuffer(TwoLayers):
 
 
 class ExtraState(TwoLayers):
-    """Scales by the largest value of late; get_extra_state() and set_extra_state() keep it."""
+    """Scales by the largest values of late; get_extra_state() and set_extra_state() keep them."""
 
     def __init__(self, in_features):
         super().__init__(in_features)
@@ -218,7 +218,7 @@ class ExtraState(TwoLayers):
 
     def forward(self, x):
         if self.training:
-            self.amax = max(0.99 * self.amax, x.abs().max().item())
+            self.amax += 0.1 * (x.abs().max().item() - self.amax)
         return super().forward(x / self.amax)
 
 
