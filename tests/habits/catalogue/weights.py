@@ -12,8 +12,11 @@ _REFUSED_WRITES = "refused (?i)changes its parameter"
 
 HABITS: tuple[Habit, ...] = (
     Habit(
-        "weights:TiedTransposed",
-        "vlukiyanov/pt-sdae ptsdae/dae.py: tied=True decodes with encoder_weight.t()",
+        "weights:TiedView",
+        "vlukiyanov/pt-sdae ptsdae/dae.py: tied=True keeps encoder_weight.t() as an attribute",
+        twin=True,
+        stash="twin",
+        fails_before=True,
     ),
     Habit(
         "weights:TiedLayers",
@@ -175,7 +178,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit(
         "weights:DoubleWeights",
-        "kevinsbello/dagma src/dagma/nonlinear.py: layers of dtype float64",
+        "kevinsbello/dagma src/dagma/nonlinear.py: DagmaMLP is float64 unless told otherwise",
     ),
     # The gradient of a slice is rounded to 8 bits before that of the next is added.
     Habit(
