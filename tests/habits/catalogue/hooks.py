@@ -17,11 +17,13 @@ HABITS: tuple[Habit, ...] = (
         "parameter.register_hook(clamp_)",
         microbatch=_REFUSED_SLICES,
         stash="build",
+        fails_before=True,
     ),
     Habit(
         "hooks:MasksGradients",
         "shubham303/IIscAssignment hooks/weightfreezehook.py: an object that masks is the hook",
         stash="build",
+        fails_before=True,
     ),
     # Updates at the stashed weights of one batch would be lost to, or mixed with, those of others.
     Habit(
@@ -30,6 +32,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
         stash="build",
+        fails_before=True,
     ),
     Habit(
         "hooks:GuidesGradients",
@@ -43,6 +46,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     # Within one forward only: whatever the dictionary holds afterwards, nobody reads.
     Habit(
@@ -67,6 +71,7 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     # The buffer is read by the backward, when later forwards have written it again.
     Habit(
@@ -74,6 +79,7 @@ HABITS: tuple[Habit, ...] = (
         "torch/nn#784: the reversal's lambda is changed at stages of training, and is the layer's",
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "hooks:ScalesState",
@@ -84,11 +90,13 @@ HABITS: tuple[Habit, ...] = (
         "luigifreda/pyslam thirdparty/lietorch/examples/core/networks/modules/clipping.py: "
         "gradients of activations are clipped within the network",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "hooks:Forces",
         "Benzoin96485/Enerzyme enerzyme/models/layers/gradient.py: forces are "
         "autograd.grad(create_graph=True) of an energy",
+        fails_before=True,
     ),
     Habit(
         "hooks:BinaryWeights",
@@ -104,6 +112,7 @@ HABITS: tuple[Habit, ...] = (
         "thunlp/OpenDelta opendelta/basemodel.py: modules are inserted into a backbone's forward",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "hooks:Equilibrium",

@@ -16,12 +16,14 @@ HABITS: tuple[Habit, ...] = (
         "microsoft/Swin-Transformer models/swin_transformer.py: checkpoint.checkpoint(block, x), "
         "reentrant by default",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:RecomputesDropout",
         "lucidrains/enformer-pytorch#33: layers with dropout are checkpointed",
         twin=True,
         draws=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:ForgetsDropout",
@@ -29,24 +31,28 @@ HABITS: tuple[Habit, ...] = (
         draws=True,
         sequential=_REFUSED_RANDOM,
         microbatch=_REFUSED_RANDOM,
-        stale=_REFUSED_RANDOM,
+        stale="refused (?i)random|pipelin",
         resume=_REFUSED_RANDOM,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Selective",
         "pytorch/torchtitan torchtitan/distributed/activation_checkpoint.py: a policy says which "
         "results are kept; pytorch/torchtitan#1323: preserve_rng_state=False where nothing draws",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Segments",
         "huggingface/pytorch-image-models timm/models/_manipulate.py: checkpoint_seq",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Reversible",
         "lucidrains/reformer-pytorch reformer_pytorch/reversible.py: backward_pass runs blocks "
         "the other way and calls backward() of each",
+        fails_before=True,
     ),
     Habit(
         "recomputation:SharedResult",
@@ -55,27 +61,32 @@ HABITS: tuple[Habit, ...] = (
         keeps_state=True,
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "recomputation:FreesInput",
         "silvandeleemput/memcnn memcnn/models/revop.py and #38: the input's storage has no size "
         "until the backward",
+        fails_before=True,
     ),
     Habit(
         "recomputation:ZeroConnection",
         "openai/guided-diffusion guided_diffusion/nn.py: CheckpointFunction is given parameters; "
         "lllyasviel/ControlNet cldm/cldm.py: blocks end in zero_module",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Adjoint",
         "rtqichen/torchdiffeq torchdiffeq/_impl/adjoint.py: the backward solves the equation again",
+        fails_before=True,
     ),
     Habit(
         "recomputation:KeepsAttributes",
         "pytorch/pytorch torch/nn/utils/_expanded_weights/conv_expanded_weights.py: ctx.weight, "
         "ctx.input",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Offloads",
@@ -83,6 +94,7 @@ HABITS: tuple[Habit, ...] = (
         "save_on_cpu",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "recomputation:PacksActivations",
@@ -96,11 +108,13 @@ HABITS: tuple[Habit, ...] = (
         "original's forward",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "recomputation:CallsWithWeights",
         "pytorch/pytorch#90500: functional_call with weights gathered before",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "recomputation:Ensemble",
@@ -111,6 +125,7 @@ HABITS: tuple[Habit, ...] = (
         "aqlaboratory/openfold openfold/utils/script_utils.py: submodules are scripted in place",
         twin=True,
         stash="twin",
+        fails_before=True,
     ),
     Habit(
         "recomputation:Compiled",

@@ -12,8 +12,11 @@ _REFUSED_WRITES = "refused (?i)changes its parameter"
 
 HABITS: tuple[Habit, ...] = (
     Habit(
-        "weights:TiedTransposed",
-        "vlukiyanov/pt-sdae ptsdae/dae.py: tied=True decodes with encoder_weight.t()",
+        "weights:TiedView",
+        "vlukiyanov/pt-sdae ptsdae/dae.py: tied=True keeps encoder_weight.t() as an attribute",
+        twin=True,
+        stash="twin",
+        fails_before=True,
     ),
     Habit(
         "weights:TiedLayers",
@@ -27,23 +30,27 @@ HABITS: tuple[Habit, ...] = (
         "weights:TwoNames",
         "locuslab/TCN TCN/tcn.py: conv1 and conv2, with weight_norm, and self.net that holds both",
         stash="build",
+        fails_before=True,
     ),
     # Each slice's forward would bring the estimate of the singular value on.
     Habit(
         "weights:SpectralNorm",
         "pytorch/pytorch#62293: power iteration writes to buffers that a forward before saved",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "weights:OldSpectralNorm",
         "pytorch/pytorch#13350: two forwards before a backward; `weight` is set by a hook",
         microbatch=_REFUSED_SLICES,
         stash="build",
+        fails_before=True,
     ),
     Habit(
         "weights:Pruned",
         "pytorch/pytorch#37322: no deep copy can be made of pruned layers",
         stash="build",
+        fails_before=True,
     ),
     Habit(
         "weights:Orthogonal",
@@ -58,10 +65,12 @@ HABITS: tuple[Habit, ...] = (
         "weights:MergesAdapter",
         "microsoft/LoRA#34 and espnet/espnet#5722: train() and eval() write to weight.data",
         resume=_REFUSED_STATE,
+        fails_before=True,
     ),
     Habit(
         "weights:NamesParameters",
         "splitrun: found in review",
+        fails_before=True,
     ),
     Habit(
         "weights:Mixture",
@@ -77,29 +86,33 @@ HABITS: tuple[Habit, ...] = (
         "martinwimpff/channel-attention channel_attention/models/modules.py: forward() sets "
         "weight.data to its renorm",
         stale=_REFUSED_WRITES,
+        fails_before=True,
     ),
     Habit(
         "weights:MaxNormTable",
         "pytorch/pytorch#26596: Embedding(max_norm=…) writes to its weight in the forward",
         stale=_REFUSED_WRITES,
     ),
-    # Slices would move the slow encoder several times a batch.
+    # Slices would move the slow encoder several times a batch. It never learns, and so nothing in
+    # flight needs it as it was.
     Habit(
         "weights:MomentumEncoder",
         "facebookresearch/moco moco/builder.py: forward() sets param_k.data",
         microbatch=_REFUSED_SLICES,
-        stale=_REFUSED_WRITES,
+        fails_before=True,
     ),
     Habit(
         "weights:Queue",
         "facebookresearch/moco moco/builder.py: keys of earlier batches in a buffer",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "weights:Codebook",
         "lucidrains/vector-quantize-pytorch vector_quantize_pytorch/vector_quantize_pytorch.py: "
         "codes are moving averages in buffers",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     # The backward needs the codes of its forward, of which there is one buffer.
     Habit(
@@ -108,6 +121,7 @@ HABITS: tuple[Habit, ...] = (
         "embed.data is written in the forward; here gradients pass through it",
         microbatch=_REFUSED_SLICES,
         stale=_REFUSED_DEPTH,
+        fails_before=True,
     ),
     Habit(
         "weights:HyperNetwork",
@@ -124,6 +138,7 @@ HABITS: tuple[Habit, ...] = (
         microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
         kwargs={"begins": 12},
+        fails_before=True,
     ),
     Habit(
         "weights:FreezesCritic",
@@ -144,6 +159,7 @@ HABITS: tuple[Habit, ...] = (
         "salesforce/awd-lstm-lm weight_drop.py: setattr of a dropped weight in each forward",
         draws=True,
         stash="build",
+        fails_before=True,
     ),
     Habit(
         "weights:KeepsAttention",
@@ -162,13 +178,14 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit(
         "weights:DoubleWeights",
-        "kevinsbello/dagma src/dagma/nonlinear.py: layers of dtype float64",
+        "kevinsbello/dagma src/dagma/nonlinear.py: DagmaMLP is float64 unless told otherwise",
     ),
     # The gradient of a slice is rounded to 8 bits before that of the next is added.
     Habit(
         "weights:HalfWeights",
         "KellerJordan/modded-nanogpt#74: weights in bfloat16",
         microbatch=_REFUSED_SLICES,
+        fails_before=True,
     ),
     Habit(
         "weights:ComplexWeights",
@@ -178,6 +195,7 @@ HABITS: tuple[Habit, ...] = (
         "weights:BoundEarly",
         "pytorch/pytorch#129362: what was bound at the beginning goes on with the weights of then",
         twin=True,
+        fails_before=True,
     ),
     Habit(
         "weights:PlainList",

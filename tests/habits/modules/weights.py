@@ -24,17 +24,19 @@ class ThreeLayers(nn.Module):
         return self.out(torch.tanh(self.second(x)))
 
 
-class TiedTransposed(nn.Module):
-    """Decodes with the transposed weights of its encoder."""
+class TiedView(nn.Module):
+    """Decodes with the transposed weights of its encoder, a view that it made when it was built."""
 
-    def __init__(self, in_features):
+    def __init__(self, in_features, twin=False):
         super().__init__()
         self.encoder, self.middle = nn.Linear(in_features, 8), nn.Linear(8, 8)
         self.bias = nn.Parameter(torch.zeros(in_features))
+        self.decoder = None if twin else self.encoder.weight.t()
 
     def forward(self, x):
         x = torch.tanh(self.middle(torch.tanh(self.encoder(x))))
-        return F.linear(x, self.encoder.weight.t(), self.bias)
+        weight = self.encoder.weight.t() if self.decoder is None else self.decoder
+        return F.linear(x, weight, self.bias)
 
 
 class TiedLayers(ThreeLayers):
