@@ -119,7 +119,7 @@ def disturb(module: nn.Module, *stream: str | int) -> None:
 
 def own(inputs: Tensors) -> Tensors:
     """Copies, since a forward may write to what it is given."""
-    return tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
+    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)
 
 
 def rolled(inputs: Tensors, by: int = 1) -> Tensors:

@@ -24,7 +24,6 @@ HABITS: tuple[Habit, ...] = (
     _habit(
         "founding:Unfreezes",
         keeps_state=True,
-        microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
         kwargs={"begins": 7},
     ),
@@ -32,7 +31,6 @@ HABITS: tuple[Habit, ...] = (
         "founding:LateDropout",
         draws=True,
         keeps_state=True,
-        microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
         kwargs={"begins": 6},
     ),
@@ -51,7 +49,6 @@ HABITS: tuple[Habit, ...] = (
     _habit(
         "founding:FunctionalSparse",
         sequential=_REFUSED_SPARSE,
-        microbatch=_REFUSED_SPARSE,
         stale=_REFUSED_SPARSE,
         resume=_REFUSED_SPARSE,
     ),
