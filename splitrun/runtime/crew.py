@@ -72,6 +72,7 @@ class Crew:
                 while not self._finished.wait(LOOK_EVERY_S) and self._failure is None:
                     attend()
                     watch.look()
+                    watch.tell()
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
