@@ -15,7 +15,7 @@ import math
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -122,6 +122,8 @@ class Watch:
     """What has been told of and is not over, as it is now."""
     _stuck_at: Instruction | None = None
     _tell_at: float = 0.0
+    _gone: Set[str] = frozenset()
+    """Roles whose threads have ended."""
 
     def __post_init__(self) -> None:
         self._by_role = {worker.role.name: _Watched(worker) for worker in self.workers}
@@ -147,8 +149,19 @@ class Watch:
                 watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
             watched.under_way = under_way
 
-    def tell(self) -> None:
-        """Emit what is stuck: when that is noticed, then now and then, and when it is over."""
+    def tell(self, alive: Collection[str] | None = None) -> None:
+        """Emit what is stuck: when that is noticed, then now and then, and when it is over.
+
+        Args:
+            alive: once the run has failed: the threads that have not ended yet.
+        """
+        if alive is not None:
+            self._gone = {
+                worker.role.name
+                for thread, workers in self.threads.items()
+                for worker in workers
+                if thread not in alive
+            }
         culprit = self._culprit(self._is_conspicuous)
         if self._stuck is not None and (culprit is None or culprit.at is not self._stuck_at):
             self.emit(msgspec.structs.replace(self._stuck, waits=(), time=self._looked, over=True))
@@ -174,7 +187,10 @@ class Watch:
             waits=tuple(
                 Waiting(it.name, it.doing.peer, it.lasts_s)
                 for it in self._by_role.values()
-                if it.doing is not None and it.waits and 2 * it.lasts_s >= watched.blamed_s
+                if it.doing
+                and it.waits
+                and it.name not in self._gone
+                and 2 * it.lasts_s >= watched.blamed_s
             ),
         )
 
@@ -215,6 +231,8 @@ class Watch:
     def _is_conspicuous(self, watched: _Watched) -> bool:
         """Whether it takes much longer than usual; what has been told of does until it is over."""
         doing = watched.doing
+        if watched.name in self._gone:
+            return False
         if doing is not None and doing is self._stuck_at:
             return True
         limit_s = self._limit_s(doing)

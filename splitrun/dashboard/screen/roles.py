@@ -93,7 +93,7 @@ def _shares(role: RoleView, view: RunView) -> Shares:
 
 def _waits_for(role: RoleView, view: RunView, width: int) -> str:
     """Whose messages the role waits for most, and for which share of its time."""
-    if view.silent_s:
+    if view.silent_s or role.is_stuck:
         return ""
     if role.awaits:
         shares = _shares(role, view)

@@ -80,7 +80,6 @@ class RunProgress:
 
     def skip_to(self, time: float) -> None:
         """Nothing is known of the time until then."""
-        self.stuck = None
         self._recent.clear()
         self._unmarked, self._unmarked_samples = time, self.done_samples
         self.rates.skip_to(time)

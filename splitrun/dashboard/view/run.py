@@ -73,6 +73,7 @@ class RunView:
         """So many events are missing before the next one."""
         self.missing_events += missing
         self._gap_start = self.now
+        self.progress.stuck = None
         self.links.forget()
         for role in self.roles.values():
             role.forget()
