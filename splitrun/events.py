@@ -134,6 +134,8 @@ class Stuck(Event, frozen=True, gc=False, omit_defaults=True):
     """Whom a `link` or a wait is from or to."""
     waits: tuple[Waiting, ...] = ()
     """The roles that wait meanwhile."""
+    idle: tuple[str, ...] = ()
+    """Those that are at nothing: they have ended, or share the thread of the one that is stuck."""
     over: bool = False
     """It has gone on."""
 

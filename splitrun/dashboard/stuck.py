@@ -15,21 +15,24 @@ _MOST_NAMED = 3
 _LONG_S = 100.0
 
 
-def stuck_text(event: Stuck, since_s: float = 0.0) -> str:
+def stuck_text(event: Stuck, since_s: float | None = 0.0) -> str:
     """`stuck: bob.bottom at FORWARD 120 for 7.2 s; the deadline ends it in 12.8 s; alice.top waits
     for bob.bottom`; when it is over, `bob.bottom went on at FORWARD 120 after 7.2 s`.
 
     Args:
-        since_s: how long ago that was told.
+        since_s: how long ago that was told; None: the run has been stopped since then.
     """
     if event.over:
         return f"{event.role} went on at {event.at} after {_span(event.for_s)}"
-    parts = [
-        f"stuck: {_place(event)} for {_span(event.for_s + since_s)}",
-        f"the deadline ends it in {_span(max(0.0, event.left_s - since_s))}",
-        _waits(event),
-    ]
-    return "; ".join(filter(None, parts))
+    if since_s is None:
+        parts = [f"it was stuck: {_place(event)} for {_span(event.for_s)}"]
+    else:
+        left_s = max(0.0, event.left_s - since_s)
+        parts = [
+            f"stuck: {_place(event)} for {_span(event.for_s + since_s)}",
+            f"the deadline ends it in {_span(left_s)}",
+        ]
+    return "; ".join(filter(None, [*parts, _waits(event)]))
 
 
 def stacks_text(run_dir: str) -> str:

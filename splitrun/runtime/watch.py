@@ -176,6 +176,7 @@ class Watch:
 
     def _told_of(self, culprit: _Culprit) -> Stuck:
         watched, at = culprit.watched, culprit.at
+        others = [it for it in self._by_role.values() if 2 * it.lasts_s >= watched.blamed_s]
         return Stuck(
             role=watched.name,
             at=str(at),
@@ -186,12 +187,10 @@ class Watch:
             peer=at.peer,
             waits=tuple(
                 Waiting(it.name, it.doing.peer, it.lasts_s)
-                for it in self._by_role.values()
-                if it.doing
-                and it.waits
-                and it.name not in self._gone
-                and 2 * it.lasts_s >= watched.blamed_s
+                for it in others
+                if it.doing and it.waits and it.name not in self._gone
             ),
+            idle=tuple(it.name for it in others if it.doing is None or it.name in self._gone),
         )
 
     def stalled(self) -> RunFailed | None:

@@ -14,6 +14,7 @@ from splitrun.dashboard.screen import Frame
 from splitrun.dashboard.screen.line import wrapped
 from splitrun.dashboard.stuck import stacks_text, stuck_text
 from splitrun.dashboard.view import RunProgress, RunView
+from splitrun.dashboard.view.timeline import Kind
 from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
 from splitrun.report.digest import digest
 from splitrun.report.trace import write_trace
@@ -102,6 +103,26 @@ def stuck_run(status: str = "", run_dir: str = "runs/trial") -> Iterator[Event]:
 )
 def test_what_is_stuck_is_told_in_a_sentence(event: Stuck, expected: str) -> None:
     assert stuck_text(event) == expected
+
+
+def test_a_run_that_was_stopped_tells_what_it_was_stuck_at() -> None:
+    view = CASES["stuck-120x40"].view()
+    view.fold(RunEnded("interrupted", "interrupted after 200 of 1200 steps", view.now + 3))
+    told = frame(view)
+    assert "it was stuck: p1.bottom at FORWARD 200 for 7.2 s; p0.top waits for p1.bottom" in told
+    assert "deadline" not in told
+
+
+def test_a_role_that_is_at_nothing_neither_works_nor_waits() -> None:
+    """As in the serial runtime, whatever it would do next."""
+    view = CASES["stuck-120x40"].view()
+    stuck = view.progress.stuck
+    assert stuck is not None
+    idle = tuple(wait.role for wait in stuck.waits)
+    view.fold(replace(stuck, waits=(), idle=idle))
+    for name in idle:
+        assert view.roles[name].recent(view.now).idle > 0.95
+        assert set(view.roles[name].row(50, view.now, running=True)) == {Kind.IDLE}
 
 
 def test_time_goes_on_between_two_events() -> None:

@@ -263,6 +263,15 @@ def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None
     assert events[-1].over
 
 
+def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock) -> None:
+    watch, top, _ = watched(10.0)
+    top.doing = None
+    events = told(watch)
+    pass_(clock, watch, 1.5)
+    (event,) = events
+    assert (event.role, event.waits, event.idle) == ("b", (), ("t",))
+
+
 def test_who_waits_for_what_gets_on_is_not_told_of(clock: Clock) -> None:
     watch, _, bottom = watched(10.0)
     events = told(watch)

@@ -30,7 +30,6 @@ def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[L
         stacks: what there is to say of where threads were.
     """
     progress = view.progress
-    stuck = progress.stuck if view.running else None
     state, style = _state(view)
     right = f"{state:>11}  {clock_text(view.elapsed_s):>8}"
     depth = f", depth {progress.depth}" if progress.depth > 1 else ""
@@ -54,8 +53,9 @@ def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[L
         missing = f"{view.missing_events:,} events of the run's middle are not kept"
         lines.append(line([(fit(missing, width), DIM)], width))
     reasons = [progress.message] if progress.message else []
-    if stuck is not None:
-        reasons.append(stuck_text(stuck, max(0.0, view.now - stuck.time)))
+    if (stuck := progress.stuck) is not None and not view.has_failed:
+        since_s = max(0.0, view.now - stuck.time) if view.running else None
+        reasons.append(stuck_text(stuck, since_s))
     for reason in reasons:
         lines += [line([(text, FAILED)], width) for text in wrapped(reason, width, _MOST_LINES)]
     if stacks:

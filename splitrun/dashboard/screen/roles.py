@@ -64,7 +64,8 @@ def _role_line(
     role: RoleView, view: RunView, plan: PlanFile, columns: list[Column], width: int
 ) -> Line:
     shares = _shares(role, view)
-    doing = role.doing if view.running and not view.silent_s else None
+    told = view.running and not view.silent_s and not role.is_idle
+    doing = role.doing if told else None
     stuck = role.is_stuck
     depth = plan.depths.get(role.name, view.progress.depth)
     bottom = role.name.endswith(".bottom")
@@ -93,7 +94,7 @@ def _shares(role: RoleView, view: RunView) -> Shares:
 
 def _waits_for(role: RoleView, view: RunView, width: int) -> str:
     """Whose messages the role waits for most, and for which share of its time."""
-    if view.silent_s or role.is_stuck:
+    if view.silent_s or role.is_stuck or role.is_idle:
         return ""
     if role.awaits:
         shares = _shares(role, view)

@@ -45,6 +45,8 @@ class RoleView:
         """Of the last update: how many others there were since its batch's forward."""
         self.is_stuck = False
         """It does not come back from what it is at."""
+        self.is_idle = False
+        """It is at nothing while the run is stuck."""
         self.awaits = ""
         """The role that it waits for while the run is stuck."""
         self.timeline = Timeline(start)
@@ -160,6 +162,8 @@ class RoleView:
         """What its time counts as since it was heard of last."""
         if self.is_stuck:
             return Kind.STUCK
+        if self.is_idle:
+            return Kind.IDLE
         doing = self.doing
         kind = Kind.IDLE if doing is None else _KINDS.get(doing, Kind.OTHER)
         return Kind.RECEIVE if self.awaits and kind != Kind.SEND else kind

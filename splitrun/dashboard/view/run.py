@@ -77,7 +77,7 @@ class RunView:
         self.links.forget()
         for role in self.roles.values():
             role.forget()
-            role.is_stuck, role.awaits = False, ""
+            role.is_stuck, role.is_idle, role.awaits = False, False, ""
 
     @property
     def silent_s(self) -> float:
@@ -124,6 +124,7 @@ class RunView:
         awaits = {wait.role: wait.peer for wait in event.waits}
         for name, role in self.roles.items():
             role.is_stuck = not event.over and event.cause == "role" and name == event.role
+            role.is_idle = name in event.idle
             role.awaits = awaits.get(name, "")
 
     def _execute(self, event: Executed) -> None:
