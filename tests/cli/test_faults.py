@@ -97,7 +97,7 @@ def test_who_is_waited_for_after_a_failure_is_told(capsys: pytest.CaptureFixture
     own = spec(
         ("bob: {bottom: {type: mlp, out: 2}}", "bob: {bottom: {class: stuck:Bottom}}"), of=SYNTHETIC
     )
-    code = STUCK.replace("3600", "1.5").replace("self.calls > 4", "self.calls == 5")
+    code = STUCK.replace("3600", "1.2").replace("self.calls > 4", "self.calls == 5")
     write(Path.cwd(), {"trial.yaml": own, "stuck.py": code})
     fails = (
         "faults=[{type: stall, role: alice.bottom, step: 6, for_ms: 300},"
@@ -123,7 +123,7 @@ def test_who_is_waited_for_after_a_failure_is_told(capsys: pytest.CaptureFixture
 def test_nothing_is_told_of_a_run_that_gets_on_however_slow_its_links(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    slow = ("links.default.latency_ms=900", "dataset.rows=10", "pipeline=sequential")
+    slow = ("links.default.latency_ms=900", "dataset.rows=8", "dataset.test_fraction=0")
     options = ("supervision.deadline_s=6", "runtime=threaded", "--json", "--progress", "plain")
     assert run(["train", "trial.yaml", *slow, *options]) == 0
     assert "stuck" not in capsys.readouterr().err

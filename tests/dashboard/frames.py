@@ -47,6 +47,7 @@ class Case:
 
 _STALE, _SEQUENTIAL = planned("stale", 8, steps=1200), planned("sequential", steps=400)
 _FIVE = planned("stale", 8, parties=5, steps=1200)
+_STUCK, _STUCK_FIVE = (planned("stale", 8, parties=count, steps=300) for count in (2, 5))
 _MANY = planned("stale", 4, parties=20, steps=400)
 
 CASES: Mapping[str, Case] = {
@@ -60,11 +61,11 @@ CASES: Mapping[str, Case] = {
     "five-parties-200x50": Case(_FIVE, 200, 50, gpus=12, cores=128),
     "twenty-parties-80x24": Case(_MANY, 80, 24, gpus=4, cores=128),
     "stale-40x12": Case(_STALE, 40, 12),
-    "stuck-80x24": Case(_STALE, 80, 24, stuck_s=3.0),
-    "stuck-120x40": Case(_STALE, 120, 40, stuck_s=7.2),
-    "stuck-40x12": Case(_STALE, 40, 12, stuck_s=7.2),
-    "stuck-twenty-parties-80x24": Case(_MANY, 80, 24, stuck_s=7.2),
-    "stuck-failed-80x24": Case(_STALE, 80, 24, stuck_s=10.0),
+    "stuck-80x24": Case(_STUCK, 80, 24, stuck_s=3.0),
+    "stuck-120x40": Case(_STUCK, 120, 40, stuck_s=7.2),
+    "stuck-40x12": Case(_STUCK, 40, 12, stuck_s=7.2),
+    "stuck-five-parties-80x24": Case(_STUCK_FIVE, 80, 24, stuck_s=7.2),
+    "stuck-failed-80x24": Case(_STUCK, 80, 24, stuck_s=10.0),
     "silent-80x24": Case(_STALE, 80, 24, silent_s=3.0),
 }
 

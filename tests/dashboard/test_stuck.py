@@ -113,6 +113,20 @@ def test_a_run_that_was_stopped_tells_what_it_was_stuck_at() -> None:
     assert "deadline" not in told
 
 
+def test_of_a_silent_run_nothing_is_claimed() -> None:
+    view = CASES["stale-120x40"].view()
+    view.unheard_s = 9.0
+    told = frame(view)
+    assert "silent for 9 s" in told
+    assert "throughput          0 samples/s" in told
+    assert "ETA    --:--" in told
+    for role in view.roles.values():
+        assert role.recent(view.present, view.now).idle > 0.98
+        assert set(role.row(100, view.present, view.now, running=True)) == {Kind.IDLE}
+    view.unheard_s = 700.0
+    assert "silent for 11:40" in frame(view)
+
+
 def test_a_role_that_is_at_nothing_neither_works_nor_waits() -> None:
     """As in the serial runtime, whatever it would do next."""
     view = CASES["stuck-120x40"].view()
