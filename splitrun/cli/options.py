@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from splitrun.session import Experiment
     from splitrun.spec import Document
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")]
@@ -65,6 +66,12 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
     with document.located():
         check_columns(document.spec, document.directory, data_dir)
     return document
+
+
+def tell_warnings(experiment: Experiment) -> None:
+    """Tell what has no effect, as one sees only by the data."""
+    for warning in experiment.warnings:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def note_no_faults(document: Document) -> None:

@@ -17,6 +17,7 @@ from splitrun.cli.options import (
     SpecFile,
     load_document,
     own_stdout,
+    tell_warnings,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def plan(
             probe=probe,
             allow_code=allow_code,
         )
+    tell_warnings(experiment)
     described = describe(experiment.plan) | forecast(experiment)
     if json_output:
         typer.echo(json.dumps(described))
