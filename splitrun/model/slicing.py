@@ -82,7 +82,7 @@ def _end(
     steps = _batches(module, inputs, slices, size)
     after = python_state(module)
     moved = {name: after.get(name) for name in changed_numbers(before, after)}
-    return _End(steps, buffer_contents(module), moved)
+    return _End(steps, buffer_contents(module, caches=False), moved)
 
 
 def _batches(module: nn.Module, inputs: Tensors, slices: int, size: float) -> list[Step]:
@@ -93,6 +93,7 @@ def _batches(module: nn.Module, inputs: Tensors, slices: int, size: float) -> li
 def _batch(module: nn.Module, inputs: Tensors, slices: int, size: float) -> Step:
     rows = len(inputs[0])
     cuts: list[Tensors] = []
+    sent: list[Tensors] = []
     for micro in range(slices):
         start, stop = micro * rows // slices, (micro + 1) * rows // slices
         part = tuple(
@@ -101,9 +102,8 @@ def _batch(module: nn.Module, inputs: Tensors, slices: int, size: float) -> Step
         )
         with seeded_apart("trial", "slice", micro):
             cuts.append(as_tensors(module(*part)))
-    outputs = tuple(
-        torch.cat([each.detach() for each in parts]) for parts in zip(*cuts, strict=True)
-    )
+        sent.append(tuple(tensor.detach().clone() for tensor in cuts[-1]))
+    outputs = tuple(torch.cat(pieces) for pieces in zip(*sent, strict=True))
     gradients = [size * each for each in generic_gradients(outputs)]
     start = 0
     for cut in cuts:

@@ -199,6 +199,21 @@ def contents(module: nn.Module) -> dict[str, Tensor]:
     return {name: each.detach().clone() for name, each in parameters_of(module).items()}
 
 
-def buffer_contents(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all buffers."""
-    return {name: each.detach().clone() for name, each in buffers_of(module).items()}
+def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
+    """Copies of all buffers.
+
+    Args:
+        caches: those, too, that `state_dict` leaves out.
+    """
+    left_out = set() if caches else _left_out(module)
+    buffers = buffers_of(module).items()
+    return {name: each.detach().clone() for name, each in buffers if name not in left_out}
+
+
+def _left_out(module: nn.Module) -> set[str]:
+    layers = nn.Module.named_modules(module)
+    return {
+        f"{name}.{key}".lstrip(".")
+        for name, layer in layers
+        for key in layer._non_persistent_buffers_set  # noqa: SLF001 - nothing public tells
+    }
