@@ -24,6 +24,7 @@ from splitrun.model.stashing import is_repeatable, why_not_stashed
 from splitrun.model.state import extra_states, is_state, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.trial import (
+    Pristine,
     Trials,
     buffer_contents,
     difference,
@@ -60,8 +61,8 @@ class Probed:
 
     facts: RoleFacts
     output: Tensors
-    fingerprint: bytes = b""
-    """Of a user's class as it was built, by `state.fingerprint`."""
+    first: Pristine | None = None
+    """Of a user's class: what its first instance was when it was new."""
 
 
 def probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
@@ -115,7 +116,7 @@ def probe_custom(
         _explained(role, kind, inputs, lambda: _try(role, trials, inputs, use, facts), directory)
         if use.is_bottom and use.pipelined:
             facts = replace(facts, repeatable=is_repeatable(trials, facts.saved, inputs))
-    return Probed(facts, probed.output, trials.fingerprint)
+    return Probed(facts, probed.output, trials.first)
 
 
 def _probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
