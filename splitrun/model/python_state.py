@@ -10,6 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import io
+import logging
+import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
@@ -23,6 +26,8 @@ from splitrun.model.state import named_tensors
 _TENSORS_AND_LAYERS = frozenset(("_parameters", "_buffers", "_modules", "training"))
 _NUMBERS = (bool, int, float, complex)
 _PLAIN = (*_NUMBERS, str, bytes, type(None))
+NO_STATE = (type, types.ModuleType, io.IOBase, logging.Logger, logging.Handler)
+"""Of what is of these kinds, nobody computes with the state: files and logs are written to."""
 _MOST = 100_000
 """Values that are looked at; a module with more of them counts as changed by what is seen."""
 
@@ -118,7 +123,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield ".state", _digest(value.get_state().numpy().tobytes()).hex()
     elif inspect.isroutine(value) or isinstance(value, functools.partial):
         yield from _of_callable(value)
-    elif not isinstance(value, type) and not inspect.ismodule(value):
+    elif not isinstance(value, NO_STATE):
         yield from _of_object(value)
 
 
