@@ -23,6 +23,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.progress import Progress
 from splitrun.errors import GateFailed
+from splitrun.files import is_directory
 
 if TYPE_CHECKING:
     from splitrun.study.arms import Schedule
@@ -116,7 +117,7 @@ def compare(
     Given two run directories instead, tell how those runs differ; `--assert identical` wants the
     same weights of them.
     """
-    if spec.is_dir():
+    if is_directory(spec):
         sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
         given = [
             f"--{name.replace('_', '-')}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from splitrun.files import is_something
+
 if TYPE_CHECKING:
     from splitrun.session import Resume
     from splitrun.spec import Document
@@ -16,10 +18,7 @@ def is_override(spec: Path) -> bool:
     """Whether what stands in a spec's place is a change to the run's own."""
     if "=" not in str(spec) and not str(spec).startswith("~"):
         return False
-    try:
-        return not spec.exists()
-    except OSError:  # longer than any file's name
-        return True
+    return not is_something(spec)
 
 
 def own_document(run: Path, overrides: list[str] | None) -> Document:

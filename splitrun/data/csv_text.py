@@ -8,6 +8,7 @@ blank lines are skipped.
 from __future__ import annotations
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from splitrun.errors import DataError
+from splitrun.files import open_regular
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -27,9 +29,8 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     line = 1
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ValueError("no file but a pipe or a device")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        raw = open_regular(path, elsewhere=True)
+        with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
             for cells in reader:
                 if len(cells) > 1 or any(cell.strip() for cell in cells):
@@ -98,7 +99,7 @@ def refuse_open_quote(path: Path, delimiter: str) -> NoReturn:
 
 def refuse_encoding(path: Path, error: UnicodeDecodeError) -> NoReturn:
     """Raises DataError for the first line that is not UTF-8."""
-    with path.open("rb") as file:
+    with open_regular(path, elsewhere=True) as file:
         for line, raw in enumerate(file, start=1):
             try:
                 raw.decode()

@@ -56,10 +56,11 @@ class Continuity:
             raise RunDirectoryError(f"{message}; see how far it came, and try again")
         try:
             put_aside(self._directory, len(lives), self.ledger.history)
+            self._store.clean(self.first_step)
         except OSError as error:
-            message = f"{self._directory.path}: cannot be written: {error.strerror}"
-            raise RunDirectoryError(f"{message}; make room, or make it writable") from error
-        self._store.clean(self.first_step)
+            message = f"{error.filename or self._directory.path}: cannot be written or removed"
+            reason = error.strerror or told(error)
+            raise RunDirectoryError(f"{message}: {reason}; make room, or make it writable") from error
         return lives
 
     def begin(self, stages: Mapping[str, Stage]) -> Beginning:

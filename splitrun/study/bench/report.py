@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from splitrun.errors import UsageError
+from splitrun.files import is_directory, is_regular, is_something, write_text
 
 SUFFIXES = (".json", ".csv", ".md")
 """Of the files that results can be exported to."""
@@ -49,7 +50,8 @@ def check_export(file: Path) -> None:
     if file.suffix not in SUFFIXES:
         what = f"--export {file}: its suffix is none of {', '.join(SUFFIXES)}"
         raise UsageError(f"{what}; name a file with one of them")
-    if file.is_dir() or not file.absolute().parent.is_dir():
+    parent = file.absolute().parent
+    if (is_something(file) and not is_regular(file)) or not is_directory(parent):
         what = f"--export {file}: cannot be written"
         raise UsageError(f"{what}; name a file in a directory that exists")
 
@@ -62,7 +64,7 @@ def export(file: Path, report: Report) -> None:
     """
     forms = {".json": to_json, ".csv": to_csv, ".md": to_markdown}
     try:
-        file.write_text(forms[file.suffix](report), encoding="utf-8")
+        write_text(file.resolve(), forms[file.suffix](report))
     except OSError as error:
         raise UsageError(f"--export {file}: cannot be written: {error.strerror}") from error
 
