@@ -138,6 +138,10 @@ def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> 
         for role, stage in stages.items():
             state = checkpoint.roles.pop(role)
             stage.restore(state, checkpoint.step)
+            if odd := stage.odd_value():
+                message = f"{path}: the checkpoint of step {checkpoint.step} is damaged"
+                remedy = "remove it to go on from one before it, or train anew"
+                raise RunDirectoryError(f"{message}: {role}'s {odd} is not finite; {remedy}")
             losses += [float(state["epoch_loss"])] if "epoch_loss" in state else []
         (loss,) = losses
         return loss

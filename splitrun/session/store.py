@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
 from splitrun.files import is_something, read_bytes, remove, sync
-from splitrun.model import fill, named_tensors
+from splitrun.model import Finite, fill, named_tensors
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
@@ -115,8 +115,11 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
         most = sum(tensor.nbytes for tensor in named_tensors(module).values()) + _MOST_HEADER_BYTES
+        finite = Finite(module)
         try:
             fill(module, load(read_bytes(path, most)))
+            if odd := finite.odd_weight():
+                raise ValueError(f"{odd} is not finite")
         except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
