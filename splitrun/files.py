@@ -1,7 +1,7 @@
 """Files as a stranger may have left them: regular ones, in place, within bounds.
 
-Whoever reads or removes anything here asks these functions, not `pathlib`: `open` of a pipe waits for
-ever, `exists` is true of one, `is_file` raises for a name that is too long, and
+Whoever reads or removes anything here asks these functions, not `pathlib`: `open` of a pipe waits
+for ever, `exists` is true of one, `is_file` raises for a name that is too long, and
 `rmtree(ignore_errors=True)` leaves what it was to remove.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 1 << 30
-"""Of a file that is read as a whole: JSON, or text for a page. Nothing larger is written, either."""
+"""Of a file that is read as a whole: JSON, or text for a page. No larger one is written."""
 LONGEST_LINE_BYTES = 1 << 20
 """Of a file that is read line by line."""
 
@@ -25,7 +25,7 @@ _ODD = tuple(chr(code) for code in (*range(32), *range(127, 160)))
 
 
 def open_regular(path: Path, *, elsewhere: bool = False) -> BinaryIO:
-    """A file to read, be it what it may: pipes, devices and sockets are neither read nor waited for.
+    """A file to read; pipes, devices and sockets are neither read nor waited for.
 
     Args:
         elsewhere: whether it may be a link to a file outside of its directory; of a directory that
@@ -102,8 +102,8 @@ def read_bytes(path: Path, most: int | None = MOST_BYTES, *, elsewhere: bool = F
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a file of any size, without their ends; a last one that was not finished is
-    left out.
+    """The whole lines of a file of any size, without their ends; a last one that was not finished
+    is left out.
 
     Raises:
         OSError: it cannot be read.
@@ -118,8 +118,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write or replace a file: a reader sees the old one or the new one, and a link or a pipe in its
-    place is replaced, not followed. What UTF-8 has no word for is written as Python escapes it.
+    """Write or replace a file: a reader sees the old one or the new one, and a link or a pipe in
+    its place is replaced, not followed. What is no UTF-8 is written as Python escapes it.
 
     Raises:
         OSError: it cannot be written.
@@ -160,7 +160,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove whatever is there, a directory with all that is in it; a link, but not what it leads to.
+    """Remove whatever is there, a directory with all in it; of a link, not what it leads to.
 
     Raises:
         OSError: something is left.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.errors import GateFailed
 from splitrun.files import is_directory
@@ -138,7 +138,7 @@ def compare(
     note_no_faults(document)
     quiet = progress is Progress.NONE
     if not quiet:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
     from splitrun.report.write import write
@@ -168,10 +168,10 @@ def compare(
             record = keep(directory, document, settings, comparison)
         write(directory.path)
     if json_output:
-        typer.echo(json.dumps(record))
+        echo_json(record)
     else:
         show_comparison(comparison)
-        typer.echo(f"report: {record['report']}")
+        echo(f"report: {record['report']}")
     if gated in comparison.diverged:
         if fail_below is not None or asserted is not None:
             raise GateFailed(f"{gated} diverged")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from splitrun.cli.output import echo
 from splitrun.files import is_something
 
 if TYPE_CHECKING:
@@ -39,5 +38,5 @@ def point(run: Path, document: Document, spec: Path | None) -> Resume:
 
     resume = accept(find_resume(run), document, document.directory if spec else None)
     for remark in resume.remarks:
-        typer.echo(f"warning: {remark}", err=True)
+        echo(f"warning: {remark}", err=True)
     return resume

@@ -12,6 +12,7 @@ from splitrun.dashboard.words import (
     value_text,
 )
 from splitrun.events import Evaluated, Event, StepDone
+from splitrun.terminal import plain
 
 _EVERY_S = 3.0
 
@@ -37,7 +38,7 @@ class PlainLines:
                 self._write(evaluation_text(event))
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(plain(line), file=self._stream, flush=True)
 
 
 def _progress(view: RunProgress) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -70,6 +71,18 @@ def read_header(path: Path, delimiter: str) -> tuple[str, ...]:
             message = f"{path}:{line}: one column only when split at {delimiter!r}"
             raise DataError(f"{message}; set dataset.delimiter to {likely!r}")
     return tuple(cells)
+
+
+def csv_cell(value: object) -> object:
+    """A cell to write. Spreadsheets would run text that begins like a formula, so an apostrophe
+    goes before it; a number stays one, be it text or not."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.lstrip(" ")[:1] in _FORMULA else value
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def place(path: Path, delimiter: str, row: int) -> str:

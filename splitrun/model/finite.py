@@ -49,12 +49,12 @@ class Finite:
 
     def odd_state(self, optimizers: Iterable[torch.optim.Optimizer]) -> str:
         """Likewise what optimizers keep: `exp_avg_sq (of parameter 0.weight)`."""
-        names = {parameter: name for name, parameter in self._module.named_parameters()}
+        names = {id(parameter): name for name, parameter in self._module.named_parameters()}
         for optimizer in optimizers:
             for parameter, state in optimizer.state.items():
                 for key, value in state.items():
                     if isinstance(value, Tensor) and not is_finite(value):
-                        return f"optimizer's {key} (of parameter {names.get(parameter, '?')})"
+                        return f"optimizer's {key} (of parameter {names.get(id(parameter), '?')})"
         return ""
 
 

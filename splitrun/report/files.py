@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from splitrun.errors import RunDirectoryError, told
 from splitrun import files
+from splitrun.errors import RunDirectoryError, told
 
 T = TypeVar("T")
 
@@ -51,8 +51,7 @@ def read_lines(path: Path, kind: type[T]) -> list[T]:
     decoder = msgspec.json.Decoder(kind)
     records: list[T] = []
     try:
-        for line in files.read_lines(path):
-            records.append(decoder.decode(line))
+        records.extend(map(decoder.decode, files.read_lines(path)))
     except FileNotFoundError:
         return []
     except (OSError, ValueError, RecursionError) as error:

@@ -101,11 +101,14 @@ class TopWorker(Worker):
     def _not_finite(
         self, at: Instruction, loss: float, cuts: Sequence[Tensors], labels: Tensor | None = None
     ) -> NonFiniteLoss:
-        """The error that names the likely culprit, whose values stopped being finite first, and what
-        helps: before any update, that is nothing about the learning rate."""
+        """The error that names the likely culprit, whose values stopped being finite first, and
+        what helps: before any update, no other learning rate does."""
         for role, cut in zip(self._plan.bottoms, cuts, strict=True):
             if not all(map(is_finite, cut)):
-                cause, remedy = "its cut is not finite, so its weights have diverged", LOWER_THE_RATE
+                cause, remedy = (
+                    "its cut is not finite, so its weights have diverged",
+                    LOWER_THE_RATE,
+                )
                 if not self._was_updated(role, at):
                     cause = f"its cut is not finite {_BEFORE}"
                     remedy = (
@@ -122,7 +125,7 @@ class TopWorker(Worker):
         return NonFiniteLoss(self.role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
 
     def _was_updated(self, role: Role, at: Instruction) -> bool:
-        """Whether its values there are those of weights that training has changed in this process."""
+        """Whether training has changed the weights that its values there come from."""
         if at.phase == "evaluate":
             return self._plan.steps > 0
         if role is self._plan.top:
@@ -144,7 +147,10 @@ class TopWorker(Worker):
         reaches = f"outputs reach {_reach(output)}"
         if labels is not None and labels.is_floating_point():
             reaches += f" and labels {_reach(labels)}"
-        return f"it overflowed {_BEFORE}: {reaches}", "scale the labels, or the models' outputs, down"
+        return (
+            f"it overflowed {_BEFORE}: {reaches}",
+            "scale the labels, or the models' outputs, down",
+        )
 
 
 _BEFORE = "before any update"

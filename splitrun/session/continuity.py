@@ -60,7 +60,9 @@ class Continuity:
         except OSError as error:
             message = f"{error.filename or self._directory.path}: cannot be written or removed"
             reason = error.strerror or told(error)
-            raise RunDirectoryError(f"{message}: {reason}; make room, or make it writable") from error
+            raise RunDirectoryError(
+                f"{message}: {reason}; make room, or make it writable"
+            ) from error
         return lives
 
     def begin(self, stages: Mapping[str, Stage]) -> Beginning:

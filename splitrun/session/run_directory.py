@@ -141,8 +141,7 @@ class RunDirectory:
         return read_json(path, {"status": str, "directory": str, "resolved_sha256": str})
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
-        """Write or replace a JSON file, null for what is no number; a reader sees the old one or the
-        new one."""
+        """Write or replace a JSON file, with null for NaN; a reader sees the old one or the new."""
         text = msgspec.json.format(msgspec.json.encode(content), indent=1)
         if len(text) >= MOST_BYTES:  # nobody would read it
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)

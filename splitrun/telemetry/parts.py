@@ -37,4 +37,6 @@ def part_numbers(directory: Path) -> list[int]:
 
 
 def _is_part(name: list[str]) -> bool:
-    return name == ["events", "jsonl"] or (len(name) == 3 and _NUMBER.fullmatch(name[1]) is not None)
+    return name == ["events", "jsonl"] or (
+        len(name) == 3 and _NUMBER.fullmatch(name[1]) is not None
+    )

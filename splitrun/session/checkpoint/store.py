@@ -35,7 +35,16 @@ FORMAT = 1
 _STEP = re.compile("step-[0-9]{1,20}")
 _MOST_HEADER_BYTES = 100_000_000
 """Of the table of tensors in a file of safetensors, which reads no larger one."""
-_DAMAGE = (OSError, MemoryError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, RecursionError)
+_DAMAGE = (
+    OSError,
+    MemoryError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    SafetensorError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
