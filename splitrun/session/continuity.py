@@ -58,7 +58,8 @@ class Continuity:
             put_aside(self._directory, len(lives), self.ledger.history)
             self._store.clean(self.first_step)
         except OSError as error:
-            message = f"{error.filename or self._directory.path}: cannot be written or removed"
+            where = error.filename2 or error.filename or self._directory.path
+            message = f"{where}: cannot be written or removed"
             reason = error.strerror or told(error)
             raise RunDirectoryError(
                 f"{message}: {reason}; make room, or make it writable"
