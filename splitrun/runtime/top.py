@@ -110,7 +110,7 @@ class TopWorker(Worker):
                     LOWER_THE_RATE,
                 )
                 if not self._was_updated(role, at):
-                    cause = f"its cut is not finite {_BEFORE}"
+                    cause = f"its cut is not finite {_when(at)}"
                     remedy = (
                         "look for huge numbers in its columns, which "
                         f"parties.{role.party}.scaling makes small, and check its forward()"
@@ -141,19 +141,20 @@ class TopWorker(Worker):
         output = self._top.predict(at.step, cuts)
         if not is_finite(output):
             return (
-                f"the output is not finite {_BEFORE}, though all that it is made of is",
+                f"the output is not finite {_when(at)}, though all that it is made of is",
                 "check the top's forward()",
             )
         reaches = f"outputs reach {_reach(output)}"
         if labels is not None and labels.is_floating_point():
             reaches += f" and labels {_reach(labels)}"
         return (
-            f"it overflowed {_BEFORE}: {reaches}",
+            f"it overflowed {_when(at)}: {reaches}",
             "scale the labels, or the models' outputs, down",
         )
 
 
-_BEFORE = "before any update"
+def _when(at: Instruction) -> str:
+    return "before any update" if at.phase == "train" else "at the saved weights"
 
 
 def _reach(tensor: Tensor) -> str:
