@@ -9,6 +9,7 @@
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
     │   ├── NonFiniteWeights      what is to be kept became NaN or infinite
+    │   ├── WrongGradients        a user's module got gradients that are not its batch's
     │   ├── Misaligned            two parties put different samples into one batch
     │   ├── Damaged               a message is not what was sent
     │   ├── Stalled               an instruction, or a message on its way, is past its deadline
@@ -157,6 +158,17 @@ class NonFiniteWeights(RunFailed):
 
 
 LOWER_THE_RATE = "a lower learning rate (training.optimizer.lr) is the usual remedy"
+
+
+class WrongGradients(RunFailed):
+    """A user's module got gradients that are not its batch's, or may not be."""
+
+    recurs = True
+
+    def __init__(self, role: str, instruction: str, cause: str, sound_until: int) -> None:
+        super().__init__(role, instruction, cause)
+        self.sound_until = sound_until
+        """Steps whose gradients are known to be right; later checkpoints are not."""
 
 
 class Misaligned(RunFailed):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from splitrun.errors import ModelError, Problem
 from splitrun.model.build import section_of
+from splitrun.model.state import buffers_of, parameters_of
 
 
 @torch.no_grad()
@@ -35,21 +36,21 @@ class Finite:
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
-        self._buffers = {name for name, buffer in module.named_buffers() if is_finite(buffer)}
+        self._buffers = {name for name, buffer in buffers_of(module).items() if is_finite(buffer)}
 
     def odd_weight(self) -> str:
         """`parameter 0.weight`, or the name of a buffer, if that is not finite; else empty."""
-        for name, parameter in self._module.named_parameters():
+        for name, parameter in parameters_of(self._module).items():
             if not is_finite(parameter):
                 return f"parameter {name}"
-        for name, buffer in self._module.named_buffers():
+        for name, buffer in buffers_of(self._module).items():
             if name in self._buffers and not is_finite(buffer):
                 return f"buffer {name}"
         return ""
 
     def odd_state(self, optimizers: Iterable[torch.optim.Optimizer]) -> str:
         """Likewise what optimizers keep: `exp_avg_sq (of parameter 0.weight)`."""
-        names = {id(parameter): name for name, parameter in self._module.named_parameters()}
+        names = {id(parameter): name for name, parameter in parameters_of(self._module).items()}
         for optimizer in optimizers:
             for parameter, state in optimizer.state.items():
                 for key, value in state.items():

@@ -27,8 +27,6 @@ from splitrun.model import Finite, fill, named_tensors
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
-_MOST_HEADER_BYTES = 100 << 20
-"""Of the table of tensors in a file of safetensors, and more."""
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
@@ -114,10 +112,9 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     expected = _content(directory)["weights_sha256"]
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
-        most = sum(tensor.nbytes for tensor in named_tensors(module).values()) + _MOST_HEADER_BYTES
         finite = Finite(module)
         try:
-            fill(module, load(read_bytes(path, most)))
+            fill(module, load(read_bytes(path, None)))
             if odd := finite.odd_weight():
                 raise ValueError(f"{odd} is not finite")
         except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:

@@ -31,7 +31,7 @@ from splitrun.files import is_directory, is_regular, read_bytes, remove, sync
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
 
-FORMAT = 1
+FORMAT = 2
 _STEP = re.compile("step-[0-9]{1,20}")
 _MOST_HEADER_BYTES = 100_000_000
 """Of the table of tensors in a file of safetensors, which reads no larger one."""
