@@ -20,6 +20,7 @@ from splitrun.errors import UsageError
 from splitrun.report.trace import write_trace
 from splitrun.report.write import write
 from splitrun.session import evaluate_run, find_resume
+from splitrun.session.checkpoint import Store
 from splitrun.spec import load
 from splitrun.study.bench.lineup import _digest
 from splitrun.study.bench.store import BenchDirectory
@@ -103,7 +104,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "compare": lambda directory: compare_runs(directory, directory),
     "resume": find_resume,
 }
-STEP = "checkpoints/step-00000008"
+STEP = "checkpoints/NEWEST"
 READ_BY = {
     "manifest.json": ("eval", "report", "compare", "resume"),
     "resolved.yaml": ("eval", "report", "compare"),
@@ -166,7 +167,15 @@ def refuses_or_copes(read: Callable[[], object]) -> str:
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two checkpoints that was stopped."""
     content = content_of("sequential", checkpoint={"every_steps": 4})
-    return stopped(content, tmp_path_factory.mktemp("odd"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("splitrun.runtime.crew.LOOK_EVERY_S", 0.005)
+        return stopped(content, tmp_path_factory.mktemp("odd"))
+
+
+def placed(directory: Path, place: str) -> Path:
+    """Where that is."""
+    newest = max(path.name for path in (directory / "checkpoints").iterdir())
+    return directory / place.replace("NEWEST", newest)
 
 
 @pytest.mark.parametrize("odd", ODD)
@@ -177,7 +186,7 @@ def test_what_is_no_file_of_a_run_is_passed_over_or_told_of_in_a_line(
     (tmp_path / "secret").write_text("secret")
     directory = tmp_path / "run"
     shutil.copytree(interrupted, directory)
-    put(odd, directory / place)
+    put(odd, placed(directory, place))
     for reader in READ_BY[place]:
         told = refuses_or_copes(lambda reader=reader: READERS[reader](directory))  # type: ignore[misc]
         assert "secret" not in told
@@ -208,18 +217,27 @@ def test_what_stands_in_a_checkpoints_place_is_passed_over_and_then_replaced(
 ) -> None:
     directory = tmp_path / "run"
     shutil.copytree(interrupted, directory)
-    put(odd, directory / STEP)
-    put(odd, directory / "checkpoints" / ".step-00000012.tmp")
+    older, newer = sorted((directory / "checkpoints").iterdir())
+    put(odd, newer)
+    put(odd, directory / "checkpoints" / ".step-00000016.tmp")
     put(odd, directory / "events.1.jsonl")
     put(odd if odd is not _directory else _file, directory / "metrics.jsonl")
     with in_time():
         resume, result = resumed(directory)
-    assert resume.step == 4
-    assert f"{STEP}: damaged, so it is passed over" in resume.remarks[0]
+    assert f"step-{resume.step:08d}" == older.name
+    assert f"{newer}: damaged, so it is passed over" in resume.remarks[0]
     assert result.steps == 18
-    names = sorted(path.name for path in (directory / "checkpoints").iterdir())
-    assert names == ["step-00000012", "step-00000016"]
+    assert all(path.is_dir() for path in (directory / "checkpoints").iterdir())
+    assert find_whole(directory / "checkpoints") > resume.step
     assert len((directory / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def find_whole(checkpoints: Path) -> int:
+    """The step of the newest one, which is not damaged."""
+    found = Store(checkpoints, 1).newest()
+    assert found.checkpoint
+    assert not found.damaged
+    return found.checkpoint.step
 
 
 @pytest.mark.parametrize("odd", ODD)
