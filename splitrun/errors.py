@@ -51,7 +51,7 @@ def told(error: BaseException, within: str = "") -> str:
         within: a directory; the innermost line in it, installed packages aside, that the error
             passed through is told, too.
     """
-    message = " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode()
+    message = writable(" ".join(str(error).split()))
     if len(message) > _LONGEST_TOLD:
         message = message[:_LONGEST_TOLD] + "…"
     lines = [
@@ -64,6 +64,11 @@ def told(error: BaseException, within: str = "") -> str:
 
 
 _LONGEST_TOLD = 300
+
+
+def writable(text: str) -> str:
+    """The text, with escapes for halves of characters, which no file of ours could hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class SplitrunError(Exception):

@@ -20,6 +20,10 @@ MOST_BYTES = 1 << 30
 LONGEST_LINE_BYTES = 1 << 20
 """Of a file that is read line by line."""
 
+_UNTRICKED = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY"))
+"""Neither waits for whoever writes into a pipe, nor, on Windows, changes a byte."""
+_READ = os.O_RDONLY | _UNTRICKED
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | _UNTRICKED
 _ODD = tuple(chr(code) for code in (*range(32), *range(127, 160)))
 """Control characters: newlines, tabs and what a terminal takes for commands."""
 
@@ -39,7 +43,7 @@ def open_regular(path: Path, *, elsewhere: bool = False) -> BinaryIO:
     found = Path(os.path.realpath(path, strict=True))
     if not (elsewhere or found.is_relative_to(os.path.realpath(path.parent))):
         raise ValueError("a link to a file elsewhere")
-    file = os.fdopen(os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    file = os.fdopen(os.open(found, _READ), "rb")
     try:
         _refuse_irregular(os.fstat(file.fileno()).st_mode, path)
     except BaseException:
@@ -152,8 +156,7 @@ def append_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written, or something else is there.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+    with os.fdopen(os.open(path, _APPEND, 0o666), "ab") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         file.write(text.encode("utf-8", "backslashreplace"))
@@ -181,7 +184,7 @@ def sync(path: Path) -> None:
     Raises:
         OSError: it cannot be read, or the disk cannot.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, _READ)
     try:
         os.fsync(descriptor)
     finally:

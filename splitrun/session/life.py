@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from splitrun import runtime
-from splitrun.errors import NonFiniteWeights, RunFailed
+from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded, Sink
 from splitrun.model import Stage, default_metrics, evaluate
 from splitrun.plan import PlannedFault, deadline_of
@@ -29,6 +29,9 @@ from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
 from splitrun.spec import has_checksums
+
+_LONGEST_MESSAGE = 100_000
+"""Of how a run ended, in characters: a line of events has its bounds."""
 
 RunStatus = Literal["done", "failed", "interrupted"]
 
@@ -186,6 +189,7 @@ class Life:
         Raises:
             OSError: the manifest cannot be written.
         """
+        message = writable(message[:_LONGEST_MESSAGE])
         self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)

@@ -185,7 +185,7 @@ def _refuse_unreadable(resolved: str, document: Document) -> None:
         loads(resolved, "resolved.yaml")
     except (ValueError, SpecError) as error:
         message = f"{document.file}: with aliases and defaults written out it is too large: {error}"
-        raise UsageError(f"{message}; shorten it, e.g. by a list of columns") from error
+        raise UsageError(f"{message}; shorten it") from error
 
 
 def read_json(
