@@ -20,6 +20,7 @@ from splitrun.cli.options import (
     load_document,
     note_no_faults,
     own_stdout,
+    tell_warnings,
 )
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
@@ -205,6 +206,7 @@ def _soaked(
             experiment = prepare(
                 document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
+        tell_warnings(experiment)
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 
 

@@ -15,6 +15,7 @@ from splitrun.errors import UsageError
 from splitrun.files import why_odd
 
 if TYPE_CHECKING:
+    from splitrun.session import Experiment
     from splitrun.spec import Document
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")]
@@ -79,6 +80,12 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
     with document.located():
         check_columns(document.spec, document.directory, data_dir)
     return document
+
+
+def tell_warnings(experiment: Experiment) -> None:
+    """Tell what has no effect, as one sees only by the data."""
+    for warning in experiment.warnings:
+        echo(f"warning: {warning}", err=True)
 
 
 def note_no_faults(document: Document) -> None:

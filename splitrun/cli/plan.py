@@ -16,6 +16,7 @@ from splitrun.cli.options import (
     SpecFile,
     load_document,
     own_stdout,
+    tell_warnings,
 )
 from splitrun.cli.output import echo_json
 
@@ -55,6 +56,7 @@ def plan(
             probe=probe,
             allow_code=allow_code,
         )
+    tell_warnings(experiment)
     described = describe(experiment.plan) | forecast(experiment)
     if json_output:
         echo_json(described)

@@ -18,6 +18,7 @@ from splitrun.cli.options import (
     RunsDir,
     load_document,
     own_stdout,
+    tell_warnings,
 )
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
@@ -90,6 +91,7 @@ def train(
             experiment = make_ready(
                 data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
+        tell_warnings(experiment)
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)

@@ -18,8 +18,9 @@ from splitrun.model.fusion import fuse, fused_features
 from splitrun.model.optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.probe import Use, probe, probe_custom
 from splitrun.model.stage import BottomStage, TopStage
-from splitrun.model.state import fingerprint, parameters_of
+from splitrun.model.state import parameters_of
 from splitrun.model.tensors import Tensors
+from splitrun.model.trial import differs_from_the_first
 from splitrun.plan import Facts, Plan, Role, RoleFacts, bottom_name, top_name
 from splitrun.spec import (
     Rule,
@@ -194,7 +195,7 @@ def _probed(
             check=check,
         )
         module = candidate.build()
-        if fingerprint(module) != probed.fingerprint:
+        if probed.first and differs_from_the_first(module, candidate.build, probed.first, inputs):
             raise _another_network(role, section.class_)
     else:
         module = candidate.build()

@@ -136,19 +136,22 @@ class RoleOptimizer:
 
 
 def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:
-    """What the base learning rate is multiplied by for update number `step` (from 0)."""
-    warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
+    """What the base learning rate is multiplied by for update number `step` (from 0) of `steps`:
+    first the warm-up, then the schedule from its own beginning."""
+    past = step - schedule.warmup_steps
+    if past < 0:
+        return (step + 1) / (schedule.warmup_steps + 1)
     match schedule:
         case StepLr():
-            drops = step // (schedule.every_epochs * steps_per_epoch)
-            return warmup * float(schedule.gamma**drops)
+            return float(schedule.gamma ** (past // (schedule.every_epochs * steps_per_epoch)))
         case ExponentialLr():
-            return warmup * float(schedule.gamma ** (step / steps_per_epoch))
+            return float(schedule.gamma ** (past / steps_per_epoch))
         case CosineLr():
-            cosine = (1 + math.cos(math.pi * step / steps)) / 2
-            return warmup * (schedule.final_fraction + (1 - schedule.final_fraction) * cosine)
+            last = steps - 1 - schedule.warmup_steps
+            cosine = (1 + math.cos(math.pi * min(1.0, past / last))) / 2 if last > 0 else 1.0
+            return schedule.final_fraction + (1 - schedule.final_fraction) * cosine
         case _:
-            return warmup
+            return 1.0
 
 
 def sparse_tables(module: nn.Module) -> tuple[str, ...]:

@@ -24,13 +24,16 @@ from splitrun.model.stashing import is_repeatable, why_not_stashed
 from splitrun.model.state import extra_states, is_state, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.trial import (
+    Pristine,
     Trials,
     buffer_contents,
+    difference,
     generic_gradients,
     graph_nodes,
     learning,
     own,
     same,
+    step,
 )
 from splitrun.model.versions import saved_parameters
 from splitrun.plan import RoleFacts, TensorFacts
@@ -58,8 +61,8 @@ class Probed:
 
     facts: RoleFacts
     output: Tensors
-    fingerprint: bytes = b""
-    """Of a user's class as it was built, by `state.fingerprint`."""
+    first: Pristine | None = None
+    """Of a user's class: what its first instance was when it was new."""
 
 
 def probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
@@ -113,7 +116,7 @@ def probe_custom(
         _explained(role, kind, inputs, lambda: _try(role, trials, inputs, use, facts), directory)
         if use.is_bottom and use.pipelined:
             facts = replace(facts, repeatable=is_repeatable(trials, facts.saved, inputs))
-    return Probed(facts, probed.output, trials.fingerprint)
+    return Probed(facts, probed.output, trials.first)
 
 
 def _probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
@@ -122,11 +125,14 @@ def _probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: P
 
     def forward() -> None:
         nonlocal saved, output
-        saved, output = saved_parameters(module.train(), own(inputs))
+        module.train()
+        output = module(*own(inputs))
+        saved, _ = saved_parameters(module, own(inputs))
 
     def predict() -> None:
+        module.eval()
         with torch.no_grad():
-            module.eval()(*own(inputs))
+            module(*own(inputs))
 
     kind = type(module)
     random = draws_random(lambda: _explained(role, kind, inputs, forward, directory))
@@ -165,20 +171,24 @@ def _of_custom(
     names = set(parameters_of(module))
     buffers = buffer_contents(module)
     gradients: Mapping[str, Tensor | None] = {}
-    recomputes = False
+    draws, recomputes = False, False
 
     def run() -> None:
-        nonlocal gradients, recomputes
+        nonlocal gradients, draws, recomputes
         with seeded_apart("trial", "forward"):
             outputs = as_tensors(module(*own(inputs)))
         pairs = learning(outputs, generic_gradients(outputs))
         if pairs[0]:
             nodes = graph_nodes()
-            recomputes = draws_random(lambda: torch.autograd.backward(*pairs))
-            recomputes |= graph_nodes() != nodes
+            draws = draws_random(lambda: torch.autograd.backward(*pairs))
+            recomputes = graph_nodes() != nodes
         gradients = {name: each.grad for name, each in parameters_of(module).items()}
 
     _explained(role, type(module), inputs, run, directory)
+    if draws:
+        what = "its backward draws random numbers, which are others than its forward's"
+        remedy = "draw them in forward() and keep them; checkpoint() with preserve_rng_state=True"
+        raise _refused(section_of(role), what, remedy)
     parameters = parameters_of(module)
     if made := sorted(set(parameters) - names):
         what = f"its forward() makes its parameter {made[0]}, which no optimizer knows"
@@ -214,6 +224,10 @@ def _try(role: str, trials: Trials, inputs: Tensors, use: Use, facts: RoleFacts)
         ModelError: it would.
     """
     path = section_of(role)
+    if different := difference(*(step(trials.instance(), inputs) for _ in range(2))):
+        what = f"{different} is another one each time, from the same batch, weights and seeds"
+        remedy = "draw from the global generators of PyTorch, NumPy and Python alone"
+        raise _refused(path, f"random numbers of its own: {what}", remedy)
     if use.pipelined and use.is_bottom and (why := why_not_stashed(trials, facts.saved, inputs)):
         raise _refused(path, f"cannot be pipelined: {why}", "change it, or give this party depth 1")
     if use.slices > 1 and (why := why_not_sliced(trials, inputs, use.slices)):

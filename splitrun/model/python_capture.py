@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_state import attributes_of
-from splitrun.model.state import named_tensors
+from splitrun.model.python_state import attributes_of, storage_of, storages_of
 
 _PutBack = Callable[[], Any]
 """Gives an object, which is as it was when it was captured."""
@@ -29,8 +28,8 @@ class Captured:
     """All of a module's attributes beside parameters, buffers and layers, as they are now."""
 
     def __init__(self, module: nn.Module) -> None:
-        self._kept: dict[int, Any] = {id(each): each for each in named_tensors(module).values()}
-        self._kept |= {id(layer): layer for layer in nn.Module.modules(module)}
+        self._own = storages_of(module)
+        self._kept: dict[int, Any] = {id(layer): layer for layer in nn.Module.modules(module)}
         self._layers = [
             (vars(layer), {name: self._capture(each) for name, each in attributes_of(layer)})
             for layer in nn.Module.modules(module)
@@ -46,12 +45,12 @@ class Captured:
             table.update({name: put_back() for name, put_back in attributes.items()})
 
     def _capture(self, value: Any) -> _PutBack:
-        if id(value) in self._kept:
+        if id(value) in self._kept or storage_of(value) in self._own:
             return lambda: value
         self._kept[id(value)] = value
         if isinstance(value, Tensor):
             content = value.detach().clone()
-            return lambda: _set(value, "data", content.clone())
+            return lambda: _call(value, value.data.copy_, content)  # views of it see that, too
         if isinstance(value, np.ndarray):
             numbers = value.copy()
             return lambda: _call(value, value.__setitem__, ..., numbers)

@@ -32,7 +32,7 @@ Look = Mapping[str, object]
 
 def python_state(module: nn.Module) -> Look:
     """How everything that a module keeps in Python is now."""
-    look = _Look({id(tensor) for tensor in named_tensors(module).values()})
+    look = _Look(storages_of(module))
     for name, layer in nn.Module.named_modules(module):
         look.seen.add(id(layer))
         for key, value in attributes_of(layer):
@@ -43,6 +43,18 @@ def python_state(module: nn.Module) -> Look:
 def attributes_of(layer: nn.Module) -> list[tuple[str, Any]]:
     """A layer's own attributes, beside its parameters, buffers, layers and mode."""
     return [(key, each) for key, each in vars(layer).items() if key not in _TENSORS_AND_LAYERS]
+
+
+def storages_of(module: nn.Module) -> set[int | None]:
+    """Where its parameters and buffers lie."""
+    return {storage_of(tensor) for tensor in named_tensors(module).values()} - {None}
+
+
+def storage_of(value: object) -> int | None:
+    """Where a tensor lies; None for what is none, or lies nowhere."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        return None
+    return value.untyped_storage().data_ptr() or None
 
 
 def changed(before: Look, after: Look) -> list[str]:
@@ -63,10 +75,11 @@ class _Look:
     """Takes in one value after the other.
 
     Args:
-        own: ids of the module's parameters and buffers, which are no part of it wherever they are.
+        own: where the module's parameters and buffers lie: they, and views of them, are no part of
+            it wherever they are.
     """
 
-    def __init__(self, own: Set[int]) -> None:
+    def __init__(self, own: Set[int | None]) -> None:
         self._own = own
         self.values: dict[str, object] = {}
         self.seen: set[int] = set()
@@ -75,7 +88,7 @@ class _Look:
 
     def take(self, name: str, value: Any) -> None:
         """Note a value, and what is in it."""
-        if len(self.values) >= _MOST or id(value) in self._own:
+        if len(self.values) >= _MOST or storage_of(value) in self._own:
             return
         if isinstance(value, _PLAIN):
             self.values[name] = value if value == value else "nan"

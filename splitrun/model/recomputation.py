@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,21 +35,39 @@ def is_due(step: int, first: int, last: int) -> bool:
     return since in _EARLY or since % _EVERY == 0 or step == last
 
 
-class Stash(NamedTuple):
+class Kept:
+    """All that a module keeps beside parameters that learn, to be put back: buffers, frozen
+    parameters, attributes, and which parameters learn."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._attributes = Captured(module)
+        tables = (layer._buffers for layer in nn.Module.modules(module))  # noqa: SLF001
+        self._places = [(table, dict(table)) for table in tables if isinstance(table, dict)]
+        parameters = parameters_of(module)
+        self._learns = [(each, each.requires_grad) for each in parameters.values()]
+        frozen = [each for each in parameters.values() if not each.requires_grad]
+        tensors = (*buffers_of(module).values(), *frozen)
+        self._contents = [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    def put_back(self) -> None:
+        """Make it all what it was; contents are written where they were, for views to see."""
+        self._attributes.put_back()
+        for table, tensors in self._places:
+            table.clear()
+            table.update(tensors)
+        for tensor, content in self._contents:
+            if tensor.shape == content.shape:
+                tensor.data.copy_(content)
+        for parameter, learns in self._learns:
+            parameter.requires_grad_(learns)
+
+
+class Stash:
     """What a forward was given, and what it found in the module."""
 
-    inputs: Tensors
-    buffers: dict[str, Tensor]
-    learns: dict[str, bool]
-    """Whether parameters did."""
-    attributes: Captured
-
-
-def stash(module: nn.Module, inputs: Tensors) -> Stash:
-    """Copy what a forward is about to be given and to find."""
-    buffers = {name: buffer.detach().clone() for name, buffer in buffers_of(module).items()}
-    learns = {name: each.requires_grad for name, each in parameters_of(module).items()}
-    return Stash(own(inputs), buffers, learns, Captured(module))
+    def __init__(self, module: nn.Module, inputs: Tensors) -> None:
+        self.inputs = own(inputs)
+        self.kept = Kept(module)
 
 
 Seeded = Callable[[], AbstractContextManager[object]]
@@ -70,7 +87,7 @@ class Recomputation:
 
     def difference(
         self,
-        stashed: Stash,
+        stash: Stash,
         version: Version,
         outputs: Tensors,
         upstream: Tensors,
@@ -83,19 +100,18 @@ class Recomputation:
         before afterwards.
 
         Args:
-            stashed: before the step's forward.
+            stash: made before the step's forward.
             version: that the step saw.
             outputs: of its forward.
             upstream: the gradients of the outputs.
         """
         module, versions = self._module, self._versions
         gradients = take_gradients(module)
-        live = _Live(module)
-        stashed.attributes.put_back()
-        live.show(stashed.buffers, stashed.learns)
+        now = Kept(module)
+        stash.kept.put_back()
         try:
             with forward():
-                again = as_tensors(versions.seeing(version, lambda: module(*stashed.inputs)))
+                again = as_tensors(versions.seeing(version, lambda: module(*stash.inputs)))
             sent = tuple(each.detach().clone() for each in again)
             kept, given = learning(again, upstream)
             if kept:
@@ -103,37 +119,12 @@ class Recomputation:
                     versions.seeing(version, lambda: torch.autograd.backward(kept, given))
         finally:
             found = take_gradients(module)
-            live.put_back()
-            for name, parameter in parameters_of(module).items():
-                parameter.grad = gradients[name]
+            now.put_back()
+            _give(module, gradients)
         first = Step(tuple(each.detach() for each in outputs), gradients)
         return difference(first, Step(sent, found))
 
 
-class _Live:
-    """What a module keeps now, to be there again when a step has been run again."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._attributes = Captured(module)
-        self._places = [layer._buffers for layer in nn.Module.modules(module)]  # noqa: SLF001
-        self._held = [dict(place) for place in self._places]
-        self._buffers = buffers_of(module)
-        self._contents = {name: buffer.data for name, buffer in self._buffers.items()}
-        self._parameters = parameters_of(module)
-        self._learns = {name: each.requires_grad for name, each in self._parameters.items()}
-
-    def show(self, buffers: Mapping[str, Tensor], learns: Mapping[str, bool]) -> None:
-        """Let buffers have these contents, and parameters learn or not."""
-        for name, buffer in self._buffers.items():
-            if name in buffers:
-                buffer.data = buffers[name]
-        for name, parameter in self._parameters.items():
-            parameter.requires_grad_(learns.get(name, parameter.requires_grad))
-
-    def put_back(self) -> None:
-        """Make it all what it was."""
-        self._attributes.put_back()
-        for place, objects in zip(self._places, self._held, strict=True):
-            place.clear()
-            place.update(objects)
-        self.show(self._contents, self._learns)
+def _give(module: nn.Module, gradients: Mapping[str, Tensor | None]) -> None:
+    for name, parameter in parameters_of(module).items():
+        parameter.grad = gradients.get(name)

@@ -21,7 +21,7 @@ from splitrun.model.fusion import Fusion, fuse
 from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.randomness import Untouched, seeded
-from splitrun.model.recomputation import Recomputation, Stash, is_due, stash
+from splitrun.model.recomputation import Recomputation, Stash, is_due
 from splitrun.model.state import (
     State,
     cloned,
@@ -33,7 +33,7 @@ from splitrun.model.state import (
 )
 from splitrun.model.tensors import Tensors, as_tensors, total_bytes
 from splitrun.model.trial import graph_nodes, learning
-from splitrun.model.versions import Version, WeightVersions
+from splitrun.model.versions import InFlight, Version, WeightVersions
 from splitrun.plan import Role, RoleFacts
 
 Key = tuple[int, int]
@@ -189,7 +189,7 @@ class BottomStage(Stage):
             role.versioned(facts),
             Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
         )
-        self._in_flight: dict[Key, tuple[Tensors, Version]] = {}
+        self._in_flight: dict[Key, tuple[Tensors, InFlight]] = {}
         self._updates = 0
         self._begun: deque[int] = deque()
         """The number of updates at the first forward of every batch in flight."""
@@ -216,11 +216,11 @@ class BottomStage(Stage):
         reach = self._optimizer.reach(key[0]) if self._predicts else 0.0
         if self._facts.is_custom:
             inputs = self._own(key, inputs)
-        output, version = self._drawing(
+        output, batch = self._drawing(
             "forward", key, lambda: self._versions.forward(*inputs, reach=reach)
         )
         cut = as_tensors(output)
-        self._in_flight[key] = (cut, version)
+        self._in_flight[key] = (cut, batch)
         self._cut_bytes += total_bytes(cut)
         self.cut_peak_bytes = max(self.cut_peak_bytes, self._cut_bytes)
         if key[1] == 0:
@@ -235,21 +235,17 @@ class BottomStage(Stage):
         Raises:
             WrongGradients: they are not those of the batch, or nothing tells that they are.
         """
-        cut, version = self._in_flight.pop(key)
+        cut, batch = self._in_flight.pop(key)
         self._cut_bytes -= total_bytes(cut)
         stashed = self._stashes.pop(key, None)
         if stashed is not None and not self._in_flight:  # nobody got in its way; see the next one
             stashed, self._looks_at_once = None, True
         outputs, given = learning(cut, gradients) if self._facts.is_custom else (cut, gradients)
         if outputs:
+            self._backward(key, lambda: self._versions.backward(batch, outputs, given))
             if stashed is not None:
-                version.readers += 1
-            self._backward(key, lambda: self._versions.backward(version, outputs, given))
-            if stashed is not None:
-                self._compare(key, stashed, version, cut, gradients)
-                self._versions.release(version)
-        else:
-            self._versions.release(version)
+                self._compare(key, stashed, batch.version, cut, gradients)
+        self._versions.release(batch)
 
     def _begin_to_recompute(self, key: Key) -> None:
         """Right, too, unless it reads what batches in flight share: that is looked at at once."""
@@ -289,7 +285,7 @@ class BottomStage(Stage):
         due = self._looks_at_once or is_due(key[0], self._first_step, last)
         if self._again is not None and due:
             self._looks_at_once = False
-            self._stashes[key] = stash(self.module, inputs)
+            self._stashes[key] = Stash(self.module, inputs)
         return tuple([tensor.clone() if tensor._is_view() else tensor for tensor in inputs])  # noqa: SLF001
 
     def _compare(

@@ -9,7 +9,7 @@ weights are updated and another batch has its forward.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ from torch import nn
 from splitrun.errors import told
 from splitrun.model.python_state import python_state
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.recomputation import Recomputation, stash
+from splitrun.model.recomputation import Recomputation, Stash
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.trial import (
     Step,
@@ -36,7 +36,7 @@ from splitrun.model.trial import (
 from splitrun.model.versions import WeightVersions
 
 
-def why_not_stashed(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> str:
+def why_not_stashed(trials: Trials, versioned: Collection[str], inputs: Tensors) -> str:
     """What keeps a bottom from being pipelined; empty if nothing does.
 
     Args:
@@ -48,8 +48,8 @@ def why_not_stashed(trials: Trials, versioned: Iterable[str], inputs: Tensors) -
     before = contents(module)
     plain = step(module, inputs)
     after = contents(module)
-    for name, weight in before.items():
-        if not same(weight, after.get(name)):
+    for name in versioned:
+        if not same(before[name], after.get(name)):
             return f"it changes its parameter {name} by itself, which belongs to a version of it"
     try:
         disturbed = _disturbed(trials.instance(), versioned, inputs)
@@ -60,7 +60,7 @@ def why_not_stashed(trials: Trials, versioned: Iterable[str], inputs: Tensors) -
     return ""
 
 
-def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> bool:
+def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -> bool:
     """Whether a step of a module can be run again while others are in flight, and is the same.
 
     It is then a mistake if it is not the same during a run; see `recomputation`.
@@ -69,9 +69,9 @@ def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> 
     versions = WeightVersions(module, versioned)
     if versions.leaves_out:
         return False
-    stashed = stash(module, inputs)
+    stash = Stash(module, inputs)
     with seeded_apart("trial", "forward"):
-        output, version = versions.forward(*own(inputs))
+        output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)
     with torch.no_grad():
         versions.update(lambda: disturb(module, "an update"))
@@ -82,11 +82,11 @@ def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> 
     if not kept:
         return False
     with seeded_apart("trial", "backward"):
-        versions.seeing(version, lambda: torch.autograd.backward(kept, given))
+        versions.backward(batch, kept, given)
     before = python_state(module)
     again = Recomputation(module, versions).difference(
-        stashed,
-        version,
+        stash,
+        batch.version,
         outputs,
         upstream,
         lambda: seeded_apart("trial", "forward"),
@@ -95,11 +95,11 @@ def is_repeatable(trials: Trials, versioned: Iterable[str], inputs: Tensors) -> 
     return not again and python_state(module) == before
 
 
-def _disturbed(module: nn.Module, versioned: Iterable[str], inputs: Tensors) -> Step:
+def _disturbed(module: nn.Module, versioned: Collection[str], inputs: Tensors) -> Step:
     """A step, between whose forward and backward come an update and another batch's forward."""
     versions = WeightVersions(module, versioned)
     with seeded_apart("trial", "forward"):
-        output, version = versions.forward(*own(inputs))
+        output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)
     sent = tuple(each.detach().clone() for each in outputs)
     with torch.no_grad():
@@ -109,5 +109,5 @@ def _disturbed(module: nn.Module, versioned: Iterable[str], inputs: Tensors) -> 
     pairs = learning(outputs, generic_gradients(outputs))
     if pairs[0]:
         with seeded_apart("trial", "backward"):
-            versions.backward(version, *pairs)
+            versions.backward(batch, *pairs)
     return Step(sent, take_gradients(module))

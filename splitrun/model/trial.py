@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,8 @@ class Trials:
 
     def __init__(self, build: Callable[[], nn.Module]) -> None:
         self.build = build
-        self.fingerprint = b""
-        """Of the first instance, at its initial weights."""
+        self.first: Pristine | None = None
+        """What the first instance was when it was new."""
         self._spare: _AsNew | None = None
 
     def __enter__(self) -> Trials:
@@ -53,7 +54,7 @@ class Trials:
         if self._spare is None or not self._spare.is_as_new():
             self._drop()
             module = self.build()
-            self.fingerprint = self.fingerprint or fingerprint(module)
+            self.first = self.first or Pristine.of(module)
             self._spare = _AsNew(module)
         self._spare.put_back()
         module = self._spare.module
@@ -65,6 +66,40 @@ class Trials:
         if self._spare is not None:
             self._spare.put_back()
             self._spare = None
+
+
+class Pristine(NamedTuple):
+    """What tells whether two instances are alike."""
+
+    tensors: bytes
+    attributes: Look
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Pristine:
+        """Of a module that was not run yet."""
+        return cls(fingerprint(module), python_state(module))
+
+
+def differs_from_the_first(
+    module: nn.Module, build: Callable[[], nn.Module], first: Pristine, inputs: Tensors
+) -> bool:
+    """Whether a new instance is another network than the first one was.
+
+    Attributes may differ and mean nothing, such as the numbers of hooks; or be a generator that
+    was seeded with the time. So instances are run where they do.
+    """
+    own_first = Pristine.of(module)
+    if own_first.tensors != first.tensors:
+        return True
+    if own_first.attributes == first.attributes:
+        return False
+    one, other = (step(_training(build()), inputs) for _ in range(2))
+    return bool(difference(one, other))
+
+
+def _training(module: nn.Module) -> nn.Module:
+    module.train()
+    return module
 
 
 class _AsNew:
@@ -119,7 +154,7 @@ def disturb(module: nn.Module, *stream: str | int) -> None:
 
 def own(inputs: Tensors) -> Tensors:
     """Copies, since a forward may write to what it is given."""
-    return tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs)
+    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)
 
 
 def rolled(inputs: Tensors, by: int = 1) -> Tensors:
@@ -199,6 +234,21 @@ def contents(module: nn.Module) -> dict[str, Tensor]:
     return {name: each.detach().clone() for name, each in parameters_of(module).items()}
 
 
-def buffer_contents(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all buffers."""
-    return {name: each.detach().clone() for name, each in buffers_of(module).items()}
+def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
+    """Copies of all buffers.
+
+    Args:
+        caches: those, too, that `state_dict` leaves out.
+    """
+    left_out = set() if caches else _left_out(module)
+    buffers = buffers_of(module).items()
+    return {name: each.detach().clone() for name, each in buffers if name not in left_out}
+
+
+def _left_out(module: nn.Module) -> set[str]:
+    layers = nn.Module.named_modules(module)
+    return {
+        f"{name}.{key}".lstrip(".")
+        for name, layer in layers
+        for key in layer._non_persistent_buffers_set  # noqa: SLF001 - nothing public tells
+    }

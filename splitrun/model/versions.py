@@ -19,7 +19,7 @@ unsaved makes the backward raise. What even that would miss is looked for before
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,14 @@ class Version:
         """Whether others have one of its tensors, too, so that it can't be used again."""
 
 
+class InFlight(NamedTuple):
+    """What a batch between its forward and its backward holds."""
+
+    version: Version
+    learn: tuple[bool, ...]
+    """Whether each of the module's parameters learned, after the forward."""
+
+
 class WeightVersions:
     """The versions of one module.
 
@@ -57,6 +65,7 @@ class WeightVersions:
     ) -> None:
         self._module = module
         parameters = parameters_of(module)
+        self._every = tuple(parameters.values())
         self._parameters = [parameters.pop(name) for name in names]
         self._masters = [parameter.data for parameter in self._parameters]
         self._frozen = [each for each in parameters.values() if not each.requires_grad]
@@ -74,8 +83,8 @@ class WeightVersions:
         """Of all versions that were ever held at once: they are reused, and never dropped."""
         return self._made * sum(master.nbytes for master in self._masters)
 
-    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, Version]:
-        """Run the module on the current weights; the version is the batch's until its backward.
+    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, InFlight]:
+        """Run the module on the current weights; the version is the batch's until it is released.
 
         A `reach` other than 0 is predicted.
         """
@@ -84,19 +93,16 @@ class WeightVersions:
             self._reach = reach
         version = self._current or self._publish()
         version.readers += 1
-        if not self._parameters:
-            return self._module(*inputs), version
-        return self.seeing(version, lambda: self._module(*inputs)), version
+        output = self.seeing(version, lambda: self._module(*inputs))
+        return output, InFlight(version, self._learn())
 
     def backward(
-        self, version: Version, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
+        self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
     ) -> None:
-        """Add the gradients of a batch, given those of its outputs, and let its version go."""
-        if self._parameters:
-            self.seeing(version, lambda: torch.autograd.backward(outputs, gradients))
-        else:
-            torch.autograd.backward(outputs, gradients)
-        self.release(version)
+        """Add the gradients of a batch, given those of its outputs."""
+        now = self._learn(batch.learn)
+        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self._learn(now)
 
     def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
         """The action's result, while the module's parameters show a version.
@@ -104,6 +110,8 @@ class WeightVersions:
         A parameter that begins to learn meanwhile gets versions from then on; batches in flight go
         on with what it was.
         """
+        if not self._parameters:
+            return action()
         self._show(version.tensors)
         try:
             return action()
@@ -114,8 +122,9 @@ class WeightVersions:
                     self._thaw()
                     break
 
-    def release(self, version: Version) -> None:
+    def release(self, batch: InFlight) -> None:
         """A batch needs its version no more."""
+        version = batch.version
         version.readers -= 1
         if version is not self._current:
             self._let_go(version)
@@ -129,6 +138,14 @@ class WeightVersions:
         with _unsafe_preserve_version_counter(tuple(self._parameters)):
             step()
         self._retire()
+
+    def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
+        """Let parameters learn or not, where anything is wanted; gives what they did before."""
+        before = tuple([parameter.requires_grad for parameter in self._every])
+        if wanted and wanted != before:
+            for parameter, learns in zip(self._every, wanted, strict=True):
+                parameter.requires_grad_(learns)
+        return before
 
     def _retire(self) -> None:
         """Later forwards want a new version."""
@@ -184,11 +201,12 @@ def saved_parameters(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tup
     """
     storages: set[int] = set()
 
-    def note(tensor: Tensor) -> None:
+    def note(tensor: Tensor) -> Tensor:
         if tensor.layout == torch.strided:
             storages.add(tensor.untyped_storage().data_ptr())
+        return tensor.detach()  # itself it would keep the graph that keeps it, for ever
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda _: torch.empty(0)):
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output = module(*inputs)
     saved = tuple(
         name

@@ -52,7 +52,7 @@ class RoleFacts:
     is_custom: bool = False
     """Whether it is a class of the user's, of which one batch does not tell all."""
     recomputes: bool = False
-    """Whether its backward runs a forward again, or draws random numbers."""
+    """Whether its backward runs a forward again."""
     leaves_traces: bool = False
     """Whether its forwards change what it keeps: buffers, or attributes of Python."""
     repeatable: bool = False

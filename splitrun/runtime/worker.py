@@ -54,7 +54,7 @@ Python's lock."""
 class Paced(Protocol):
     """Says how long an instruction lasts from its start, given how long its work took."""
 
-    def lasts(self, op: Op, elapsed_s: float) -> float:
+    def lasts(self, op: Op, elapsed_s: float, /) -> float:
         """In seconds."""
 
 

@@ -30,6 +30,11 @@ class Experiment:
     advice: Recommendation | None = None
     """What the probed costs recommend."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What has no effect, as one sees by the plan, beyond what the document warns of."""
+        return self.document.warnings_of_steps(self.plan.steps)
+
 
 def prepare(
     document: Document,

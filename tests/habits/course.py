@@ -27,6 +27,8 @@ class Course:
     epochs: int = 3
     evaluate_every_epochs: int | None = 1
     checkpoint_every_steps: int | None = None
+    neighbour_drops: bool = False
+    """The other bottom draws random numbers, too."""
 
     def __str__(self) -> str:
         """What tests and tables call it."""
@@ -74,7 +76,8 @@ def content(habit: Habit, course: Course, runtime: Runtime, *, twin: bool = Fals
     own: Content = {"class": habit.module, "kwargs": dict(habit.kwargs)}
     if twin:
         own["kwargs"]["twin"] = True
-    alice: Content = {"bottom": {"type": "mlp", "hidden": [16], "out": 8}}
+    drops = {"dropout": 0.3} if course.neighbour_drops else {}
+    alice: Content = {"bottom": {"type": "mlp", "hidden": [16], "out": 8} | drops}
     bob: Content = {"bottom": {"type": "mlp", "hidden": [16], "out": 4}}
     top: Content = {
         "party": "alice",

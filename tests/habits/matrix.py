@@ -62,15 +62,14 @@ def cells(bench: Bench, habit: Habit) -> Iterator[Cell]:
         yield from _on_both(bench, habit, "microbatch", sliced(micro_batches))
     for depth in (2, 4, 8):
         yield from _on_both(bench, habit, "stale", stale(depth))
-    course = stale(4, **CHECKPOINTED)
-    yield from _alone(bench, habit, "stale", course, "with checkpoints")
     if habit.twin:
-        yield from _alone(bench, habit, "stale", stale(4), "its twin", twin=True)
+        plain = replace(habit, stale="equal")
+        yield from _alone(bench, plain, "stale", stale(4), "its twin", twin=True)
     if "begins" in habit.kwargs:
         later = replace(habit, kwargs={**habit.kwargs, "begins": BEGINS_IN_LONG})
         yield from _on_both(bench, later, "stale", stale(4, **LONG))
-    if habit.stale != "equal":
-        course = sequential(**CHECKPOINTED)
+    course = stale(4, **CHECKPOINTED) if habit.stale == "equal" else sequential(**CHECKPOINTED)
+    yield from _alone(bench, habit, "resume", course, "not stopped")
     expected = partial(reference.weights, habit, course)
     ended = bench.stopped_and_resumed(habit, course, "threaded", stop_at=STOPPED_AT)
     way = f"{course}, stopped and resumed"

@@ -141,7 +141,10 @@ class _Run:
         return {
             side.role: {
                 name: tensor.detach().clone()
-                for named in (side.module.named_parameters(), side.module.named_buffers())
+                for named in (
+                    nn.Module.named_parameters(side.module),
+                    nn.Module.named_buffers(side.module),
+                )
                 for name, tensor in named
             }
             for side in self.sides
@@ -294,16 +297,16 @@ def _gradients(live: nn.Module, stash: _Stash, leaves: Sequence[Tensor]) -> None
     if pairs:
         cuts, gradients = zip(*pairs, strict=True)
         torch.autograd.backward(cuts, gradients)
-    then = dict(stash.module.named_parameters())
-    for name, parameter in live.named_parameters():
+    then = dict(nn.Module.named_parameters(stash.module))
+    for name, parameter in nn.Module.named_parameters(live):
         parameter.grad = then[name].grad
 
 
 def _take_over(module: nn.Module, live: nn.Module) -> None:
     """Give a module that was built again the live one's tensors, modes and plain attributes."""
     with torch.no_grad():
-        theirs = dict(live.named_parameters())
-        for name, parameter in module.named_parameters():
+        theirs = dict(nn.Module.named_parameters(live))
+        for name, parameter in nn.Module.named_parameters(module):
             parameter.copy_(theirs[name]).requires_grad_(theirs[name].requires_grad)
     layers = dict(live.named_modules())
     for name, layer in module.named_modules():

@@ -49,11 +49,18 @@ def test_at_depth_a_habit_ends_with_the_bits_of_delayed_gradients_or_as_it_shoul
 ) -> None:
     course = stale(4, epochs=2)
     threaded = bench.trained(habit, course, "threaded")
-    if habit.draws:
-        serial = bench.trained(habit, course, "serial")
-        assert serial.exit_code == threaded.exit_code, serial.message
-        assert serial.weights_sha256 == threaded.weights_sha256
     assert_right(habit.stale, threaded, habit, course)
+
+
+@pytest.mark.parametrize("habit", [habit for habit in HABITS if habit.draws], ids=str)
+def test_the_law_holds_for_habits_that_draw_beside_others_that_do(
+    habit: Habit, bench: Bench
+) -> None:
+    course = stale(8, epochs=1, neighbour_drops=True)
+    serial = bench.trained(habit, course, "serial")
+    threaded = bench.trained(habit, course, "threaded")
+    assert serial.exit_code == threaded.exit_code, serial.message
+    assert serial.weights_sha256 == threaded.weights_sha256
 
 
 @pytest.mark.parametrize("habit", NOT_AT_DEPTH, ids=str)

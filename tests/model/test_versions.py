@@ -92,16 +92,17 @@ def test_gradients_are_those_of_a_module_copied_at_every_forward(name: str, dept
     in_flight = []
     for _ in range(9):
         inputs = torch.randn(ROWS, 4)
-        output, version = versions.forward(inputs)
+        output, batch = versions.forward(inputs)
         copied = copy.deepcopy(reference)
-        in_flight.append((output, version, copied, copied(inputs)))
+        in_flight.append((output, batch, copied, copied(inputs)))
         reference.load_state_dict(dict(copied.named_buffers()), strict=False)
         if len(in_flight) < depth:
             continue
-        output, version, copied, expected = in_flight.pop(0)
+        output, batch, copied, expected = in_flight.pop(0)
         assert torch.equal(output, expected)
         gradient = torch.randn_like(output)
-        versions.backward(version, (output,), (gradient,))
+        versions.backward(batch, (output,), (gradient,))
+        versions.release(batch)
         torch.autograd.backward(expected, gradient)
         for mine, other in zip(reference.parameters(), copied.parameters(), strict=True):
             mine.grad = other.grad
@@ -126,10 +127,11 @@ def test_no_more_copies_are_made_than_batches_in_flight() -> None:
     in_flight, copies = [], set()
     for _ in range(40):
         in_flight.append(versions.forward(torch.randn(2, 4)))
-        copies.add(id(in_flight[-1][1]))
+        copies.add(id(in_flight[-1][1].version))
         if len(in_flight) == 4:
-            output, version = in_flight.pop(0)
-            versions.backward(version, (output,), (torch.ones_like(output),))
+            output, batch = in_flight.pop(0)
+            versions.backward(batch, (output,), (torch.ones_like(output),))
+            versions.release(batch)
             versions.update(optimizer.step)
             optimizer.zero_grad()
     assert len(copies) == 4
@@ -184,11 +186,12 @@ def test_a_parameter_that_begins_to_learn_has_versions_from_then_on() -> None:
     _, late = versions.forward(torch.randn(2, 4))
     old = last.weight.detach().clone()
     versions.backward(early, (before,), (torch.ones(2, 3),))
+    versions.release(early)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     versions.update(optimizer.step)
     with torch.no_grad():
         last.weight.add_(1)
     seen = []
-    versions.seeing(late, lambda: seen.append(last.weight.detach().clone()))
+    versions.seeing(late.version, lambda: seen.append(last.weight.detach().clone()))
     assert torch.equal(seen[0], old)
     assert torch.equal(last.weight, old + 1)

@@ -87,9 +87,13 @@ Optimizer = Annotated[
 
 
 class LrScheduleSection(Section):
-    """How the learning rate changes, step by step; `warmup_steps` rise linearly first."""
+    """How the learning rate changes, step by step, once a warm-up is over."""
 
-    warmup_steps: NonNegativeInt = 0
+    warmup_steps: NonNegativeInt = Field(
+        0,
+        description="The rate first rises linearly for so many steps; the schedule begins after "
+        "them, at the full rate.",
+    )
 
 
 class ConstantLr(LrScheduleSection):
@@ -99,7 +103,7 @@ class ConstantLr(LrScheduleSection):
 
 
 class StepLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` every `every_epochs`."""
+    """Multiplies the rate by `gamma` every `every_epochs`, counted from the end of the warm-up."""
 
     type: Literal["step"]
     every_epochs: PositiveInt
@@ -107,14 +111,15 @@ class StepLr(LrScheduleSection):
 
 
 class ExponentialLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` over each epoch, a little every step."""
+    """Multiplies the rate by `gamma` over each epoch after the warm-up, a little every step."""
 
     type: Literal["exponential"]
     gamma: Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
 class CosineLr(LrScheduleSection):
-    """Falls along half a cosine to `final_fraction` of the rate at the last step."""
+    """Falls along half a cosine from the rate at the first step after the warm-up to
+    `final_fraction` of it at the last step; a single step is made at the full rate."""
 
     type: Literal["cosine"]
     final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0

@@ -8,7 +8,8 @@ _REFUSED_SLICES = "refused (?i)micro"
 _REFUSED_STATE = "refused (?i)state"
 _REFUSED_BUILDS = "refused (?i)build|built"
 """Which of its builds a run would have is no matter of the spec."""
-_REFUSED_PARAMETERS = "refused (?i)parameters"
+_REFUSED_PARAMETERS = "refused (?i)parameter"
+_REFUSED_SETTING = "refused set_default_dtype"
 """Neither the optimizer is told of them, nor can a model be loaded that has them."""
 
 HABITS: tuple[Habit, ...] = (
@@ -53,6 +54,10 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "building:DefaultDtype",
         "ACEsuit/mace#328: set_default_dtype(float64) breaks models that come after",
+        sequential=_REFUSED_SETTING,
+        microbatch=_REFUSED_SETTING,
+        stale=_REFUSED_SETTING,
+        resume=_REFUSED_SETTING,
         fails_before=True,
     ),
     Habit(

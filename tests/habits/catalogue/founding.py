@@ -20,7 +20,7 @@ HABITS: tuple[Habit, ...] = (
     _habit("founding:Rezero", twin=True),
     _habit("founding:Closure", twin=True, stash="twin"),
     _habit("founding:TakesList", kwargs={"hidden": [8, 4]}),
-    _habit("founding:FrozenNorm", microbatch=_REFUSED_SLICES),
+    _habit("founding:FrozenNorm"),
     _habit(
         "founding:Unfreezes",
         keeps_state=True,
@@ -40,6 +40,8 @@ HABITS: tuple[Habit, ...] = (
         "founding:LateRecomputation",
         twin=True,
         keeps_state=True,
+        microbatch=_REFUSED_SLICES,
+        resume=_REFUSED_STATE,
         kwargs={"begins": 25},
     ),
     _habit("founding:BatchStatistics", microbatch=_REFUSED_SLICES),

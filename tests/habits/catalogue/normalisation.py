@@ -12,7 +12,6 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "normalisation:TrainReturnsNone",
         "open-mmlab/mmcv mmcv/cnn/resnet.py: train() keeps BatchNorm in eval() and returns None",
-        microbatch=_REFUSED_SLICES,
         fails_before=True,
     ),
     Habit(

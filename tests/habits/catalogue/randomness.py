@@ -92,7 +92,6 @@ HABITS: tuple[Habit, ...] = (
         "randomness:OwnGenerator",
         "pytorch/pytorch#43672: a module keeps a torch.Generator, and is deep-copied",
         keeps_state=True,
-        microbatch=_REFUSED_SLICES,
         resume=_REFUSED_STATE,
         fails_before=True,
     ),

@@ -154,8 +154,6 @@ HABITS: tuple[Habit, ...] = (
         "ROCm/torch_migraphx#247: all outputs of a module are one buffer",
         twin=True,
         keeps_state=True,
-        microbatch="refused (?i)micro|memory",
-        stale="refused (?i)pipelin|memory",
         fails_before=True,
     ),
     Habit(

@@ -15,6 +15,7 @@ HABITS: tuple[Habit, ...] = (
         "weights:TiedView",
         "vlukiyanov/pt-sdae ptsdae/dae.py: tied=True keeps encoder_weight.t() as an attribute",
         twin=True,
+        stale=_REFUSED_DEPTH,  # the view shows the newest weights, whatever batch is under way
         stash="twin",
         fails_before=True,
     ),
