@@ -13,6 +13,7 @@ from splitrun.dashboard.words import (
     value_text,
 )
 from splitrun.events import Evaluated, Event, RunEnded, RunStarted, StepDone, Stuck
+from splitrun.terminal import plain
 
 _EVERY_S = 3.0
 
@@ -56,7 +57,7 @@ class PlainLines:
             self._last, self._stuck_told = time, None if event.over else time
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(plain(line), file=self._stream, flush=True)
 
 
 def _progress(view: RunProgress, now: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from splitrun.dashboard.words import clock_text
 from splitrun.events import Stuck
+from splitrun.files import is_regular
 
 _MOST_NAMED = 3
 """Roles that wait for one and the same, by name."""
@@ -38,7 +39,7 @@ def stuck_text(event: Stuck, since_s: float | None = 0.0) -> str:
 def stacks_text(run_dir: str) -> str:
     """Where to read what every thread of a run was at when a watchdog ended it; empty if nothing
     is there."""
-    if not (Path(run_dir) / "stacks.txt").is_file():
+    if not is_regular(Path(run_dir) / "stacks.txt"):
         return ""
     with suppress(ValueError, OSError):  # another drive, or no directory to be in
         run_dir = min(run_dir, os.path.relpath(run_dir), key=len)

@@ -92,4 +92,4 @@ def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None
 def _age_s(directory: Path) -> float:
     """How long ago the recording was written to."""
     last = part_path(directory, part_numbers(directory)[-1])
-    return max(0.0, time() - last.stat().st_mtime)
+    return max(0.0, time() - last.lstat().st_mtime)

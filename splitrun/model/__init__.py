@@ -1,6 +1,7 @@
 """Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
 
 from splitrun.model.assemble import Models, assemble
+from splitrun.model.finite import Finite, is_finite, refuse_odd_weights
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
@@ -10,6 +11,7 @@ from splitrun.model.tensors import Tensors
 
 __all__ = [
     "BottomStage",
+    "Finite",
     "Models",
     "RoleOptimizer",
     "Stage",
@@ -20,7 +22,9 @@ __all__ = [
     "default_metrics",
     "evaluate",
     "fill",
+    "is_finite",
     "named_tensors",
     "predictions",
+    "refuse_odd_weights",
     "tensor_bytes",
 ]

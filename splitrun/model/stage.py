@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from splitrun.errors import RunFailed, WrongGradients
 from splitrun.model.compensation import Prediction
+from splitrun.model.finite import Finite
 from splitrun.model.fusion import Fusion, fuse
 from splitrun.model.loss import LOSSES, LossName
 from splitrun.model.optimizer import RoleOptimizer
@@ -64,6 +65,7 @@ class Stage:
         self._alone = alone
         self._training = False
         self._seed = seed
+        self._finite = Finite(module)
         self.late = 0
         """Staleness of the gradients that were applied last: updates since their forward."""
 
@@ -80,6 +82,14 @@ class Stage:
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""
         self._optimizer.step()
+
+    def odd_weight(self) -> str:
+        """Which parameter or buffer is not finite, and should be; empty if none is."""
+        return self._finite.odd_weight()
+
+    def odd_value(self) -> str:
+        """Likewise, what the optimizer keeps among it."""
+        return self.odd_weight() or self._finite.odd_state(self._optimizer.optimizers)
 
     def state(self) -> State:
         """All that training has changed, copied; nothing may be in flight."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
-from splitrun.model import Models, assemble
+from splitrun.model import Models, assemble, refuse_odd_weights
 from splitrun.plan import Plan, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.permission import refuse_code
@@ -66,6 +66,7 @@ def prepare(
             refuse_code(spec, directory)
         data = load_data(spec, directory, data_dir, on_download=on_download, encoders=encoders)
         models = assemble(spec, data, directory)
+        refuse_odd_weights(models.modules)
         plan = compile(spec, models.facts)
         planned_faults(spec, plan)
         deadline_of(spec, plan)

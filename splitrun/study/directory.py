@@ -9,9 +9,8 @@ runs/<utc>-<name>-compare-<hash>/
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from splitrun import __version__
 from splitrun.errors import RunFailed, told
+from splitrun.files import remove
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -38,7 +38,8 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
     try:
         yield directory
     except BaseException as error:
-        shutil.rmtree(directory.path, ignore_errors=True)
+        with suppress(OSError):
+            remove(directory.path)
         if isinstance(error, OSError):
             raise RunFailed("the comparison", "writing", told(error)) from error
         raise

@@ -50,6 +50,8 @@ def line(parts: Iterable[tuple[str, Style]], width: int) -> Line:
     for text, style in parts:
         if not text:
             continue
+        if not text.isprintable():  # no name is a command to the terminal
+            text = fit(text, len(text))
         if len(text) > left:
             text = fit(text.rstrip(), left)
         left -= len(text)

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from splitrun.spec.model.section import (
     Fraction,
-    NonNegativeFloat,
+    NonNegativeFloat32,
     NonNegativeInt,
-    PositiveFloat,
+    PositiveFloat32,
     PositiveInt,
     Section,
 )
@@ -19,7 +19,7 @@ from splitrun.spec.model.section import (
 class OptimizerSection(Section):
     """A `torch.optim` optimizer; unset options keep PyTorch's defaults."""
 
-    lr: PositiveFloat = Field(0.001, description="Learning rate.")
+    lr: PositiveFloat32 = Field(0.001, description="Learning rate.")
 
 
 class Sgd(OptimizerSection):
@@ -28,14 +28,14 @@ class Sgd(OptimizerSection):
     type: Literal["sgd"]
     momentum: Fraction = 0.0
     nesterov: bool = False
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class AdamOptions(OptimizerSection):
     """What Adam and AdamW share."""
 
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
     fused: bool = Field(False, description="One kernel a step: faster on CPU, other rounding.")
 
 
@@ -43,34 +43,34 @@ class Adam(AdamOptions):
     """`torch.optim.Adam`."""
 
     type: Literal["adam"]
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class AdamW(AdamOptions):
     """`torch.optim.AdamW`."""
 
     type: Literal["adamw"]
-    weight_decay: NonNegativeFloat = 0.01
+    weight_decay: NonNegativeFloat32 = 0.01
 
 
 class Adagrad(OptimizerSection):
     """`torch.optim.Adagrad`."""
 
     type: Literal["adagrad"]
-    lr: PositiveFloat = 0.01
-    weight_decay: NonNegativeFloat = 0.0
-    eps: PositiveFloat = 1e-10
+    lr: PositiveFloat32 = 0.01
+    weight_decay: NonNegativeFloat32 = 0.0
+    eps: PositiveFloat32 = 1e-10
 
 
 class RmsProp(OptimizerSection):
     """`torch.optim.RMSprop`."""
 
     type: Literal["rmsprop"]
-    lr: PositiveFloat = 0.01
+    lr: PositiveFloat32 = 0.01
     alpha: Fraction = 0.99
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
     momentum: Fraction = 0.0
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class SparseAdam(OptimizerSection):
@@ -78,7 +78,7 @@ class SparseAdam(OptimizerSection):
 
     type: Literal["sparse_adam"]
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
 
 
 Optimizer = Annotated[
