@@ -6,7 +6,15 @@ from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.stage import BottomStage, Stage, TopStage
-from splitrun.model.state import State, fill, named_tensors, tensor_bytes
+from splitrun.model.state import (
+    State,
+    extra_states,
+    fill,
+    named_tensors,
+    parameters_of,
+    set_extra_states,
+    tensor_bytes,
+)
 from splitrun.model.tensors import Tensors
 
 __all__ = [
@@ -21,10 +29,13 @@ __all__ = [
     "assemble",
     "default_metrics",
     "evaluate",
+    "extra_states",
     "fill",
     "is_finite",
     "named_tensors",
+    "parameters_of",
     "predictions",
     "refuse_odd_weights",
+    "set_extra_states",
     "tensor_bytes",
 ]

@@ -11,7 +11,7 @@ from torch import Tensor
 from splitrun.data import Feed
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
 from splitrun.events import Emit, EpochDone, Evaluated, StepDone
-from splitrun.model import State, Tensors, TopStage, is_finite
+from splitrun.model import State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import Instruction, Op, Plan, Role
 from splitrun.runtime.clock import now
 from splitrun.runtime.worker import Beginning, Ends, Slice, Worker
@@ -116,7 +116,7 @@ class TopWorker(Worker):
                         f"parties.{role.party}.scaling makes small, and check its forward()"
                     )
                 return NonFiniteLoss(role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
-        if not all(map(is_finite, self._top.module.parameters())):
+        if not all(map(is_finite, parameters_of(self._top.module).values())):
             cause, remedy = "its weights have diverged", LOWER_THE_RATE
         elif self._was_updated(self._plan.top, at):
             cause, remedy = "every cut and weight is finite, so it overflowed", LOWER_THE_RATE

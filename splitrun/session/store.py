@@ -2,6 +2,7 @@
 
     model/model.json                 format, encoders and classes, digests of weights and data
     model/<role>.safetensors         parameters and buffers
+    model/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, where a class has it
 
 Nothing is pickled, neither written nor read.
 """
@@ -23,10 +24,12 @@ from torch import Tensor, nn
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
 from splitrun.files import is_something, read_bytes, remove, sync
-from splitrun.model import Finite, fill, named_tensors
+from splitrun.model import Finite, extra_states, fill, named_tensors, set_extra_states
+from splitrun.session.checkpoint.codec import decode, encode
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
+_MISFIT = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
@@ -51,17 +54,21 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
         remove(old)
     written.mkdir()
     digest = weights_sha256(modules)
+    extra = {role: encode(extra_states(module), "extra") for role, module in modules.items()}
     content = {
         "format": FORMAT,
         "weights_sha256": digest,
         "data_digest": data.digest,
         "encoders": data.encoders.to_json(),
+        "extra": {role: tree for role, (tree, _) in extra.items()},
     }
     (written / "model.json").write_text(json.dumps(content), encoding="utf-8")
     mode = stat.S_IMODE((written / "model.json").stat().st_mode)
-    for role, module in modules.items():
-        weights = written / f"{role}.safetensors"
-        save_file(_apart(named_tensors(module)), weights)
+    files = {f"{role}.extra": tensors for role, (_, tensors) in extra.items() if tensors}
+    files |= {role: named_tensors(module) for role, module in modules.items()}
+    for name, tensors in files.items():
+        weights = written / f"{name}.safetensors"
+        save_file(_apart(tensors), weights)
         weights.chmod(mode)  # safetensors makes it for its owner alone
     for path in (*written.iterdir(), written):
         sync(path)
@@ -109,7 +116,8 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     Raises:
         RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
     """
-    expected = _content(directory)["weights_sha256"]
+    content = _content(directory)
+    expected, extra = content["weights_sha256"], content.get("extra", {})
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
         finite = Finite(module)
@@ -117,7 +125,9 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
             fill(module, load(read_bytes(path, None)))
             if odd := finite.odd_weight():
                 raise ValueError(f"{odd} is not finite")
-        except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+            if states := extra.get(role, {}).get("dict"):
+                set_extra_states(module, _extra(directory / f"{role}.extra.safetensors", states))
+        except (*_MISFIT, OSError, SafetensorError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     found = weights_sha256(modules)
@@ -126,6 +136,12 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
             f"{directory}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
             "so the files were changed since; restore them, or train again"
         )
+
+
+def _extra(path: Path, tree: object) -> Mapping[str, Any]:
+    tensors = load(read_bytes(path, None)) if is_something(path) else {}
+    states: Mapping[str, Any] = decode({"dict": tree}, tensors)
+    return states
 
 
 def _content(directory: Path) -> dict[str, Any]:
