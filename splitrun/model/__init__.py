@@ -1,6 +1,7 @@
 """Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
 
 from splitrun.model.assemble import Models, assemble
+from splitrun.model.build import section_of
 from splitrun.model.finite import Finite, is_finite, refuse_odd_weights
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
@@ -36,6 +37,7 @@ __all__ = [
     "parameters_of",
     "predictions",
     "refuse_odd_weights",
+    "section_of",
     "set_extra_states",
     "tensor_bytes",
 ]

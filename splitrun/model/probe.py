@@ -111,7 +111,9 @@ def probe_custom(
         probed = _probe(role, module, inputs, use, directory)
         moved = bool(changed(before, python_state(module)))
         facts = _of_custom(role, trials, inputs, probed.facts, directory)
-        facts = replace(facts, leaves_traces=facts.leaves_traces or moved)
+        facts = replace(
+            facts, leaves_traces=facts.leaves_traces or moved, woken=trials.woken(module)
+        )
         kind = type(module)
         _explained(role, kind, inputs, lambda: _try(role, trials, inputs, use, facts), directory)
         if use.is_bottom and use.pipelined:

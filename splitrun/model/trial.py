@@ -62,6 +62,13 @@ class Trials:
         module.train()
         return module
 
+    def woken(self, module: nn.Module) -> tuple[str, ...]:
+        """Layers of the first instance that were in evaluation mode, and are not in the module,
+        which is in training mode."""
+        layers = nn.Module.named_modules(module)
+        asleep = self.first.asleep if self.first else ()
+        return tuple(name for name, layer in layers if layer.training and name in asleep)
+
     def _drop(self) -> None:
         if self._spare is not None:
             self._spare.put_back()
@@ -73,11 +80,15 @@ class Pristine(NamedTuple):
 
     tensors: bytes
     attributes: Look
+    asleep: tuple[str, ...]
+    """Layers in evaluation mode."""
 
     @classmethod
     def of(cls, module: nn.Module) -> Pristine:
         """Of a module that was not run yet."""
-        return cls(fingerprint(module), python_state(module))
+        layers = nn.Module.named_modules(module)
+        asleep = tuple(name for name, layer in layers if not layer.training)
+        return cls(fingerprint(module), python_state(module), asleep)
 
 
 def differs_from_the_first(

@@ -57,6 +57,8 @@ class RoleFacts:
     """Whether its forwards change what it keeps: buffers, or attributes of Python."""
     repeatable: bool = False
     """Whether a step of it can be run again in the middle of a run, to look at its gradients."""
+    woken: tuple[str, ...] = ()
+    """Layers that are in evaluation mode when they are built, which `train()` ends."""
     sparse: tuple[str, ...] = ()
     """Parameters whose gradients are sparse."""
 
