@@ -12,14 +12,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from splitrun.errors import told
 from splitrun.model.python_state import changed_numbers, python_state
 from splitrun.model.randomness import draws_random, seeded_apart
-from splitrun.model.state import parameters_of
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.model.trial import (
     Step,
     Trials,
     buffer_contents,
+    contents,
     generic_gradients,
     learning,
     own,
@@ -43,10 +44,14 @@ def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
         inputs: a batch.
         slices: how many it is cut into.
     """
+    try:
+        return _what_differs(trials, inputs, slices)
+    except RuntimeError as error:
+        return f"slices get in each other's way: {told(error)}"
+
+
+def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
     module = trials.instance()
-    for name, parameter in parameters_of(module).items():
-        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:  # noqa: SLF001
-            return f"it hooks into the gradient of {name}, which would be that of a slice"
     draws = draws_random(lambda: module(*own(inputs)))
     for size in (1.0, _LOUD):
         whole = _end(trials.instance(), inputs, 1, size, evaluating=draws)
@@ -59,8 +64,8 @@ def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
         for name in {**whole.moved, **sliced.moved}:
             if whole.moved.get(name) != sliced.moved.get(name):
                 return f"it counts its forwards ({name})"
-        if name := _other(whole.buffers, sliced.buffers):
-            return f"its buffer {name} ends as another one"
+        if name := _other(whole.tensors, sliced.tensors):
+            return f"its {name} ends as another one"
     return ""
 
 
@@ -68,7 +73,8 @@ class _End(NamedTuple):
     """What two batches came to, and what they left in the module."""
 
     steps: list[Step]
-    buffers: dict[str, Tensor]
+    tensors: dict[str, Tensor]
+    """Parameters, which a hook may update, and buffers."""
     moved: dict[str, object]
     """Numbers that it keeps in Python, as far as they have changed."""
 
@@ -82,7 +88,7 @@ def _end(
     steps = _batches(module, inputs, slices, size)
     after = python_state(module)
     moved = {name: after.get(name) for name in changed_numbers(before, after)}
-    return _End(steps, buffer_contents(module, caches=False), moved)
+    return _End(steps, contents(module) | buffer_contents(module, caches=False), moved)
 
 
 def _batches(module: nn.Module, inputs: Tensors, slices: int, size: float) -> list[Step]:
