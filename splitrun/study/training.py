@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import assemble, evaluate
-from splitrun.plan import Op, Plan, check, compile, deadline_of
+from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
 from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
@@ -36,6 +36,9 @@ class Subject:
     spec: Spec
     data: Data
     directory: Path
+    known: Mapping[str, RoleFacts] | None = None
+    """Facts of the models by role, where they have been found out: a user's class then is not tried
+    again, which takes longer than a short training."""
 
     def plan(self) -> Plan:
         """The checked plan.
@@ -43,7 +46,7 @@ class Subject:
         Raises:
             SpecError: the models cannot be run that way, or the run has too few steps.
         """
-        plan = compile(self.spec, assemble(self.spec, self.data, self.directory).facts)
+        plan = compile(self.spec, assemble(self.spec, self.data, self.directory, self.known).facts)
         check(plan)
         return plan
 
@@ -90,7 +93,7 @@ def train_fresh(
     """
     gc.collect()
     spec = subject.spec
-    models = assemble(spec, subject.data, subject.directory)
+    models = assemble(spec, subject.data, subject.directory, subject.known)
     plan = compile(spec, models.facts)
     bottoms, top = models.stages(spec, plan)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
