@@ -114,12 +114,21 @@ def _training(module: nn.Module) -> nn.Module:
 
 
 class _AsNew:
-    """A module, and how it was when it was new."""
+    """A module, and how it was when it was new.
+
+    Frozen parameters are not copied: they may be all of a large encoder. Whether one was changed
+    shows in its sum.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._objects = named_tensors(module)
-        self._contents = {name: each.detach().clone() for name, each in self._objects.items()}
+        self._sums = _sums_of_frozen(module)
+        self._contents = {
+            name: each.detach().clone()
+            for name, each in self._objects.items()
+            if name not in self._sums
+        }
         self._learns = {name: each.requires_grad for name, each in self._objects.items()}
         self._attributes = Captured(module)
         self._look: Look = python_state(module)
@@ -129,18 +138,30 @@ class _AsNew:
         self._attributes.put_back()
         objects = named_tensors(self.module)
         alike = objects.keys() == self._objects.keys() and all(
-            objects[name] is each and each.shape == self._contents[name].shape
-            for name, each in self._objects.items()
+            objects[name] is each for name, each in self._objects.items()
         )
-        return alike and python_state(self.module) == self._look
+        shapes = all(self._objects[name].shape == it.shape for name, it in self._contents.items())
+        for name, each in self._objects.items():
+            each.requires_grad_(self._learns[name])
+        frozen = _sums_of_frozen(self.module) == self._sums
+        return alike and shapes and frozen and python_state(self.module) == self._look
 
     def put_back(self) -> None:
         """Give its tensors the contents that they had."""
+        for name, content in self._contents.items():
+            if self._objects[name].shape == content.shape:
+                self._objects[name].data.copy_(content)
         for name, each in self._objects.items():
-            if each.shape == self._contents[name].shape:
-                each.data.copy_(self._contents[name])
             each.requires_grad_(self._learns[name])
             each.grad = None
+
+
+def _sums_of_frozen(module: nn.Module) -> dict[str, float]:
+    return {
+        name: float(each.detach().abs().sum(dtype=torch.float64))
+        for name, each in parameters_of(module).items()
+        if not each.requires_grad
+    }
 
 
 @dataclass(frozen=True)
@@ -241,8 +262,12 @@ def same(one: Tensor | None, other: Tensor | None) -> bool:
 
 
 def contents(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all parameters."""
-    return {name: each.detach().clone() for name, each in parameters_of(module).items()}
+    """Copies of all parameters that learn."""
+    return {
+        name: each.detach().clone()
+        for name, each in parameters_of(module).items()
+        if each.requires_grad
+    }
 
 
 def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
