@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_state import NO_STATE, attributes_of, storage_of, storages_of
+from splitrun.model.custom.python_state import NO_STATE, attributes_of, storage_of, storages_of
 
 _PutBack = Callable[[], Any]
 """Gives an object, which is as it was when it was captured."""

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_capture import Captured
-from splitrun.model.python_state import Look, python_state
+from splitrun.model.custom.python_capture import Captured
+from splitrun.model.custom.python_state import Look, python_state
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.state import buffers_of, fingerprint, named_tensors, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors
+from splitrun.model.state import fingerprint, named_tensors, parameters_of
+from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.seeds import derive_seed
 
 _SHARE, _LEAST = 0.1, 0.01
@@ -39,8 +39,7 @@ class Trials:
 
     def __init__(self, build: Callable[[], nn.Module]) -> None:
         self.build = build
-        self.first: Pristine | None = None
-        """What the first instance was when it was new."""
+        self._first: Pristine | None = None
         self._spare: _AsNew | None = None
 
     def __enter__(self) -> Trials:
@@ -54,7 +53,7 @@ class Trials:
         if self._spare is None or not self._spare.is_as_new():
             self._drop()
             module = self.build()
-            self.first = self.first or Pristine.of(module)
+            self._first = self._first or Pristine.of(module)
             self._spare = _AsNew(module)
         self._spare.put_back()
         module = self._spare.module
@@ -62,12 +61,17 @@ class Trials:
         module.train()
         return module
 
+    @property
+    def first(self) -> Pristine:
+        """What the first instance was when it was new."""
+        assert self._first is not None  # there was one
+        return self._first
+
     def woken(self, module: nn.Module) -> tuple[str, ...]:
         """Layers of the first instance that were in evaluation mode, and are not in the module,
         which is in training mode."""
         layers = nn.Module.named_modules(module)
-        asleep = self.first.asleep if self.first else ()
-        return tuple(name for name, layer in layers if layer.training and name in asleep)
+        return tuple(n for n, layer in layers if layer.training and n in self.first.asleep)
 
     def _drop(self) -> None:
         if self._spare is not None:
@@ -184,11 +188,6 @@ def disturb(module: nn.Module, *stream: str | int) -> None:
         parameter.data.add_(noise * (_SHARE * size + _LEAST))
 
 
-def own(inputs: Tensors) -> Tensors:
-    """Copies, since a forward may write to what it is given."""
-    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)
-
-
 def rolled(inputs: Tensors, by: int = 1) -> Tensors:
     """Another batch of the same rows."""
     return tuple(torch.roll(tensor.detach(), by, 0) for tensor in inputs)
@@ -267,24 +266,4 @@ def contents(module: nn.Module) -> dict[str, Tensor]:
         name: each.detach().clone()
         for name, each in parameters_of(module).items()
         if each.requires_grad
-    }
-
-
-def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
-    """Copies of all buffers.
-
-    Args:
-        caches: those, too, that `state_dict` leaves out.
-    """
-    left_out = set() if caches else _left_out(module)
-    buffers = buffers_of(module).items()
-    return {name: each.detach().clone() for name, each in buffers if name not in left_out}
-
-
-def _left_out(module: nn.Module) -> set[str]:
-    layers = nn.Module.named_modules(module)
-    return {
-        f"{name}.{key}".lstrip(".")
-        for name, layer in layers
-        for key in layer._non_persistent_buffers_set  # noqa: SLF001 - nothing public tells
     }
