@@ -14,7 +14,8 @@
     │   └── Lost                  a role's thread ended without a word
     ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
-    └── Interrupted         130   the user stopped the run
+    ├── Unprinted             5   what was asked for is done, and could not be printed
+    └── Interrupted               a signal stopped the run: 130 SIGINT, 143 SIGTERM, 129 SIGHUP
 
 A message says what was wrong, where, and what to do about it. `PlanInvalid` stands apart:
 it means that a compiled plan breaks its own rules, which is a defect of splitrun.
@@ -22,6 +23,7 @@ it means that a compiled plan breaks its own rules, which is a defect of splitru
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -171,10 +173,22 @@ class GateFailed(SplitrunError):
     exit_code = 4
 
 
-class Interrupted(SplitrunError):
-    """The user stopped the run."""
+class Unprinted(SplitrunError):
+    """What was asked for is done, and its result could not be printed."""
 
-    exit_code = 130
+    exit_code = 5
+
+
+class Interrupted(SplitrunError):
+    """The user, or whoever else sent a signal, stopped the run.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 class PlanInvalid(Exception):

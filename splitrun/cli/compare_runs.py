@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from splitrun.cli.options import plain
+from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
@@ -47,12 +48,18 @@ def show_runs(
     from splitrun.study.runs import compare_runs
 
     comparison = compare_runs(first, Path(others[0]))
-    if json_output:
-        typer.echo(json.dumps(comparison.to_json()))
-    else:
-        _show(comparison)
-    if asserted == _IDENTICAL and not comparison.identical:
-        raise GateFailed("the two runs end with different weights")
+
+    def show() -> None:
+        if json_output:
+            typer.echo(json.dumps(comparison.to_json()))
+        else:
+            _show(comparison)
+
+    def judge() -> None:
+        if asserted == _IDENTICAL and not comparison.identical:
+            raise GateFailed("the two runs end with different weights")
+
+    deliver(show, None, judge)
 
 
 def _show(comparison: RunComparison) -> None:

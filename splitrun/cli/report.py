@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from splitrun.cli.streams import printed
+
 
 def report(
     path: Annotated[
@@ -20,4 +22,6 @@ def report(
     """Write a page that shows where the time went and what came out; it opens offline."""
     from splitrun.report.write import write
 
-    typer.echo(str(write(path, output)))
+    page = write(path, output)
+    with printed(page):
+        typer.echo(str(page))

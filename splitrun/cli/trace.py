@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.streams import printed
+
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
 
@@ -48,7 +50,8 @@ def trace(
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
         typer.echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
-    typer.echo(path)
+    with printed(path):
+        typer.echo(path)
 
 
 def _parsed(text: str) -> Steps:

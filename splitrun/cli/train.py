@@ -22,6 +22,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
+from splitrun.cli.streams import printed
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -94,10 +95,9 @@ def train(
             depth, reason = experiment.plan.depth, experiment.advice.reason
             typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
         result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
-    if json_output:
-        typer.echo(json.dumps(asdict(result)))
-    else:
-        typer.echo(summary(document.spec.name, result))
+    with printed(Path(result.run_dir) / "manifest.json"):
+        told = json.dumps(asdict(result)) if json_output else summary(document.spec.name, result)
+        typer.echo(told)
 
 
 def summary(name: str, result: Result) -> str:

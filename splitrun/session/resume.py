@@ -11,11 +11,11 @@ from typing import Any
 
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.lock import locked
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.fired import fired_faults
 from splitrun.session.lives import lives_of
-from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory
 from splitrun.spec import Document, Spec, resolved_yaml

@@ -106,10 +106,6 @@ class Store:
                 damaged.append(f"{path}: damaged, so it is passed over: {told(error)}")
         return Found(None, tuple(damaged))
 
-    def is_empty(self) -> bool:
-        """Whether there is nothing that could be a checkpoint."""
-        return not self._newest_first()
-
     def clean(self, newest: int) -> None:
         """Remove what writers left behind when they were killed, and what is newer than a step."""
         for path in self._directory.glob(".step-*.tmp"):

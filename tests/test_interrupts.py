@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from splitrun.session.interrupts import Interrupts
+from splitrun.interrupts import Interrupts
 
 
 def press() -> None:
