@@ -22,18 +22,17 @@ def fate(directory: Path, status: str) -> str:
 
 
 def stand(directory: Path) -> tuple[str, str]:
-    """How the run of a directory stands by its manifest, and what that says of it; an arm of a
-    comparison has none, and is under way while it is held. Nothing where nothing tells.
+    """How the run of a directory stands, and what there is to say of it; both are empty where
+    nothing tells. An arm of a comparison has no manifest, and is under way while it is held.
     """
     manifest = _manifest(directory)
-    arm = manifest is None and directory.resolve().parent.name == "arms"
-    told = "running" if arm else str((manifest or {}).get("status", ""))
+    if manifest is None and directory.resolve().parent.name == "arms":
+        status = fate(directory, "running")
+        return status, "compare again" if status == "killed" else ""
+    manifest = manifest or {}
+    told, message = str(manifest.get("status", "")), str(manifest.get("message", ""))
     status = fate(directory, told)
-    if status != told:
-        remedy = "compare again" if arm else way_on(directory, manifest or {})
-        return status, f"killed; {remedy}"
-    message = (manifest or {}).get("message")
-    return status, message if isinstance(message, str) else ""
+    return status, message if status == told else way_on(directory, manifest)
 
 
 def way_on(directory: Path, manifest: Mapping[str, Any]) -> str:

@@ -130,13 +130,8 @@ def bench(
             document, directory, minutes or _MINUTES, steps, data_dir, progress, allow_code
         )
         _export(soaked.report, exports)
-
-        def judge_soak() -> None:
-            if not soaked.steadiness.stable:
-                raise GateFailed(soaked.steadiness.verdict)
-
         shown = partial(_show, soaked.report, as_json=json_output)
-        deliver(shown, directory.path / "soak.json", judge_soak)
+        deliver(shown, directory.path / "soak.json", partial(_judge_soak, soaked))
         return
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
@@ -148,12 +143,18 @@ def bench(
     results = _swept(grid, progress)
     report = results.report()
     _export(report, exports)
+    shown = partial(_show, report, as_json=json_output)
+    deliver(shown, directory.path / "bench.json", partial(_judge, results))
 
-    def judge() -> None:
-        if failed := sum(cell.failed for cell in results.cells):
-            raise SplitrunError(f"{failed} of {len(results.cells)} cells failed")
 
-    deliver(partial(_show, report, as_json=json_output), directory.path / "bench.json", judge)
+def _judge_soak(soaked: Soaked) -> None:
+    if not soaked.steadiness.stable:
+        raise GateFailed(soaked.steadiness.verdict)
+
+
+def _judge(results: Results) -> None:
+    if failed := sum(cell.failed for cell in results.cells):
+        raise SplitrunError(f"{failed} of {len(results.cells)} cells failed")
 
 
 def _refuse(options: Mapping[str, object], reason: str) -> None:

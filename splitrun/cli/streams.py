@@ -104,14 +104,14 @@ def guarded() -> Iterator[None]:
         Unprinted: what was printed has not been taken.
     """
     result = Needed(sys.stdout)
-    with redirect_stdout(cast(TextIO, result)):
+    with redirect_stdout(cast("TextIO", result)):
         yield
     result.flush()
 
 
 def unnoticed() -> AbstractContextManager[object]:
     """In here nobody notices that stderr fails."""
-    return redirect_stderr(cast(TextIO, Shown(sys.stderr)))
+    return redirect_stderr(cast("TextIO", Shown(sys.stderr)))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.streams import printed
+from splitrun.left import stand
 
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
@@ -47,6 +48,9 @@ def trace(
             f"for earlier ones: splitrun trace {directory}/lives/1, …",
             err=True,
         )
+    status, message = stand(directory)
+    if status == "killed":
+        typer.echo(f"note: the run was killed; {message}", err=True)
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
         typer.echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)

@@ -19,6 +19,7 @@ from splitrun.cli.options import (
     RunsDir,
     load_document,
     own_stdout,
+    plain,
 )
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
@@ -84,7 +85,8 @@ def train(
     offered = offer()
     start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
-        typer.echo(f"going on with {resume} from step {start.step:,}", err=True)
+        ended = plain(start.ended)
+        typer.echo(f"going on with {resume}, {ended}, from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = partial(prepare_resume, start) if start else partial(prepare, document)

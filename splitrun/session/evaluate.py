@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from splitrun import runtime
-from splitrun.errors import UsageError
+from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Evaluated, Event
+from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
 from splitrun.session.feeds import feeds
 from splitrun.session.prepare import prepare
@@ -22,7 +23,8 @@ class Evaluation:
     """What a saved model makes of the held-out rows."""
 
     status: str
-    """Of the run: `done`, or `interrupted` for a model whose training was not finished."""
+    """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
+    see `splitrun.left`."""
     metrics: dict[str, float | None]
     row_ids: Tensor
     """Rows of the source, int64 `[rows]`."""
@@ -47,6 +49,10 @@ def evaluate_run(
     """
     directory = RunDirectory.open(path)
     manifest = directory.manifest()
+    status = fate(path, manifest["status"])
+    if status == "killed" and not directory.model.exists():
+        killed = f"{path}: the run was killed before it had a model"
+        raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
     document = directory.document()
     experiment = prepare(
         document,
@@ -82,7 +88,7 @@ def evaluate_run(
     )
     (evaluated,) = (event for event in events if isinstance(event, Evaluated))
     return Evaluation(
-        status=manifest["status"],
+        status=status,
         metrics=evaluated.metrics,
         row_ids=experiment.data.test_ids,
         predictions=predictions(spec.top.loss, outputs[0]),

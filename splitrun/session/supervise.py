@@ -70,15 +70,18 @@ def _supervised(
         except RunFailed as error:
             if policy.on_failure == "stop" or interrupts.ended:
                 raise
-            why = why_not_restarted(error, failed)
-            if restarts == policy.restarts:
-                why = f"{restarts} restarts were allowed"
+            allowed = restarts < policy.restarts
+            why = why_not_restarted(error, failed) if allowed else _spent(restarts)
             if why:
                 error.add_note(f"not restarted: {why}")
                 raise
             failed = _without_frames(error)
         del start
         gc.collect()
+
+
+def _spent(restarts: int) -> str:
+    return f"{restarts} restarts were allowed"
 
 
 def _not_restarted(failed: RunFailed, number: int) -> Interrupted:

@@ -99,9 +99,8 @@ def _interrupted(
     with listening() as interrupts, interrupts.held():
         directory.write("soak.json", report.content)
     kept = directory.path / "soak.json"
-    return Interrupted(
-        f"{stopped}, {steadiness.verdict} until then; the result is in {kept}", number
-    )
+    seen = f"{steadiness.verdict} until then; the result is in {kept}"
+    return Interrupted(f"{stopped}, {seen}", number)
 
 
 def _warm_up(subject: Subject, depth: int) -> float:
