@@ -13,6 +13,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+SPEC = """\
+name: ends
+dataset: {type: synthetic, rows: 90, numeric: 2, batch_size: 8}
+parties:
+  alice: {bottom: {type: mlp, out: 2}}
+  bob: {bottom: {type: mlp, out: 2}}
+top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
+training: {epochs: 2}
+links: {default: {latency_ms: 5}}
+"""
+CHECKPOINTS = "checkpoint.every_steps=4"
+TRAIN = ("train", "ends.yaml", "--progress", "plain")
+FILES = ("stdin", "stdout", "stderr")
+
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 120
 
@@ -77,3 +91,10 @@ def server() -> Iterator[Server]:
             yield Server(process)
         finally:
             process.terminate()
+
+
+def made(directory: Path) -> Path:
+    """A new directory with the spec in it."""
+    directory.mkdir()
+    (directory / "ends.yaml").write_text(SPEC, encoding="utf-8")
+    return directory

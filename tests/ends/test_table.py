@@ -5,28 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.cli.trial import says
-from tests.ends.processes import Case, Server, server
+from tests.ends.processes import CHECKPOINTS, FILES, TRAIN, Case, Server, made
 
 TABLE = Path(__file__).parents[2] / "docs" / "ends.md"
-SPEC = """\
-name: ends
-dataset: {type: synthetic, rows: 90, numeric: 2, batch_size: 8}
-parties:
-  alice: {bottom: {type: mlp, out: 2}}
-  bob: {bottom: {type: mlp, out: 2}}
-top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
-training: {epochs: 2}
-links: {default: {latency_ms: 5}}
-"""
-CHECKPOINTS = "checkpoint.every_steps=4"
-TRAIN = ("train", "ends.yaml", "--progress", "plain")
 COMMANDS: dict[str, Sequence[str]] = {
     "train": TRAIN,
     "train at any depth": (*TRAIN, "pipeline={schedule: stale, depth: auto}"),
@@ -60,10 +48,10 @@ COMMANDS: dict[str, Sequence[str]] = {
         *("bench", "ends.yaml", "-P", "seed=1,2", "--repeats", "1", "--budget", "0.1"),
         *("--progress", "plain"),
     ),
-    "bench --preset soak": ("bench", "ends.yaml", "--preset", "soak", "--minutes", "1"),
+    "bench --preset soak": ("bench", "ends.yaml", "--preset", "soak", "--minutes", "0.05"),
 }
 STREAMS = {
-    "–": ("stdin", "stdout", "stderr"),
+    "–": FILES,
     "stdout full": ("stdin", "/dev/full", "stderr"),
     "stdout closed": ("stdin", "closed", "stderr"),
     "stdout gone": ("stdin", "gone", "stderr"),
@@ -133,49 +121,17 @@ def rows() -> list[Row]:
     return [Row(*row[:3], int(row[3]), *row[4:]) for row in cells]  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """The server, and a directory with a run, another one, and one that was killed."""
-    directory = tmp_path_factory.mktemp("ends")
-    with server() as started:
-        for name, command, arguments in (
-            ("run", "train", []),
-            ("other", "train", ["seed=9"]),
-            ("killed", "train with checkpoints", []),
-        ):
-            work = made(directory / f"making-{name}")
-            killed = name == "killed"
-            case = Case(
-                [*COMMANDS[command], *arguments],
-                str(work),
-                STREAMS["–"],
-                "while the model is saved" if killed else "",
-                ["SIGKILL"] if killed else [],
-            )
-            assert started.run(case) == (-9 if killed else 0)
-            (run,) = (work / "runs").iterdir()
-            run.rename(directory / name)
-        yield started, directory
-
-
-def made(directory: Path) -> Path:
-    """A new directory with the spec in it."""
-    directory.mkdir()
-    (directory / "ends.yaml").write_text(SPEC, encoding="utf-8")
-    return directory
-
-
 def test_there_are_enough_of_them() -> None:
     assert len(set(rows())) == len(rows()) >= 40
 
 
 @pytest.mark.parametrize("row", rows(), ids=str)
 def test_a_command_ends_as_the_table_says(row: Row, forks: tuple[Server, Path]) -> None:
-    started, shared = forks
+    server, shared = forks
     work = made(shared / f"case-{rows().index(row)}")
     if row.command == "train --resume":
         shutil.copytree(shared / "killed", work / "runs" / "killed")
-    assert started.run(row.case(work)) == row.exit_code, told(work)
+    assert server.run(row.case(work)) == row.exit_code, told(work)
     assert status(work) == row.manifest
     check_left(work, row.left)
     printed = work / "stdout"
