@@ -110,7 +110,8 @@ def _run(case: dict[str, Any]) -> None:
         _arm(case["moment"], _happening(case["signals"], terminal))
     sys.argv = ["splitrun", *case["arguments"]]
     if case["streams"] == ["stdin", "stdout", "stderr"]:
-        sys.exit = os._exit  # what the interpreter does at its end is a matter of other streams
+        # What the interpreter does at its end is a matter of other streams.
+        sys.exit = os._exit  # type: ignore[assignment]
     main()
 
 
@@ -123,11 +124,12 @@ def _open_streams(streams: list[str]) -> int:
         os.close(place)
         if descriptor is not None:
             os.dup2(descriptor, place)
-    for descriptor in {own, *opened} - {None}:
-        os.close(descriptor)
+    for descriptor in (own, *opened):
+        if descriptor is not None:
+            os.close(descriptor)
     if "terminal" not in streams:
         os.close(terminal)
-    sys.stdin, sys.stdout, sys.stderr = map(_stream, range(3))  # type: ignore[assignment]
+    sys.stdin, sys.stdout, sys.stderr = map(_stream, range(3))
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
     return terminal
 

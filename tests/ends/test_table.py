@@ -118,7 +118,10 @@ def rows() -> list[Row]:
     lines = TABLE.read_text(encoding="utf-8").splitlines()
     begin = next(place for place, text in enumerate(lines) if text.startswith("| command")) + 2
     cells = [[cell.strip() for cell in text[1:-1].split("|")] for text in lines[begin:]]
-    return [Row(*row[:3], int(row[3]), *row[4:]) for row in cells]  # type: ignore[arg-type]
+    return [
+        Row(command, streams, happens, int(code), manifest, left, said)
+        for command, streams, happens, code, manifest, left, said in cells
+    ]
 
 
 def test_there_are_enough_of_them() -> None:
