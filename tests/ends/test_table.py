@@ -18,6 +18,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "ends.md"
 COMMANDS: dict[str, Sequence[str]] = {
     "train": TRAIN,
     "train at any depth": (*TRAIN, "pipeline={schedule: stale, depth: auto}"),
+    "train over a link of ten minutes": (*TRAIN, "links.default.latency_ms=600_000"),
     "train with checkpoints": (*TRAIN, CHECKPOINTS),
     "train with restarts": (
         *TRAIN,
