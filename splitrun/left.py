@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from splitrun.files import read_bytes
+from splitrun.files import is_directory, read_bytes
 from splitrun.lock import is_held
 
 
@@ -50,7 +50,7 @@ def resume_command(directory: Path, *, allow_code: bool) -> str:
         allow_code: its spec names classes.
     """
     named = (directory / "checkpoints").glob("step-*")
-    if not any(path.name[5:].isdecimal() and path.is_dir() for path in named):
+    if not any(path.name[5:].isdecimal() and is_directory(path) for path in named):
         return ""
     command = f"splitrun train --resume {shlex.quote(str(directory))}"
     return command + " --allow-code" * allow_code

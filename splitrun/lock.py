@@ -43,7 +43,7 @@ def is_held(directory: Path) -> bool | None:
     """
     try:
         descriptor = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    except OSError:
+    except (OSError, ValueError):
         return None
     try:
         free = _flock(descriptor, exclusive=False)

@@ -7,12 +7,12 @@ interrupted by Ctrl-C, SIGTERM and SIGHUP.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -32,26 +32,27 @@ from splitrun.cli import (
     validate,
     watch,
 )
-from splitrun.cli.options import plain
-from splitrun.errors import Interrupted, SplitrunError
+from splitrun.cli.output import echo
+from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
+from splitrun.terminal import plain
 
 
 class _Commands(TyperGroup):
     """The commands; while one is loading, a signal interrupts it as it does a run."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Read the arguments."""
-        with _said():
-            return super().make_context(*args, **kwargs)
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the arguments up to the command's name."""
+        with _said(), _told_plainly():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command that the arguments name."""
-        with _said():
+        with _said(), _told_plainly():
             return super().invoke(ctx)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _said() -> Iterator[None]:
     """An interrupt is an error like others, before Typer takes it for one of its own."""
     try:
@@ -59,6 +60,18 @@ def _said() -> Iterator[None]:
     except KeyboardInterrupt as error:
         number = stopped_by(error)
         raise Interrupted(interrupted(number), number) from error
+
+
+@contextlib.contextmanager
+def _told_plainly() -> Iterator[None]:
+    """What is wrong with a command line is told without what a terminal takes for commands."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if isinstance(message, str):
+            error.message = plain(message)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(
@@ -88,7 +101,7 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version."),  # noqa: FBT001
 ) -> None:
     if version:
-        typer.echo(__version__)
+        echo(__version__)
         raise typer.Exit
 
 
@@ -106,6 +119,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _code(arguments: Sequence[str]) -> int:
     try:
+        _refuse_odd(arguments)
         app(list(arguments), prog_name="splitrun")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -114,9 +128,22 @@ def _code(arguments: Sequence[str]) -> int:
 
 def _tell(error: SplitrunError) -> None:
     if isinstance(error, Interrupted) and sys.stderr.isatty():
-        typer.echo("\r", nl=False, err=True)  # write over the terminal's ^C
+        typer.echo("\r", nl=False, err=True)  # noqa: TID251 - over the terminal's ^C
     for line in (str(error), *getattr(error, "__notes__", ())):
-        typer.echo(plain(line), err=True)
+        echo(line, err=True)
+
+
+def _refuse_odd(arguments: Sequence[str]) -> None:
+    """Refuse what is not UTF-8: it could stand in no file and on no page.
+
+    Raises:
+        UsageError: naming the argument.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{argument}: not UTF-8; rename the file or directory") from error
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -17,11 +16,14 @@ from splitrun.cli.options import (
     DataDir,
     Json,
     Overrides,
+    RunsDir,
     SpecFile,
     load_document,
     note_no_faults,
     own_stdout,
+    tell_warnings,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, SplitrunError, UsageError
@@ -90,9 +92,7 @@ def bench(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again what is measured already.")
     ] = False,
-    runs_dir: Annotated[
-        Path, typer.Option("--runs-dir", help="Where the bench's directory is made.")
-    ] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
         Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
@@ -115,7 +115,7 @@ def bench(
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     if progress is not Progress.NONE:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.lineup import line_up
     from splitrun.study.bench.measure import Settings
     from splitrun.study.bench.report import check_export
@@ -185,7 +185,7 @@ def _swept(grid: Bench, progress: Progress) -> Results:
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            echo(f"warning: {warning}", err=True)
     with own_stdout(), show_download(quiet=progress is Progress.NONE) as on_download:
         screen = screen_for(progress, len(grid.cells))
         finished = False
@@ -219,6 +219,7 @@ def _soaked(
             experiment = prepare(
                 document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
+        tell_warnings(experiment)
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 
 
@@ -233,6 +234,6 @@ def _show(report: Report, *, as_json: bool) -> None:
     from splitrun.cli.bench_screen import show
 
     if as_json:
-        typer.echo(json.dumps(report.content))
+        echo_json(report.content)
     else:
         show(report)

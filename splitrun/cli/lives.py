@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from splitrun.cli.output import echo
 from splitrun.cli.progress import Progress, shown
 from splitrun.errors import SplitrunError
 
@@ -55,11 +54,11 @@ class Lives:
 
         def again(error: RunFailed, restart: int) -> Start:
             resume = find_restart(Path(error.run_dir))
-            typer.echo(error, err=True)
+            echo(error, err=True)
             for remark in resume.remarks:
                 warn(remark)
             place = f"from step {resume.step:,}"
-            typer.echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
+            echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
             return Start(afresh(experiment), resume, self._offered_again())
 
         return supervised(policy, self._live, first, again)
@@ -93,4 +92,4 @@ class Lives:
 
 def warn(text: str) -> None:
     """Tell the user, while the run goes on."""
-    typer.echo(f"warning: {text}", err=True)
+    echo(f"warning: {text}", err=True)

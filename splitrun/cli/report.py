@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from splitrun.cli.output import echo
 from splitrun.cli.streams import printed
 
 
@@ -24,4 +25,4 @@ def report(
 
     page = write(path, output)
     with printed(page):
-        typer.echo(str(page))
+        echo(str(page))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,9 @@ from splitrun.cli.options import (
     RunsDir,
     load_document,
     own_stdout,
-    plain,
+    tell_warnings,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
 from splitrun.cli.streams import printed
@@ -74,7 +74,7 @@ def train(
     else:
         context.fail("Missing argument 'SPEC'.")
     if progress is not Progress.NONE:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
     from splitrun.session import prepare, prepare_resume
     from splitrun.telemetry import load_sink
@@ -85,21 +85,23 @@ def train(
     offered = offer()
     start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
-        ended = plain(start.ended)
-        typer.echo(f"going on with {resume}, {ended}, from step {start.step:,}", err=True)
+        echo(f"going on with {resume}, {start.ended}, from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = partial(prepare_resume, start) if start else partial(prepare, document)
             experiment = make_ready(
                 data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
+        tell_warnings(experiment)
         if experiment.advice is not None:
             depth, reason = experiment.plan.depth, experiment.advice.reason
-            typer.echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
+            echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
         result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
     with printed(Path(result.run_dir) / "manifest.json"):
-        told = json.dumps(asdict(result)) if json_output else summary(document.spec.name, result)
-        typer.echo(told)
+        if json_output:
+            echo_json(asdict(result))
+        else:
+            echo(summary(document.spec.name, result))
 
 
 def summary(name: str, result: Result) -> str:

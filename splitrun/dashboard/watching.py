@@ -53,9 +53,10 @@ def watch(directory: Path, console: Console, speed: float | None = None) -> None
                 view.fold(event)
             if over:
                 _conclude(view, directory)
+            view.unheard_s = _age_s(directory)
             dashboard.start(directory)
             if console.is_terminal:
-                _follow(recording, dashboard, directory, monotonic() - _age_s(directory))
+                _follow(recording, dashboard, directory, monotonic() - view.unheard_s)
         else:
             dashboard.start(directory)
             _replay(events, dashboard, speed)
@@ -82,7 +83,8 @@ def _follow(recording: Recording, dashboard: Dashboard, directory: Path, heard: 
             _conclude(dashboard.view, directory)
         if dashboard.view.now > before or not dashboard.view.running:
             heard = monotonic()
-        dashboard.draw(silent_s=monotonic() - heard)
+        dashboard.view.unheard_s = monotonic() - heard
+        dashboard.draw()
 
 
 def _conclude(view: RunView, directory: Path) -> None:
@@ -109,4 +111,4 @@ def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None
 def _age_s(directory: Path) -> float:
     """How long ago the recording was written to."""
     last = part_path(directory, part_numbers(directory)[-1])
-    return max(0.0, time() - last.stat().st_mtime)
+    return max(0.0, time() - last.lstat().st_mtime)

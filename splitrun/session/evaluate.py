@@ -10,6 +10,7 @@ from torch import Tensor
 from splitrun import runtime
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Evaluated, Event
+from splitrun.files import is_something
 from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
 from splitrun.session.feeds import feeds
@@ -50,7 +51,7 @@ def evaluate_run(
     directory = RunDirectory.open(path)
     manifest = directory.manifest()
     status = fate(path, manifest["status"])
-    if status == "killed" and not directory.model.exists():
+    if status == "killed" and not is_something(directory.model):
         killed = f"{path}: the run was killed before it had a model"
         raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
     document = directory.document()

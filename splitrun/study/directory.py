@@ -9,9 +9,8 @@ runs/<utc>-<name>-compare-<hash>/
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, told
+from splitrun.files import remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
@@ -40,9 +40,9 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
     try:
         yield directory
     except BaseException as error:
-        with listening() as interrupts:
+        with listening() as interrupts, suppress(OSError):
             interrupts.end()  # or half of it would stay
-            shutil.rmtree(directory.path, ignore_errors=True)
+            remove(directory.path)
         if isinstance(error, KeyboardInterrupt):
             number = stopped_by(error)
             message = f"{interrupted(number)} before the comparison was done, so none of it is kept"

@@ -84,6 +84,8 @@ def line_up(
         probe=True,
         allow_code=allow_code,
     )
+    for warning in experiment.warnings:
+        watcher.tell(f"warning: {warning}")
     if not len(experiment.data.test_ids):
         remedy = "compare with dataset.test_fraction above 0"
         raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from splitrun.cli.app import run
 from splitrun.dashboard import watching
 from splitrun.lock import locked
 from tests.cli.trial import refusal
 from tests.dashboard.test_live import seen, terminal
+from tests.dashboard.test_stuck import STUCK
 from tests.ends.processes import Server
+from tests.telemetry import recordings
 
 Forks = tuple[Server, Path]
 NO_WAY_ON = "it has no checkpoint, so it cannot be resumed; train again"
@@ -36,6 +40,12 @@ def way_on(directory: Path) -> str:
     return f"resume with `splitrun train --resume {directory}`"
 
 
+def without_its_end(directory: Path, count: int) -> None:
+    """Take so many events from the end of a recording."""
+    events = directory / "events.jsonl"
+    events.write_bytes(b"".join(events.read_bytes().splitlines(keepends=True)[:-count]))
+
+
 def watched(directory: Path) -> list[str]:
     """What is on a terminal when `watch` has ended."""
     console, stream = terminal()
@@ -45,9 +55,29 @@ def watched(directory: Path) -> list[str]:
 
 def test_watch_says_so_and_ends(killed: Path, lost: Path) -> None:
     for directory, remedy in ((killed, way_on(killed)), (lost, NO_WAY_ON)):
-        state, _, message, *_ = watched(directory)
+        state, _, *message = watched(directory)
         assert state.split()[-2] == "killed"
-        assert message.startswith(f"killed; {remedy}"[:70])
+        said = "".join(message).replace(" ", "")
+        assert said.startswith(f"killed; {remedy}".replace(" ", "")[:100])
+
+
+@pytest.mark.parametrize("status", ["running", "failed"])
+def test_watch_ends_with_a_stuck_run_that_did_not_say_so_itself(
+    status: str, tmp_path: Path
+) -> None:
+    stuck = replace(STUCK, role="b.bottom", time=recordings.CLOCK + 9, waits=())
+    recordings.record(tmp_path, [recordings.started(tmp_path), stuck, recordings.ended(10)])
+    without_its_end(tmp_path, 1)
+    (tmp_path / "manifest.json").write_text(json.dumps({"status": status, "message": "Stalled"}))
+    (tmp_path / "stacks.txt").write_text("b.bottom\n")
+    state, _, *lines = watched(tmp_path)
+    text = " ".join(" ".join(lines).split())
+    if status == "running":
+        assert state.split()[-2] == "killed"
+        assert text.startswith(f"killed; {NO_WAY_ON} it was stuck: b.bottom at FORWARD 120 for 7.2")
+    else:
+        assert state.split()[-2] == "failed"
+        assert text.startswith("Stalled stacks.txt in ")
 
 
 def test_watch_without_a_terminal_says_so(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,8 +89,7 @@ def test_watch_ends_with_a_run_whose_recording_could_not_be_written_to_its_end(
     forks: Forks, tmp_path: Path
 ) -> None:
     directory = Path(shutil.copytree(forks[1] / "run", tmp_path / "run"))
-    events = directory / "events.jsonl"
-    events.write_bytes(b"".join(events.read_bytes().splitlines(keepends=True)[:-3]))
+    without_its_end(directory, 3)
     assert watched(directory)[0].split()[-2] == "done"
 
 
@@ -98,6 +127,7 @@ def test_resume_says_so_and_goes_on(
 def test_a_run_that_somebody_is_at_is_running(
     lost: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    os.utime(lost / "events.jsonl")  # it has told something just now
     with locked(lost):
         assert run(["watch", str(lost)]) == 0
         assert capsys.readouterr().out.splitlines()[0].split()[-2] == "running"
