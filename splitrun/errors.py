@@ -137,6 +137,8 @@ class RunFailed(SplitrunError):
     """Whether it would come again, since it lies in numbers or rows."""
     left_behind: tuple[str, ...] = ()
     """Threads that do not come back and are left to themselves."""
+    sound_until: int | None = None
+    """Where it makes earlier steps doubtful, too: so many are known to be right."""
 
     def __init__(self, role: str, instruction: str, cause: str) -> None:
         self.role = role
@@ -175,7 +177,6 @@ class WrongGradients(RunFailed):
     def __init__(self, role: str, instruction: str, cause: str, sound_until: int) -> None:
         super().__init__(role, instruction, cause)
         self.sound_until = sound_until
-        """Steps whose gradients are known to be right; later checkpoints are not."""
 
 
 class Misaligned(RunFailed):

@@ -99,6 +99,19 @@ class Continuity:
         if self._collector is not None:
             self._collector.write()
 
+    def discard(self, sound_until: int) -> str:
+        """Only the first so many steps are known to be right: keep no checkpoint of later ones, and
+        write none any more; gives what the user should know of that, if there were any."""
+        self._collector = None
+        try:
+            first = self._store.clean(sound_until)
+        except OSError as error:
+            left = f"checkpoints of steps after {sound_until} may be wrong and cannot be removed"
+            return f"{left}: {told(error)}; remove them before the run is resumed"
+        if first is None:
+            return ""
+        return f"checkpoints from step {first} on were removed, for they may be wrong"
+
     def close(self, status: str, message: str) -> dict[str, Any]:
         """The life has ended; what the manifest is to say."""
         self.lives = closed(self.lives, status, message)

@@ -222,6 +222,15 @@ class Life:
             with suppress(OSError):
                 self._write_manifest()
 
+    def discard(self, error: RunFailed) -> None:
+        """Keep no checkpoint that a failure has made doubtful, and note what became of them."""
+        if error.sound_until is None:
+            return
+        with suppress(Exception):
+            self.attend()  # of earlier steps, one may be about to be written
+        if said := self._continuity.discard(error.sound_until):
+            error.add_note(said)
+
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""
         recurs = isinstance(error, RunFailed) and error.recurs

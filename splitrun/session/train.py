@@ -82,6 +82,7 @@ def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Resul
             stacks = ""
             if isinstance(failure, RunFailed):
                 failure.run_dir, stacks = str(directory.path), failure.stacks
+                life.discard(failure)
             directory.note_failure("".join(traceback.format_exception(error)), stacks)
             with suppress(OSError):  # on a full disk nothing more can be said there
                 life.close("failed", str(failure))

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -67,13 +68,17 @@ def test_a_sink_that_fails_is_left_out_and_the_run_goes_on(
     assert (manifest["status"], manifest["warnings"]) == ("done", warnings)
 
 
+def full_disk() -> IO[bytes]:
+    """A file there; neither writing to it nor closing it succeeds."""
+    return Path("/dev/full").open("wb")
+
+
 def test_a_recording_on_a_full_disk_is_given_up_and_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = train(prepared(synthetic()), tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(jsonl, "part_path", lambda *_: Path("/dev/full"))
-        patch.setattr(jsonl, "part_numbers", lambda _: [])
+        patch.setattr(jsonl, "create", lambda _: full_disk())
         result = train(prepared(synthetic()), tmp_path, [JsonLines()])
     assert result.weights_sha256 == plain.weights_sha256
     (warning,) = RunDirectory.open(Path(result.run_dir)).manifest()["warnings"]
@@ -84,7 +89,7 @@ def test_a_recording_on_a_full_disk_is_given_up_and_the_run_goes_on(
 def test_a_tensorboard_on_a_full_disk_is_left_out_and_does_not_block_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = Path("/dev/full").open("wb")  # noqa: SIM115 - closed below, which fails
+    disk = full_disk()
     monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda _: disk)
     monkeypatch.setattr("splitrun.telemetry.tensorboard._EVERY_S", 0.0)
     result = train(prepared(synthetic()), tmp_path, [load_sink("tensorboard")])
