@@ -22,12 +22,13 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
+from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed
 from splitrun.files import is_directory
 
 if TYPE_CHECKING:
-    from splitrun.study.arms import Schedule
-    from splitrun.study.comparison import ArmResult
+    from splitrun.study.arms import Arm, Schedule
+    from splitrun.study.comparison import ArmResult, Comparison
 
 _OF_SPECS = (
     *("schedules", "depths", "repeats", "budget", "seeds"),
@@ -166,17 +167,30 @@ def compare(
             with watcher_for(progress) as watcher:
                 comparison = compare_arms(field, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
-        write(directory.path)
-    if json_output:
-        echo_json(record)
-    else:
-        show_comparison(comparison)
-        echo(f"report: {record['report']}")
-    if gated in comparison.diverged:
-        if fail_below is not None or asserted is not None:
-            raise GateFailed(f"{gated} diverged")
-        return
-    _gate(comparison.result(gated), fail_below, asserted)
+
+    def show() -> None:
+        with own_stdout():
+            write(directory.path)
+        if json_output:
+            echo_json(record)
+        else:
+            show_comparison(comparison)
+            echo(f"report: {record['report']}")
+
+    deliver(
+        show,
+        directory.path / "comparison.json",
+        lambda: _judge(comparison, gated, fail_below, asserted),
+    )
+
+
+def _judge(
+    comparison: Comparison, gated: Arm, fail_below: float | None, asserted: Asserted | None
+) -> None:
+    if gated not in comparison.diverged:
+        _gate(comparison.result(gated), fail_below, asserted)
+    elif fail_below is not None or asserted is not None:
+        raise GateFailed(f"{gated} diverged")
 
 
 def _schedules(text: str | None) -> tuple[Schedule, ...] | None:

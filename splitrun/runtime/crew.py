@@ -64,11 +64,9 @@ class Crew:
             KeyboardInterrupt: the user interrupted; likewise.
         """
         with _undisturbed():
-            started: list[threading.Thread] = []
             try:
                 for thread in self._threads:
                     thread.start()
-                    started.append(thread)
                 while not self._finished.wait(LOOK_EVERY_S) and self._failure is None:
                     attend()
                     watch.look()
@@ -76,7 +74,7 @@ class Crew:
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
-            left = self._join(started, attend, watch)
+            left = self._join(self._threads, attend, watch)
         if self._failure is not None:
             _note_left_behind(self._failure, left)
             raise self._failure

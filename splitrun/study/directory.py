@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from splitrun import __version__
-from splitrun.errors import RunFailed, told
+from splitrun.errors import Interrupted, RunFailed, told
 from splitrun.files import remove
+from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -33,13 +34,19 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
     Raises:
         UsageError: it cannot be made.
         RunFailed: it cannot be written any more.
+        Interrupted: a signal came.
     """
     directory = RunDirectory.create(runs_dir, document, "compare")
     try:
         yield directory
     except BaseException as error:
-        with suppress(OSError):
+        with listening() as interrupts, suppress(OSError):
+            interrupts.end()  # or half of it would stay
             remove(directory.path)
+        if isinstance(error, KeyboardInterrupt):
+            number = stopped_by(error)
+            message = f"{interrupted(number)} before the comparison was done, so none of it is kept"
+            raise Interrupted(f"{message}; compare again", number) from error
         if isinstance(error, OSError):
             raise RunFailed("the comparison", "writing", told(error)) from error
         raise
