@@ -70,14 +70,21 @@ class BottomStage(Stage):
         return self._versions.peak_bytes
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
-        """The cut for one micro-batch, detached; its graph is kept until `backward`."""
+        """The cut for one micro-batch, detached; its graph is kept until `backward`.
+
+        Raises:
+            WrongGradients: the module has written to weights of which batches have versions.
+        """
         self._train()
         reach = self._optimizer.reach(key[0]) if self._predicts else 0.0
         if self._facts.is_custom:
-            inputs = self._own(key, inputs)
+            inputs = self._own(key, inputs, reach)
         output, batch = self._drawing(
             "forward", key, lambda: self._versions.forward(*inputs, reach=reach)
         )
+        stashed = self._stashes.get(key)
+        if batch.is_written or (stashed and stashed.differs(batch.version)):
+            raise self._habit(key, "its forward has begun to write to its weights")
         cut = as_tensors(output)
         self._in_flight[key] = (cut, batch)
         self._cut_bytes += total_bytes(cut)
@@ -136,7 +143,7 @@ class BottomStage(Stage):
         super().restore(state, updates)
         self._sound_until = state["sound_until"]
 
-    def _own(self, key: Key, inputs: Tensors) -> Tensors:
+    def _own(self, key: Key, inputs: Tensors, reach: float) -> Tensors:
         """What a user's forward may write to; noted first if the step is to be run again."""
         if self._first_step is None:
             self._first_step = key[0]
@@ -144,7 +151,7 @@ class BottomStage(Stage):
         due = self._looks_at_once or is_due(key[0], self._first_step, last)
         if self._again is not None and due:
             self._looks_at_once = False
-            self._stashes[key] = Stash(self.module, inputs)
+            self._stashes[key] = Stash(self.module, inputs, self._versions.contents(reach))
         return tuple([tensor.clone() if tensor._is_view() else tensor for tensor in inputs])  # noqa: SLF001
 
     def _compare(

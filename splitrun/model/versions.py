@@ -46,6 +46,8 @@ class InFlight(NamedTuple):
     version: Version
     learn: tuple[bool, ...]
     """Whether each of the module's parameters learned, after the forward."""
+    is_written: bool
+    """Whether the forward wrote to its weights, other than by `.data`."""
 
 
 class WeightVersions:
@@ -88,13 +90,16 @@ class WeightVersions:
 
         A `reach` other than 0 is predicted.
         """
-        if reach != self._reach:
-            self._retire()
-            self._reach = reach
-        version = self._current or self._publish()
+        version = self._newest(reach)
         version.readers += 1
+        versioned = self._parameters[:]
+        writes = _writes(versioned)
         output = self.seeing(version, lambda: self._module(*inputs))
-        return output, InFlight(version, self._learn())
+        return output, InFlight(version, self._learn(), _writes(versioned) > writes)
+
+    def contents(self, reach: float = 0.0) -> list[Tensor]:
+        """Copies of the weights that the next forward is going to see."""
+        return [tensor.clone() for tensor in self._newest(reach).tensors]
 
     def backward(
         self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
@@ -147,6 +152,12 @@ class WeightVersions:
                 parameter.requires_grad_(learns)
         return before
 
+    def _newest(self, reach: float) -> Version:
+        if reach != self._reach:
+            self._retire()
+            self._reach = reach
+        return self._current or self._publish()
+
     def _retire(self) -> None:
         """Later forwards want a new version."""
         current, self._current = self._current, None
@@ -191,6 +202,10 @@ class WeightVersions:
     def _show(self, tensors: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self._parameters, tensors, strict=True):
             parameter.data = tensor
+
+
+def _writes(parameters: Sequence[Tensor]) -> int:
+    return sum([parameter._version for parameter in parameters])  # noqa: SLF001
 
 
 def saved_parameters(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, ...], Any]:

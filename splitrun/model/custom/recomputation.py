@@ -8,14 +8,14 @@ any bit differs, batches got in each other's way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 
 from splitrun.model.custom.python_capture import Captured
-from splitrun.model.custom.trial import Step, difference, learning, take_gradients
+from splitrun.model.custom.trial import Step, difference, learning, same, take_gradients
 from splitrun.model.state import buffers_of, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import Version, WeightVersions
@@ -63,11 +63,20 @@ class Kept:
 
 
 class Stash:
-    """What a forward was given, and what it found in the module."""
+    """What a forward was given, and what it found in the module.
 
-    def __init__(self, module: nn.Module, inputs: Tensors) -> None:
+    Args:
+        weights: that it is going to see.
+    """
+
+    def __init__(self, module: nn.Module, inputs: Tensors, weights: Sequence[Tensor]) -> None:
         self.inputs = own(inputs)
         self.kept = Kept(module)
+        self._weights = weights
+
+    def differs(self, version: Version) -> bool:
+        """Whether the forward has changed the weights that it saw."""
+        return not all(map(same, self._weights, version.tensors))
 
 
 Seeded = Callable[[], AbstractContextManager[object]]

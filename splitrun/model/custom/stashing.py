@@ -68,7 +68,7 @@ def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -
     versions = WeightVersions(module, versioned)
     if versions.leaves_out:
         return False
-    stash = Stash(module, inputs)
+    stash = Stash(module, inputs, versions.contents())
     with seeded_apart("trial", "forward"):
         output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)

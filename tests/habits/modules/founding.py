@@ -148,6 +148,53 @@ class LateRecomputation(nn.Module):
         return self.out(self.body(x))
 
 
+class LateWrites(TwoLayers):
+    """Bounds the weights that it learns, after a while, in its forward."""
+
+    def __init__(self, in_features, begins=9, hidden_from_autograd=False):
+        super().__init__(in_features)
+        self.begins, self.hidden_from_autograd = begins, hidden_from_autograd
+        self.register_buffer("forwards", torch.tensor(0))
+
+    def forward(self, x):
+        if self.training:
+            self.forwards += 1
+            if self.forwards >= self.begins:
+                weight = self.out.weight
+                with torch.no_grad():
+                    (weight.data if self.hidden_from_autograd else weight).clamp_(-0.1, 0.1)
+        return super().forward(x)
+
+
+class _TimesKept(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, owner):
+        ctx.owner = owner
+        return x * owner.kept
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.owner.kept, None
+
+
+class LateShares(TwoLayers):
+    """Keeps a tensor for its backward, after a while, where the next forward puts its own."""
+
+    def __init__(self, in_features, begins=9):
+        super().__init__(in_features)
+        self.begins = begins
+        self.register_buffer("forwards", torch.tensor(0))
+
+    def forward(self, x):
+        y = super().forward(x)
+        if self.training:
+            self.forwards += 1
+            if self.forwards >= self.begins:
+                self.kept = 1 + x.detach()[:, :4]
+                y = _TimesKept.apply(y, self)
+        return y
+
+
 class BatchStatistics(TwoLayers):
     """Normalises by the batch's own mean and variance, without a BatchNorm layer."""
 
