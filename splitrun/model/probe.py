@@ -71,7 +71,10 @@ def find_out(role: str, module: nn.Module, inputs: Tensors, use: Use, directory:
         nonlocal saved, output
         module.train()
         output = module(*own(inputs))
-        saved, _ = saved_parameters(module, own(inputs))
+        try:
+            saved, _ = saved_parameters(module, own(inputs))
+        except Exception:  # noqa: BLE001 - PyTorch's function transforms bear no hooks
+            saved = tuple(parameters_of(module))
 
     def predict() -> None:
         module.eval()
@@ -82,7 +85,10 @@ def find_out(role: str, module: nn.Module, inputs: Tensors, use: Use, directory:
     random = draws_random(lambda: explained(role, kind, inputs, forward, directory))
     tensors = _checked(role, module, output, rows=len(inputs[0]), is_bottom=use.is_bottom)
     _refuse_aliases(role, module, tensors)
-    kept = activation_bytes(module, own(inputs))
+    try:
+        kept = activation_bytes(module, own(inputs))
+    except Exception:  # noqa: BLE001 - likewise: what it holds is not known then
+        kept = 0
     random |= draws_random(lambda: explained(role, kind, inputs, predict, directory))
     parameters = parameters_of(module)
     predictable = _predictable(module) if use.is_bottom else ()

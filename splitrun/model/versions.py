@@ -47,7 +47,7 @@ class InFlight(NamedTuple):
     learn: tuple[bool, ...]
     """Whether each of the module's parameters learned, after the forward."""
     is_written: bool
-    """Whether the forward wrote to its weights, other than by `.data`."""
+    """Whether the forward wrote to its weights, other than into their `.data`."""
 
 
 class WeightVersions:
@@ -79,6 +79,8 @@ class WeightVersions:
         self._predict = predict
         self._reach = 0.0
         self._made = 0
+        self._rebound = False
+        """Whether somebody gave a parameter other memory to show."""
 
     @property
     def peak_bytes(self) -> int:
@@ -93,9 +95,10 @@ class WeightVersions:
         version = self._newest(reach)
         version.readers += 1
         versioned = self._parameters[:]
-        writes = _writes(versioned)
+        writes, self._rebound = _writes(versioned), False
         output = self.seeing(version, lambda: self._module(*inputs))
-        return output, InFlight(version, self._learn(), _writes(versioned) > writes)
+        written = self._rebound or _writes(versioned) > writes
+        return output, InFlight(version, self._learn(), written)
 
     def contents(self, reach: float = 0.0) -> list[Tensor]:
         """Copies of the weights that the next forward is going to see."""
@@ -121,6 +124,8 @@ class WeightVersions:
         try:
             return action()
         finally:
+            shown = zip(self._parameters, version.tensors, strict=True)
+            self._rebound |= any(one.data_ptr() != other.data_ptr() for one, other in shown)
             self._show(self._masters)
             for parameter in self._frozen:
                 if parameter.requires_grad:

@@ -19,20 +19,25 @@ from splitrun.model.custom.trial import Step, difference, learning, same, take_g
 from splitrun.model.state import buffers_of, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import Version, WeightVersions
+from splitrun.seeds import derive_seed
 
-_EARLY = frozenset((0, 1, 2, 4, 8, 16, 32, 64, 128))
+_EARLY = frozenset((0, 1, 2, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181))
 _EVERY = 256
 
 
 def is_due(step: int, first: int, last: int) -> bool:
-    """Whether a step is run again: some early ones, then one in 256, and the last one.
+    """Whether a step is run again: some early ones, then one of every 256, which no period meets
+    or misses for ever, and the last one.
 
     Args:
         first: of this life of the run.
         last: of the run.
     """
     since = step - first
-    return since in _EARLY or since % _EVERY == 0 or step == last
+    window, place = divmod(since, _EVERY)
+    if window == 0:
+        return since in _EARLY or step == last
+    return place == derive_seed("a step again", window) % _EVERY or step == last
 
 
 class Kept:

@@ -18,6 +18,7 @@ from splitrun.model.custom.trial import (
     Step,
     Trials,
     contents,
+    enlarge,
     generic_gradients,
     learning,
     rolled,
@@ -29,6 +30,9 @@ from splitrun.model.tensors import Tensors, as_tensors, own
 
 _LOUD = 1e3
 """Gradients are tried at this size, too: what clips them shows then."""
+_SIZES = (0.1, 10.0)
+"""Of weights: thresholds on them show."""
+_ROUGHLY = 1e-2
 _ALIKE = 1e-4
 """Differences, over the size of the whole, that the order of sums may make."""
 
@@ -50,6 +54,9 @@ def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
 
 
 def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
+    for size in _SIZES:
+        if _mixes_rows(trials, inputs, slices, size):
+            return f"with weights {size:g} times as large, its output of a slice is another one"
     module = trials.instance()
     draws = draws_random(lambda: module(*own(inputs)))
     for size in (1.0, _LOUD):
@@ -66,6 +73,20 @@ def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
         if name := _other(whole.tensors, sliced.tensors):
             return f"its {name} ends as another one"
     return ""
+
+
+def _mixes_rows(trials: Trials, inputs: Tensors, slices: int, size: float) -> bool:
+    """Whether weights of another size make rows depend on others, in evaluation mode."""
+    outputs = []
+    for number in (1, slices):
+        module = trials.instance()
+        enlarge(module, size)
+        module.eval()
+        try:
+            outputs.append(_batch(module, own(inputs), number, 1.0).outputs)
+        except Exception:  # noqa: BLE001 - nothing says that it bears weights of that size
+            return False
+    return not all(_alike(one, other, _ROUGHLY) for one, other in zip(*outputs, strict=True))
 
 
 class _End(NamedTuple):
@@ -139,7 +160,7 @@ def _other(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
     return ""
 
 
-def _alike(one: Tensor | None, other: Tensor | None) -> bool:
+def _alike(one: Tensor | None, other: Tensor | None, most: float = _ALIKE) -> bool:
     """Whether two tensors are the same up to the order of sums."""
     if one is None or other is None:
         return one is other
@@ -148,4 +169,4 @@ def _alike(one: Tensor | None, other: Tensor | None) -> bool:
     one, other = (each.to_dense() if each.is_sparse else each for each in (one, other))
     one, other = one.detach().double(), other.detach().double()
     gap = (one - other).norm()
-    return bool(gap <= _ALIKE * max(one.norm().item(), 1e-12)) or not bool(gap.isfinite())
+    return bool(gap <= most * max(one.norm().item(), 1e-12)) or not bool(gap.isfinite())

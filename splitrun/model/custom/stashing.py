@@ -9,7 +9,7 @@ weights are updated and another batch has its forward.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from splitrun.model.custom.trial import (
     contents,
     difference,
     disturb,
+    enlarge,
     generic_gradients,
     learning,
     rolled,
@@ -34,6 +35,9 @@ from splitrun.model.randomness import seeded_apart
 from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import WeightVersions
 
+_SIZES = (10.0, 100.0)
+"""Of weights, at which a bound on them shows."""
+
 
 def why_not_stashed(trials: Trials, versioned: Collection[str], inputs: Tensors) -> str:
     """What keeps a bottom from being pipelined; empty if nothing does.
@@ -43,13 +47,12 @@ def why_not_stashed(trials: Trials, versioned: Collection[str], inputs: Tensors)
         versioned: names of the parameters that versions copy.
         inputs: a batch.
     """
-    module = trials.instance()
-    before = contents(module)
-    plain = step(module, inputs)
-    after = contents(module)
-    for name in versioned:
-        if not same(before[name], after.get(name)):
+    for size in (1.0, *_SIZES):
+        if name := _written(trials, size, versioned, inputs):
             return f"it changes its parameter {name} by itself, which belongs to a version of it"
+    module = trials.instance()
+    _warm_up(lambda *batch: module(*batch), inputs)
+    plain = step(module, inputs)
     try:
         disturbed = _disturbed(trials.instance(), versioned, inputs)
     except RuntimeError as error:
@@ -57,6 +60,28 @@ def why_not_stashed(trials: Trials, versioned: Collection[str], inputs: Tensors)
     if different := difference(plain, disturbed):
         return f"its backward reads what a later forward has changed: {different} is wrong"
     return ""
+
+
+def _written(trials: Trials, size: float, versioned: Collection[str], inputs: Tensors) -> str:
+    """Which of its parameters a module writes to in a step, when they are so many times as large;
+    empty if none."""
+    module = trials.instance()
+    enlarge(module, size)
+    before = contents(module)
+    try:
+        step(module, inputs)
+    except Exception:
+        if size == 1.0:
+            raise
+        return ""  # nothing says that it bears weights of that size
+    after = contents(module)
+    return next((name for name in versioned if not same(before[name], after.get(name))), "")
+
+
+def _warm_up(forward: Callable[..., object], inputs: Tensors) -> None:
+    """A forward before those that count: what a module keeps for good it has by then."""
+    with seeded_apart("trial", "warm-up"):
+        forward(*own(rolled(inputs, 2)))
 
 
 def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -> bool:
@@ -97,6 +122,7 @@ def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -
 def _disturbed(module: nn.Module, versioned: Collection[str], inputs: Tensors) -> Step:
     """A step, between whose forward and backward come an update and another batch's forward."""
     versions = WeightVersions(module, versioned)
+    _warm_up(lambda *batch: versions.release(versions.forward(*batch)[1]), inputs)
     with seeded_apart("trial", "forward"):
         output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)

@@ -188,6 +188,13 @@ def disturb(module: nn.Module, *stream: str | int) -> None:
         parameter.data.add_(noise * (_SHARE * size + _LEAST))
 
 
+def enlarge(module: nn.Module, factor: float) -> None:
+    """Multiply every parameter that learns: bounds and thresholds show at other sizes alone."""
+    for parameter in parameters_of(module).values():
+        if parameter.requires_grad:
+            parameter.data.mul_(factor)
+
+
 def rolled(inputs: Tensors, by: int = 1) -> Tensors:
     """Another batch of the same rows."""
     return tuple(torch.roll(tensor.detach(), by, 0) for tensor in inputs)
