@@ -6,7 +6,7 @@ from typing import Any
 
 from splitrun.plan import Plan
 from splitrun.session.prepare import Experiment
-from splitrun.simulate import Certainty, Prediction, bound, predict
+from splitrun.simulate import Prediction, bound, predict
 
 
 def forecast(experiment: Experiment) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
         "unproven": experiment.unproven,
         "recommended": _choice(advice.plan, advice.prediction, advice.speedup),
         "fastest": _choice(advice.fastest, advice.fastest_prediction, advice.fastest_speedup),
-        "certainty": _certainty(advice.certainty),
+        "certainty": advice.certainty.to_json() if advice.certainty else None,
         "advice": advice.reason,
     }
 
@@ -49,19 +49,4 @@ def _choice(plan: Plan, prediction: Prediction, speedup: float) -> dict[str, Any
         "micro_batches": plan.micro_batches,
         "predicted_samples_per_s": prediction.samples_per_s,
         "speedup": speedup,
-    }
-
-
-def _certainty(certainty: Certainty | None) -> dict[str, Any] | None:
-    """Of the fastest depth."""
-    if certainty is None:
-        return None
-    return {
-        "sure": certainty.sure,
-        "depths": [certainty.low, certainty.high],
-        "rounds": certainty.rounds,
-        "seconds": certainty.seconds,
-        "others_percent": certainty.others_percent,
-        "idle_percent": certainty.idle_percent,
-        "told": str(certainty),
     }

@@ -62,6 +62,18 @@ class Certainty:
         alike = self.high <= max(self.low + 1, _SURE * self.low)
         return alike and self.rounds >= _FEWEST_ROUNDS and not self.crowded
 
+    def to_json(self) -> dict[str, object]:
+        """A JSON-ready record."""
+        return {
+            "sure": self.sure,
+            "depths": [self.low, self.high],
+            "rounds": self.rounds,
+            "seconds": self.seconds,
+            "others_percent": self.others_percent,
+            "idle_percent": self.idle_percent,
+            "told": str(self),
+        }
+
     def __str__(self) -> str:
         between = f"{self.low} to {self.high}" if self.high > self.low else f"{self.low}"
         if self.sure:
@@ -71,8 +83,8 @@ class Certainty:
         if self.crowded:
             others = f"others take {self.others_percent:.0f} % of a core"
             return (
-                f"the probe is not sure of {between} after {self.seconds:.0f} s: the machine is too "
-                f"busy ({others}); probe again when it is quieter"
+                f"the probe is not sure of {between} after {self.seconds:.0f} s: the machine is "
+                f"too busy ({others}); probe again when it is quieter"
             )
         return (
             f"the probe is not sure of {between} after {self.seconds:.0f} s: the machine's speed "
@@ -126,9 +138,9 @@ class Recommendation:
 
     @property
     def reason(self) -> str:
-        """`limited by the loop of bob at depth 4 (13.3 of 13.4 ms); depth 4, the deepest shown to be
-        accurate (adam without compensation, 355 steps); faster, unproven: depth 39 (+590 %); the
-        probe is sure of 38 to 39`, or `leave it off: the loop is 1.05× the work;
+        """`limited by the loop of bob at depth 4 (13.3 of 13.4 ms); depth 4, as accuracy is shown
+        no deeper than 4 (adam without compensation, 355 steps); faster, unproven: depth 39
+        (+590 %); the probe is sure of 38 to 39`, or `leave it off: the loop is 1.05× the work;
         batches are too small`."""
         return "; ".join(self._clauses())
 

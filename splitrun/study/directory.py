@@ -2,7 +2,9 @@
 
 runs/<utc>-<name>-compare-<hash>/
     spec.yaml, resolved.yaml   as in a run directory
-    comparison.json            what was found out
+    status.json                running, done, interrupted or failed, and why
+    measured.jsonl             every training and every turn, as they came
+    comparison.json            what was found out; not there before the end
     arms/<arm>/events.jsonl    a turn of each arm, with all that happened in it
     report.html
 """
@@ -11,37 +13,59 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from splitrun import __version__
-from splitrun.errors import RunFailed, told
+from splitrun.errors import Interrupted, RunFailed, told
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
 from splitrun.study.compare import Settings
 from splitrun.study.comparison import Comparison
+from splitrun.study.notebook import MEASURED
+
+Status = Literal["running", "done", "interrupted", "failed"]
 
 
 @contextmanager
 def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDirectory]:
-    """A new directory, which is removed again if the comparison does not come to an end.
+    """A new directory. If the comparison does not come to an end, it says so and keeps what was
+    measured; where nothing was, it is removed again.
 
     Raises:
         UsageError: it cannot be made.
         RunFailed: it cannot be written any more.
+        Interrupted: the user stopped it, and something had been measured.
     """
     directory = RunDirectory.create(runs_dir, document, "compare")
     try:
+        _tell(directory, "running")
         yield directory
     except BaseException as error:
-        shutil.rmtree(directory.path, ignore_errors=True)
+        failure = error
         if isinstance(error, OSError):
-            raise RunFailed("the comparison", "writing", told(error)) from error
-        raise
+            failure = RunFailed("the comparison", "writing", told(error))
+        if not (directory.path / MEASURED).is_file():
+            shutil.rmtree(directory.path, ignore_errors=True)
+        else:
+            stopped = isinstance(error, KeyboardInterrupt)
+            with suppress(OSError):  # on a full disk nothing more can be said there
+                _tell(directory, "interrupted" if stopped else "failed", str(failure))
+            if stopped:
+                failure = Interrupted("interrupted before the comparison was over")
+            failure.add_note(f"what was measured until then is in {directory.path / MEASURED}")
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
+    content = {"kind": "comparison", "status": status, "message": message}
+    directory.write_json("status.json", content)
 
 
 def keep(
@@ -63,4 +87,5 @@ def keep(
         "report": str(directory.path / "report.html"),
     }
     directory.write_json("comparison.json", record)
+    _tell(directory, "done")
     return record

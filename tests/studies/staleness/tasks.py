@@ -84,7 +84,9 @@ TASKS: Mapping[str, Task] = {
         580,
         evaluate_every_epochs=1,
     ),
-    "bank_full": Task("bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5), 1_415),
+    "bank_full": Task(
+        "bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5), 1_415
+    ),
     "bank_full_epochs": Task(
         "bank marketing, 45,211 rows, 20 epochs, evaluated after each",
         "auroc",
