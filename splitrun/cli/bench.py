@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,6 +17,7 @@ from splitrun.cli.options import (
     Json,
     Overrides,
     SpecFile,
+    Unproven,
     load_document,
     note_no_faults,
     own_stdout,
@@ -27,6 +28,7 @@ from splitrun.errors import GateFailed, SplitrunError, UsageError
 if TYPE_CHECKING:
     from splitrun.spec import Document
     from splitrun.study.bench.grid import Axis
+    from splitrun.study.bench.lineup import Cell
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
@@ -95,6 +97,7 @@ def bench(
     progress: Annotated[
         Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
     ] = Progress.AUTO,
+    unproven: Unproven = False,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
@@ -125,7 +128,11 @@ def bench(
     if preset is Preset.SOAK:
         directory = BenchDirectory.create(runs_dir, document, ())
         soaked = _soaked(
-            document, directory, minutes or _MINUTES, steps, data_dir, progress, allow_code
+            _Soak(document, data_dir, unproven, allow_code),
+            directory,
+            minutes or _MINUTES,
+            steps,
+            progress,
         )
         _deliver(soaked.report, exports or (), as_json=json_output)
         if not soaked.steadiness.stable:
@@ -133,10 +140,11 @@ def bench(
         return
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
+    _refuse_unproven(cells, unproven=unproven)
     directory = BenchDirectory.create(runs_dir, document, axes)
     if fresh:
         directory.clear()
-    settings = Settings(repeats, budget)
+    settings = Settings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
     _deliver(results.report(), exports or (), as_json=json_output)
@@ -186,14 +194,28 @@ def _swept(grid: Bench, progress: Progress) -> Results:
     return results
 
 
+def _refuse_unproven(cells: Sequence[Cell], *, unproven: bool) -> None:
+    from splitrun.session import is_advised
+
+    if unproven and not any(cell.document and is_advised(cell.document.spec) for cell in cells):
+        raise UsageError("--unproven: no cell has pipeline.depth=auto; leave it out")
+
+
+class _Soak(NamedTuple):
+    """What is run."""
+
+    document: Document
+    data_dir: Path | None
+    unproven: bool
+    allow_code: bool
+
+
 def _soaked(
-    document: Document,
+    what: _Soak,
     directory: BenchDirectory,
     minutes: float,
     steps: int | None,
-    data_dir: Path | None,
     progress: Progress,
-    allow_code: bool,  # noqa: FBT001 - as the command was given it
 ) -> Soaked:
     from splitrun.cli.bench_screen import soak_lines
     from splitrun.cli.download import show_download
@@ -204,7 +226,11 @@ def _soaked(
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
             experiment = prepare(
-                document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
+                what.document,
+                data_dir=what.data_dir,
+                on_download=on_download,
+                unproven=what.unproven,
+                allow_code=what.allow_code,
             )
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 

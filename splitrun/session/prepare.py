@@ -20,7 +20,7 @@ from splitrun.simulate import (
     recommend,
     shown,
 )
-from splitrun.spec import Document
+from splitrun.spec import Document, Spec
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Experiment:
     """What the probed costs and the evidence on accuracy recommend."""
     unproven: bool = False
     """Whether the faster depth is wanted, where it is not shown to be accurate."""
+
+
+def is_advised(spec: Spec) -> bool:
+    """Whether the depth is ours to find."""
+    return spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
 
 
 def prepare(
@@ -69,7 +74,7 @@ def prepare(
         UsageError: the spec, its data or its models cannot be used.
     """
     spec, directory = document.spec, directory or document.directory
-    auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
+    auto = is_advised(spec)
     if unproven and not (auto or probe):
         raise UsageError(
             "--unproven: no depth is advised here; leave it out, or set pipeline.schedule=stale "

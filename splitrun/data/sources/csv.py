@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,3 +31,20 @@ class CsvSource:
         from splitrun.data.table import read_table
 
         return read_table(self.path, self.delimiter, columns, text)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file; empty where there is none that can be read."""
+        try:
+            known = self.path.stat()
+            if not self.path.is_file():
+                return ""
+            return _sha256(self.path, known.st_size, known.st_mtime_ns, known.st_ino)
+        except OSError:
+            return ""
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, *_: int) -> str:
+    """Of a file, once as long as its size, its time and its place on the disk stay."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

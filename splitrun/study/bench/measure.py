@@ -26,6 +26,8 @@ class Settings:
     """Turns; None: until the throughput's interval is tight, or the budget ends."""
     budget_s: float = 10.0
     """For the turns, at most, but three are taken at least."""
+    unproven: bool = False
+    """Whether `pipeline.depth: auto` is the fastest depth, shown to be accurate or not."""
 
 
 @dataclass(frozen=True)

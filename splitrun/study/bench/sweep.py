@@ -8,7 +8,7 @@ from pathlib import Path
 
 from splitrun.data import OnDownload
 from splitrun.errors import Interrupted, RunFailed, UsageError
-from splitrun.session import prepare
+from splitrun.session import is_advised, prepare
 from splitrun.spec import Document
 from splitrun.study.bench.doubts import doubts
 from splitrun.study.bench.grid import Axis
@@ -89,6 +89,7 @@ def _measured(
         document,
         data_dir=bench.data_dir,
         on_download=on_download,
+        unproven=bench.settings.unproven and is_advised(document.spec),
         allow_code=bench.allow_code,
     )
     return measure(experiment, bench.settings, on_turn)
