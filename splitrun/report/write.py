@@ -53,7 +53,9 @@ def _page(path: Path) -> Page:
         return comparison_page(path, comparison)
     unfinished = read_json(path / "status.json", _Status)
     if unfinished is not None:
-        message = f"{path}: a comparison that is {unfinished.status}, so there is no page of it"
+        message = (
+            f"{path}: a comparison whose status is {unfinished.status!r}, so there is no page of it"
+        )
         raise RunDirectoryError(f"{message}; what it measured is in measured.jsonl; compare again")
     run = read_run(path)
     if run is None:

@@ -12,9 +12,10 @@ import yaml
 
 import splitrun.study.compare as comparing
 from splitrun.cli.app import run
-from splitrun.errors import RunFailed
+from splitrun.errors import Interrupted, RunFailed
 from splitrun.model import Models, assemble
 from splitrun.study.arms import Arm
+from splitrun.study.directory import comparison_directory
 from splitrun.study.quality import score
 from splitrun.study.training import Subject
 from splitrun.study.watcher import Watcher
@@ -22,7 +23,10 @@ from tests.cli.trial import refusal
 from tests.report.reading import Report
 from tests.runtime.running import Content, prepared, synthetic
 
-QUICK = ("--repeats", "3", "--seeds", "1", "--progress", "none", "--schedules", "stale")
+QUICK = (
+    *("--repeats", "3", "--seeds", "1", "--budget", "1"),
+    *("--progress", "none", "--schedules", "stale"),
+)
 
 
 @pytest.fixture
@@ -79,14 +83,24 @@ def test_unproven_is_what_gates_look_at_where_it_is_asked_for(
 
 
 def test_its_own_verdicts_are_evidence_and_the_greatest_staleness_still_holds(
-    tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is shown of adagrad; with so wide a margin every arm is equivalent."""
+    """Nothing is shown of adagrad; with so wide a margin every arm is equivalent. The page cannot
+    be written, which costs no result."""
+    monkeypatch.setattr("splitrun.report.write.render", _no_template)
     content = distant(training={"optimizer": {"type": "adagrad"}}, pipeline={"max_staleness": 1})
-    options = ("--repeats", "1", "--seeds", "3", "--margin", "10", "--progress", "none")
-    arms = ("--schedules", "stale", "--depths", "2,4", "--runs-dir", str(runs), "--json")
-    assert run(["compare", written(tmp_path, content), *options, *arms]) == 0
-    found = json.loads(capsys.readouterr().out)
+    options = ("--repeats", "1", "--seeds", "3", "--margin", "10")
+    arms = ("--depths", "2,4", "--runs-dir", str(runs), "--json")
+    assert run(["compare", written(tmp_path, content), *QUICK, *options, *arms]) == 1
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    (directory,) = runs.iterdir()
+    assert found == json.loads((directory / "comparison.json").read_text())
+    assert json.loads((directory / "status.json").read_text())["status"] == "done"
+    assert captured.err.startswith("the report failed at writing its page: RuntimeError: no such")
     assert {arm["verdict"] for arm in found["arms"]} == {"identical", "equivalent"}
     assert (found["recommended_depth"], found["shown_depth"]) == (2, 1)
     assert found["faster_unproven"] == []
@@ -127,6 +141,10 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_trained(
     assert not list(runs.glob("*"))
 
 
+def _no_template(*_: object) -> None:
+    raise RuntimeError("no such template")
+
+
 def _never(*_: object) -> None:
     raise AssertionError("nothing is to be trained")
 
@@ -141,27 +159,21 @@ def test_an_arm_that_no_turn_is_long_enough_for_is_left_out(
     assert "--arm stale:8: not one of the arms; name one of sequential, " in said
 
 
-@pytest.mark.parametrize(
-    ("fault", "exit_code", "status"),
-    [(OSError(28, "No space left on device"), 1, "failed"), (KeyboardInterrupt(), 130, None)],
-)
 def test_what_was_measured_before_a_late_error_is_kept_and_is_no_finished_comparison(
     tmp_path: Path,
     runs: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    fault: BaseException,
-    exit_code: int,
-    status: str | None,
 ) -> None:
     def fail(*_: object) -> None:
-        raise fault
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(comparing, "record", fail)
     spec = written(tmp_path, synthetic(rows=300))
     options = ("--depths", "2", "--runs-dir", str(runs), "--repeats", "1")
-    said = refusal(capsys, "compare", spec, *QUICK, *options, exit_code=exit_code)
+    said = refusal(capsys, "compare", spec, *QUICK, *options, exit_code=1)
     (directory,) = runs.iterdir()
+    assert said.startswith("the comparison failed at writing: OSError: [Errno 28] No space left")
     assert f"what was measured until then is in {directory / 'measured.jsonl'}" in said
     lines = (directory / "measured.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
@@ -172,30 +184,27 @@ def test_what_was_measured_before_a_late_error_is_kept_and_is_no_finished_compar
     assert trained["stale:2"]["metric"] == "auroc"
     assert 0 <= trained["stale:2"]["value"] <= 1
     assert not (directory / "comparison.json").exists()
-    status = status or "interrupted"
-    assert json.loads((directory / "status.json").read_text())["status"] == status
+    assert json.loads((directory / "status.json").read_text())["status"] == "failed"
     said = refusal(capsys, "report", str(directory))
-    assert f"a comparison that is {status}, so there is no page of it" in said
+    assert (
+        "a comparison whose status is 'failed', so there is no page of it; what it measured is in"
+        in said
+    )
 
 
-def test_a_report_that_cannot_be_written_costs_no_result(
-    tmp_path: Path,
-    runs: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("no such template")
+def test_an_interrupted_comparison_keeps_what_was_measured(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted) as interrupted:
+        _interrupted(tmp_path)
+    (directory,) = tmp_path.iterdir()
+    assert str(directory / "measured.jsonl") in interrupted.value.__notes__[0]
+    assert json.loads((directory / "status.json").read_text())["status"] == "interrupted"
 
-    monkeypatch.setattr("splitrun.report.write.render", fail)
-    spec = written(tmp_path, synthetic(rows=300))
-    options = ("--depths", "2", "--runs-dir", str(runs), "--repeats", "1", "--json")
-    assert run(["compare", spec, *QUICK, *options]) == 1
-    captured = capsys.readouterr()
-    (directory,) = runs.iterdir()
-    assert json.loads(captured.out) == json.loads((directory / "comparison.json").read_text())
-    assert json.loads((directory / "status.json").read_text())["status"] == "done"
-    assert captured.err.startswith("the report failed at writing its page: RuntimeError: no such")
+
+def _interrupted(runs: Path) -> None:
+    with comparison_directory(runs, prepared(synthetic()).document) as directory:
+        assert json.loads((directory.path / "status.json").read_text())["status"] == "running"
+        (directory.path / "measured.jsonl").write_text("{}\n")
+        raise KeyboardInterrupt
 
 
 COUNTED = """
