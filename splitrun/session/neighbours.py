@@ -10,6 +10,8 @@ import psutil
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
 
+_WORK = ("user", "nice", "system", "irq", "softirq", "steal")
+
 
 @dataclass(frozen=True)
 class Crowd:
@@ -36,9 +38,9 @@ class Neighbours:
         return Crowd(*(max(0.0, 100 * each / elapsed_s) for each in (others_s, idle_s)))
 
     def _busy_s(self) -> float:
-        """Until now, also what the machine that ours is a part of took away."""
+        """Until now, also at low priority, and what the machine that ours is a part of took."""
         return sum(
-            core.user + core.system + getattr(core, "steal", 0.0)
+            sum(getattr(core, part, 0.0) for part in _WORK)
             for number, core in enumerate(psutil.cpu_times(percpu=True))
             if number in self._cores
         )

@@ -90,7 +90,7 @@ def recommend(
         fastest=faster,
         fastest_prediction=foreseen,
         shown=shown,
-        certainty=certainty,
+        certainty=certainty.including(fastest) if certainty else None,
         limit=steady_limit(chosen, costs),
         sequential=search.prediction(1),
         by_depth=search.samples_per_s(),

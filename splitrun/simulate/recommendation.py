@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
 from splitrun.simulate.bound import Limit
@@ -38,8 +38,8 @@ _IDLE_PERCENT, _OTHERS_PERCENT = 30, 25
 
 @dataclass(frozen=True)
 class Certainty:
-    """How sure the fastest depth is: what each half of the probe's rounds says by itself, and
-    whether the machine was there for the probe."""
+    """How sure the fastest depth is: what each half of the probe's rounds says by itself, and all
+    of them, and whether the machine was there for the probe."""
 
     low: int
     high: int
@@ -61,6 +61,10 @@ class Certainty:
         """Whether all of the probe says nearly the same, undisturbed."""
         alike = self.high <= max(self.low + 1, _SURE * self.low)
         return alike and self.rounds >= _FEWEST_ROUNDS and not self.crowded
+
+    def including(self, depth: int) -> Certainty:
+        """With what all of the rounds together say."""
+        return replace(self, low=min(self.low, depth), high=max(self.high, depth))
 
     def to_json(self) -> dict[str, object]:
         """A JSON-ready record."""

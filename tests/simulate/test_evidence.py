@@ -145,5 +145,11 @@ def test_a_probe_says_how_sure_it_is(
     assert certainty.sure is sure
     assert told in str(certainty)
     assert certainty.to_json()["sure"] is sure
+
+
+def test_the_recommended_depth_is_within_what_the_probe_is_sure_of() -> None:
     plan = make_plan(rows=10_000, links=WAN)
-    assert str(certainty) in recommend(plan, uniform_costs(plan), certainty=certainty).reason
+    halves = Certainty(8, 9, 5, 6.0, 0.0, 100.0)
+    advice = recommend(plan, uniform_costs(plan), certainty=halves)
+    assert advice.certainty == Certainty(8, 10, 5, 6.0, 0.0, 100.0)
+    assert advice.reason.endswith("; the probe is sure of 8 to 10")
