@@ -162,7 +162,9 @@ class Recommendation:
             yield from self._faster()
         size, gain = self._best(self.by_batch_size)
         if gain >= _WORTH_SAYING:
-            yield f"batch {size:,} would give {_percent(gain)}"
+            fewer_steps = self.shown is not None and self.plan.depth > 1
+            unproven = ", unproven" if fewer_steps and size > self.plan.batch_size else ""
+            yield f"batch {size:,} would give {_percent(gain)}{unproven}"
         if self.certainty is not None:
             yield str(self.certainty)
 

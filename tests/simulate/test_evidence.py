@@ -108,7 +108,13 @@ def test_where_the_fastest_depth_is_shown_there_is_nothing_unproven() -> None:
     assert advice.fastest is advice.plan
     assert advice.plan.depth == 10
     assert "depth 10, as accuracy is shown to depth 32 (adam, here)" in advice.reason
-    assert "unproven" not in advice.reason
+    assert "unproven" not in advice.reason.partition("; batch ")[0]
+
+
+def test_a_larger_batch_leaves_fewer_steps_than_were_shown() -> None:
+    plan = make_plan(rows=10_000, links=WAN)
+    advice = recommend(plan, uniform_costs(plan), shown=Shown((1, 2), "adam, here"))
+    assert ", unproven" in advice.reason.partition("; batch ")[2]
 
 
 def test_where_nothing_is_shown_one_batch_at_a_time_is_recommended_and_caps_still_hold() -> None:
