@@ -35,7 +35,9 @@ def plan(
     data_dir: DataDir = None,
     probe: Annotated[
         bool,
-        typer.Option("--probe", help="Measure costs here; tell bound, prediction and best depth."),
+        typer.Option(
+            "--probe", help="Measure costs here, for up to 20 s; tell bound, prediction and depths."
+        ),
     ] = False,
     unproven: Unproven = False,
     allow_code: AllowCode = False,

@@ -119,7 +119,9 @@ def _is_asked_for(
     arm: Arm, schedules: Sequence[Schedule] | None, depths: Sequence[int] | None
 ) -> bool:
     """Whether the user named it: leaving it out would not be what they want."""
-    return arm.depth in (depths or ()) if arm.schedule == "stale" else bool(schedules)
+    if arm.schedule == "stale":
+        return arm.depth in (depths or ())
+    return arm.schedule in (schedules or ())
 
 
 def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings) -> Plan:

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from splitrun.simulate import Certainty, Shown, recommend, shown
+from splitrun.simulate import Certainty, Recommendation, Shown, recommend, shown
 from splitrun.simulate.evidence import known
 from splitrun.spec import Spec, load, loads
 from tests.plan.plans import make_plan
 from tests.runtime.running import synthetic
 from tests.simulate.timing import uniform_costs
 
-WAN: dict[str, Any] = {"default": {"latency_ms": 25, "bandwidth_mbps": 100}}
+PLAN = make_plan(rows=10_000, links={"default": {"latency_ms": 25, "bandwidth_mbps": 100}})
+"""The fastest depth worth having is 10."""
 SGD: dict[str, Any] = {"type": "sgd", "lr": 0.1, "momentum": 0.9}
 LONG: Any = ["long_momentum", "spike"]
 
@@ -28,6 +29,10 @@ def spec(optimizer: Any, compensation: Any = "none", **parties: Any) -> Spec:
     for name, own in parties.items():
         content["parties"][name] = content["parties"][name] | own
     return loads(yaml.safe_dump(content), "spec.yaml").spec
+
+
+def advised(**options: Any) -> Recommendation:
+    return recommend(PLAN, uniform_costs(PLAN), depths=range(1, 13), slices=(), **options)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +95,7 @@ def test_the_package_has_evidence_only_of_rules_that_there_are() -> None:
 
 
 def test_the_fastest_depth_that_is_shown_is_recommended_and_the_faster_one_named() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
-    costs = uniform_costs(plan)
-    advice = recommend(plan, costs, shown=Shown((1, 2, 3, 4), "adam, here"))
+    advice = advised(shown=Shown((1, 2, 3, 4), "adam, here"))
     assert (advice.plan.depth, advice.fastest.depth) == (4, 10)
     assert advice.fastest_speedup > 2 * advice.speedup > 6
     assert "; depth 4, as accuracy is shown no deeper than 4 (adam, here); faster, unproven: " in (
@@ -102,9 +105,8 @@ def test_the_fastest_depth_that_is_shown_is_recommended_and_the_faster_one_named
 
 
 def test_where_the_fastest_depth_is_shown_there_is_nothing_unproven() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
     deep = Shown(tuple(range(1, 33)), "adam, here")
-    advice = recommend(plan, uniform_costs(plan), shown=deep)
+    advice = advised(shown=deep)
     assert advice.fastest is advice.plan
     assert advice.plan.depth == 10
     assert "depth 10, as accuracy is shown to depth 32 (adam, here)" in advice.reason
@@ -112,15 +114,13 @@ def test_where_the_fastest_depth_is_shown_there_is_nothing_unproven() -> None:
 
 
 def test_a_larger_batch_leaves_fewer_steps_than_were_shown() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
-    advice = recommend(plan, uniform_costs(plan), shown=Shown((1, 2), "adam, here"))
+    advice = advised(shown=Shown((1, 2), "adam, here"))
     assert ", unproven" in advice.reason.partition("; batch ")[2]
 
 
 def test_where_nothing_is_shown_one_batch_at_a_time_is_recommended_and_caps_still_hold() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
-    costs, none = uniform_costs(plan), Shown((1,), "adagrad, here")
-    advice = recommend(plan, costs, shown=none, max_staleness=2)
+    none = Shown((1,), "adagrad, here")
+    advice = advised(shown=none, max_staleness=2)
     assert (advice.plan.depth, advice.fastest.depth) == (1, 3)
     assert "as accuracy is shown no deeper than 1 (adagrad, here)" in advice.reason
     assert "faster, unproven: depth 3 (+" in advice.reason
@@ -128,8 +128,7 @@ def test_where_nothing_is_shown_one_batch_at_a_time_is_recommended_and_caps_stil
 
 
 def test_a_recommended_depth_is_never_one_between_shown_ones_that_lost() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
-    advice = recommend(plan, uniform_costs(plan), shown=Shown((1, 3, 4), ""), max_staleness=1)
+    advice = advised(shown=Shown((1, 3, 4), ""), max_staleness=1)
     assert (advice.plan.depth, advice.fastest.depth) == (1, 2)
 
 
@@ -154,8 +153,7 @@ def test_a_probe_says_how_sure_it_is(
 
 
 def test_the_recommended_depth_is_within_what_the_probe_is_sure_of() -> None:
-    plan = make_plan(rows=10_000, links=WAN)
     halves = Certainty(8, 9, 5, 6.0, 0.0, 100.0)
-    advice = recommend(plan, uniform_costs(plan), certainty=halves)
+    advice = advised(certainty=halves)
     assert advice.certainty == Certainty(8, 10, 5, 6.0, 0.0, 100.0)
     assert advice.reason.endswith("; the probe is sure of 8 to 10")
