@@ -175,9 +175,14 @@ def compare(
         show_comparison(comparison)
         if unwritten is None:
             typer.echo(f"report: {record['report']}")
+    try:
+        _gate(comparison, named_arm or comparison.choice.taken, fail_below, asserted)
+    except GateFailed as failed:
+        if unwritten is not None:
+            failed.add_note(str(unwritten))
+        raise
     if unwritten is not None:
         raise unwritten
-    _gate(comparison, named_arm or comparison.choice.taken, fail_below, asserted)
 
 
 def _refuse_senseless(
