@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench study fuzz chaos clean
+.PHONY: help setup demo test lint bench study habits fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ bench: setup  ## Measure what docs/performance.md reports (long).
 
 study: setup  ## Train what docs/studies reports (hours; goes on where it was stopped).
 	$(BIN)/python -m tests.studies.staleness
+
+habits: setup  ## Train every habit of users' modules in every way; print the table of docs/modules.md (long).
+	$(BIN)/python -m tests.habits
 
 fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files (long).
 	$(BIN)/python -m tests.fuzz

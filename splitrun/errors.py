@@ -8,6 +8,8 @@
     │   └── RunDirectoryError     a run directory: not one, incomplete, or damaged
     ├── RunFailed             1   the run began and could not be finished
     │   ├── NonFiniteLoss         the loss became NaN or infinite
+    │   ├── NonFiniteWeights      what is to be kept became NaN or infinite
+    │   ├── WrongGradients        a user's module got gradients that are not its batch's
     │   ├── Misaligned            two parties put different samples into one batch
     │   ├── Damaged               a message is not what was sent
     │   ├── Stalled               an instruction, or a message on its way, is past its deadline
@@ -49,7 +51,7 @@ def told(error: BaseException, within: str = "") -> str:
         within: a directory; the innermost line in it, installed packages aside, that the error
             passed through is told, too.
     """
-    message = " ".join(str(error).split())
+    message = writable(" ".join(str(error).split()))
     if len(message) > _LONGEST_TOLD:
         message = message[:_LONGEST_TOLD] + "…"
     lines = [
@@ -62,6 +64,11 @@ def told(error: BaseException, within: str = "") -> str:
 
 
 _LONGEST_TOLD = 300
+
+
+def writable(text: str) -> str:
+    """The text, with escapes for halves of characters, which no file of ours could hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class SplitrunError(Exception):
@@ -139,6 +146,34 @@ class NonFiniteLoss(RunFailed):
     """The loss became NaN or infinite."""
 
     recurs = True
+
+
+class NonFiniteWeights(RunFailed):
+    """What a checkpoint or a model is to keep became NaN or infinite, so it is not written.
+
+    Args:
+        which: the parameter, the buffer, or what the optimizer keeps of one.
+    """
+
+    recurs = True
+
+    def __init__(self, role: str, instruction: str, which: str) -> None:
+        cause = f"its {which} is not finite, so nothing of it is kept"
+        super().__init__(role, instruction, f"{cause}; {LOWER_THE_RATE}")
+
+
+LOWER_THE_RATE = "a lower learning rate (training.optimizer.lr) is the usual remedy"
+
+
+class WrongGradients(RunFailed):
+    """A user's module got gradients that are not its batch's, or may not be."""
+
+    recurs = True
+
+    def __init__(self, role: str, instruction: str, cause: str, sound_until: int) -> None:
+        super().__init__(role, instruction, cause)
+        self.sound_until = sound_until
+        """Steps whose gradients are known to be right; later checkpoints are not."""
 
 
 class Misaligned(RunFailed):

@@ -101,6 +101,45 @@ class Evaluated(Event, frozen=True, gc=False):
     end: float
 
 
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A role that waits for another one."""
+
+    role: str
+    peer: str
+    """The role that it wants a message of, or that is to take one."""
+    for_s: float
+
+
+class Stuck(Event, frozen=True, gc=False, omit_defaults=True):
+    """Something takes much longer than usual.
+
+    Comes when that is noticed, about once a second while it lasts, and when it is over; of a run
+    that gets on, there are none.
+    """
+
+    role: str
+    """The one that the others wait for in the end, which does not wait for a role itself."""
+    at: str
+    """Its instruction, such as `FORWARD 120`."""
+    cause: Literal["role", "link", "ended", "circle"]
+    """`role`: it has not come back; `link`: what was sent to it has not arrived; `ended`: it waits
+    for a role that has ended; `circle`: roles wait for each other."""
+    for_s: float
+    """So long already; time in which the process stood still does not count, here and below."""
+    left_s: float
+    """When so much more has passed, the deadline is over."""
+    time: float
+    """Of which moment that is."""
+    peer: str = ""
+    """Whom a `link` or a wait is from or to."""
+    waits: tuple[Waiting, ...] = ()
+    """The roles that wait meanwhile."""
+    idle: tuple[str, ...] = ()
+    """Those that are at nothing: they have ended, or share the thread of the one that is stuck."""
+    over: bool = False
+    """It has gone on."""
+
+
 class RunEnded(Event, frozen=True, gc=False):
     """The last event of every run, however it ended."""
 
@@ -140,7 +179,9 @@ class Sampled(Event, frozen=True, gc=False):
     gpus: tuple[Gpu, ...]
 
 
-AnyEvent = RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | Sampled | RunEnded
+AnyEvent = (
+    RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | Sampled | Stuck | RunEnded
+)
 
 Emit = Callable[[Event], None]
 """How a role hands over an event: fast, thread-safe, never blocking."""

@@ -6,11 +6,12 @@ optional package is missing; 4 a gate failed; 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -29,19 +30,38 @@ from splitrun.cli import (
     validate,
     watch,
 )
-from splitrun.cli.options import plain
-from splitrun.errors import Interrupted, SplitrunError
+from splitrun.cli.output import echo
+from splitrun.errors import Interrupted, SplitrunError, UsageError
+from splitrun.terminal import plain
 
 
 class _Commands(TyperGroup):
     """The commands; while one is loading, Ctrl-C interrupts it as it does a run."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the arguments up to the command's name."""
+        with _told_plainly():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> object:
         """Run the command that the arguments name."""
         try:
-            return super().invoke(ctx)
+            with _told_plainly():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise Interrupted("interrupted") from error
+
+
+@contextlib.contextmanager
+def _told_plainly() -> Iterator[None]:
+    """What is wrong with a command line is told without what a terminal takes for commands."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if isinstance(message, str):
+            error.message = plain(message)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(
@@ -71,23 +91,37 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version."),  # noqa: FBT001
 ) -> None:
     if version:
-        typer.echo(__version__)
+        echo(__version__)
         raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; gives its exit code. Messages for a person go to stderr."""
     try:
+        _refuse_odd(arguments)
         app(list(arguments), prog_name="splitrun")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except SplitrunError as error:
         if isinstance(error, Interrupted) and sys.stderr.isatty():
-            typer.echo("\r", nl=False, err=True)  # write over the terminal's ^C
+            typer.echo("\r", nl=False, err=True)  # noqa: TID251 - over the terminal's ^C
         for line in (str(error), *getattr(error, "__notes__", ())):
-            typer.echo(plain(line), err=True)
+            echo(line, err=True)
         return error.exit_code
     return 0
+
+
+def _refuse_odd(arguments: Sequence[str]) -> None:
+    """Refuse what is not UTF-8: it could stand in no file and on no page.
+
+    Raises:
+        UsageError: naming the argument.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{argument}: not UTF-8; rename the file or directory") from error
 
 
 def main() -> None:

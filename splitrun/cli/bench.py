@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -16,12 +15,15 @@ from splitrun.cli.options import (
     DataDir,
     Json,
     Overrides,
+    RunsDir,
     SpecFile,
     Unproven,
     load_document,
     note_no_faults,
     own_stdout,
+    tell_warnings,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
@@ -90,9 +92,7 @@ def bench(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again what is measured already.")
     ] = False,
-    runs_dir: Annotated[
-        Path, typer.Option("--runs-dir", help="Where the bench's directory is made.")
-    ] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
         Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
@@ -116,7 +116,7 @@ def bench(
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     if progress is not Progress.NONE:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.lineup import line_up
     from splitrun.study.bench.measure import Settings
     from splitrun.study.bench.report import check_export
@@ -180,7 +180,7 @@ def _swept(grid: Bench, progress: Progress) -> Results:
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            echo(f"warning: {warning}", err=True)
     with own_stdout(), show_download(quiet=progress is Progress.NONE) as on_download:
         screen = screen_for(progress, len(grid.cells))
         finished = False
@@ -232,6 +232,7 @@ def _soaked(
                 unproven=what.unproven,
                 allow_code=what.allow_code,
             )
+        tell_warnings(experiment)
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 
 
@@ -242,6 +243,6 @@ def _deliver(report: Report, exports: Sequence[Path], *, as_json: bool) -> None:
     for file in exports:
         export(file, report)
     if as_json:
-        typer.echo(json.dumps(report.content))
+        echo_json(report.content)
     else:
         show(report)

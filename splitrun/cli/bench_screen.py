@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-import typer
-
+from splitrun.cli.output import echo
 from splitrun.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from splitrun.cli.console import Console
     from splitrun.study.bench.measure import Turn
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
@@ -58,7 +57,7 @@ class Lines(Silent):
         else:
             rate, turns = done.measured.samples_per_s, len(done.measured.turns)
             text += f"{rate.median:,.0f} samples/s over {turns} turns"
-        typer.echo(text, err=True)
+        echo(text, err=True)
 
 
 class LiveTable(Silent):
@@ -110,7 +109,7 @@ def screen_for(progress: Progress, count: int) -> Silent:
         return Silent()
     if progress is Progress.PLAIN or (progress is Progress.AUTO and not sys.stderr.isatty()):
         return Lines(count)
-    from rich.console import Console
+    from splitrun.cli.console import Console
 
     return LiveTable(count, Console(stderr=True))
 
@@ -126,7 +125,7 @@ def soak_lines(*, quiet: bool) -> Callable[[Moment, float], None]:
         if told is not None and not quiet:
             rate = (moment.samples - told.samples) / (moment.time - told.time)
             memory = f"{moment.memory_bytes / 2**20:,.0f} MiB"
-            typer.echo(f"{min(share, 1):4.0%}  {rate:,.0f} samples/s  {memory}", err=True)
+            echo(f"{min(share, 1):4.0%}  {rate:,.0f} samples/s  {memory}", err=True)
         told = moment
 
     return tell
@@ -134,13 +133,13 @@ def soak_lines(*, quiet: bool) -> Callable[[Moment, float], None]:
 
 def show(report: Report) -> None:
     """Print a report on stdout."""
-    from rich.console import Console
+    from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     console.print(_table(report))
     console.print()
     for line in report.lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _table(report: Report) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from enum import StrEnum
 from pathlib import Path
@@ -22,8 +21,10 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, told
+from splitrun.files import is_directory
 
 if TYPE_CHECKING:
     from splitrun.study.arms import Arm, Schedule
@@ -122,7 +123,7 @@ def compare(
     Given two run directories instead, tell how those runs differ; `--assert identical` wants the
     same weights of them.
     """
-    if spec.is_dir():
+    if is_directory(spec):
         sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
         given = [
             f"--{name.replace('_', '-')}"
@@ -139,7 +140,7 @@ def compare(
     note_no_faults(document)
     quiet = progress is Progress.NONE
     if not quiet:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
     from splitrun.study.arms import named
@@ -170,11 +171,11 @@ def compare(
             record = keep(directory, document, settings, comparison)
         unwritten = _write_page(directory.path)
     if json_output:
-        typer.echo(json.dumps(record))
+        echo_json(record)
     else:
         show_comparison(comparison)
         if unwritten is None:
-            typer.echo(f"report: {record['report']}")
+            echo(f"report: {record['report']}")
     try:
         _gate(comparison, named_arm or comparison.choice.taken, fail_below, asserted)
     except GateFailed as failed:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from splitrun.cli.options import plain
+from splitrun.cli.output import echo_json
 from splitrun.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +45,7 @@ def show_runs(
 
     comparison = compare_runs(first, Path(others[0]))
     if json_output:
-        typer.echo(json.dumps(comparison.to_json()))
+        echo_json(comparison.to_json())
     else:
         _show(comparison)
     if asserted == _IDENTICAL and not comparison.identical:
@@ -57,8 +54,9 @@ def show_runs(
 
 def _show(comparison: RunComparison) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
+
+    from splitrun.cli.console import Console
 
     first, second = comparison.first, comparison.second
     table = Table(
@@ -85,13 +83,13 @@ def _show(comparison: RunComparison) -> None:
     lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
     lines.append("one run each has no interval; `splitrun compare SPEC` measures one")
     for line in lines:
-        console.print(plain(line), highlight=False, markup=False)
+        console.print(line, highlight=False)
 
 
 def _schedule(run: PastRun) -> str:
     depth = f", depth {run.result.depth}" if run.result.depth > 1 else ""
     status = f" ({run.status})" if run.status != "done" else ""
-    return plain(f"{run.result.schedule}{depth}{status}")
+    return f"{run.result.schedule}{depth}{status}"
 
 
 def _changed(what: str, changes: Changes) -> list[str]:

@@ -6,15 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-import typer
-
+from splitrun.cli.output import echo
 from splitrun.cli.progress import Progress
 from splitrun.study.watcher import Watcher
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from splitrun.cli.console import Console
     from splitrun.study.entrant import Entrant, Turn
 
 
@@ -23,7 +22,7 @@ class Lines(Watcher):
 
     def tell(self, line: str) -> None:
         """Write it."""
-        typer.echo(line, err=True)
+        echo(line, err=True)
 
     def round(
         self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
@@ -73,7 +72,7 @@ def watcher_for(progress: Progress) -> Watcher:
         return Watcher()
     if progress is Progress.PLAIN or (progress is Progress.AUTO and not sys.stderr.isatty()):
         return Lines()
-    from rich.console import Console
+    from splitrun.cli.console import Console
 
     return LiveTable(Console(stderr=True))
 

@@ -21,7 +21,7 @@ _LEFT_OUT_FIRST = ("predicted", "of bound")
 
 def show_comparison(comparison: Comparison) -> None:
     """Print a comparison for a person."""
-    from rich.console import Console
+    from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     figures = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")

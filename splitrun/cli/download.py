@@ -9,8 +9,9 @@ from contextlib import contextmanager
 @contextmanager
 def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A callback `(bytes done, bytes in all, if known)` that draws a bar on stderr once called."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from splitrun.cli.console import Console
 
     bar = Progress(
         TextColumn("downloading"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout, plain
+from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
+from splitrun.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from splitrun.session import Evaluation
@@ -31,19 +31,19 @@ def evaluate(
     with own_stdout():
         evaluation = evaluate_run(run_dir, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
-        status = plain(evaluation.status)
-        typer.echo(f"warning: the run is {status}; this is its last model", err=True)
+        echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
     if predictions is not None:
         _write(evaluation, predictions)
     if json_output:
-        typer.echo(json.dumps({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}}))
+        echo_json({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}})
     else:
         from splitrun.dashboard import metrics_text
 
-        typer.echo(f"{run_dir}\n  test     {metrics_text(evaluation.metrics)}")
+        echo(f"{run_dir}\n  test     {metrics_text(evaluation.metrics)}")
 
 
 def _write(evaluation: Evaluation, path: Path) -> None:
+    from splitrun.data.csv_text import csv_cell
     from splitrun.errors import UsageError
 
     outputs = evaluation.predictions.tolist()
@@ -52,7 +52,7 @@ def _write(evaluation: Evaluation, path: Path) -> None:
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["row", *(names or ["prediction"])])
+            writer.writerow(map(csv_cell, ["row", *(names or ["prediction"])]))
             rows = evaluation.row_ids.tolist()
             writer.writerows([row, *output] for row, output in zip(rows, outputs, strict=True))
     except OSError as error:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from splitrun.cli.output import echo
 from splitrun.cli.progress import Progress, shown
 
 if TYPE_CHECKING:
@@ -54,11 +53,11 @@ class Lives:
 
         def again(error: RunFailed, restart: int) -> Start:
             resume = find_restart(Path(error.run_dir))
-            typer.echo(error, err=True)
+            echo(error, err=True)
             for remark in resume.remarks:
-                typer.echo(f"warning: {remark}", err=True)
+                echo(f"warning: {remark}", err=True)
             place = f"from step {resume.step:,}"
-            typer.echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
+            echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
             return Start(afresh(experiment), resume, self.offer())
 
         return supervised(policy, self._live, first, again)
@@ -78,5 +77,5 @@ class Lives:
             every: list[Sink] = [JsonLines(), *start.offered, *sinks]
             result = train(start.experiment, self.runs_dir, every, [sampler], start.resume)
         for note in filter(None, (each.note for each in samplers)):
-            typer.echo(f"warning: the machine was not looked at to the end: {note}", err=True)
+            echo(f"warning: the machine was not looked at to the end: {note}", err=True)
         return result

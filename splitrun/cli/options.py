@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.output import echo
+from splitrun.errors import UsageError
+from splitrun.files import why_odd
+
 if TYPE_CHECKING:
+    from splitrun.session import Experiment
     from splitrun.spec import Document
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")]
@@ -29,8 +34,24 @@ DataDir = Annotated[
         "$SPLITRUN_DATA_DIR and the cache, and if none has it, it is downloaded.",
     ),
 ]
+
+
+def _refuse_odd(directory: Path) -> Path:
+    """Before anything is loaded: what a run writes tells of its directories.
+
+    Raises:
+        UsageError: its name is not UTF-8, or has control characters.
+    """
+    if why := why_odd(directory):
+        raise UsageError(f"{directory.absolute()}: {why}; rename it, or name another")
+    return directory
+
+
 RunsDir = Annotated[
-    Path, typer.Option("--runs-dir", help="Where the directory of the run is made.")
+    Path,
+    typer.Option(
+        "--runs-dir", help="Where the directory of the run is made.", callback=_refuse_odd
+    ),
 ]
 AllowCode = Annotated[
     bool,
@@ -49,13 +70,6 @@ Unproven = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
-def plain(text: str) -> str:
-    """Text from a file of a stranger's, without what a terminal would take for commands."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
-
-
 def own_stdout() -> AbstractContextManager[object]:
     """While this lasts, what a user's module prints goes to stderr: stdout is for the result."""
     return contextlib.redirect_stdout(sys.stderr)
@@ -66,15 +80,22 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
     from splitrun.data import check_columns
     from splitrun.spec import load
 
+    _refuse_odd(spec.parent)
     document = load(spec, overrides or ())
     for warning in document.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
     with document.located():
         check_columns(document.spec, document.directory, data_dir)
     return document
 
 
+def tell_warnings(experiment: Experiment) -> None:
+    """Tell what has no effect, as one sees only by the data."""
+    for warning in experiment.warnings:
+        echo(f"warning: {warning}", err=True)
+
+
 def note_no_faults(document: Document) -> None:
     """Tell whoever measures a spec with faults that none of them happens."""
     if document.spec.faults:
-        typer.echo("note: faults happen in `splitrun train` alone, so none does here", err=True)
+        echo("note: faults happen in `splitrun train` alone, so none does here", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,11 +17,15 @@ from splitrun.cli.options import (
     Unproven,
     load_document,
     own_stdout,
+    tell_warnings,
 )
+from splitrun.cli.output import echo_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from splitrun.cli.console import Console
 
 
 _NO_TERMINAL = 1_000
@@ -58,21 +61,21 @@ def plan(
             unproven=unproven,
             allow_code=allow_code,
         )
+    tell_warnings(experiment)
     described = describe(experiment.plan) | forecast(experiment)
     if json_output:
-        typer.echo(json.dumps(described))
+        echo_json(described)
     else:
         _show(described)
 
 
 def _show(plan: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
+    from splitrun.cli.console import Console
     from splitrun.plan.explain import PREFIX
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     slices = f", {plan['micro_batches']} micro-batches" if plan["micro_batches"] > 1 else ""
-    console.print(f"[bold]{plan['name']}[/bold]: {plan['schedule']}{_depth(plan)}{slices}")
+    console.print(_headed(plan["name"], f": {plan['schedule']}{_depth(plan)}{slices}"))
     console.print(
         f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
         f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
@@ -111,7 +114,8 @@ def _show(plan: Mapping[str, Any]) -> None:
         )
     console.print(cuts)
     console.print()
-    console.print("[bold]Programs[/bold] (F forward, B backward, U update, L loss; of which step)")
+    letters = " (F forward, B backward, U update, L loss; of which step)"
+    console.print(_headed("Programs", letters))
     width = max(len(name) for name in plan["sketches"])
     for name, sketch in plan["sketches"].items():
         line = _fitted(sketch, console.width - width - 4, ends=len(sketch) < PREFIX)
@@ -130,13 +134,20 @@ def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
     }
     if plan["fastest_depth"] != plan["recommended_depth"]:
         lines["unproven"] = _then(plan["fastest"])
-    console.print(
-        f"\n[bold]Probed[/bold] ({plan['effective_cores']:.2f} effective cores; "
-        f"a waiting role goes on after {plan['handover_ms']:.2f} ms)",
-        highlight=False,
+    probed = (
+        f" ({plan['effective_cores']:.2f} effective cores; "
+        f"a waiting role goes on after {plan['handover_ms']:.2f} ms)"
     )
+    console.print()
+    console.print(_headed("Probed", probed))
     for name, line in lines.items():
         console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
+
+
+def _headed(head: str, rest: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((head, "bold"), rest)
 
 
 def _then(choice: Mapping[str, Any]) -> str:

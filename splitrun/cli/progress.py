@@ -24,8 +24,7 @@ class Progress(StrEnum):
 @contextmanager
 def shown(progress: Progress) -> Iterator[list[Sink]]:
     """Sinks that show a run; what they draw is in order again when the context ends."""
-    from rich.console import Console
-
+    from splitrun.cli.console import Console
     from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
 
     console = Console(stderr=True)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from splitrun.cli.output import echo
+
 
 def report(
     path: Annotated[
@@ -20,4 +22,4 @@ def report(
     """Write a page that shows where the time went and what came out; it opens offline."""
     from splitrun.report.write import write
 
-    typer.echo(str(write(path, output)))
+    echo(str(write(path, output)))

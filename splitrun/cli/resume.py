@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from splitrun.cli.output import echo
+from splitrun.files import is_something
 
 if TYPE_CHECKING:
     from splitrun.session import Resume
@@ -16,10 +17,7 @@ def is_override(spec: Path) -> bool:
     """Whether what stands in a spec's place is a change to the run's own."""
     if "=" not in str(spec) and not str(spec).startswith("~"):
         return False
-    try:
-        return not spec.exists()
-    except OSError:  # longer than any file's name
-        return True
+    return not is_something(spec)
 
 
 def own_document(run: Path, overrides: list[str] | None) -> Document:
@@ -40,5 +38,5 @@ def point(run: Path, document: Document, spec: Path | None) -> Resume:
 
     resume = accept(find_resume(run), document, document.directory if spec else None)
     for remark in resume.remarks:
-        typer.echo(f"warning: {remark}", err=True)
+        echo(f"warning: {remark}", err=True)
     return resume

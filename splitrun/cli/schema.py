@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-import typer
+from splitrun.cli.output import echo_json
 
 
 def schema() -> None:
     """Print the JSON Schema of specs; editors check and complete YAML with it."""
     from splitrun.spec import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    echo_json(json_schema(), indent=2)

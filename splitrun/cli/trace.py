@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.output import echo
+
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
 
@@ -36,19 +38,17 @@ def trace(
     path = output or directory / "trace.json"
     written = write_trace(directory, path, None if steps is None else _parsed(steps))
     if written.missing_events:
-        typer.echo(
-            f"note: {written.missing_events:,} events of the run's middle are not kept", err=True
-        )
+        echo(f"note: {written.missing_events:,} events of the run's middle are not kept", err=True)
     if written.life > 1:
-        typer.echo(
+        echo(
             f"note: this is life {written.life} of the run, from step {written.first_step:,} on; "
             f"for earlier ones: splitrun trace {directory}/lives/1, …",
             err=True,
         )
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
-        typer.echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
-    typer.echo(path)
+        echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
+    echo(path)
 
 
 def _parsed(text: str) -> Steps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,9 @@ from splitrun.cli.options import (
     Unproven,
     load_document,
     own_stdout,
+    tell_warnings,
 )
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
 from splitrun.errors import UsageError
@@ -77,7 +78,7 @@ def train(
     else:
         context.fail("Missing argument 'SPEC'.")
     if progress is not Progress.NONE:
-        typer.echo("loading data and models …", err=True)  # the imports below alone take seconds
+        echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.download import show_download
     from splitrun.session import prepare, prepare_resume
     from splitrun.telemetry import load_sink
@@ -88,7 +89,7 @@ def train(
     offered = offer()
     start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
-        typer.echo(f"going on with {resume} from step {start.step:,}", err=True)
+        echo(f"going on with {resume} from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = (
@@ -99,15 +100,16 @@ def train(
             experiment = make_ready(
                 data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
+        tell_warnings(experiment)
         if experiment.advice is not None:
             how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
-            typer.echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
+            echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
         result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
     if json_output:
-        typer.echo(json.dumps(asdict(result)))
+        echo_json(asdict(result))
     else:
-        typer.echo(summary(document.spec.name, result))
+        echo(summary(document.spec.name, result))
 
 
 def summary(name: str, result: Result) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from splitrun.cli.options import DataDir, Overrides, SpecFile, load_document
+from splitrun.cli.output import echo
 
 if TYPE_CHECKING:
     from splitrun.spec.model import Dataset
@@ -22,9 +21,9 @@ def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = No
     """
     document = load_document(spec, overrides, data_dir)
     if absent := _absent_file(document.spec.dataset, data_dir):
-        typer.echo(f"note: {absent} is not here yet; plan and train download it", err=True)
+        echo(f"note: {absent} is not here yet; plan and train download it", err=True)
     parties = ", ".join(document.spec.parties)
-    typer.echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
+    echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
 
 
 def _absent_file(dataset: Dataset, data_dir: Path | None) -> str | None:

@@ -25,8 +25,7 @@ def watch(
     """Show a run's dashboard: what it is at now, until it ends or Ctrl-C; of a run that is over,
     the last frame. Without a terminal, one frame is printed.
     """
-    from rich.console import Console
-
+    from splitrun.cli.console import Console
     from splitrun.dashboard.watching import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):

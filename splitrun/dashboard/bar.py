@@ -13,6 +13,7 @@ from rich.control import Control
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.segment import ControlType
 
+from splitrun.dashboard.stuck import stacks_text, stuck_text
 from splitrun.dashboard.view import RunProgress
 from splitrun.dashboard.words import (
     clock_text,
@@ -20,7 +21,7 @@ from splitrun.dashboard.words import (
     rate_text,
     value_text,
 )
-from splitrun.events import Evaluated, Event, RunEnded, RunStarted, StepDone
+from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
 
 _EVERY_S = 0.1
 _LINE_START = Control(ControlType.CARRIAGE_RETURN)
@@ -29,12 +30,14 @@ _LINE_START = Control(ControlType.CARRIAGE_RETURN)
 class ProgressBar:
     """A sink that draws the bar, at most ten times a second, in the thread that calls it.
 
-    Evaluations are lines above the bar.
+    Evaluations are lines above the bar, and so is what the run is stuck at.
     """
 
     def __init__(self, console: Console) -> None:
         self._view = RunProgress()
         self._drawn = 0.0
+        self._run_dir = ""
+        self._stuck_at = ""
         self._console = console
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -54,31 +57,46 @@ class ProgressBar:
         self._view.fold(event)
         match event:
             case RunStarted():
-                self._task = self._progress.add_task("", total=event.steps, **_fields(self._view))
+                self._run_dir = event.run_dir
+                fields = _fields(self._view, event.clock)
+                self._task = self._progress.add_task("", total=event.steps, **fields)
                 self._progress.start()
                 self._console.control(_LINE_START)
             case StepDone() if event.end - self._drawn >= _EVERY_S:
-                self._drawn = event.end
-                self._draw()
+                self._draw(event.end)
+            case Sampled() if event.time - self._drawn >= _EVERY_S:
+                self._draw(event.time)
             case Evaluated():
-                self._draw()
-                self._console.print(evaluation_text(event), highlight=False, markup=False)
-                self._console.control(_LINE_START)
+                self._draw(event.end)
+                self._print(evaluation_text(event))
+            case Stuck():
+                self._draw(event.time)
+                if event.over or event.at != self._stuck_at:
+                    self._print(stuck_text(event))
+                self._stuck_at = "" if event.over else event.at
             case RunEnded():
-                self._draw()
+                self._draw(event.end)
+                if event.status == "failed" and (text := stacks_text(self._run_dir)):
+                    self._print(text)
                 self._progress.stop()
 
-    def _draw(self) -> None:
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+        self._console.control(_LINE_START)
+
+    def _draw(self, now: float) -> None:
+        self._drawn = now
         if self._task is not None:
-            self._progress.update(self._task, completed=self._view.step, **_fields(self._view))
+            fields = _fields(self._view, now)
+            self._progress.update(self._task, completed=self._view.step, **fields)
             self._progress.refresh()
             self._console.control(_LINE_START)
 
 
-def _fields(view: RunProgress) -> dict[str, Any]:
+def _fields(view: RunProgress, now: float) -> dict[str, Any]:
     return {
         "epoch": f"{view.epoch}/{view.epochs}",
-        "rate": rate_text(view.samples_per_s),
+        "rate": rate_text(view.samples_per_s_at(now)),
         "loss": value_text(view.loss),
-        "eta": clock_text(view.eta_s),
+        "eta": clock_text(view.eta_s_at(now)),
     }

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.segment import ControlType
 
 from splitrun.dashboard.screen import Drawn, Frame
+from splitrun.dashboard.stuck import stacks_text
 from splitrun.dashboard.view import RunView
 from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.events import Event, RunEnded, RunStarted
@@ -64,9 +65,9 @@ class Dashboard:
         self._live.start()
         self.draw()
 
-    def draw(self, silent_s: float = 0.0) -> None:
+    def draw(self) -> None:
         """Draw a frame."""
-        self._frame.silent_s = silent_s
+        self._frame.stacks = stacks_text(self.view.run_dir) if self.view.has_failed else ""
         size = self._console.size
         if size != self._size:
             self._size = size

@@ -47,9 +47,10 @@ def watch(directory: Path, console: Console, speed: float | None = None) -> None
         if speed is None or not console.is_terminal:
             for event in events:
                 view.fold(event)
+            view.unheard_s = _age_s(directory)
             dashboard.start(directory)
             if console.is_terminal:
-                _follow(recording, dashboard, monotonic() - _age_s(directory))
+                _follow(recording, dashboard, monotonic() - view.unheard_s)
         else:
             dashboard.start(directory)
             _replay(events, dashboard, speed)
@@ -70,7 +71,8 @@ def _follow(recording: Recording, dashboard: Dashboard, heard: float) -> None:
             dashboard.view.fold(event)
         if dashboard.view.now > before:
             heard = monotonic()
-        dashboard.draw(silent_s=monotonic() - heard)
+        dashboard.view.unheard_s = monotonic() - heard
+        dashboard.draw()
 
 
 def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None:
@@ -90,4 +92,4 @@ def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None
 def _age_s(directory: Path) -> float:
     """How long ago the recording was written to."""
     last = part_path(directory, part_numbers(directory)[-1])
-    return max(0.0, time() - last.stat().st_mtime)
+    return max(0.0, time() - last.lstat().st_mtime)

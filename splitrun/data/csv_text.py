@@ -8,6 +8,8 @@ blank lines are skipped.
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from splitrun.errors import DataError
+from splitrun.files import open_regular
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -27,9 +30,8 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     line = 1
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ValueError("no file but a pipe or a device")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        raw = open_regular(path, elsewhere=True)
+        with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
             for cells in reader:
                 if len(cells) > 1 or any(cell.strip() for cell in cells):
@@ -71,6 +73,18 @@ def read_header(path: Path, delimiter: str) -> tuple[str, ...]:
     return tuple(cells)
 
 
+def csv_cell(value: object) -> object:
+    """A cell to write. Spreadsheets would run text that begins like a formula, so an apostrophe
+    goes before it; a number stays one, be it text or not."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.lstrip(" ")[:1] in _FORMULA else value
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
 def place(path: Path, delimiter: str, row: int) -> str:
     """`file:line` of the row with this number, counted from 0 after the header."""
     for number, (line, _) in enumerate(records(path, delimiter), start=-1):
@@ -98,7 +112,7 @@ def refuse_open_quote(path: Path, delimiter: str) -> NoReturn:
 
 def refuse_encoding(path: Path, error: UnicodeDecodeError) -> NoReturn:
     """Raises DataError for the first line that is not UTF-8."""
-    with path.open("rb") as file:
+    with open_regular(path, elsewhere=True) as file:
         for line, raw in enumerate(file, start=1):
             try:
                 raw.decode()

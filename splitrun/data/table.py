@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from splitrun.data import csv_text
 from splitrun.errors import DataError
+from splitrun.files import open_regular
 
 MISSING_MARKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
 """Written for a missing number, in any case."""
@@ -93,16 +94,17 @@ def _read_frame(
     path: Path, delimiter: str, header: Sequence[str], text: Sequence[str]
 ) -> pd.DataFrame:
     try:
-        return pd.read_csv(
-            path,
-            sep=delimiter,
-            header=0,
-            names=list(header),
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
-        )
+        with open_regular(path, elsewhere=True) as file:
+            return pd.read_csv(
+                file,
+                sep=delimiter,
+                header=0,
+                names=list(header),
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+            )
     except UnicodeDecodeError as error:
         csv_text.refuse_encoding(path, error)
     except pd.errors.ParserError as error:

@@ -1,15 +1,26 @@
 """Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
 
 from splitrun.model.assemble import Models, assemble
+from splitrun.model.build import section_of
+from splitrun.model.finite import Finite, is_finite, refuse_odd_weights
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
 from splitrun.model.stage import BottomStage, Stage, TopStage
-from splitrun.model.state import State, fill, named_tensors, tensor_bytes
+from splitrun.model.state import (
+    State,
+    extra_states,
+    fill,
+    named_tensors,
+    parameters_of,
+    set_extra_states,
+    tensor_bytes,
+)
 from splitrun.model.tensors import Tensors
 
 __all__ = [
     "BottomStage",
+    "Finite",
     "Models",
     "RoleOptimizer",
     "Stage",
@@ -19,8 +30,14 @@ __all__ = [
     "assemble",
     "default_metrics",
     "evaluate",
+    "extra_states",
     "fill",
+    "is_finite",
     "named_tensors",
+    "parameters_of",
     "predictions",
+    "refuse_odd_weights",
+    "section_of",
+    "set_extra_states",
     "tensor_bytes",
 ]

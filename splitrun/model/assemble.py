@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,18 @@ from torch import Tensor, nn
 
 from splitrun.data import Data, InputShape, gather
 from splitrun.errors import ModelError, Problem, SpecError
-from splitrun.model.build import build_bottom, build_top, section_of
+from splitrun.model.build import build_bottom, build_top, section_of, undisturbed
 from splitrun.model.footprint import optimizer_bytes
 from splitrun.model.fusion import fuse, fused_features
-from splitrun.model.optimizer import RoleOptimizer, sparse_parameters
-from splitrun.model.probe import Probed, probe
+from splitrun.model.optimizer import RoleOptimizer, sparse_tables
+from splitrun.model.probe import Use, probe, probe_custom
 from splitrun.model.stage import BottomStage, TopStage
+from splitrun.model.state import parameters_of
+from splitrun.model.tensors import Tensors
+from splitrun.model.trial import differs_from_the_first
 from splitrun.plan import Facts, Plan, Role, RoleFacts, bottom_name, top_name
 from splitrun.spec import (
+    Rule,
     Spec,
     compensation_of,
     effective_depth,
@@ -27,7 +31,7 @@ from splitrun.spec import (
     optimizer_of,
 )
 from splitrun.spec.check_learning import refuses_sparse
-from splitrun.spec.model import BottomModel, EmbeddingMlp, Mlp, Optimizer
+from splitrun.spec.model import BottomModel, CustomModule, EmbeddingMlp, Mlp, Optimizer, TopModel
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Models:
                 self.modules[role.name],
                 self._optimizer(spec, plan, role),
                 spec.seed,
+                steps=plan.steps,
+                alone=self._alone(role.name),
             )
             for role in plan.bottoms
         }
@@ -57,8 +63,14 @@ class Models:
             spec.seed,
             spec.top.fusion,
             spec.top.loss,
+            alone=self._alone(plan.top.name),
         )
         return bottoms, top
+
+    def _alone(self, role: str) -> bool:
+        """Whether no other role may touch the random generators."""
+        others = (each for name, each in self.facts.roles.items() if name != role)
+        return not any(each.is_custom or each.draws_random for each in others)
 
     def _optimizer(self, spec: Spec, plan: Plan, role: Role) -> RoleOptimizer:
         return RoleOptimizer(
@@ -69,73 +81,149 @@ class Models:
             steps=plan.steps,
             rules=role.rules,
             staleness=partial(plan.staleness, role),
+            sparse=plan.role_facts(role.name).sparse,
         )
 
 
-def assemble(spec: Spec, data: Data, directory: Path) -> Models:
-    """Build and probe every model on the first training rows.
+@dataclass(frozen=True)
+class _Candidate:
+    """A role's model that is to be found out about."""
+
+    role: str
+    section: BottomModel | TopModel | None
+    optimizer: Optimizer
+    use: Use
+    build: Callable[[], nn.Module]
+    rules: tuple[Rule, ...] = ()
+
+
+def assemble(
+    spec: Spec, data: Data, directory: Path, known: Mapping[str, RoleFacts] | None = None
+) -> Models:
+    """Build every model, and probe it on the first training rows.
+
+    What is trained of a user's class was never run before; what was built to find out about it is
+    gone by then.
 
     Args:
         directory: where custom classes are looked up first.
+        known: facts of these models by role, found out before; then nothing is probed.
 
     Raises:
         ModelError: a model cannot be built, or the models do not fit together or the labels.
         SpecError: the batches do not fit BatchNorm, or an optimizer does not fit a model.
     """
-    ids = data.train_ids[: spec.dataset.batch_size]
-    modules: dict[str, nn.Module] = {}
-    probed: dict[str, Probed] = {}
+    facts, modules = dict(known or {}), dict[str, nn.Module]()
+    ids, outputs = data.train_ids[: spec.dataset.batch_size], []
     for party, section in spec.parties.items():
         if section.bottom is None:
             continue
-        role, shape = bottom_name(party), data.inputs[party]
-        _check_embeddings(section.bottom, shape, party)
-        module = build_bottom(section.bottom, shape, role=role, seed=spec.seed, directory=directory)
-        _check_training(spec, data, role, module, optimizer_of(spec, party))
-        probed[role] = probe(
-            role,
-            module,
-            gather(data.features[party], ids),
-            is_bottom=True,
-            pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
-            predicted="weight_prediction" in compensation_of(spec, party),
-            directory=directory,
-        )
-        modules[role] = module
-    role = top_name(spec)
-    shapes = {
-        name: tuple(tensor.shape for tensor in bottom.facts.cut) for name, bottom in probed.items()
-    }
-    width = fused_features(spec.top.fusion, shapes)
-    modules[role] = build_top(spec.top.model, width, role=role, seed=spec.seed, directory=directory)
-    _check_training(spec, data, role, modules[role], optimizer_of(spec, None))
-    cuts = [tuple(t.detach().requires_grad_() for t in p.output) for p in probed.values()]
-    probed[role] = probe(
-        role,
-        modules[role],
-        fuse(spec.top.fusion, cuts),
-        is_bottom=False,
-        pipelined=False,
-        directory=directory,
-    )
+        bottom = _bottom(spec, data, directory, party, section.bottom)
+        if known is None:
+            found = _probed(spec, data, directory, bottom, gather(data.features[party], ids))
+            outputs.append(found.output)
+            facts[bottom.role], modules[bottom.role] = found.facts, found.module
+        else:
+            modules[bottom.role] = bottom.build()
+    shapes = {name: tuple(tensor.shape for tensor in facts[name].cut) for name in modules}
+    top = _top(spec, directory, fused_features(spec.top.fusion, shapes))
+    if known is None:
+        cuts = [tuple(tensor.detach().requires_grad_() for tensor in each) for each in outputs]
+        found = _probed(spec, data, directory, top, fuse(spec.top.fusion, cuts))
+        _check_output(spec, data, found.output[0])
+        facts[top.role], modules[top.role] = found.facts, found.module
+    else:
+        modules[top.role] = top.build()
     _refuse_sharing(modules)
-    _check_output(spec, data, probed[role].output[0])
-    facts = Facts(
-        train_rows=len(data.train_ids),
-        test_rows=len(data.test_ids),
-        roles={name: _with_state(spec, name, each.facts, modules) for name, each in probed.items()},
+    return Models(modules, Facts(len(data.train_ids), len(data.test_ids), facts))
+
+
+def _bottom(
+    spec: Spec, data: Data, directory: Path, party: str, section: BottomModel
+) -> _Candidate:
+    role, shape = bottom_name(party), data.inputs[party]
+    _check_embeddings(section, shape, party)
+    rules = compensation_of(spec, party)
+    use = Use(
+        is_bottom=True,
+        pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
+        slices=effective_micro_batches(spec),
+        checkpointed=spec.checkpoint is not None,
     )
-    return Models(modules, facts)
+    make = partial(build_bottom, section, shape, role=role, seed=spec.seed, directory=directory)
+    return _Candidate(role, section, optimizer_of(spec, party), use, make, rules)
 
 
-def _with_state(
-    spec: Spec, role: str, facts: RoleFacts, modules: Mapping[str, nn.Module]
-) -> RoleFacts:
-    """The facts, with what the role's optimizer keeps."""
-    party = None if role == top_name(spec) else role.rpartition(".")[0]
-    rules = compensation_of(spec, party) if party else ()
-    state = optimizer_bytes(modules[role], optimizer_of(spec, party), rules)
-    return replace(facts, optimizer_bytes=state)
+def _top(spec: Spec, directory: Path, width: int) -> _Candidate:
+    role, section = top_name(spec), spec.top.model
+    use = Use(
+        is_bottom=False,
+        slices=effective_micro_batches(spec),
+        checkpointed=spec.checkpoint is not None,
+    )
+    make = partial(build_top, section, width, role=role, seed=spec.seed, directory=directory)
+    return _Candidate(role, section, optimizer_of(spec, None), use, make)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found out about a candidate, and its module as it is to be trained."""
+
+    facts: RoleFacts
+    output: Tensors
+    module: nn.Module
+
+
+def _probed(
+    spec: Spec, data: Data, directory: Path, candidate: _Candidate, inputs: Tensors
+) -> _Found:
+    """Probe a candidate: one of ours as it is, instances of a user's class that are then gone."""
+    role, section, optimizer = candidate.role, candidate.section, candidate.optimizer
+
+    def check(module: nn.Module) -> None:
+        _refuse_sparse(role, module, sparse_tables(module), optimizer)
+        _check_batch_norm(spec, data, role, module)
+
+    if isinstance(section, CustomModule):
+        probed = probe_custom(
+            role,
+            candidate.build,
+            inputs,
+            candidate.use,
+            directory,
+            undisturbed=partial(undisturbed, section.class_, role),
+            check=check,
+        )
+        module = candidate.build()
+        if probed.first and differs_from_the_first(module, candidate.build, probed.first, inputs):
+            raise _another_network(role, section.class_)
+    else:
+        module = candidate.build()
+        check(module)
+        probed = probe(role, module, inputs, candidate.use, directory)
+    _refuse_sparse(role, module, probed.facts.sparse, optimizer)
+    state = optimizer_bytes(module, optimizer, candidate.rules)
+    return _Found(replace(probed.facts, optimizer_bytes=state), probed.output, module)
+
+
+def _refuse_sparse(
+    role: str, module: nn.Module, sparse: Collection[str], optimizer: Optimizer
+) -> None:
+    """Refuse sparse gradients where the optimizer takes none."""
+    if why := bool(sparse) and refuses_sparse(optimizer):
+        layers = sparse_tables(module)
+        has = "a sparse embedding" if layers else f"sparse gradients of {next(iter(sparse))}"
+        what = f"{why}, and {type(module).__name__} has {has}"
+        remedy = "use sparse_adam, plain sgd or adagrad for it, or sparse=False"
+        raise ModelError([Problem(section_of(role), what, remedy)])
+
+
+def _another_network(role: str, class_path: str) -> ModelError:
+    what = f"{class_path} builds another network every time: its layers or initial weights differ"
+    remedy = (
+        "make them of its kwargs and of PyTorch's, NumPy's and Python's global generators alone"
+    )
+    return ModelError([Problem((*section_of(role), "class"), what, remedy)])
 
 
 def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
@@ -143,7 +231,7 @@ def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
     versions of its own, which would part two in the same memory."""
     owners: dict[int, tuple[str, str]] = {}
     for role, module in modules.items():
-        for name, parameter in module.named_parameters():
+        for name, parameter in parameters_of(module).items():
             owner, other = owners.setdefault(parameter.untyped_storage().data_ptr(), (role, name))
             if not parameter.numel() or (owner, other) == (role, name):
                 continue
@@ -176,16 +264,11 @@ def _check_output(spec: Spec, data: Data, output: Tensor) -> None:
     raise ModelError([Problem(path, what, remedy)])
 
 
-def _check_training(
-    spec: Spec, data: Data, role: str, module: nn.Module, optimizer: Optimizer
-) -> None:
-    """What a custom class holds is known only now: BatchNorm layers, sparse embeddings."""
-    if why := sparse_parameters(module) and refuses_sparse(optimizer):
-        what = f"{why}, and {type(module).__name__} has a sparse embedding"
-        remedy = "use sparse_adam, plain sgd or adagrad for it, or sparse=False"
-        raise ModelError([Problem(section_of(role), what, remedy)])
+def _check_batch_norm(spec: Spec, data: Data, role: str, module: nn.Module) -> None:
+    """What a custom class holds is known only now."""
     norm = torch.nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - the one base of them all
-    if not any(isinstance(layer, norm) for layer in module.modules()):
+    layers = [layer for layer in nn.Module.modules(module) if isinstance(layer, norm)]
+    if not any(layer.training for layer in layers):  # those that are frozen have no statistics
         return
     if effective_micro_batches(spec) > 1:
         what = f"{role} has BatchNorm, whose statistics would be those of a micro-batch"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from torch.nn.parameter import UninitializedParameter
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, told
 from splitrun.errors import Path as SpecPath
+from splitrun.model import surroundings
 from splitrun.model.layers import EmbeddingMlp, mlp
 from splitrun.model.randomness import seeded_apart
+from splitrun.model.state import parameters_of
 from splitrun.spec.model import BottomModel, CustomModule, Mlp, TopModel
 from splitrun.spec.model import EmbeddingMlp as EmbeddingMlpSection
 from splitrun.spec.wording import closest
@@ -46,7 +49,7 @@ def build_bottom(
         ModelError: a custom class cannot be imported or built, or the model is too large.
     """
     loaded = _import_custom(model, role, directory)
-    with seeded_apart(seed, "weights", role), _in_memory(role):
+    with seeded_apart(seed, "weights", role), _in_memory(role), _undisturbed(model, role):
         match model:
             case Mlp():
                 return mlp(shape.width, model)
@@ -76,7 +79,7 @@ def build_top(
         ModelError: a custom class cannot be imported or built, or the model is too large.
     """
     loaded = _import_custom(model, role, directory)
-    with seeded_apart(seed, "weights", role), _in_memory(role):
+    with seeded_apart(seed, "weights", role), _in_memory(role), _undisturbed(model, role):
         match model:
             case None:
                 return nn.Identity()
@@ -95,9 +98,32 @@ def _in_memory(role: str) -> Iterator[None]:
         raise ModelError([Problem(section_of(role), what, "use smaller layers")]) from error
 
 
+def _undisturbed(model: object, role: str) -> AbstractContextManager[None]:
+    """While a user's class is imported, built or run, what belongs to all parties stays as it is;
+    our own leave it alone."""
+    return undisturbed(model.class_, role) if isinstance(model, CustomModule) else nullcontext()
+
+
+def undisturbed(class_path: str, role: str) -> AbstractContextManager[None]:
+    """Refuse a class that sets what belongs to the whole process, and put that back.
+
+    Raises:
+        ModelError: it does.
+    """
+
+    def changed(setting: str) -> ModelError:
+        what = f"{class_path} calls {setting}, which would hold for every party"
+        return _refused(role, what, "give its own layers what they need, or undo it there")
+
+    return surroundings.kept(changed)
+
+
 def _import_custom(model: object, role: str, directory: Path) -> Any:
     """The class of a custom model. Its module runs now: what it draws is no initial weight."""
-    return _import_class(model.class_, role, directory) if isinstance(model, CustomModule) else None
+    if not isinstance(model, CustomModule):
+        return None
+    with undisturbed(model.class_, role):
+        return _import_class(model.class_, role, directory)
 
 
 def _custom(
@@ -107,7 +133,7 @@ def _custom(
     try:
         wanted = inspect.signature(loaded).parameters
         kwargs = {name: value for name, value in offered.items() if name in wanted} | kwargs
-        module = loaded(**kwargs)
+        module = loaded(**copy.deepcopy(kwargs))  # the class may change what it is given
     except (Exception, SystemExit) as error:
         why = told(error, str(directory.resolve()))
         what = f"{model.class_} cannot be built with {kwargs}: {why}"
@@ -117,7 +143,8 @@ def _custom(
     if "_parameters" not in vars(module):
         what = f"{model.class_} leaves torch.nn.Module uninitialised"
         raise _refused(role, what, "call super().__init__() first in its __init__()")
-    if any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters()):
+    own = parameters_of(module).values()
+    if any(isinstance(parameter, UninitializedParameter) for parameter in own):
         what = f"{model.class_} has lazy layers, whose weights nobody has made yet"
         raise _refused(role, what, "state their widths; in_features is passed on request")
     return module
@@ -142,6 +169,7 @@ def _import_class(name: str, role: str, directory: Path) -> Any:
         raise _refused(role, what, "mend the module") from error
     finally:
         sys.path.remove(str(directory.resolve()))
+    _stay_importable(str(directory.resolve()))
     loaded = getattr(module, class_name, None)
     if not callable(loaded):
         file = getattr(module, "__file__", None)
@@ -151,6 +179,22 @@ def _import_class(name: str, role: str, directory: Path) -> Any:
         )
         raise _refused(role, what, f"did you mean {near!r}?" if near else "define it there")
     return loaded
+
+
+_beside: list[str] = []
+"""The directory that was added to the import path last."""
+
+
+def _stay_importable(directory: str) -> None:
+    """Let modules next to the spec be imported later, too, by a forward; installed ones go first
+    then."""
+    for earlier in _beside:
+        if earlier in sys.path:
+            sys.path.remove(earlier)
+    _beside.clear()
+    if directory not in sys.path:
+        sys.path.append(directory)
+        _beside.append(directory)
 
 
 def _forget_namesake(package: str, directory: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.optimizer import sparse_parameters
 from splitrun.model.randomness import seeded_apart
+from splitrun.model.state import named_tensors, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors
 from splitrun.spec.model import Optimizer, Rule, Sgd
 
@@ -32,15 +34,22 @@ def activation_bytes(module: nn.Module, inputs: Tensors) -> int:
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
         output = as_tensors(module(*inputs))
-    others = (*module.parameters(), *module.buffers(), *inputs, *output)
+    others = (*named_tensors(module).values(), *inputs, *output)
     known = {tensor.untyped_storage().data_ptr() for tensor in others}
     return sum(size for address, size in kept.items() if address not in known)
 
 
-def gradient_bytes(module: nn.Module) -> int:
-    """Of dense gradients; sparse ones have as many rows as a batch looks up."""
-    sparse = sparse_parameters(module)
-    return sum(weight.nbytes for weight in trainable(module) if weight not in sparse)
+def gradient_bytes(module: nn.Module, sparse: Collection[str]) -> int:
+    """Of dense gradients; sparse ones have as many rows as a batch looks up.
+
+    Args:
+        sparse: names of the parameters that have those.
+    """
+    return sum(
+        weight.nbytes
+        for name, weight in parameters_of(module).items()
+        if weight.requires_grad and name not in sparse
+    )
 
 
 def optimizer_bytes(module: nn.Module, optimizer: Optimizer, rules: tuple[Rule, ...]) -> int:
@@ -54,4 +63,4 @@ def optimizer_bytes(module: nn.Module, optimizer: Optimizer, rules: tuple[Rule, 
 
 def trainable(module: nn.Module) -> list[Tensor]:
     """The weights that have gradients."""
-    return [weight for weight in module.parameters() if weight.requires_grad]
+    return [weight for weight in parameters_of(module).values() if weight.requires_grad]

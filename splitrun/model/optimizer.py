@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from splitrun.model.compensation import (
     lengthened,
 )
 from splitrun.model.spiked_adam import SpikedAdam
-from splitrun.model.state import cloned
+from splitrun.model.state import cloned, parameters_of
 from splitrun.spec.model import (
     ConstantLr,
     CosineLr,
@@ -47,6 +47,7 @@ class RoleOptimizer:
     Args:
         rules: against staleness.
         staleness: of an update's gradient, by the number of the update.
+        sparse: names of the parameters whose gradients are sparse.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class RoleOptimizer:
         steps_per_epoch: int,
         steps: int,
         rules: Collection[Rule] = (),
+        sparse: Collection[str] = (),
         staleness: Callable[[int], int] = lambda _: 0,
     ) -> None:
         @functools.lru_cache(maxsize=4096)
@@ -73,9 +75,11 @@ class RoleOptimizer:
         discounted = "discount" in rules
         predicted = "weight_prediction" in rules
         self._lr, self._factor, self._staleness = optimizer.lr, factor, staleness
-        self._parameters = list(module.parameters())
+        named = parameters_of(module)
+        self._parameters = list(named.values())
         late = staleness if "spike" in rules else None
-        self.optimizers = _optimizers(module, optimizer, late, long=long)
+        tables = {named[name] for name in sparse}
+        self.optimizers = _optimizers(list(module.parameters()), tables, optimizer, late, long=long)
         self._forgetful = predicted and isinstance(optimizer, Sgd) and not optimizer.momentum
         """Nothing but the gradients tells where the weights are going."""
         self._fused = getattr(optimizer, "fused", False)
@@ -132,32 +136,37 @@ class RoleOptimizer:
 
 
 def lr_factor(schedule: LrSchedule, step: int, steps_per_epoch: int, steps: int) -> float:
-    """What the base learning rate is multiplied by for update number `step` (from 0)."""
-    warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
+    """What the base learning rate is multiplied by for update number `step` (from 0) of `steps`:
+    first the warm-up, then the schedule from its own beginning."""
+    past = step - schedule.warmup_steps
+    if past < 0:
+        return (step + 1) / (schedule.warmup_steps + 1)
     match schedule:
         case StepLr():
-            drops = step // (schedule.every_epochs * steps_per_epoch)
-            return warmup * float(schedule.gamma**drops)
+            return float(schedule.gamma ** (past // (schedule.every_epochs * steps_per_epoch)))
         case ExponentialLr():
-            return warmup * float(schedule.gamma ** (step / steps_per_epoch))
+            return float(schedule.gamma ** (past / steps_per_epoch))
         case CosineLr():
-            cosine = (1 + math.cos(math.pi * step / steps)) / 2
-            return warmup * (schedule.final_fraction + (1 - schedule.final_fraction) * cosine)
+            last = steps - 1 - schedule.warmup_steps
+            cosine = (1 + math.cos(math.pi * min(1.0, past / last))) / 2 if last > 0 else 1.0
+            return schedule.final_fraction + (1 - schedule.final_fraction) * cosine
         case _:
-            return warmup
+            return 1.0
 
 
-def sparse_parameters(module: nn.Module) -> set[Tensor]:
-    """The embedding tables whose gradients are sparse."""
-    return {
+def sparse_tables(module: nn.Module) -> tuple[str, ...]:
+    """Names of the tables of embedding layers that make sparse gradients."""
+    tables = {
         layer.weight
-        for layer in module.modules()
+        for layer in nn.Module.modules(module)
         if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
     }
+    return tuple(name for name, each in parameters_of(module).items() if each in tables)
 
 
 def _optimizers(
-    module: nn.Module,
+    parameters: list[nn.Parameter],
+    sparse: Set[Tensor],
     optimizer: Optimizer,
     staleness: Callable[[int], int] | None,
     *,
@@ -166,14 +175,13 @@ def _optimizers(
     """Those of a module; spiked, as far as their gradients are dense, where staleness is given.
 
     Args:
+        sparse: the parameters whose gradients are.
         long: a momentum of Adam's grows; SGD has it in its options.
     """
     options = optimizer.model_dump(exclude={"type"})
-    parameters = list(module.parameters())
     parts: list[torch.optim.Optimizer] = []
     name = optimizer.type
     if name == "sparse_adam":
-        sparse = sparse_parameters(module)
         tables = [parameter for parameter in parameters if parameter in sparse]
         if tables:
             parts.append(torch.optim.SparseAdam(tables, **options))

@@ -1,8 +1,10 @@
 """Random numbers inside a model's forward, the same whenever and wherever it runs.
 
 The generators that dropout and its like draw from are global to the process: two roles that drew
-from them in two threads would get other numbers in every run. So a model that draws runs its
-forward under one lock, on generators seeded for just that forward.
+from them in two threads would get other numbers in every run. So a model that may draw runs its
+forward under one lock, on generators seeded for just that forward; its backward likewise, if it
+draws or runs forwards again. Whether it does, nothing but its code tells, so that every class of a
+user's counts as one that may. A backward that begins to draw later is noticed (`Untouched`).
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ import torch
 from splitrun.seeds import derive_seed
 
 _generators = threading.Lock()
+_seedings = 0
+"""How often they have been seeded here."""
 
 
 @contextmanager
 def seeded(*stream: str | int) -> Iterator[None]:
     """Hold the process's generators (PyTorch, NumPy, Python), seeded for this stream."""
+    global _seedings
     seed = derive_seed(*stream)
     with _generators:
+        _seedings += 1
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
@@ -41,6 +47,23 @@ def seeded_apart(*stream: str | int) -> Iterator[None]:
             yield
     finally:
         _restore(before)
+
+
+class Untouched:
+    """Tells whether PyTorch's generator stays as it is while nobody has seeded it here."""
+
+    __slots__ = ("_known", "_seedings", "_state")
+
+    def __init__(self) -> None:
+        self._known = not _generators.locked()
+        self._seedings = _seedings
+        self._state = torch.default_generator.get_state()
+
+    def is_touched(self) -> bool:
+        """Whether somebody has drawn meanwhile; False where others were allowed to."""
+        if not self._known or _generators.locked() or self._seedings != _seedings:
+            return False
+        return not torch.equal(self._state, torch.default_generator.get_state())
 
 
 def draws_random(action: Callable[[], object]) -> bool:

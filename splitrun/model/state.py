@@ -5,6 +5,7 @@ A state is a tree of dicts, lists, tuples, numbers, text, None and tensors that 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,27 +15,103 @@ from torch import Tensor, nn
 State = Mapping[str, Any]
 
 
+def parameters_of(module: nn.Module) -> dict[str, nn.Parameter]:
+    """All parameters by name, each once; a user's class may have methods of its own that tell of
+    others."""
+    return dict(nn.Module.named_parameters(module))
+
+
+def buffers_of(module: nn.Module) -> dict[str, Tensor]:
+    """All buffers by name, each once; likewise."""
+    return dict(nn.Module.named_buffers(module))
+
+
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
-    return dict(module.named_parameters()) | dict(module.named_buffers())
+    return {**parameters_of(module), **buffers_of(module)}
+
+
+def fingerprint(module: nn.Module) -> bytes:
+    """A digest of all names, shapes, types and values of a module's parameters and buffers."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in named_tensors(module).items():
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        content = tensor.detach().contiguous().view(-1)
+        digest.update(content.view(torch.uint8).numpy().data)
+    return digest.digest()
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give a module's parameters and buffers these values.
 
+    Buffers may come to be, or change their shape, in forwards: those are put in their places.
+
     Raises:
         RuntimeError: they are other tensors than the module's.
     """
-    named = named_tensors(module)
+    named, parameters = named_tensors(module), parameters_of(module)
+    buffers = {name: tensor for name, tensor in tensors.items() if name not in parameters}
     ours = {name: list(tensor.shape) for name, tensor in named.items()}
     theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    if ours != theirs:
-        names = sorted(ours.keys() | theirs.keys())
-        differ = [name for name in names if ours.get(name) != theirs.get(name)]
-        raise RuntimeError(f"other tensors than the model's: {', '.join(differ)}")
+    names = sorted(ours.keys() | theirs.keys())
+    differ = [name for name in names if ours.get(name) != theirs.get(name)]
+    strange = [name for name in differ if not (name in buffers and _is_buffer(module, name))]
+    if strange:
+        raise RuntimeError(f"other tensors than the model's: {', '.join(strange)}")
     with torch.no_grad():
-        for name, tensor in named.items():
-            tensor.copy_(tensors[name])
+        for name, tensor in tensors.items():
+            if name in differ:
+                _put_buffer(module, name, tensor.clone())
+            else:
+                named[name].copy_(tensor)
+
+
+def _is_buffer(module: nn.Module, name: str) -> bool:
+    """Whether a buffer of this name could be there: one is, or nothing else is."""
+    layer, _, key = name.rpartition(".")
+    try:
+        holder = module.get_submodule(layer)
+    except AttributeError:
+        return False
+    return key in holder._buffers or not hasattr(holder, key)  # noqa: SLF001 - also one that is None
+
+
+def _put_buffer(module: nn.Module, name: str, tensor: Tensor) -> None:
+    layer, _, key = name.rpartition(".")
+    holder = module.get_submodule(layer)
+    if key in holder._buffers:  # noqa: SLF001 - stays persistent, or not, as it is
+        holder._buffers[key] = tensor  # noqa: SLF001
+    else:
+        holder.register_buffer(key, tensor)
+
+
+def extra_states(module: nn.Module) -> dict[str, Any]:
+    """What layers give as `get_extra_state()`, by the layer's name."""
+    return {
+        name: layer.get_extra_state()
+        for name, layer in nn.Module.named_modules(module)
+        if type(layer).get_extra_state is not nn.Module.get_extra_state
+    }
+
+
+def set_extra_states(module: nn.Module, states: Mapping[str, Any]) -> None:
+    """Give layers back what `extra_states` told.
+
+    Raises:
+        AttributeError: there is no such layer.
+    """
+    for name, state in states.items():
+        module.get_submodule(name).set_extra_state(state)
+
+
+def is_state(tree: Any) -> bool:
+    """Whether this is a tree as above, which checkpoints can hold."""
+    if isinstance(tree, Mapping):
+        keys = all(isinstance(key, str | int) for key in tree)
+        return keys and all(map(is_state, tree.values()))
+    if isinstance(tree, list | tuple):
+        return all(map(is_state, tree))
+    return tree is None or isinstance(tree, bool | int | float | str | Tensor)
 
 
 def tensor_bytes(tree: Any) -> int:

@@ -1,15 +1,16 @@
 """Weight versions: forward and backward of a batch see the same weights, come what may between.
 
-PyTorch refuses a backward whose saved weights were changed in place, and replacing `.data` gives
-wrong gradients without a word. Cloning every parameter at every forward is right, and ruinous for
-embedding tables. Here the optimizer updates the *masters* in place, and a forward runs on a
-*version*: a copy of just those parameters that autograd saves for the backward, in a buffer that is
-reused once nobody needs it. A first linear layer and embeddings are not saved, so they have no
-copies, and sparse gradients stay sparse.
+PyTorch refuses a backward whose saved weights were changed in place, and cloning every parameter at
+every forward is right, and ruinous for embedding tables. Here the optimizer updates the *masters*
+in place, and a batch runs on a *version*: a copy of those parameters that a backward may read, in a
+buffer that is reused once nobody needs it. A first linear layer and embeddings are not saved by
+autograd, so in our own models they have no copies, and sparse gradients stay sparse.
 
-A module runs on a version by having its masters replaced in the `_parameters` of the layers that
-hold them, tied ones wherever they appear, for the duration of the forward. It stays one module, so
-buffers (BatchNorm's statistics) and whatever else it keeps are its own.
+A module's parameters stay the objects that they are; what changes is the memory they show. For the
+forward of a batch and again for its backward they show its version, at all other times the masters.
+So whoever holds a parameter, by whatever way, sees the right weights: layers, closures, compiled
+functions, hooks, recomputation in the backward. Gradients arrive at the parameters, and attributes
+such as `requires_grad` are theirs alone.
 
 Autograd's own check of saved tensors stays on and is a net below: a parameter wrongly taken for
 unsaved makes the backward raise. What even that would miss is looked for before (`stashing`).
@@ -18,46 +19,60 @@ unsaved makes the backward raise. What even that would miss is looked for before
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
+
+from splitrun.model.state import parameters_of
 
 
 class Version:
-    """A published copy of the saved parameters, and how many forwards still need it."""
+    """A published copy of the parameters, and how many batches still need it."""
 
-    __slots__ = ("readers", "tensors")
+    __slots__ = ("readers", "shares", "tensors")
 
     def __init__(self, masters: Iterable[Tensor]) -> None:
-        self.tensors: list[Tensor] = [
-            nn.Parameter(torch.empty_like(master), requires_grad=master.requires_grad)
-            for master in masters
-        ]
+        self.tensors = [torch.empty_like(master) for master in masters]
         self.readers = 0
+        self.shares = False
+        """Whether others have one of its tensors, too, so that it can't be used again."""
+
+
+class InFlight(NamedTuple):
+    """What a batch between its forward and its backward holds."""
+
+    version: Version
+    learn: tuple[bool, ...]
+    """Whether each of the module's parameters learned, after the forward."""
 
 
 class WeightVersions:
     """The versions of one module.
 
     Args:
-        module: its parameters are the masters.
-        saved: names of the parameters that autograd saves, and of others that are to have
-            versions; none makes every operation free.
+        module: its parameters show the masters whenever nothing runs here.
+        names: of the parameters that are to have versions; none makes every operation free.
         predict: moves a version on by a `reach`; see `Prediction`.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        saved: Iterable[str],
+        names: Iterable[str],
         predict: Callable[[Sequence[Tensor], float], None] | None = None,
     ) -> None:
         self._module = module
-        parameters = dict(module.named_parameters())
-        self._masters: list[Tensor] = [parameters[name] for name in saved]
-        self._sites = [_sites(module, master) for master in self._masters]
+        parameters = parameters_of(module)
+        self._every = tuple(parameters.values())
+        self._parameters = [parameters.pop(name) for name in names]
+        self._masters = [parameter.data for parameter in self._parameters]
+        self._frozen = [each for each in parameters.values() if not each.requires_grad]
+        self.leaves_out = len(parameters) > len(self._frozen)
+        """Whether there are parameters that learn and have no versions."""
         self._current: Version | None = None
+        self._in_use: list[Version] = []
         self._free: list[Version] = []
         self._predict = predict
         self._reach = 0.0
@@ -68,67 +83,114 @@ class WeightVersions:
         """Of all versions that were ever held at once: they are reused, and never dropped."""
         return self._made * sum(master.nbytes for master in self._masters)
 
-    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, Version]:
-        """Run the module on the current weights; the version is the caller's until `release`.
+    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, InFlight]:
+        """Run the module on the current weights; the version is the batch's until it is released.
 
         A `reach` other than 0 is predicted.
         """
         if reach != self._reach:
-            self.updated()
+            self._retire()
             self._reach = reach
         version = self._current or self._publish()
         version.readers += 1
-        if not self._masters:
-            return self._module(*inputs), version
-        self._point_at(version.tensors)
+        output = self.seeing(version, lambda: self._module(*inputs))
+        return output, InFlight(version, self._learn())
+
+    def backward(
+        self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> None:
+        """Add the gradients of a batch, given those of its outputs."""
+        now = self._learn(batch.learn)
+        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self._learn(now)
+
+    def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
+        """The action's result, while the module's parameters show a version.
+
+        A parameter that begins to learn meanwhile gets versions from then on; batches in flight go
+        on with what it was.
+        """
+        if not self._parameters:
+            return action()
+        self._show(version.tensors)
         try:
-            return self._module(*inputs), version
+            return action()
         finally:
-            self._point_at(self._masters)
+            self._show(self._masters)
+            for parameter in self._frozen:
+                if parameter.requires_grad:
+                    self._thaw()
+                    break
 
-    def release(self, version: Version) -> None:
-        """After the backward: hand the version's gradients to the masters and let it go."""
-        for master, copy in zip(self._masters, version.tensors, strict=True):
-            if copy.grad is not None:
-                master.grad = copy.grad if master.grad is None else master.grad.add_(copy.grad)
-                copy.grad = None
+    def release(self, batch: InFlight) -> None:
+        """A batch needs its version no more."""
+        version = batch.version
         version.readers -= 1
-        if not version.readers and version is not self._current:
-            self._free.append(version)
+        if version is not self._current:
+            self._let_go(version)
 
-    def updated(self) -> None:
-        """After the optimizer's step: later forwards see the new weights."""
-        if self._current is not None and not self._current.readers:
-            self._free.append(self._current)
-        self._current = None
+    def update(self, step: Callable[[], object]) -> None:
+        """Let the optimizer step; later forwards see the new weights.
+
+        It writes to the masters alone, which no batch in flight has saved. So parameters that have
+        versions do not count this as a change of what was saved.
+        """
+        with _unsafe_preserve_version_counter(tuple(self._parameters)):
+            step()
+        self._retire()
+
+    def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
+        """Let parameters learn or not, where anything is wanted; gives what they did before."""
+        before = tuple([parameter.requires_grad for parameter in self._every])
+        if wanted and wanted != before:
+            for parameter, learns in zip(self._every, wanted, strict=True):
+                parameter.requires_grad_(learns)
+        return before
+
+    def _retire(self) -> None:
+        """Later forwards want a new version."""
+        current, self._current = self._current, None
+        if current is not None:
+            self._let_go(current)
+
+    def _let_go(self, version: Version) -> None:
+        """Use it again, once nobody reads it."""
+        if not version.readers:
+            self._in_use.remove(version)
+            if not version.shares:
+                self._free.append(version)
 
     def _publish(self) -> Version:
         if self._free:
-            self._current = self._free.pop()
+            version = self._free.pop()
         else:
-            self._current = Version(self._masters)
+            version = Version(self._masters)
             self._made += 1
+        self._current = version
+        self._in_use.append(version)
         if self._masters:
-            with torch.no_grad():
-                torch._foreach_copy_(self._current.tensors, self._masters)
+            torch._foreach_copy_(version.tensors, self._masters)
             if self._predict and self._reach:
-                self._predict(self._current.tensors, self._reach)
-        return self._current
+                self._predict(version.tensors, self._reach)
+        return version
 
-    def _point_at(self, tensors: Iterable[Tensor]) -> None:
-        for sites, tensor in zip(self._sites, tensors, strict=True):
-            for table, key in sites:
-                table[key] = tensor
+    def _thaw(self) -> None:
+        """Parameters have begun to learn: what they were is part of every version in use, and
+        their masters move to memory of their own."""
+        learning = [parameter for parameter in self._frozen if parameter.requires_grad]
+        self._frozen = [parameter for parameter in self._frozen if not parameter.requires_grad]
+        for parameter in learning:
+            for version in self._in_use:
+                version.tensors.append(parameter.data)
+                version.shares = True
+            self._parameters.append(parameter)
+            self._masters.append(parameter.data.clone())
+        self._free.clear()
+        self._show(self._masters)
 
-
-def _sites(module: nn.Module, master: Tensor) -> list[tuple[dict[str, Any], str]]:
-    """Every place in the module that holds this parameter."""
-    return [
-        (layer._parameters, key)  # noqa: SLF001 - what torch.func.functional_call replaces, too
-        for layer in module.modules()
-        for key, parameter in layer._parameters.items()  # noqa: SLF001
-        if parameter is master
-    ]
+    def _show(self, tensors: Sequence[Tensor]) -> None:
+        for parameter, tensor in zip(self._parameters, tensors, strict=True):
+            parameter.data = tensor
 
 
 def saved_parameters(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, ...], Any]:
@@ -139,15 +201,16 @@ def saved_parameters(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tup
     """
     storages: set[int] = set()
 
-    def note(tensor: Tensor) -> None:
+    def note(tensor: Tensor) -> Tensor:
         if tensor.layout == torch.strided:
             storages.add(tensor.untyped_storage().data_ptr())
+        return tensor.detach()  # itself it would keep the graph that keeps it, for ever
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda _: torch.empty(0)):
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output = module(*inputs)
     saved = tuple(
         name
-        for name, parameter in module.named_parameters()
+        for name, parameter in parameters_of(module).items()
         if parameter.untyped_storage().data_ptr() in storages
     )
     return saved, output

@@ -30,7 +30,8 @@ class RoleFacts:
     """Number of weights."""
     parameter_bytes: int
     saved: tuple[str, ...]
-    """Parameters that autograd keeps for the backward: these need versions under staleness."""
+    """Parameters that need versions under staleness: those that autograd keeps for the backward,
+    and of a user's class all that learn but tables of sparse gradients."""
     saved_bytes: int
     draws_random: bool
     """Whether a training forward draws random numbers (dropout)."""
@@ -48,6 +49,18 @@ class RoleFacts:
     activation_bytes_per_row: float = 0.0
     """What a forward keeps for its backward beside weights, inputs and cut."""
     input_bytes_per_row: float = 0.0
+    is_custom: bool = False
+    """Whether it is a class of the user's, of which one batch does not tell all."""
+    recomputes: bool = False
+    """Whether its backward runs a forward again."""
+    leaves_traces: bool = False
+    """Whether its forwards change what it keeps: buffers, or attributes of Python."""
+    repeatable: bool = False
+    """Whether a step of it can be run again in the middle of a run, to look at its gradients."""
+    woken: tuple[str, ...] = ()
+    """Layers that are in evaluation mode when they are built, which `train()` ends."""
+    sparse: tuple[str, ...] = ()
+    """Parameters whose gradients are sparse."""
 
     @property
     def cut_bytes_per_row(self) -> int:

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from splitrun.errors import RunDirectoryError
+from splitrun.files import is_something
 from splitrun.report.files import read_json
+from splitrun.telemetry.parts import FIRST_PART
 from splitrun.telemetry.shares import Shares
 
 Ends = tuple[float, float]
@@ -187,5 +189,6 @@ def recording_of(directory: Path, arm: Arm) -> Path | None:
     if not arm.recording:
         return None
     path = directory / arm.recording
-    inside = path.resolve().is_relative_to(directory.resolve())
-    return path if inside and (path / "events.jsonl").is_file() else None
+    if not is_something(path / FIRST_PART):
+        return None
+    return path if path.resolve().is_relative_to(directory.resolve()) else None

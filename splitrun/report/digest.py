@@ -22,6 +22,7 @@ from splitrun.events import (
     Sampled,
     Sent,
     StepDone,
+    Stuck,
 )
 from splitrun.report.bins import Bins
 from splitrun.telemetry.reading import read_events
@@ -89,6 +90,8 @@ class Digest:
 
     started: RunStarted
     ended: RunEnded | None = None
+    stuck: Stuck | None = None
+    """What was stuck for longest."""
     end: float = 0.0
     """The latest moment that an event tells of."""
     done: int = 0
@@ -151,6 +154,10 @@ class Digest:
                     self.evaluations.append((event.start, event.end))
             case Sampled():
                 self._sample(event)
+            case Stuck():
+                self.end = max(self.end, event.time)
+                if self.stuck is None or event.for_s >= self.stuck.for_s:
+                    self.stuck = event
             case RunEnded():
                 self.ended, self.end = event, max(self.end, event.end)
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from splitrun import files
 from splitrun.errors import RunDirectoryError, told
-from splitrun.files import read_bytes
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ def read_text(path: Path) -> str | None:
         RunDirectoryError: it cannot be read.
     """
     try:
-        return read_bytes(path).decode()
+        return files.read_bytes(path).decode()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -49,12 +49,13 @@ def read_lines(path: Path, kind: type[T]) -> list[T]:
         RunDirectoryError: it cannot be read, or a line holds something else.
     """
     decoder = msgspec.json.Decoder(kind)
-    records = []
-    for number, line in enumerate((read_text(path) or "").split("\n")[:-1], 1):
-        try:
-            records.append(decoder.decode(line))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise _unreadable(f"{path}:{number}", error) from error
+    records: list[T] = []
+    try:
+        records.extend(map(decoder.decode, files.read_lines(path)))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(f"{path}:{len(records) + 1}", error) from error
     return records
 
 

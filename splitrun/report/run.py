@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from splitrun.files import is_something
 from splitrun.report.digest import Digest, digest
 from splitrun.report.files import read_json, read_lines, read_text
 from splitrun.telemetry.parts import FIRST_PART
@@ -105,7 +106,7 @@ def read_run(directory: Path) -> Run | None:
         RunDirectoryError: a file is damaged.
     """
     manifest = read_json(directory / "manifest.json", Manifest)
-    recorded = (directory / FIRST_PART).exists()
+    recorded = is_something(directory / FIRST_PART)
     if manifest is None and not recorded:
         return None
     return Run(

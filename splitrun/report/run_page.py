@@ -133,6 +133,9 @@ def _remarks(run: Run) -> list[str]:
             f"The recording no longer has {run.digest.missing:,} events of the run's middle; "
             "charts over time leave them out, and what the links carried is of what is left."
         )
+    if run.digest is not None and (stuck := run.digest.stuck) is not None:
+        what = f"{stuck.role} at {stuck.at}, for {words.duration(stuck.for_s)}"
+        remarks.append(f"The run was stuck, for longest with {what}.")
     if run.digest is not None and run.digest.started.life > 1:
         started = run.digest.started
         remarks.append(

@@ -17,6 +17,7 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import AnyEvent, Executed, RunStarted
+from splitrun.files import create, is_directory
 from splitrun.report.trace_records import Record, Span, Timeline
 from splitrun.telemetry import Recording, read_events
 
@@ -66,12 +67,11 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     """
     Recording(directory).close()  # before anything is written
     span = _EVERYTHING if steps is None else _span(directory, steps)
-    if output.is_dir():
+    if is_directory(output):
         raise UsageError(f"{output}: a directory; give --output the name of a file")
     temporary = output.with_name(f".{output.name}.tmp")
     try:
-        temporary.unlink(missing_ok=True)  # a link that leads elsewhere is not written through
-        with temporary.open("xb") as file:
+        with create(temporary) as file:  # a link that leads elsewhere is not written through
             missing, started = _write(directory, span, file)
             size = file.tell()
         temporary.replace(output)

@@ -2,8 +2,9 @@
 
 Every role has a track of what it executed. Every link is a process of its own: messages on their
 way lie on as many tracks as there are at once, and counters tell how many travel and how many have
-arrived and wait. An arrow leads from the SEND to the RECV of every message. Perfetto names a thread
-by its number alone, so that numbers are unique over all processes.
+arrived and wait. An arrow leads from the SEND to the RECV of every message. What was stuck when the
+run ended is there for as long as it lasted, and so are the waits for it. Perfetto names a thread by
+its number alone, so that numbers are unique over all processes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from splitrun.events import AnyEvent, Executed, Phase, RunStarted, Sampled, Sent
+from splitrun.events import (
+    AnyEvent,
+    Executed,
+    Phase,
+    RunEnded,
+    RunStarted,
+    Sampled,
+    Sent,
+    Stuck,
+)
 from splitrun.report.trace_link import InFlight, Link
 from splitrun.report.trace_machine import counters
 from splitrun.telemetry.messages import Delivery, Matcher
@@ -22,8 +32,9 @@ Record = dict[str, Any]
 _ROLES, _MACHINE, _FIRST_LINK = 1, 2, 3
 """Numbers of processes."""
 _FIRST_THREAD = 1001
-_COLOURS = {"RECV": "grey", "SEND": "yellow"}
-"""Of waits, in chrome://tracing; Perfetto gives every kind of instruction a colour."""
+_COLOURS = {"RECV": "grey", "SEND": "yellow", "stuck": "terrible"}
+"""Of waits and what is stuck, in chrome://tracing; Perfetto gives every kind of instruction a
+colour."""
 
 
 class Span(NamedTuple):
@@ -52,6 +63,9 @@ class Timeline:
         self._arrows = count(1)
         self._matcher = Matcher(started.channels)
         self._sampled: Sampled | None = None
+        self._unfinished: dict[str, tuple[float, Record]] = {}
+        """What roles were at when something was stuck, and since when."""
+        self._last = started.clock
         self._processes = {"roles": _ROLES, "machine": _MACHINE}
         self._processes |= {name: _FIRST_LINK + at for at, name in enumerate(started.channels)}
         for name, process in self._processes.items():
@@ -72,21 +86,42 @@ class Timeline:
                 self._deliver(self._matcher.send(event))
             case Sampled():
                 self._measure(event)
+            case Stuck():
+                self._note_stuck(event)
+            case RunEnded():
+                self._last = max(self._last, event.end)
 
     def forget(self) -> None:
         """Events are missing here: what was under way is not known any more."""
         self._matcher.forget()
+        self._unfinished.clear()
         for link in self._links.values():
             link.forget()
 
     def end(self) -> None:
-        """Write what is left: messages that nobody received stay under way."""
+        """Write what is left: messages that nobody received stay under way, and roles at what they
+        did not finish."""
+        for role, (start, content) in self._unfinished.items():
+            self._slice((_ROLES, self._roles[role]), Span(start, self._last), content)
         for sent in self._matcher.under_way():
             self._count(sent.channel, self._links[sent.channel].leave(sent))
         for channel, link in self._links.items():
             self._count(channel, link.end())
 
+    def _note_stuck(self, event: Stuck) -> None:
+        self._last = max(self._last, event.time)
+        self._unfinished.clear()
+        if event.over:
+            return
+        for wait in event.waits:
+            waits = {"name": f"waits for {wait.peer}", "cat": "wait", "cname": _COLOURS["RECV"]}
+            self._unfinished[wait.role] = event.time - wait.for_s, waits
+        stuck = {"name": f"{event.at}, stuck", "cat": "stuck", "cname": _COLOURS["stuck"]}
+        self._unfinished[event.role] = event.time - event.for_s, stuck
+
     def _execute(self, event: Executed) -> None:
+        if self._unfinished:
+            self._unfinished.pop(event.role, None)
         colour = _COLOURS.get(event.op)
         self._slice(
             (_ROLES, self._roles[event.role]),

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError
-from splitrun.files import write_text
+from splitrun.files import is_directory, is_something, write_text
 from splitrun.report.comparison import read_comparison
 from splitrun.report.comparison_page import comparison_page
 from splitrun.report.files import read_json
@@ -38,15 +38,16 @@ def write(path: Path, output: Path | None = None) -> Path:
     target = output or path / "report.html"
     try:
         write_text(target, html)
-    except OSError as error:
-        message = f"{target}: cannot be written: {error.strerror}"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{target}: cannot be written: {reason}"
         raise UsageError(f"{message}; give --output a file in a directory that exists") from error
     return target
 
 
 def _page(path: Path) -> Page:
-    if not path.is_dir():
-        what = "not a directory" if path.exists() else "no such directory"
+    if not is_directory(path):
+        what = "not a directory" if is_something(path) else "no such directory"
         raise RunDirectoryError(f"{path}: {what}; {_REMEDY}")
     comparison = read_comparison(path)
     if comparison is not None:

@@ -84,6 +84,7 @@ class _Shared:
         for _ in range(channel.capacity):
             self.credits.put(True)
         self.closed = threading.Event()
+        self.due = -math.inf
         self.sent = self.bytes = self.received = self.received_bytes = self.peak_bytes = 0
 
     def close(self) -> None:
@@ -124,7 +125,7 @@ class Sender:
         size = total_bytes(tensors)
         if shared.timing is not None:
             self._link = shared.timing.send(self._link, start, size, shared.sent)
-            arrive = self._link.last_arrival
+            arrive = shared.due = self._link.last_arrival
         shared.sent += 1
         shared.bytes += size
         if shared.bytes - shared.received_bytes > shared.peak_bytes:
@@ -163,6 +164,12 @@ class Receiver:
         thread."""
         shared = self._shared
         return shared.sent - shared.received > shared.messages.qsize()
+
+    @property
+    def due(self) -> float:
+        """When all that was sent should have arrived, a time of the run's clock; from any
+        thread."""
+        return self._shared.due
 
     def receive(self) -> Message:
         """The next message, in the order of sending; waits for it to be sent and to arrive.

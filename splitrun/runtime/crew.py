@@ -10,7 +10,7 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -72,19 +72,32 @@ class Crew:
                 while not self._finished.wait(LOOK_EVERY_S) and self._failure is None:
                     attend()
                     watch.look()
+                    watch.tell()
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
-            left = self._join(started, watch)
+            left = self._join(started, attend, watch)
         if self._failure is not None:
             _note_left_behind(self._failure, left)
             raise self._failure
 
-    def _join(self, threads: Sequence[threading.Thread], watch: Watch) -> Sequence[str]:
+    def _join(
+        self, threads: Sequence[threading.Thread], attend: Callable[[], None], watch: Watch
+    ) -> Sequence[str]:
         """Wait for all to end; gives the names of those that do not. A Ctrl-C meanwhile hurries
         them, and does not take the place of what has failed already."""
+
+        def tell(alive: Sequence[str]) -> None:
+            """A role may take its whole deadline: who looks on is to know what is waited for."""
+            watch.tell(alive)
+            with suppress(Exception):
+                attend()
+
+        failure = self._failure
+        tells = isinstance(failure, RunFailed) and not failure.stacks  # not for the watchdog's own
         try:
-            return _joined(threads, watch, hurried=isinstance(self._failure, KeyboardInterrupt))
+            hurried = isinstance(failure, KeyboardInterrupt)
+            return _joined(threads, watch, tell if tells else None, hurried=hurried)
         except KeyboardInterrupt as error:
             self._fail(error)
             return _joined(threads, watch, hurried=True)
@@ -122,19 +135,30 @@ class Crew:
                 self._finished.set()
 
 
-def _joined(threads: Sequence[threading.Thread], watch: Watch, *, hurried: bool) -> Sequence[str]:
+def _joined(
+    threads: Sequence[threading.Thread],
+    watch: Watch,
+    tell: Callable[[Sequence[str]], None] | None = None,
+    *,
+    hurried: bool,
+) -> Sequence[str]:
     """Wait for threads to end; gives the names of those that do not.
 
     Args:
+        tell: called meanwhile with the names of those that have not ended.
         hurried: the user waits; then no deadline is.
     """
     patience = now() + (_HURRY_S if hurried else _LEAVE_S)
     while alive := [thread for thread in threads if thread.is_alive()]:
         alive[0].join(LOOK_EVERY_S)
         watch.look()
+        if tell is not None:
+            tell([thread.name for thread in alive])
         over = hurried or all(watch.gives_up(thread.name) for thread in alive)
         if now() > patience and over:
             return [thread.name for thread in alive if thread.is_alive()]
+    if tell is not None:
+        tell([])
     return []
 
 

@@ -131,16 +131,29 @@ def _held_up(message: Message, until: float) -> Message:
 
 
 def _damaged(message: Message, sent: Instruction) -> Message:
-    """If it is the one that an instruction sent: with a bit of its first tensor flipped."""
+    """If it is the one that an instruction sent: with a bit of its first tensor flipped, by which
+    no finite value becomes infinite."""
     if message[:3] != (sent.phase, sent.step, sent.micro):
         return message
     first, *others = message.tensors
     return message._replace(tensors=(_flipped(first), *others))
 
 
+_SIGN, _LARGEST_OF_EXPONENT, _LOWEST = 0x80, 0x40, 0x01
+"""Bits of a little-endian number's last byte."""
+
+
 def _flipped(tensor: Tensor) -> Tensor:
-    """A copy with the lowest bit of the middle byte flipped."""
+    """A copy in which one element is another number, by one bit and by much, so that no rounding
+    makes up for it: the largest has another sign or, where all are 0, the middle one is 2."""
     flipped = tensor.detach().clone(memory_format=torch.contiguous_format)
-    content = flipped.view(-1).view(torch.uint8)
-    content[len(content) // 2] ^= 1
+    elements = flipped.view(-1)
+    if not elements.is_floating_point():
+        at, bit = len(elements) // 2, _LOWEST
+    elif elements.any():
+        at, bit = int(elements.abs().argmax()), _SIGN
+    else:
+        at, bit = len(elements) // 2, _LARGEST_OF_EXPONENT
+    size = elements.element_size()
+    elements.view(torch.uint8)[at * size + size - 1] ^= bit
     return flipped

@@ -85,7 +85,7 @@ def run(
     else:
         tasks = threaded.tasks(workers)
         threads = {worker.role.name: [worker] for worker in workers}
-    watch = Watch(workers, threads, deadline or Deadline.of(plan))
+    watch = Watch(workers, threads, deadline or Deadline.of(plan), emit)
     Crew(tasks, stop, intra_op_threads).run(attend, watch)
     return {
         f"{source}->{worker.role.name}": receiver.statistics()

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from splitrun.data import Feed
-from splitrun.errors import NonFiniteLoss
+from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
 from splitrun.events import Emit, EpochDone, Evaluated, StepDone
-from splitrun.model import State, Tensors, TopStage
+from splitrun.model import State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import Instruction, Op, Plan, Role
 from splitrun.runtime.clock import now
 from splitrun.runtime.worker import Beginning, Ends, Slice, Worker
@@ -56,7 +56,7 @@ class TopWorker(Worker):
         cuts = self._cuts(("train", step, micro))
         loss, gradients = self._top.loss((step, micro), cuts, labels, share)
         if not math.isfinite(loss):
-            raise self._not_finite(instruction, loss, cuts)
+            raise self._not_finite(instruction, loss, cuts, labels)
         self._step_loss += share * loss
         for bottom, gradient in zip(self._bottoms, gradients, strict=True):
             self._outgoing[bottom, ("train", step, micro)] = gradient
@@ -80,7 +80,7 @@ class TopWorker(Worker):
         self._labels.extend(self._batches.pop(("evaluate", step)).tensors)
         cuts = self._cuts(("evaluate", step, 0))
         output = self._top.predict(step, cuts)
-        if not bool(output.isfinite().all()):
+        if not is_finite(output):
             raise self._not_finite(instruction, math.nan, cuts)
         self._outputs.append(output)
 
@@ -98,17 +98,64 @@ class TopWorker(Worker):
     def _cuts(self, part: Slice) -> list[Tensors]:
         return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]
 
-    def _not_finite(self, at: Instruction, loss: float, cuts: Sequence[Tensors]) -> NonFiniteLoss:
-        """The error that names the likely culprit: whose values stopped being finite first."""
-        remedy = "a lower learning rate (training.optimizer.lr) is the usual remedy"
+    def _not_finite(
+        self, at: Instruction, loss: float, cuts: Sequence[Tensors], labels: Tensor | None = None
+    ) -> NonFiniteLoss:
+        """The error that names the likely culprit, whose values stopped being finite first, and
+        what helps: before any update, no other learning rate does."""
         for role, cut in zip(self._plan.bottoms, cuts, strict=True):
-            if not all(bool(tensor.isfinite().all()) for tensor in cut):
-                cause = "its cut is not finite, so its weights have diverged"
-                if at.phase == "train" and not self._plan.version(role, at.step):
-                    cause = "its cut is not finite before any update"
-                    remedy = "check its forward() and its inputs"
+            if not all(map(is_finite, cut)):
+                cause, remedy = (
+                    "its cut is not finite, so its weights have diverged",
+                    LOWER_THE_RATE,
+                )
+                if not self._was_updated(role, at):
+                    cause = f"its cut is not finite {_when(at)}"
+                    remedy = (
+                        "look for huge numbers in its columns, which "
+                        f"parties.{role.party}.scaling makes small, and check its forward()"
+                    )
                 return NonFiniteLoss(role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
-        cause = "every cut and weight is finite, so it overflowed"
-        if not all(bool(weight.isfinite().all()) for weight in self._top.module.parameters()):
-            cause = "its weights have diverged"
+        if not all(map(is_finite, parameters_of(self._top.module).values())):
+            cause, remedy = "its weights have diverged", LOWER_THE_RATE
+        elif self._was_updated(self._plan.top, at):
+            cause, remedy = "every cut and weight is finite, so it overflowed", LOWER_THE_RATE
+        else:
+            cause, remedy = self._why_at_first(at, cuts, labels)
         return NonFiniteLoss(self.role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
+
+    def _was_updated(self, role: Role, at: Instruction) -> bool:
+        """Whether training has changed the weights that its values there come from."""
+        if at.phase == "evaluate":
+            return self._plan.steps > 0
+        if role is self._plan.top:
+            return at.step > 0
+        return self._plan.version(role, at.step) > 0
+
+    def _why_at_first(
+        self, at: Instruction, cuts: Sequence[Tensors], labels: Tensor | None
+    ) -> tuple[str, str]:
+        """Cause and remedy where weights, as they began, and cuts are finite."""
+        if labels is not None and not is_finite(labels):
+            return "a label is not finite", "mend the label's column"
+        output = self._top.predict(at.step, cuts)
+        if not is_finite(output):
+            return (
+                f"the output is not finite {_when(at)}, though all that it is made of is",
+                "check the top's forward()",
+            )
+        reaches = f"outputs reach {_reach(output)}"
+        if labels is not None and labels.is_floating_point():
+            reaches += f" and labels {_reach(labels)}"
+        return (
+            f"it overflowed {_when(at)}: {reaches}",
+            "scale the labels, or the models' outputs, down",
+        )
+
+
+def _when(at: Instruction) -> str:
+    return "before any update" if at.phase == "train" else "at the saved weights"
+
+
+def _reach(tensor: Tensor) -> str:
+    return f"{tensor.abs().max().item():.3g}"

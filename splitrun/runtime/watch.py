@@ -3,19 +3,26 @@
 It looks at what every role is at, from the thread that attends to the run, and counts how long each
 has been at it. Roles that wait for one another are late together, so it follows their waits to the
 one that does not wait, or to the link whose message does not arrive: that is the culprit, and it is
-its deadline that counts. Only time in which the watchdog itself was running is counted, so that a
-process that was stopped, or a machine that slept, is not taken for a role that hangs.
+its deadline that counts. Long before that is over, what takes much longer than usual is told of,
+so that a run that is stuck looks it. Only time in which the watchdog itself was running is
+counted, so that a process that was stopped, or a machine that slept, is not taken for a role that
+hangs.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
 
 from splitrun.errors import Lost, RunFailed, Stalled
+from splitrun.events import Emit, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
 from splitrun.runtime.clock import now
 from splitrun.runtime.worker import Worker
@@ -25,6 +32,14 @@ _LONGEST_LOOK_S = 0.5
 LOOK_EVERY_S = 0.1
 _PART_OF_DEADLINE = 1 / 3
 """No single look counts for more than this of a deadline, if that is more than a usual look."""
+_BEYOND_S = 0.75
+"""So much longer than anything that was seen, and than what is emulated, is much longer than usual,
+"""
+_TOLD_FROM = 1 / 8
+"""if it is this part of a deadline, too;"""
+_TOLD_AT_LAST = 3 / 4
+"""and from this part on it is, whatever was seen."""
+_TELL_EVERY_S = 1.0
 
 
 @dataclass
@@ -32,6 +47,8 @@ class _Watched:
     worker: Worker
     doing: Instruction | None = None
     """None between instructions, before the first and after the last."""
+    since: float = -math.inf
+    """When it was first seen at that."""
     lasts_s: float = 0.0
     """How long it has been at that."""
     under_way: bool = False
@@ -53,12 +70,32 @@ class _Watched:
         doing, receivers = self.worker.doing, self.worker.ends.receivers
         return doing is not None and doing.op is Op.RECV and receivers[doing.peer].awaits_arrival()
 
+    def due(self) -> float:
+        """When what it is at should be over, as far as it is emulated: a time of the run's
+        clock."""
+        doing, pace = self.doing, self.worker.pace
+        if doing is None:
+            return -math.inf
+        if doing.op is Op.RECV and self.awaits_arrival:
+            return self.worker.ends.receivers[doing.peer].due
+        return self.since + pace.lasts(doing.op, 0.0) if pace is not None else -math.inf
+
 
 @dataclass(frozen=True)
 class _Culprit:
     watched: _Watched
     at: Instruction
-    cause: str
+    cause: Literal["role", "link", "ended", "circle"]
+
+    def __str__(self) -> str:
+        """What is wrong with it; how long it has been so follows."""
+        name, peer = self.watched.name, self.at.peer
+        return {
+            "role": "it has not come back",
+            "link": f"{peer}->{name} is silent: what was sent over it has not arrived",
+            "ended": f"it waits for {peer}, which has ended,",
+            "circle": "roles wait for each other",
+        }[self.cause]
 
 
 @dataclass
@@ -69,16 +106,24 @@ class Watch:
         workers: all of them.
         threads: the workers of each thread, by its name.
         deadline: of their instructions.
+        emit: given an event of what is stuck.
     """
 
     workers: Sequence[Worker]
     threads: Mapping[str, Sequence[Worker]]
     deadline: Deadline
+    emit: Emit = lambda _: None
     _by_role: dict[str, _Watched] = field(init=False)
     _longest_s: float = 0.0
     """The longest that an instruction was seen to last that then came to its end."""
     _looked: float = field(init=False)
     _most_s: float = field(init=False)
+    _stuck: Stuck | None = None
+    """What has been told of and is not over, as it is now."""
+    _stuck_at: Instruction | None = None
+    _tell_at: float = 0.0
+    _gone: Set[str] = frozenset()
+    """Roles whose threads have ended."""
 
     def __post_init__(self) -> None:
         self._by_role = {worker.role.name: _Watched(worker) for worker in self.workers}
@@ -96,24 +141,66 @@ class Watch:
             if doing is not watched.doing:
                 if watched.doing is not None:
                     self._longest_s = max(self._longest_s, watched.lasts_s)
-                watched.doing, watched.lasts_s, watched.blamed_s = doing, 0.0, 0.0
+                watched.doing, watched.since = doing, moment
+                watched.lasts_s = watched.blamed_s = 0.0
             else:
                 watched.lasts_s += passed_s
                 just_sent = under_way and not watched.under_way
                 watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
             watched.under_way = under_way
 
+    def tell(self, alive: Collection[str] | None = None) -> None:
+        """Emit what is stuck: when that is noticed, then now and then, and when it is over.
+
+        Args:
+            alive: once the run has failed: the threads that have not ended yet.
+        """
+        if alive is not None:
+            self._gone = {
+                worker.role.name
+                for thread, workers in self.threads.items()
+                for worker in workers
+                if thread not in alive
+            }
+        culprit = self._culprit(self._is_conspicuous)
+        if self._stuck is not None and (culprit is None or culprit.at is not self._stuck_at):
+            self.emit(msgspec.structs.replace(self._stuck, waits=(), time=self._looked, over=True))
+            self._stuck = self._stuck_at = None
+        if culprit is None:
+            return
+        news, self._stuck_at = self._stuck is None, culprit.at
+        self._stuck = self._told_of(culprit)
+        if news or self._looked >= self._tell_at:
+            self.emit(self._stuck)
+            self._tell_at = self._looked + _TELL_EVERY_S
+
+    def _told_of(self, culprit: _Culprit) -> Stuck:
+        watched, at = culprit.watched, culprit.at
+        others = [it for it in self._by_role.values() if 2 * it.lasts_s >= watched.blamed_s]
+        return Stuck(
+            role=watched.name,
+            at=str(at),
+            cause=culprit.cause,
+            for_s=watched.blamed_s,
+            left_s=max(0.0, self._limit_s(at) - watched.blamed_s),
+            time=self._looked,
+            peer=at.peer,
+            waits=tuple(
+                Waiting(it.name, it.doing.peer, it.lasts_s)
+                for it in others
+                if it.doing and it.waits and it.name not in self._gone
+            ),
+            idle=tuple(it.name for it in others if it.doing is None or it.name in self._gone),
+        )
+
     def stalled(self) -> RunFailed | None:
-        """The error that names the culprit which is past its deadline, if there is one: of several
-        the one that has been so for longest, since roles share locks, too."""
-        culprits = [self._culprit(it) for it in self._by_role.values() if self._is_stuck(it)]
-        found = [culprit for culprit in culprits if culprit is not None]
-        if not found:
+        """The error that names the culprit which is past its deadline, if there is one."""
+        culprit = self._culprit(self._is_late)
+        if culprit is None:
             return None
-        culprit = max(found, key=lambda it: it.watched.blamed_s)
         name, at = culprit.watched.name, culprit.at
         limit = f"more than the deadline of {self._limit_s(at):.3g} s"
-        cause = f"{culprit.cause} for {culprit.watched.blamed_s:.1f} s, {limit}"
+        cause = f"{culprit} for {culprit.watched.blamed_s:.1f} s, {limit}"
         return self._with_stacks(Stalled(name, str(at), self._told(name, cause)))
 
     def lost(self, thread: str) -> RunFailed:
@@ -140,29 +227,45 @@ class Watch:
             return self.deadline.base_s
         return self.deadline.seconds(instruction, self._longest_s)
 
-    def _culprit(self, late: _Watched) -> _Culprit | None:
+    def _is_conspicuous(self, watched: _Watched) -> bool:
+        """Whether it takes much longer than usual; what has been told of does until it is over."""
+        doing = watched.doing
+        if watched.name in self._gone:
+            return False
+        if doing is not None and doing is self._stuck_at:
+            return True
+        limit_s = self._limit_s(doing)
+        usual_s = max(self._longest_s + _BEYOND_S, _TOLD_FROM * limit_s)
+        if watched.blamed_s <= min(usual_s, _TOLD_AT_LAST * limit_s):
+            return False
+        return self._looked > watched.due() + min(_BEYOND_S, _TOLD_FROM * limit_s)
+
+    def _culprit(self, is_late: Callable[[_Watched], bool]) -> _Culprit | None:
+        """Whom late roles wait for in the end: of several the one that has been so for longest,
+        since roles share locks, too."""
+        late = [it for it in self._by_role.values() if it.doing is not None and is_late(it)]
+        culprits = [self._at_the_end(it, is_late) for it in late]
+        found = [culprit for culprit in culprits if culprit is not None]
+        return max(found, key=lambda it: it.watched.blamed_s, default=None)
+
+    def _at_the_end(self, late: _Watched, is_late: Callable[[_Watched], bool]) -> _Culprit | None:
         """Whom a late role waits for in the end; None if that one is getting on."""
         chain = [late]
         while (role := self._waits_for(chain[-1])) is not None:
             last = self._by_role[role]
-            if not self._is_late(last):
+            if not is_late(last):
                 return None
             if last.doing is None:
-                return self._blamed(chain[-1], f"it waits for {role}, which has ended,")
+                return self._blamed(chain[-1], "ended")
             if last in chain:
-                return self._blamed(last, "roles wait for each other")
+                return self._blamed(last, "circle")
             chain.append(last)
-        return self._blamed(chain[-1], self._cause(chain[-1]))
+        return self._blamed(chain[-1], "link" if chain[-1].awaits_arrival else "role")
 
-    def _blamed(self, watched: _Watched, cause: str) -> _Culprit | None:
+    def _blamed(
+        self, watched: _Watched, cause: Literal["role", "link", "ended", "circle"]
+    ) -> _Culprit | None:
         return _Culprit(watched, watched.doing, cause) if watched.doing else None
-
-    def _cause(self, watched: _Watched) -> str:
-        doing = watched.doing
-        if doing and watched.awaits_arrival:
-            link = f"{doing.peer}->{watched.name}"
-            return f"{link} is silent: what was sent over it has not arrived"
-        return "it has not come back"
 
     def _waits_for(self, watched: _Watched) -> str | None:
         """The role without which this one cannot go on; None where it is at work itself, or waits

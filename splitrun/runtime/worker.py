@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from splitrun.data import Batch, Feed
-from splitrun.errors import Damaged, Misaligned, RunFailed, told
+from splitrun.errors import Damaged, Misaligned, NonFiniteWeights, RunFailed, told
 from splitrun.events import Emit, Executed, Phase
 from splitrun.model import Stage, State, Tensors
 from splitrun.plan import Instruction, Op, Pace, Plan, Program, Role
@@ -54,7 +54,7 @@ Python's lock."""
 class Paced(Protocol):
     """Says how long an instruction lasts from its start, given how long its work took."""
 
-    def lasts(self, op: Op, elapsed_s: float) -> float:
+    def lasts(self, op: Op, elapsed_s: float, /) -> float:
         """In seconds."""
 
 
@@ -250,6 +250,8 @@ class Worker:
 
     def _checkpoint(self, instruction: Instruction) -> None:
         if self._beginning.collect is not None:
+            if odd := self._stage.odd_value():
+                raise NonFiniteWeights(self._name, str(instruction), odd)
             self._beginning.collect(self._name, instruction.step, self._state)
 
     def _state(self) -> State:

@@ -56,10 +56,14 @@ class Continuity:
             raise RunDirectoryError(f"{message}; see how far it came, and try again")
         try:
             put_aside(self._directory, len(lives), self.ledger.history)
+            self._store.clean(self.first_step)
         except OSError as error:
-            message = f"{self._directory.path}: cannot be written: {error.strerror}"
-            raise RunDirectoryError(f"{message}; make room, or make it writable") from error
-        self._store.clean(self.first_step)
+            where = error.filename2 or error.filename or self._directory.path
+            message = f"{where}: cannot be written or removed"
+            reason = error.strerror or told(error)
+            raise RunDirectoryError(
+                f"{message}: {reason}; make room, or make it writable"
+            ) from error
         return lives
 
     def begin(self, stages: Mapping[str, Stage]) -> Beginning:
@@ -137,6 +141,10 @@ def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> 
         for role, stage in stages.items():
             state = checkpoint.roles.pop(role)
             stage.restore(state, checkpoint.step)
+            if odd := stage.odd_value():
+                message = f"{path}: the checkpoint of step {checkpoint.step} is damaged"
+                remedy = "remove it to go on from one before it, or train anew"
+                raise RunDirectoryError(f"{message}: {role}'s {odd} is not finite; {remedy}")
             losses += [float(state["epoch_loss"])] if "epoch_loss" in state else []
         (loss,) = losses
         return loss

@@ -22,11 +22,11 @@ def fired_faults(directory: RunDirectory) -> frozenset[int]:
         RunDirectoryError: the record is damaged.
     """
     path = directory.path / _FILE
-    if not path.exists():
-        return frozenset()
     try:
         *lines, _ = read_bytes(path).split(b"\n")  # a torn line was killed before its fault
         return frozenset(int(json.loads(line)["fault"]) for line in lines)
+    except FileNotFoundError:
+        return frozenset()
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path}: damaged, so nothing tells which faults have happened"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
@@ -38,11 +38,12 @@ def forget_torn(directory: RunDirectory) -> None:
     Raises:
         OSError: the record cannot be written.
     """
-    path = directory.path / _FILE
-    if path.exists():
-        whole, newline, torn = read_bytes(path).rpartition(b"\n")
-        if torn:
-            directory.write_text(_FILE, (whole + newline).decode())
+    try:
+        whole, newline, torn = read_bytes(directory.path / _FILE).rpartition(b"\n")
+    except FileNotFoundError:
+        return
+    if torn:
+        directory.write_text(_FILE, (whole + newline).decode())
 
 
 def note_fired(directory: RunDirectory, index: int, role: str, instruction: Instruction) -> None:

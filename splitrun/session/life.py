@@ -10,9 +10,9 @@ from functools import partial
 from typing import Literal
 
 from splitrun import runtime
-from splitrun.errors import RunFailed
+from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded, Sink
-from splitrun.model import default_metrics, evaluate
+from splitrun.model import Stage, default_metrics, evaluate
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
@@ -29,6 +29,9 @@ from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import save
 from splitrun.spec import has_checksums
+
+_LONGEST_MESSAGE = 100_000
+"""Of how a run ended, in characters: a line of events has its bounds."""
 
 RunStatus = Literal["done", "failed", "interrupted"]
 
@@ -85,6 +88,8 @@ class Life:
         """Whether the models are those that the ledger tells of."""
         self._events: deque[Event] = deque()
         self._written = len(self.ledger.history)
+        self._stages: Mapping[str, Stage] = {}
+        """By role name, once there are any."""
         self._manifest: dict[str, object] = {
             "status": "running",
             "started": self._continuity.lives[0]["started"],
@@ -105,7 +110,8 @@ class Life:
         experiment, spec = self._experiment, self._experiment.document.spec
         plan, first_step = experiment.plan, self._continuity.first_step
         bottoms, top = experiment.models.stages(spec, plan)
-        beginning = self._continuity.begin({**bottoms, plan.top.name: top})
+        self._stages = {**bottoms, plan.top.name: top}
+        beginning = self._continuity.begin(self._stages)
         self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
         life = len(self._continuity.lives)
@@ -130,7 +136,7 @@ class Life:
             )
         self.attend()
         self._manifest["peak_bytes"] = held_at_peak(
-            {**bottoms, plan.top.name: top}, channels, self._continuity.copied_bytes
+            self._stages, channels, self._continuity.copied_bytes
         )
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
@@ -145,8 +151,16 @@ class Life:
         )
 
     def save_model(self) -> str:
-        """Save the weights as they are; gives their digest."""
+        """Save the weights as they are; gives their digest.
+
+        Raises:
+            NonFiniteWeights: they are not finite; there is no model then.
+            OSError: they cannot be written.
+        """
         experiment = self._experiment
+        for role, stage in self._stages.items():
+            if odd := stage.odd_weight():
+                raise NonFiniteWeights(role, "the save of the model", odd)
         return save(self._directory.model, experiment.models.modules, experiment.data)
 
     def result(self, weights_sha256: str) -> Result:
@@ -175,6 +189,7 @@ class Life:
         Raises:
             OSError: the manifest cannot be written.
         """
+        message = writable(message[:_LONGEST_MESSAGE])
         self._manifest |= self._continuity.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from splitrun.errors import RunDirectoryError
+from splitrun.files import is_something, remove
 from splitrun.session.run_directory import RunDirectory, read_json
 from splitrun.telemetry.parts import part_numbers, part_path
 
@@ -66,9 +67,11 @@ def put_aside(directory: RunDirectory, life: int, history: Sequence[Mapping[str,
     kept = directory.path / "lives" / str(life)
     kept.mkdir(parents=True, exist_ok=True)
     for number in part_numbers(directory.path):
+        remove(part_path(kept, number))
         part_path(directory.path, number).replace(part_path(kept, number))
     for name in ("failure.txt", "stacks.txt", "model"):
-        if (directory.path / name).exists():
+        if is_something(directory.path / name):
+            remove(kept / name)
             (directory.path / name).replace(kept / name)
     lines = "".join(json.dumps(record) + "\n" for record in history)
     directory.write_text("metrics.jsonl", lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 
 from splitrun.errors import ModelError, Path, Problem
+from splitrun.files import is_something
 from splitrun.spec import Spec
 from splitrun.spec.model import CustomModule
 
@@ -43,4 +44,4 @@ def _origin(class_path: str, directory: FilePath) -> str:
     module = class_path.partition(":")[0]
     package = module.partition(".")[0]
     own = (directory / f"{package}.py", directory / package)
-    return next((str(path) for path in own if path.exists()), f"{module}, an installed module")
+    return next((str(path) for path in own if is_something(path)), f"{module}, an installed module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.errors import UsageError
-from splitrun.model import Models, assemble
-from splitrun.plan import Plan, check, compile, deadline_of, planned_faults
+from splitrun.model import Models, assemble, refuse_odd_weights, section_of
+from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
@@ -39,6 +39,20 @@ class Experiment:
     """What the probed costs and the evidence on accuracy recommend."""
     unproven: bool = False
     """Whether the faster depth is wanted, where it is not shown to be accurate."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What has no effect, as one sees by the plan and the models, beyond what the document
+        warns of."""
+        woken = (self._woken(role, facts) for role, facts in self.plan.facts.roles.items())
+        return (*self.document.warnings_of_steps(self.plan.steps), *filter(None, woken))
+
+    def _woken(self, role: str, facts: RoleFacts) -> str:
+        if not facts.woken:
+            return ""
+        what = f"train() ends the evaluation mode in which __init__() leaves {facts.woken[0]}"
+        remedy = "override train() if it is to last, as plain PyTorch wants it, too"
+        return str(self.document.problem(section_of(role), what, remedy))
 
 
 def is_advised(spec: Spec) -> bool:
@@ -85,6 +99,7 @@ def prepare(
             refuse_code(spec, directory)
         data = load_data(spec, directory, data_dir, on_download=on_download, encoders=encoders)
         models = assemble(spec, data, directory)
+        refuse_odd_weights(models.modules)
         plan = compile(spec, models.facts)
         planned_faults(spec, plan)
         deadline_of(spec, plan)

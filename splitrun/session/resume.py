@@ -11,13 +11,14 @@ from typing import Any
 
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.files import why_odd
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.fired import fired_faults
 from splitrun.session.lives import lives_of
 from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment, prepare
-from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_directory import RunDirectory, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
 
 
@@ -53,9 +54,13 @@ def find_resume(path: Path) -> Resume:
             links in it, by which what is written would land elsewhere.
     """
     directory = RunDirectory.open(path)
+    refuse_odd(path, "rename it")
     _refuse_links(path)
     fired_faults(directory)
     manifest = directory.manifest()
+    if why := why_odd(Path(manifest["directory"])):
+        message = f"{path / 'manifest.json'}: damaged: of its directory, {why}"
+        raise RunDirectoryError(f"{message}; restore the file, or train again")
     if manifest["status"] == "done":
         message = f"{path}: the run is done, so there is nothing to resume"
         raise RunDirectoryError(f"{message}; `splitrun report {path}` tells how it went")
@@ -72,7 +77,12 @@ def find_resume(path: Path) -> Resume:
 
 
 def _refuse_links(path: Path) -> None:
-    for entry in (*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("lives/*")):
+    try:
+        entries = [*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("lives/*")]
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}; make it readable"
+        raise RunDirectoryError(message) from error
+    for entry in entries:
         if entry.is_symlink():
             message = f"{entry}: a link, and a run goes on only where all of it is in one place"
             raise RunDirectoryError(f"{message}; put in its place what it leads to")

@@ -17,8 +17,10 @@ runs/<utc>-<name>-<hash>/
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,9 +30,18 @@ from typing import Any
 
 import msgspec
 
-from splitrun.errors import RunDirectoryError, UsageError, told
-from splitrun.files import MOST_BYTES, read_bytes, write_text
-from splitrun.spec import Document, load, resolved_yaml
+from splitrun.errors import RunDirectoryError, SpecError, UsageError, told
+from splitrun.files import (
+    MOST_BYTES,
+    append_text,
+    is_regular,
+    is_something,
+    read_bytes,
+    why_odd,
+    write_text,
+)
+from splitrun.spec import Document, load, loads, resolved_yaml
+from splitrun.spec.yaml_text import MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -49,9 +60,12 @@ class RunDirectory:
             label: a word in the directory's name, for what isn't a training: `compare`.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: it cannot be written, or what is written could not be read again.
         """
+        refuse_odd(runs_dir, "give another --runs-dir")
+        refuse_odd(document.directory, "rename it")
         resolved = resolved_yaml(document.spec)
+        _refuse_unreadable(resolved, document)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         words = "-".join(filter(None, (document.spec.name, label)))
         name = f"{stamp}-{words}-{hashlib.sha256(resolved.encode()).hexdigest()[:8]}"
@@ -73,8 +87,8 @@ class RunDirectory:
         Raises:
             RunDirectoryError: it is none.
         """
-        if not (path / "manifest.json").is_file():
-            what = "no such directory" if not path.exists() else "not a run directory"
+        if not is_regular(path / "manifest.json"):
+            what = "not a run directory" if is_something(path) else "no such directory"
             raise RunDirectoryError(f"{path}: {what}; give one that `splitrun train` has written")
         return cls(path)
 
@@ -101,11 +115,14 @@ class RunDirectory:
             RunDirectoryError: it is gone, or was changed since.
         """
         path = self.resolved
-        if not path.is_file():
-            message = f"{path}: no such file, so nothing tells what the model is"
-            raise RunDirectoryError(f"{message}; restore the file, or train again")
+        try:
+            digest = self.resolved_sha256()
+        except (OSError, ValueError) as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else told(error)
+            message = f"{path}: {reason}, so nothing tells what the model is"
+            raise RunDirectoryError(f"{message}; restore the file, or train again") from error
         document = load(path)
-        if self.resolved_sha256() != self.manifest()["resolved_sha256"]:
+        if digest != self.manifest()["resolved_sha256"]:
             message = f"{path}: changed since the run, so it does not describe the model"
             raise RunDirectoryError(f"{message}; restore the file, or train again")
         return document
@@ -124,8 +141,11 @@ class RunDirectory:
         return read_json(path, {"status": str, "directory": str, "resolved_sha256": str})
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
-        """Write or replace a JSON file; a reader sees the old one or the new one."""
-        self.write_text(name, json.dumps(content, indent=1) + "\n")
+        """Write or replace a JSON file, with null for NaN; a reader sees the old one or the new."""
+        text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+        if len(text) >= MOST_BYTES:  # nobody would read it
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
+        self.write_text(name, text.decode() + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write or replace a file; a reader sees the old one or the new one."""
@@ -134,22 +154,48 @@ class RunDirectory:
     def note_failure(self, text: str, stacks: str = "") -> None:
         """Keep where a run broke, and where its threads were, if that can still be written."""
         with suppress(OSError):
-            self.write_text("failure.txt", text)
+            self.write_text("failure.txt", _shortened(text))
             if stacks:
-                self.write_text("stacks.txt", stacks)
+                self.write_text("stacks.txt", _shortened(stacks))
 
     def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
         """Append records to a JSON Lines file."""
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(record) + "\n" for record in records)
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        append_text(self.path / name, lines)
 
 
-def read_json(path: Path, keys: Mapping[str, type], most: int = MOST_BYTES) -> dict[str, Any]:
+def refuse_odd(directory: Path, remedy: str) -> None:
+    """Refuse a directory whose name cannot stand in the files of a run.
+
+    Raises:
+        UsageError: it is not UTF-8, or more than one line.
+    """
+    if why := why_odd(directory):
+        raise UsageError(f"{directory}: {why}; {remedy}")
+
+
+def _refuse_unreadable(resolved: str, document: Document) -> None:
+    """A spec may be small, and too large once its aliases and defaults are written out."""
+    size = len(resolved.encode())
+    if size < MAX_BYTES // 8:
+        return
+    try:
+        if size > MAX_BYTES:
+            raise ValueError(f"{size / 2**20:.1f} MiB, more than {MAX_BYTES / 2**20:g}")
+        loads(resolved, "resolved.yaml")
+    except (ValueError, SpecError) as error:
+        message = f"{document.file}: with aliases and defaults written out it is too large: {error}"
+        raise UsageError(f"{message}; shorten it") from error
+
+
+def read_json(
+    path: Path, keys: Mapping[str, type], most: int | None = MOST_BYTES
+) -> dict[str, Any]:
     """A JSON object from a file of a run directory.
 
     Args:
         keys: what it must have at least, and the types of their values.
-        most: bytes that it may have.
+        most: bytes that it may have; None for whatever there is.
 
     Raises:
         RunDirectoryError: it cannot be read, or is something else.
@@ -165,6 +211,18 @@ def read_json(path: Path, keys: Mapping[str, type], most: int = MOST_BYTES) -> d
             message = f"{path}: damaged: no {key!r} in it, or of another type"
             raise RunDirectoryError(f"{message}; restore the file, or train again")
     return content
+
+
+def _shortened(text: str) -> str:
+    """Both ends of a text that is longer than anybody reads."""
+    if len(text) <= _MOST_OF_A_FAILURE:
+        return text
+    half = _MOST_OF_A_FAILURE // 2
+    return f"{text[:half]}\n…\n{text[-half:]}"
+
+
+_MOST_OF_A_FAILURE = 1 << 20
+"""Characters."""
 
 
 def _new_directory(runs_dir: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
     model/model.json                 format, encoders and classes, digests of weights and data
     model/<role>.safetensors         parameters and buffers
+    model/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, where a class has it
 
 Nothing is pickled, neither written nor read.
 """
@@ -10,25 +11,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, told
-from splitrun.files import check_regular, sync
-from splitrun.model import fill, named_tensors
+from splitrun.files import is_something, read_bytes, remove, sync
+from splitrun.model import Finite, extra_states, fill, named_tensors, set_extra_states
+from splitrun.session.checkpoint.codec import decode, encode
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1
-_MOST_BYTES = 1 << 30
-"""Of `model.json`, which lists every category that was seen."""
+_MISFIT = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
@@ -50,18 +51,25 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
     """
     written = directory.with_name(f".{directory.name}.tmp")
     for old in (written, directory):
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     written.mkdir()
-    for role, module in modules.items():
-        save_file(_apart(named_tensors(module)), written / f"{role}.safetensors")
     digest = weights_sha256(modules)
+    extra = {role: encode(extra_states(module), "extra") for role, module in modules.items()}
     content = {
         "format": FORMAT,
         "weights_sha256": digest,
         "data_digest": data.digest,
         "encoders": data.encoders.to_json(),
+        "extra": {role: tree for role, (tree, _) in extra.items()},
     }
     (written / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    mode = stat.S_IMODE((written / "model.json").stat().st_mode)
+    files = {f"{role}.extra": tensors for role, (_, tensors) in extra.items() if tensors}
+    files |= {role: named_tensors(module) for role, module in modules.items()}
+    for name, tensors in files.items():
+        weights = written / f"{name}.safetensors"
+        save_file(_apart(tensors), weights)
+        weights.chmod(mode)  # safetensors makes it for its owner alone
     for path in (*written.iterdir(), written):
         sync(path)
     written.rename(directory)
@@ -108,13 +116,18 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
     Raises:
         RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
     """
-    expected = _content(directory)["weights_sha256"]
+    content = _content(directory)
+    expected, extra = content["weights_sha256"], content.get("extra", {})
     for role, module in modules.items():
         path = directory / f"{role}.safetensors"
+        finite = Finite(module)
         try:
-            check_regular(path)
-            fill(module, load_file(path))
-        except (OSError, ValueError, SafetensorError, RuntimeError) as error:
+            fill(module, load(read_bytes(path, None)))
+            if odd := finite.odd_weight():
+                raise ValueError(f"{odd} is not finite")
+            if states := extra.get(role, {}).get("dict"):
+                set_extra_states(module, _extra(directory / f"{role}.extra.safetensors", states))
+        except (*_MISFIT, OSError, SafetensorError) as error:
             message = f"{path}: not the weights that were saved: {told(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     found = weights_sha256(modules)
@@ -125,13 +138,19 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
         )
 
 
+def _extra(path: Path, tree: object) -> Mapping[str, Any]:
+    tensors = load(read_bytes(path, None)) if is_something(path) else {}
+    states: Mapping[str, Any] = decode({"dict": tree}, tensors)
+    return states
+
+
 def _content(directory: Path) -> dict[str, Any]:
     path = directory / "model.json"
-    if not path.exists():
+    if not is_something(path):
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
     keys = {"format": int, "weights_sha256": str, "data_digest": str, "encoders": dict}
-    content = read_json(path, keys, _MOST_BYTES)
+    content = read_json(path, keys, None)  # it lists every category that was seen
     if content["format"] != FORMAT:
         message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")

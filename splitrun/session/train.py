@@ -67,12 +67,12 @@ def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Resul
         failed = RunFailed("the run", where, told(error))
         failure = error if isinstance(error, SplitrunError) else failed
         with interrupts.held():
-            with suppress(OSError):  # on a full disk nothing more can be said there
-                life.close("failed", str(failure))
             stacks = ""
             if isinstance(failure, RunFailed):
                 failure.run_dir, stacks = str(directory.path), failure.stacks
             directory.note_failure("".join(traceback.format_exception(error)), stacks)
+            with suppress(OSError):  # on a full disk nothing more can be said there
+                life.close("failed", str(failure))
         failure.add_note(f"the run directory is {directory.path}")
         life.add_remedy(failure)
         if interrupts.kept:

@@ -16,6 +16,7 @@ from splitrun.spec.check_compensation import compensation_problems
 from splitrun.spec.check_faults import fault_problems, fault_warnings
 from splitrun.spec.check_learning import learning_problems, learning_warnings
 from splitrun.spec.check_parties import party_problems
+from splitrun.spec.check_steps import known_steps, step_warnings
 from splitrun.spec.check_timing import timing_problems, timing_warnings
 from splitrun.spec.model import Spec
 
@@ -34,7 +35,9 @@ def problems(spec: Spec) -> Iterator[Problem]:
 
 def warnings(spec: Spec) -> Iterator[Problem]:
     """What has no effect in a spec that can run; not located yet."""
+    steps = known_steps(spec)
     return chain(
+        () if steps is None else step_warnings(spec, steps),
         learning_warnings(spec),
         timing_warnings(spec),
         checkpoint_warnings(spec),

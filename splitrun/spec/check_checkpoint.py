@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from splitrun.errors import Problem
-from splitrun.spec.check_learning import training_rows
 from splitrun.spec.effective import effective_depth
-from splitrun.spec.model import Spec, SyntheticDataset
+from splitrun.spec.model import Spec
 
 
 def checkpoint_problems(spec: Spec) -> Iterator[Problem]:
@@ -33,12 +31,6 @@ def checkpoint_warnings(spec: Spec) -> Iterator[Problem]:
     if epochs is not None and epochs >= spec.training.epochs:
         what = f"no checkpoint is ever taken: the run has {spec.training.epochs} epochs"
         yield Problem(("checkpoint", "every_epochs"), what, "lower it, or use every_steps")
-    if steps is not None and isinstance(spec.dataset, SyntheticDataset):
-        per_epoch = math.ceil(training_rows(spec.dataset) / spec.dataset.batch_size)
-        of = spec.training.epochs * per_epoch
-        if steps >= of:
-            what = f"no checkpoint is ever taken: the run has {of} steps"
-            yield Problem(("checkpoint", "every_steps"), what, "lower it")
     depth = max(effective_depth(spec, name) for name in spec.parties)
     if steps is not None and depth > 1 and steps < depth:
         what = f"the pipeline drains before it is {depth} batches deep"

@@ -45,6 +45,11 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 
+_FLOAT32 = {
+    "beyond_float32": ("more than a 32-bit float holds", "use a number that is at most 3.4e38"),
+    "zero_in_float32": ("0 as a 32-bit float", "use a number that is at least 1.4e-45"),
+}
+
 _PATTERNS = {
     PARTY_PATTERN: ("no name for a party", "use letters, digits and _, no digit first"),
     CLASS_PATTERN: ("no class", "write package.module:Class"),
@@ -102,6 +107,9 @@ def _flaw(error: ErrorDetails, place: Place, tree: Tree) -> Flaw:
         bound, words = _BOUNDS[kind]
         remedy = f"use a number that is {words} {context[bound]:,}"
         return tree.flaw(path, f"{shown(given)} is out of range", remedy)
+    if kind in _FLOAT32:
+        what, remedy = _FLOAT32[kind]
+        return tree.flaw(path, f"{shown(given)} is {what}", remedy)
     if kind in _LENGTHS:
         bound, words = _LENGTHS[kind]
         what = f"has {len(given)} characters" if isinstance(given, str) else f"holds {len(given)}"

@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 
 from splitrun.errors import Problem, SpecError
+from splitrun.files import open_regular
 from splitrun.spec.tree import Source
 from splitrun.spec.wording import closest, printable
 from splitrun.spec.yaml_text import MAX_BYTES, too_large
@@ -18,7 +19,7 @@ def text_of(file: Path) -> str:
         SpecError: it cannot be opened, is too large or is no UTF-8.
     """
     try:
-        with file.open("rb") as stream:
+        with open_regular(file, elsewhere=True) as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise SpecError([Problem((), *_why_not(file, error), printable(str(file)))]) from error

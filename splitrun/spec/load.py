@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from splitrun.errors import Path, Problem, SpecError
 from splitrun.spec import check
+from splitrun.spec.check_steps import step_warnings
 from splitrun.spec.effective import resolved
 from splitrun.spec.explain import explain
 from splitrun.spec.file_text import text_of
@@ -58,6 +59,11 @@ class Document:
     def locate(self, path: Path) -> str:
         """`file:line:col` of a key, or of its nearest ancestor that was written."""
         return str(self.tree.mark(path))
+
+    def warnings_of_steps(self, steps: int) -> tuple[str, ...]:
+        """What `warnings` could not say before it was known how many steps the run has."""
+        found = in_order(_located(step_warnings(self.spec, steps), self.tree))
+        return tuple(text for text in map(str, found) if text not in self.warnings)
 
     def problem(self, path: Path, what: str, remedy: str) -> Problem:
         """A problem with the key at `path`, located."""

@@ -11,7 +11,6 @@ runs/<utc>-<name>-compare-<hash>/
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, told
+from splitrun.files import is_regular, remove
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -49,8 +49,9 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
         failure = error
         if isinstance(error, OSError):
             failure = RunFailed("the comparison", "writing", told(error))
-        if not (directory.path / MEASURED).is_file():
-            shutil.rmtree(directory.path, ignore_errors=True)
+        if not is_regular(directory.path / MEASURED):
+            with suppress(OSError):
+                remove(directory.path)
         else:
             stopped = isinstance(error, KeyboardInterrupt)
             with suppress(OSError):  # on a full disk nothing more can be said there

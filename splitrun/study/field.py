@@ -86,6 +86,8 @@ def line_up(
         probe=True,
         allow_code=allow_code,
     )
+    for warning in experiment.warnings:
+        watcher.tell(f"warning: {warning}")
     if not len(experiment.data.test_ids):
         remedy = "compare with dataset.test_fraction above 0"
         raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
@@ -108,7 +110,7 @@ def line_up(
             left_out.append(f"left out {arm}: {error.problems[0].what}")
             watcher.tell(left_out[-1])
         else:
-            subjects[arm], plans[arm] = subject, plan
+            subjects[arm], plans[arm] = subject.found_out(plan), plan
     if left_out and len(subjects) == 1:
         lines = ["there is nothing to compare sequential with", *left_out]
         raise UsageError("\n".join(lines))

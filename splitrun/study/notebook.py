@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from splitrun.files import append_text
 from splitrun.study.arms import Arm
 from splitrun.study.entrant import Entrant, Turn
 from splitrun.study.quality import Scores
@@ -67,5 +68,4 @@ class Notebook(Watcher):
         self._watcher.round(turns, elapsed_s, budget_s)
 
     def _write(self, record: Mapping[str, object]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        append_text(self._path, json.dumps(record) + "\n")

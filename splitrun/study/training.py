@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import Models, assemble, evaluate
-from splitrun.plan import Op, Plan, check, compile, deadline_of
+from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
 from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
 from splitrun.session.feeds import feeds
@@ -42,6 +42,9 @@ class Subject:
     spec: Spec
     data: Data
     directory: Path
+    known: Mapping[str, RoleFacts] | None = None
+    """Facts of the models by role, where they have been found out: a user's class then is not tried
+    again, which takes longer than a short training."""
 
     def plan(self, on_built: OnBuilt = _ignore) -> Plan:
         """The checked plan of models that are made for it and dropped.
@@ -49,11 +52,15 @@ class Subject:
         Raises:
             SpecError: the models cannot be run that way, or the run has too few steps.
         """
-        models = assemble(self.spec, self.data, self.directory)
+        models = assemble(self.spec, self.data, self.directory, self.known)
         on_built(models)
         plan = compile(self.spec, models.facts)
         check(plan)
         return plan
+
+    def found_out(self, plan: Plan) -> Subject:
+        """The same, with what is known since it was planned, or another seed or stretch of it."""
+        return replace(self, known=plan.facts.roles)
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ def train_fresh(
     """
     gc.collect()
     spec = subject.spec
-    models = assemble(spec, subject.data, subject.directory)
+    models = assemble(spec, subject.data, subject.directory, subject.known)
     on_built(models)
     plan = compile(spec, models.facts)
     bottoms, top = models.stages(spec, plan)

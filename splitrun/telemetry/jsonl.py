@@ -9,6 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from splitrun.events import Event, RunEnded, RunStarted
+from splitrun.files import create, remove
 from splitrun.telemetry.parts import Continued, part_numbers, part_path
 
 _BATCH = 512
@@ -56,9 +57,9 @@ class JsonLines:
 
     def _first_part(self, directory: Path) -> BinaryIO:
         for old in part_numbers(directory):
-            part_path(directory, old).unlink()
+            remove(part_path(directory, old))
         self._directory, self._part, self._written = directory, 0, 0
-        return part_path(directory, 0).open("wb")
+        return create(part_path(directory, 0))
 
     def _write(self, file: BinaryIO) -> None:
         file.write(self._encoder.encode_lines(self._waiting))
@@ -70,8 +71,8 @@ class JsonLines:
     def _next_part(self, file: BinaryIO) -> BinaryIO:
         file.close()
         self._part += 1
-        file = part_path(self._directory, self._part).open("wb")
+        file = create(part_path(self._directory, self._part))
         file.write(self._encoder.encode_lines([Continued(self._written)]))
         if self._part > self._recent_parts:
-            part_path(self._directory, self._part - self._recent_parts).unlink(missing_ok=True)
+            remove(part_path(self._directory, self._part - self._recent_parts))
         return file

@@ -9,11 +9,13 @@ Every later part begins with a line that tells how many events all earlier parts
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
 FIRST_PART = "events.jsonl"
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 
 
 class Continued(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
@@ -35,4 +37,6 @@ def part_numbers(directory: Path) -> list[int]:
 
 
 def _is_part(name: list[str]) -> bool:
-    return name == ["events", "jsonl"] or (len(name) == 3 and name[1].isdecimal())
+    return name == ["events", "jsonl"] or (
+        len(name) == 3 and _NUMBER.fullmatch(name[1]) is not None
+    )

@@ -10,11 +10,10 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError
 from splitrun.events import AnyEvent
-from splitrun.files import check_regular
+from splitrun.files import LONGEST_LINE_BYTES, is_directory, is_something, open_regular
 from splitrun.telemetry.parts import FIRST_PART, Continued, part_numbers, part_path
 
 _CHUNK_BYTES = 1 << 18
-_LONGEST_LINE_BYTES = 1 << 20
 _NO_EVENT = (ValueError, RecursionError)
 """What decoding raises, for text that is not UTF-8 and for lists a thousand deep, too."""
 
@@ -41,7 +40,7 @@ class Recording:
     """
 
     def __init__(self, directory: Path, on_gap: OnGap | None = None) -> None:
-        if not part_path(directory, 0).is_file():
+        if not is_something(part_path(directory, 0)):
             raise RunDirectoryError(_no_recording(directory))
         self._directory = directory
         self._on_gap = on_gap
@@ -82,23 +81,24 @@ class Recording:
             raise self._damaged("the line is not finished")
         self.close()
         path = part_path(self._directory, part)
+        self._part, self._lines = part, 0
         try:
-            check_regular(path)
-            self._file = path.open("rb")
+            self._file = open_regular(path)
         except FileNotFoundError:  # the run goes on and no longer keeps it
+            if not part:
+                raise RunDirectoryError(_no_recording(self._directory)) from None
             return
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             message = f"{path}: cannot be read: {reason}"
             raise RunDirectoryError(f"{message}; make it readable") from error
-        self._part, self._lines = part, 0
 
     def _read_part(self) -> Iterator[AnyEvent]:
         """The whole lines up to where the file ends now."""
         while self._file is not None and (chunk := self._file.read(_CHUNK_BYTES)):
             whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
             self._rest = rest
-            if len(rest) > _LONGEST_LINE_BYTES:
+            if len(rest) > LONGEST_LINE_BYTES:
                 raise self._damaged("the line is longer than any event")
             for event in self._decode(whole + newline):
                 if isinstance(event, Continued):
@@ -138,7 +138,7 @@ class Recording:
 
 
 def _no_recording(directory: Path) -> str:
-    if not directory.is_dir():
+    if not is_directory(directory):
         return f"{directory}: no such directory; give one that `splitrun train` has written"
     arms = sorted(path.parent.name for path in directory.glob(f"arms/*/{FIRST_PART}"))
     if arms:

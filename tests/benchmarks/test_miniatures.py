@@ -32,6 +32,13 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "compensation.OPTIMIZERS": {"Adam": compensation.OPTIMIZERS["Adam"]},
         "compensation.KINDS": ("serial",),
     },
+    "modules": {
+        "modules.ROWS": 1024,
+        "modules.EPOCHS": 1,
+        "modules.LONG_EPOCHS": 1,
+        "modules.SHAPES": ((128, 8),),
+        "modules.WAYS": (("serial", 2),),
+    },
     "watched": {"watched.SPEC": _FEW_ROWS, "watched.load": _quickstart},
     "fraction": {"fraction.STEPS": 8, "fraction.AIMS": {(1, 2): 0.85}, "fraction.DEPTHS": (2,)},
     "prediction": {

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from splitrun.cli import bench_screen
 from splitrun.cli.app import run
 from splitrun.cli.bench_screen import LiveTable
+from splitrun.cli.console import Console
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.result import CellResult, Results
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write

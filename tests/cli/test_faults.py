@@ -65,6 +65,71 @@ def test_a_stall_ends_the_run_with_exit_code_1(capsys: pytest.CaptureFixture[str
         assert run([command, str(directory.path)]) == 0
 
 
+def test_a_run_that_is_stuck_says_so_before_its_deadline_and_so_do_those_who_read_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stall = "faults=[{type: stall, role: bob.bottom, step: 2, at: backward}]"
+    arguments = ("train", "trial.yaml", stall, "supervision.deadline_s=0.5", "runtime=threaded")
+    told = refusal(capsys, *arguments, "--progress", "plain", exit_code=1).splitlines()
+    directory = only_run().path
+    stuck, stands, stacks = told[1:4]
+    assert stuck.startswith("stuck: bob.bottom at BACKWARD 2 for 0.")
+    assert "; the deadline ends it in 0." in stuck
+    assert "; alice.top waits for bob.bottom, alice.bottom waits for alice.top" in stuck
+    assert stands.startswith("epoch 1/1  step ")
+    assert stands.endswith("ETA --:--")
+    assert stacks == f"stacks.txt in {directory} tells where threads were"
+    assert (directory / "stacks.txt").is_file()
+    assert run(["watch", str(directory)]) == 0
+    shown = capsys.readouterr().out
+    assert stacks in shown.replace(" \n", " ")
+    assert "bob.bottom   stuck" in shown
+    assert run(["report", str(directory)]) == 0
+    assert "The run was stuck, for longest with bob.bottom at BACKWARD 2, for" in (
+        (directory / "report.html").read_text()
+    )
+    assert run(["trace", str(directory)]) == 0
+    assert "BACKWARD 2, stuck" in (directory / "trace.json").read_text()
+
+
+def test_who_is_waited_for_after_a_failure_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error of one role is told when the other one has come back."""
+    own = spec(
+        ("bob: {bottom: {type: mlp, out: 2}}", "bob: {bottom: {class: stuck:Bottom}}"), of=SYNTHETIC
+    )
+    code = STUCK.replace("3600", "1.2").replace("self.calls > 4", "self.calls == 5")
+    write(Path.cwd(), {"trial.yaml": own, "stuck.py": code})
+    fails = (
+        "faults=[{type: stall, role: alice.bottom, step: 6, for_ms: 300},"
+        "{type: raise, role: alice.bottom, step: 7}]"
+    )
+    options = (
+        "supervision.deadline_s=5",
+        "runtime=threaded",
+        "--allow-code",
+        "--progress",
+        "plain",
+    )
+    told = refusal(
+        capsys, "train", "trial.yaml", fails, "pipeline=stale", *options, exit_code=1
+    ).splitlines()
+    stuck = next(line for line in told if line.startswith("stuck: "))
+    assert stuck.startswith("stuck: bob.bottom at FORWARD 4 for ")
+    assert "alice.bottom" not in stuck
+    assert any(line.startswith("bob.bottom went on at FORWARD 4 after ") for line in told)
+    assert told[-2].startswith("alice.bottom failed at FORWARD 7: InjectedError")
+
+
+def test_nothing_is_told_of_a_run_that_gets_on_however_slow_its_links(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = ("links.default.latency_ms=900", "dataset.rows=8", "dataset.test_fraction=0")
+    options = ("supervision.deadline_s=6", "runtime=threaded", "--json", "--progress", "plain")
+    assert run(["train", "trial.yaml", *slow, *options]) == 0
+    assert "stuck" not in capsys.readouterr().err
+    assert "Stuck" not in (only_run().path / "events.jsonl").read_text()
+
+
 def test_a_restart_is_told_and_the_run_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     die = "faults=[{type: die, role: bob.bottom, step: 2}]"
     options = (DEADLINE, "supervision.on_failure=restart", "--json", "--progress", "none")

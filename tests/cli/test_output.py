@@ -130,6 +130,29 @@ def test_depths_that_differ_are_both_told(capsys: pytest.CaptureFixture[str]) ->
     assert out.startswith("trial: stale, depth 5\n")
 
 
+def test_what_only_the_data_show_to_have_no_effect_is_told_before_the_plan_and_the_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warmup = "training.lr_schedule={type: cosine, warmup_steps: 4}"
+    told = (
+        "training.lr_schedule.warmup_steps: the warm-up never ends, and lr is never reached: "
+        "the run has 4 steps; lower it\n"
+    )
+    commands = [["plan", "--json"], ["train", "--progress", "none"]]
+    for command, *options in commands:
+        _, err = printed(capsys, command, "trial.yaml", warmup, *options)
+        assert err.startswith(f"warning: override {warmup!r}:1:")
+        assert err.endswith(told)
+        assert err.count("warning") == 1
+    _, err = printed(capsys, "plan", "trial.yaml", warmup, "training.epochs=2")
+    assert err == ""
+    write(Path.cwd(), {"made.yaml": SYNTHETIC})
+    _, err = printed(capsys, "plan", "made.yaml", "checkpoint.every_steps=10")
+    assert err.count("no checkpoint is ever taken: the run has 10 steps") == 1
+    _, err = printed(capsys, "plan", "trial.yaml", "checkpoint.every_steps=4")
+    assert err.count("no checkpoint is ever taken: the run has 4 steps") == 1
+
+
 # --- validate ------------------------------------------------------------------------------------
 
 

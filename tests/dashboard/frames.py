@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from splitrun.dashboard.screen import Frame
 from splitrun.dashboard.view import RunView
 from splitrun.plan import Plan
-from tests.dashboard.simulated import GPU, folded, happened, plan_file, planned
+from tests.dashboard.simulated import GPU, folded, got_stuck, happened, plan_file, planned
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -28,13 +28,26 @@ class Case:
     until: float | None = 3.0
     gpus: int = 0
     cores: int = 2
+    stuck_s: float | None = None
+    """The second bottom has been stuck for so long; its deadline is ten seconds."""
+    silent_s: float = 0.0
 
     def view(self) -> RunView:
+        view = self._view()
+        view.unheard_s = self.silent_s
+        return view
+
+    def _view(self) -> RunView:
+        if self.stuck_s is not None:
+            left_s = max(0.0, 10 - self.stuck_s)
+            ended = not left_s
+            return folded(got_stuck(self.plan, 200, for_s=self.stuck_s, left_s=left_s, ended=ended))
         return folded(happened(self.plan, gpus=[GPU] * self.gpus, cores=self.cores), self.until)
 
 
 _STALE, _SEQUENTIAL = planned("stale", 8, steps=1200), planned("sequential", steps=400)
 _FIVE = planned("stale", 8, parties=5, steps=1200)
+_STUCK, _STUCK_FIVE = (planned("stale", 8, parties=count, steps=300) for count in (2, 5))
 _MANY = planned("stale", 4, parties=20, steps=400)
 
 CASES: Mapping[str, Case] = {
@@ -48,6 +61,12 @@ CASES: Mapping[str, Case] = {
     "five-parties-200x50": Case(_FIVE, 200, 50, gpus=12, cores=128),
     "twenty-parties-80x24": Case(_MANY, 80, 24, gpus=4, cores=128),
     "stale-40x12": Case(_STALE, 40, 12),
+    "stuck-80x24": Case(_STUCK, 80, 24, stuck_s=3.0),
+    "stuck-120x40": Case(_STUCK, 120, 40, stuck_s=7.2),
+    "stuck-40x12": Case(_STUCK, 40, 12, stuck_s=7.2),
+    "stuck-five-parties-80x24": Case(_STUCK_FIVE, 80, 24, stuck_s=7.2),
+    "stuck-failed-80x24": Case(_STUCK, 80, 24, stuck_s=10.0),
+    "silent-80x24": Case(_STALE, 80, 24, silent_s=3.0),
 }
 
 
@@ -56,6 +75,10 @@ def drawn(case: Case) -> str:
     frame = Frame(case.view())
     with TemporaryDirectory() as directory:
         frame.plan = plan_file(case.plan, Path(directory))
+        if frame.view.ended_stuck:
+            frame.stacks = (
+                "stacks.txt in runs/20260101T000000Z-made-0123abcd tells where threads were"
+            )
     lines = frame.lines(case.width, case.height - 1)
     return "".join("".join(segment.text for segment in line).rstrip() + "\n" for line in lines)
 

@@ -13,8 +13,12 @@ from splitrun.events import (
     Event,
     Executed,
     Gpu,
+    RunEnded,
     Sampled,
+    Sent,
     StepDone,
+    Stuck,
+    Waiting,
 )
 from splitrun.plan import Plan
 from splitrun.plan.explain import describe
@@ -75,6 +79,69 @@ def happened(
             if event.step == plan.steps // 2:
                 metrics: dict[str, float | None] = {"loss": 0.4321, "auroc": 0.8765}
                 yield Evaluated(event.step, epoch, 100, metrics, event.end, event.end)
+
+
+def got_stuck(
+    plan: Plan, step: int, *, for_s: float, left_s: float, ended: bool = False
+) -> Iterator[Event]:
+    """The plan's run, whose second bottom does not come back from the forward of a step.
+
+    Args:
+        for_s: so long already.
+        left_s: until the deadline.
+        ended: the run has failed by now.
+    """
+    top, stuck = plan.top.name, plan.bottoms[1].name
+    since, heard, over = 0.0, 0, set[str]()
+    for event in happened(plan):
+        if isinstance(event, Executed):
+            heard += (event.role, event.op, event.step) == (top, "RECV", step)
+            if _lacks(event, step, top, stuck, heard):
+                over.add(event.role)
+            if event.role in over:
+                continue
+            since = max(since, event.end)
+        if isinstance(event, Sent):
+            source = event.channel.partition("->")[0]
+            if source in over or (source == stuck and event.step >= step):
+                continue
+        if isinstance(event, StepDone | Evaluated | Sampled | RunEnded) and top in over:
+            continue
+        yield event
+    now = since + for_s
+    waiting = [
+        Waiting(role.name, stuck if role == plan.top else top, for_s)
+        for role in plan.roles
+        if role.name != stuck
+    ]
+    for passed in (1.0, for_s):
+        yield _sampled(since + passed, (), 2)
+        yield Stuck(
+            role=stuck,
+            at=f"FORWARD {step}",
+            cause="role",
+            for_s=passed,
+            left_s=left_s + for_s - passed,
+            time=since + passed,
+            waits=tuple(waiting),
+        )
+    if ended:
+        cause = f"it has not come back for {for_s:.1f} s, more than the deadline of {for_s:g} s"
+        told = "; ".join(f"{it.role} waits at RECV {step} from {it.peer}" for it in waiting)
+        yield RunEnded("failed", f"{stuck} failed at FORWARD {step}: {cause}; {told}", now)
+
+
+def _lacks(event: Executed, step: int, top: str, stuck: str, heard: int) -> bool:
+    """Whether an instruction needs the forward of a step that never comes back.
+
+    Args:
+        heard: RECVs of that step by the top, this one among them: the first hears another bottom.
+    """
+    if event.role == stuck:
+        return event.op == "FORWARD" and event.step >= step
+    if event.role == top:
+        return event.op == "RECV" and (event.step > step or heard > 1)
+    return event.op == "RECV" and event.step >= step
 
 
 def _sampled(time: float, gpus: Sequence[Gpu], cores: int) -> Sampled:

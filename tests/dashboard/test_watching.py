@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -116,6 +118,17 @@ def test_a_silent_run_is_called_silent(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         watching.watch(tmp_path / "trial", console)
     assert "silent for 100 s" in seen(stream)[0]
+
+
+def test_without_a_terminal_a_silent_run_is_called_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_half(tmp_path / "trial")
+    stopped = time.time() - 100
+    os.utime(tmp_path / "trial" / "events.jsonl", (stopped, stopped))
+    first, second, *_ = printed(capsys, str(tmp_path / "trial"))
+    assert "silent for 100 s" in first
+    assert second.endswith("ETA    --:--")
 
 
 class interrupt_after:  # noqa: N801 - stands for a function

@@ -92,22 +92,22 @@ def test_gradients_are_those_of_a_module_copied_at_every_forward(name: str, dept
     in_flight = []
     for _ in range(9):
         inputs = torch.randn(ROWS, 4)
-        output, version = versions.forward(inputs)
+        output, batch = versions.forward(inputs)
         copied = copy.deepcopy(reference)
-        in_flight.append((output, version, copied, copied(inputs)))
+        in_flight.append((output, batch, copied, copied(inputs)))
         reference.load_state_dict(dict(copied.named_buffers()), strict=False)
         if len(in_flight) < depth:
             continue
-        output, version, copied, expected = in_flight.pop(0)
+        output, batch, copied, expected = in_flight.pop(0)
         assert torch.equal(output, expected)
         gradient = torch.randn_like(output)
-        torch.autograd.backward(output, gradient)
+        versions.backward(batch, (output,), (gradient,))
+        versions.release(batch)
         torch.autograd.backward(expected, gradient)
-        versions.release(version)
         for mine, other in zip(reference.parameters(), copied.parameters(), strict=True):
             mine.grad = other.grad
-        ours.step(), ours.zero_grad(), theirs.step(), theirs.zero_grad()
-        versions.updated()
+        versions.update(ours.step)
+        ours.zero_grad(), theirs.step(), theirs.zero_grad()
         for mine, other in zip(module.parameters(), reference.parameters(), strict=True):
             assert torch.equal(mine, other)
 
@@ -127,14 +127,13 @@ def test_no_more_copies_are_made_than_batches_in_flight() -> None:
     in_flight, copies = [], set()
     for _ in range(40):
         in_flight.append(versions.forward(torch.randn(2, 4)))
-        copies.add(id(in_flight[-1][1]))
+        copies.add(id(in_flight[-1][1].version))
         if len(in_flight) == 4:
-            output, version = in_flight.pop(0)
-            torch.autograd.backward(output.sum())
-            versions.release(version)
-            optimizer.step()
+            output, batch = in_flight.pop(0)
+            versions.backward(batch, (output,), (torch.ones_like(output),))
+            versions.release(batch)
+            versions.update(optimizer.step)
             optimizer.zero_grad()
-            versions.updated()
     assert len(copies) == 4
 
 
@@ -168,10 +167,31 @@ def test_the_net_catches_every_update_fused_or_not(*, fused: bool) -> None:
         torch.autograd.backward(second.sum())
 
 
-def test_a_module_keeps_its_own_parameters_when_its_forward_fails() -> None:
+def test_a_module_shows_its_newest_weights_when_its_forward_fails() -> None:
     module = MODULES["mlp"]()
-    before = [id(parameter) for parameter in module.parameters()]
+    before = [(id(parameter), parameter.data_ptr()) for parameter in module.parameters()]
     versions = WeightVersions(module, ("2.weight",))
     with pytest.raises(RuntimeError):
         versions.forward(torch.randn(2, 5))
-    assert [id(parameter) for parameter in module.parameters()] == before
+    after = [(id(parameter), parameter.data_ptr()) for parameter in module.parameters()]
+    assert after == before
+
+
+def test_a_parameter_that_begins_to_learn_has_versions_from_then_on() -> None:
+    last = nn.Linear(4, 3).requires_grad_(False)
+    module = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), last)
+    versions = WeightVersions(module, ("0.weight", "0.bias"))
+    before, early = versions.forward(torch.randn(2, 4))
+    last.requires_grad_(True)
+    _, late = versions.forward(torch.randn(2, 4))
+    old = last.weight.detach().clone()
+    versions.backward(early, (before,), (torch.ones(2, 3),))
+    versions.release(early)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    versions.update(optimizer.step)
+    with torch.no_grad():
+        last.weight.add_(1)
+    seen = []
+    versions.seeing(late.version, lambda: seen.append(last.weight.detach().clone()))
+    assert torch.equal(seen[0], old)
+    assert torch.equal(last.weight, old + 1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
 from splitrun.errors import Lost, Stalled
+from splitrun.events import Event, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
 from splitrun.runtime import watch as watch_module
 from splitrun.runtime.watch import Watch
+from splitrun.runtime.worker import Paced
 from tests.runtime.running import prepared, synthetic
 
 
@@ -36,6 +40,7 @@ class End:
 
     is_ready: bool = False
     under_way: bool = False
+    due: float = -math.inf
 
     def ready(self) -> bool:
         return self.is_ready
@@ -62,6 +67,17 @@ class Idle:
     role: Named
     ends: Ends = field(default_factory=Ends)
     doing: Instruction | None = None
+    pace: Paced | None = None
+
+
+@dataclass
+class Lasting:
+    """Emulated hardware on which everything takes so long."""
+
+    seconds: float
+
+    def lasts(self, _: Op, elapsed_s: float) -> float:
+        return max(self.seconds, elapsed_s)
 
 
 def watched(base_s: float = 1.0, *, given: bool = True) -> tuple[Watch, Idle, Idle]:
@@ -77,6 +93,7 @@ def pass_(clock: Clock, watch: Watch, seconds: float, every_s: float = 0.1) -> N
     for _ in range(round(seconds / every_s)):
         clock.time += every_s
         watch.look()
+        watch.tell()
 
 
 def test_the_role_that_does_not_wait_is_blamed_with_those_that_do(clock: Clock) -> None:
@@ -164,6 +181,116 @@ def test_time_in_which_the_process_stood_still_does_not_count(clock: Clock) -> N
     clock.time += 3600.0
     watch.look()
     assert watch.stalled() is None
+
+
+def told(watch: Watch) -> list[Stuck]:
+    """What the watchdog tells from now on."""
+    events: list[Event] = []
+    watch.emit = events.append
+    return events  # type: ignore[return-value]
+
+
+def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and_when_it_is_over(
+    clock: Clock,
+) -> None:
+    watch, top, bottom = watched(20.0)
+    events = told(watch)
+    pass_(clock, watch, 2.5)
+    assert events == []
+    pass_(clock, watch, 4.0)
+    first = events[0]
+    assert (first.role, first.at, first.cause) == ("b", "FORWARD 3", "role")
+    assert first.for_s == pytest.approx(2.6, abs=0.11)
+    assert first.for_s + first.left_s == pytest.approx(20)
+    (wait,) = first.waits
+    assert (wait.role, wait.peer) == ("t", "b")
+    assert len(events) == 4
+    for before, after in pairwise(events):
+        assert 1 <= after.time - before.time < 1.25
+    bottom.doing = Instruction(Op.SEND, 3, 0, "t")
+    top.doing = Instruction(Op.LOSS, 3)
+    pass_(clock, watch, 0.1)
+    *_, over = events
+    assert (over.role, over.at, over.over, over.waits) == ("b", "FORWARD 3", True, ())
+    assert over.for_s == pytest.approx(6.4, abs=0.11)
+    pass_(clock, watch, 2.0)
+    assert events[-1] is over
+
+
+def test_what_took_as_long_before_is_not_called_stuck(clock: Clock) -> None:
+    watch, top, bottom = watched(20.0)
+    events = told(watch)
+    for step in range(3, 6):
+        for lasting in (Instruction(Op.FORWARD, step), Instruction(Op.BACKWARD, step)):
+            bottom.doing, top.doing = lasting, Instruction(Op.RECV, step, 0, "b")
+            pass_(clock, watch, 2.3 + 0.3 * (step - 3))
+    assert events == []
+    pass_(clock, watch, 1.0)
+    assert [event.at for event in events] == ["BACKWARD 5"]
+
+
+def test_what_is_emulated_and_what_is_rare_is_given_its_time(clock: Clock) -> None:
+    watch, _, bottom = watched(700.0)
+    bottom.pace = Lasting(600.0)
+    events = told(watch)
+    pass_(clock, watch, 600.0)
+    assert events == []
+    pass_(clock, watch, 1.0)
+    assert [event.at for event in events] == ["FORWARD 3"]
+    watch, _, bottom = watched(10.0, given=False)
+    bottom.doing = Instruction(Op.CHECKPOINT, 3)
+    events = told(watch)
+    pass_(clock, watch, 7.4)
+    assert events == []
+    pass_(clock, watch, 0.3)
+    assert [(event.role, event.at) for event in events] == [("b", "CHECKPOINT 3")]
+
+
+def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None:
+    watch, top, bottom = watched(700.0)
+    link = top.ends.receivers["b"] = End(under_way=True, due=600.0)
+    bottom.doing = None
+    events = told(watch)
+    pass_(clock, watch, 600.5)
+    assert events == []
+    pass_(clock, watch, 0.5)
+    (event,) = events
+    assert (event.role, event.peer, event.cause) == ("t", "b", "link")
+    assert event.at == "RECV 3 from b"
+    link.under_way = False
+    top.doing = Instruction(Op.LOSS, 3)
+    pass_(clock, watch, 0.1)
+    assert events[-1].over
+
+
+def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock) -> None:
+    watch, top, _ = watched(10.0)
+    top.doing = None
+    events = told(watch)
+    pass_(clock, watch, 1.5)
+    (event,) = events
+    assert (event.role, event.waits, event.idle) == ("b", (), ("t",))
+
+
+def test_who_waits_for_what_gets_on_is_not_told_of(clock: Clock) -> None:
+    watch, _, bottom = watched(10.0)
+    events = told(watch)
+    for step in range(40):
+        bottom.doing = Instruction(Op.FORWARD, step)
+        pass_(clock, watch, 0.5)
+    assert events == []
+
+
+def test_what_is_stuck_for_ever_is_told_of_until_the_deadline_however_short(clock: Clock) -> None:
+    watch, _, _ = watched(0.4)
+    events = told(watch)
+    pass_(clock, watch, 0.3, every_s=0.05)
+    assert events == []
+    pass_(clock, watch, 0.1, every_s=0.05)
+    (event,) = events
+    assert event.left_s == pytest.approx(0.05, abs=0.051)
+    assert watch.stalled() is None
+    assert event.waits == (Waiting("t", "b", event.for_s),)
 
 
 def test_a_lost_thread_names_what_its_role_was_at(clock: Clock) -> None:

@@ -384,3 +384,14 @@ def test_checkpoints_beyond_the_last_step_are_warned_about() -> None:
     (line,) = document(SYNTHETIC, "checkpoint.every_steps=8").warnings
     assert "checkpoint.every_steps: no checkpoint is ever taken: the run has 8 steps" in line
     assert not document(SYNTHETIC, "checkpoint.every_steps=7").warnings
+
+
+def test_a_warm_up_that_the_run_never_leaves_is_warned_about() -> None:
+    warmup = "training.lr_schedule={{type: cosine, warmup_steps: {}}}"
+    (line,) = document(SYNTHETIC, warmup.format(8)).warnings
+    assert line.endswith(
+        "training.lr_schedule.warmup_steps: the warm-up never ends, and lr is never reached: "
+        "the run has 8 steps; lower it"
+    )
+    assert not document(SYNTHETIC, warmup.format(7)).warnings
+    assert not document(BANK, warmup.format(8)).warnings

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -197,37 +199,16 @@ def _interrupted(runs: Path) -> None:
         raise KeyboardInterrupt
 
 
-COUNTED = """
-import torch
-from torch import nn
-
-class Counted(nn.Module):
-    "Every build of it begins with other weights."
-    builds = 0
-
-    def __init__(self, in_features):
-        super().__init__()
-        self.layer = nn.Linear(in_features, 6)
-        Counted.builds += 1
-        with torch.no_grad():
-            self.layer.weight *= Counted.builds
-
-    def forward(self, x):
-        return self.layer(x)
-"""
-
-
 def test_arms_that_begin_as_different_networks_are_not_compared(
-    tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "counted.py").write_text(COUNTED)
-    content = synthetic(rows=300)
-    content["parties"]["p1"]["bottom"] = {"class": "counted:Counted"}
-    options = ("--depths", "2", "--runs-dir", str(runs), "--allow-code")
-    said = refusal(capsys, "compare", written(tmp_path, content), *QUICK, *options)
-    assert said.startswith(
-        "p1.bottom: at seed 5, stale:2 begins with other weights than sequential"
-    )
+    monkeypatch.setattr("splitrun.study.training.assemble", spoilt(2))
+    options = ("--depths", "2", "--runs-dir", str(runs))
+    said = refusal(capsys, "compare", written(tmp_path, distant()), *QUICK, *options)
+    assert re.match(r"p0\.top: at seed 5, \S+ begins with other weights than sequential", said)
     assert "keep nothing from one build of a module to the next" in said
     assert not runs.exists()
 
@@ -236,22 +217,24 @@ def test_arms_that_begin_as_different_networks_at_a_later_seed_end_the_compariso
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     experiment = prepared(synthetic(rows=300))
-    spec, built = experiment.document.spec, 0
-
-    def spoilt(make: Callable[..., Models]) -> Callable[..., Models]:
-        def made(*arguments: Any) -> Models:
-            nonlocal built
-            models, built = make(*arguments), built + 1
-            if built == 4:
-                next(models.modules["p0.top"].parameters()).data.add_(1)
-            return models
-
-        return made
-
-    monkeypatch.setattr("splitrun.study.training.assemble", spoilt(assemble))
+    spec = experiment.document.spec
+    monkeypatch.setattr("splitrun.study.training.assemble", spoilt(4))
     subjects = {
         arm: Subject(arm.applied(spec), experiment.data, Path())
         for arm in (Arm("sequential"), Arm("stale", 2))
     }
     with pytest.raises(RunFailed, match=r"p0\.top: at seed 6, stale:2 begins with other weights"):
         score(subjects, None, 3, Watcher())
+
+
+def spoilt(number: int) -> Callable[..., Models]:
+    """Assembles models of which those of this number begin elsewhere."""
+    numbers = count(1)
+
+    def assembled(*arguments: Any) -> Models:
+        models = assemble(*arguments)
+        if next(numbers) == number:
+            next(models.modules["p0.top"].parameters()).data.add_(1)
+        return models
+
+    return assembled

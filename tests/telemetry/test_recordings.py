@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from splitrun.errors import RunDirectoryError
-from splitrun.events import Evaluated, Event, Gpu, Sampled, StepDone
+from splitrun.events import Evaluated, Event, Gpu, Sampled, StepDone, Stuck, Waiting
 from splitrun.telemetry import JsonLines, Recording, read_events
 from tests.telemetry.recordings import CLOCK, ended, executed, long_run, record, sent, started
 
@@ -24,6 +24,13 @@ def all_kinds(directory: Path) -> list[Event]:
         sent("a.bottom->a.top", 0.15, 0.3),
         StepDone(0, 0, 32, 0.7, CLOCK + 1),
         Evaluated(1, 1, 10, {"loss": 0.5, "auroc": None}, CLOCK + 1, CLOCK + 2),
+        Stuck("a.top", "RECV 2 from b.bottom", "role", 2.5, 7.5, CLOCK + 2),
+        Stuck(
+            *("a.top", "RECV 2 from b.bottom", "link", 3.5, 6.5, CLOCK + 2),
+            peer="b.bottom",
+            waits=(Waiting("a.bottom", "a.top", 3.25),),
+            over=True,
+        ),
         Sampled(CLOCK + 2, 99.5, (1.0, 2.0), 1 << 28, 4, 12, {"a.top": 0.5}, (gpu,)),
         ended(3),
     ]

@@ -44,12 +44,13 @@ class Frame:
     def __init__(self, view: RunView) -> None:
         self.view = view
         self.plan = PlanFile()
-        self.silent_s = 0.0
+        self.stacks = ""
+        """What there is to say of where threads were when the run ended."""
 
     def lines(self, width: int, height: int) -> list[Line]:
         """At most `height` lines of exactly `width` columns."""
         view, plan = self.view, self.plan
-        head = head_lines(view, plan, width, self.silent_s)
+        head = head_lines(view, plan, width, self.stacks)
         sizes = _sizes(height - len(head), len(view.roles), len(view.links.between_parties()), view)
         values, roles, strip, links, machine, gaps = sizes
         parts = [

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.style import Style
 
-from splitrun.dashboard.screen.line import Line, chart, fit, line
+from splitrun.dashboard.screen.line import Line, chart, fit, line, wrapped
 from splitrun.dashboard.screen.look import CHART, DIM, FAILED, PLAIN, STATUS, STRONG
+from splitrun.dashboard.stuck import stuck_text
 from splitrun.dashboard.view import RunProgress, RunView
 from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.dashboard.words import clock_text, count_text, share_text, value_text
@@ -17,16 +18,19 @@ _LONGEST_LABEL = 20
 _VALUE = 11
 _UNIT = 10
 _LEAST_CHART = 8
+_MOST_LINES = 3
+"""For a reason."""
+_LONG_S = 600.0
 
 
-def head_lines(view: RunView, plan: PlanFile, width: int, silent_s: float) -> list[Line]:
-    """Name and state, then the bar; and why the run ended, if it is not done.
+def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[Line]:
+    """Name and state, then the bar; what it is stuck at, or why the run ended, if it is not done.
 
     Args:
-        silent_s: how long nothing has been heard of a run that is on.
+        stacks: what there is to say of where threads were.
     """
     progress = view.progress
-    state = progress.status if silent_s < 2 else f"silent for {silent_s:.0f} s"
+    state, style = _state(view)
     right = f"{state:>11}  {clock_text(view.elapsed_s):>8}"
     depth = f", depth {progress.depth}" if progress.depth > 1 else ""
     slices = plan.micro_batches or 1
@@ -39,28 +43,45 @@ def head_lines(view: RunView, plan: PlanFile, width: int, silent_s: float) -> li
             [
                 (fit(name, min(room, len(name))), STRONG),
                 (fit(what, max(0, width - min(room, len(name)) - len(right))), PLAIN),
-                (right, STATUS[progress.status]),
+                (right, style),
             ],
             width,
         ),
-        _bar_line(progress, width),
+        _bar_line(view, width),
     ]
     if view.missing_events:
         missing = f"{view.missing_events:,} events of the run's middle are not kept"
         lines.append(line([(fit(missing, width), DIM)], width))
-    if progress.message:
-        lines.append(line([(fit(progress.message, width), FAILED)], width))
+    reasons = [progress.message] if progress.message else []
+    if (stuck := progress.stuck) is not None and not view.has_failed:
+        since_s = max(0.0, view.now - stuck.time) if view.running else None
+        reasons.append(stuck_text(stuck, since_s))
+    for reason in reasons:
+        lines += [line([(text, FAILED)], width) for text in wrapped(reason, width, _MOST_LINES)]
+    if stacks:
+        lines += [line([(text, PLAIN)], width) for text in wrapped(stacks, width, _MOST_LINES)]
     return lines
 
 
-def _bar_line(progress: RunProgress, width: int) -> Line:
+def _state(view: RunView) -> tuple[str, Style]:
+    status = view.progress.status
+    if silent_s := view.silent_s:
+        span = f"{silent_s:.0f} s" if silent_s < _LONG_S else clock_text(silent_s)
+        return f"silent for {span}", FAILED
+    if view.running and view.progress.stuck is not None:
+        return "stuck", FAILED
+    return status, STATUS[status]
+
+
+def _bar_line(view: RunView, width: int) -> Line:
+    progress = view.progress
     steps, epochs = f"{progress.steps:,}", f"{progress.epochs}"
     left = (
         f"epoch {progress.epoch:>{len(epochs)}}/{epochs}  "
         f"step {progress.step:>{len(steps)},}/{steps}  "
     )
     share = progress.step / progress.steps if progress.steps else 1.0
-    eta = progress.eta_s if progress.status == "running" else None
+    eta = progress.eta_s_at(view.now) if view.running and not view.silent_s else None
     right = f" {share_text(share):>5}  ETA {clock_text(eta):>8}"
     room = max(0, width - len(left) - len(right))
     done = int(share * room)
@@ -105,15 +126,17 @@ def values_count(view: RunView) -> int:
 def _values(view: RunView, plan: PlanFile) -> list[_Value]:
     progress = view.progress
     running = progress.status == "running"
-    now, mean = progress.samples_per_s, progress.average_samples_per_s
+    now, mean = progress.samples_per_s_at(view.present), progress.average_samples_per_s
     shown = now if running else mean
     detail = f"average {count_text(mean):>11}" if running else "the whole run      "
     if plan.bound_samples_per_s is not None:
         share = None if shown is None else shown / plan.bound_samples_per_s
         detail += f"  {share_text(share):>5} of bound"
     losses = progress.losses.points
+    stands = running and now == 0
+    rates = progress.rates.idle_until(view.present) if stands else progress.rates.points
     return [
-        _Value("throughput", count_text(shown), "samples/s", detail, progress.rates.points, True),
+        _Value("throughput", count_text(shown), "samples/s", detail, rates, True),
         _Value("train loss", value_text(progress.loss), "", "", losses),
         *(
             _Value(f"test {name}", value_text(value), "", "", _points(progress, name))

@@ -32,12 +32,26 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return text.rjust(width) if right else text.ljust(width)
 
 
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """At most so many lines of `width` columns; what is cut off leaves an ellipsis."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and len(lines) < most and cell_len(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [fit(each, width) for each in lines]
+
+
 def line(parts: Iterable[tuple[str, Style]], width: int) -> Line:
     """Parts one after the other, of narrow glyphs alone, cut or filled up to `width` columns."""
     segments, left = [], width
     for text, style in parts:
         if not text:
             continue
+        if not text.isprintable():  # no name is a command to the terminal
+            text = fit(text, len(text))
         if len(text) > left:
             text = fit(text.rstrip(), left)
         left -= len(text)

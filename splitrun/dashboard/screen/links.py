@@ -87,7 +87,7 @@ def _summed(links: Sequence[LinkView], view: RunView) -> str:
 def _mbps(link: LinkView, view: RunView) -> float:
     """Over the last seconds, or over a whole run that has ended."""
     if view.running:
-        return link.mbps(view.now)
+        return link.mbps(view.present)
     return link.bytes * 8e-6 / view.told_s if view.told_s > 0 else 0.0
 
 

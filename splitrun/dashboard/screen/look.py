@@ -34,6 +34,7 @@ KINDS: dict[Kind, tuple[str, Style]] = {
     Kind.RECEIVE: ("·", WAIT),
     Kind.SEND: (":", WAIT),
     Kind.IDLE: (" ", PLAIN),
+    Kind.STUCK: ("!", FAILED),
 }
 """What a cell of the timeline looks like."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.style import Style
 
 from splitrun.dashboard.screen.line import Column, Line, fit, kept, line, more_line, title_line
-from splitrun.dashboard.screen.look import PLAIN, share_runs
+from splitrun.dashboard.screen.look import FAILED, PLAIN, share_runs
 from splitrun.dashboard.view import RunView
 from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.dashboard.view.roles import RoleView
@@ -64,19 +64,22 @@ def _role_line(
     role: RoleView, view: RunView, plan: PlanFile, columns: list[Column], width: int
 ) -> Line:
     shares = _shares(role, view)
-    doing = role.doing if view.running else None
+    told = view.running and not view.silent_s and not role.is_idle
+    doing = role.doing if told else None
+    stuck = role.is_stuck
     depth = plan.depths.get(role.name, view.progress.depth)
     bottom = role.name.endswith(".bottom")
     texts = [
         role.name,
-        _DOING.get(doing, doing.lower()) if doing else "",
+        "stuck" if stuck else _DOING.get(doing, doing.lower()) if doing else "",
         f"{role.step:,}",
         f"{role.in_flight} of {depth:>{len(str(view.progress.depth))}}" if bottom else "",
         "--" if role.staleness is None else f"{role.staleness}",
         share_text(shares.busy),
     ]
     parts: list[tuple[str, Style]] = [
-        (column.cell(text), PLAIN) for column, text in zip(columns, texts, strict=False)
+        (column.cell(text), FAILED if stuck and column.title in ("role", "doing") else PLAIN)
+        for column, text in zip(columns, texts, strict=False)
     ]
     bar, waits = columns[-2], columns[-1]
     parts += [*share_runs(shares, bar.width), (" ", PLAIN)]
@@ -84,17 +87,28 @@ def _role_line(
 
 
 def _shares(role: RoleView, view: RunView) -> Shares:
-    return role.recent(view.now) if view.running else role.whole(view.told_s)
+    if view.running:
+        return role.recent(view.present, view.now)
+    return role.whole(view.told_s, view.now if view.ended_stuck else None)
 
 
 def _waits_for(role: RoleView, view: RunView, width: int) -> str:
     """Whose messages the role waits for most, and for which share of its time."""
-    told_s = view.told_s
-    waited = {
-        link.source: link.waiting(view.now) if view.running else link.waited_s / max(told_s, 1e-9)
-        for link in view.links.to(role.name)
-    }
+    if view.silent_s or role.is_stuck or role.is_idle:
+        return ""
+    if role.awaits:
+        shares = _shares(role, view)
+        return _share_of(role.awaits, shares.receive + shares.send, width)
+    links = view.links.to(role.name)
+    if view.running:
+        waited = {link.source: link.waiting(view.now) for link in links}
+    else:
+        waited = {link.source: link.waited_s / max(view.told_s, 1e-9) for link in links}
     source = max(waited, key=lambda name: waited[name], default="")
     if not source or waited[source] < 0.005:
         return ""
-    return f"{share_text(waited[source]):>5} {fit(source, width - 6)}" if width > 8 else ""
+    return _share_of(source, waited[source], width)
+
+
+def _share_of(source: str, share: float, width: int) -> str:
+    return f"{share_text(min(1.0, share)):>5} {fit(source, width - 6)}" if width > 8 else ""

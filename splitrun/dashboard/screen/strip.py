@@ -21,7 +21,8 @@ def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
     cells = max(0, min(MOST_CELLS, width - names - 1))
     lines = [_legend(view, names, width)]
     for role in shown:
-        drawn = role.row(cells, view.now, running=view.running)
+        running = view.running or view.ended_stuck
+        drawn = role.row(cells, view.present, view.now, running=running)
         parts: list[tuple[str, Style]] = [(fit(role.name, names) + " ", PLAIN)]
         for kind, run in groupby(drawn):
             glyph, style = KINDS[kind]

@@ -17,7 +17,8 @@ class History:
 
     def __init__(self) -> None:
         self.points: list[float] = []
-        self._every = 1
+        self.every = 1
+        """So many values make a point."""
         self._sum, self._count = 0.0, 0
 
     def add(self, value: float) -> None:
@@ -26,14 +27,14 @@ class History:
             return
         self._sum += value
         self._count += 1
-        if self._count < self._every:
+        if self._count < self.every:
             return
-        self.points.append(self._sum / self._every)
+        self.points.append(self._sum / self.every)
         self._sum, self._count = 0.0, 0
         if len(self.points) == _MOST_POINTS:
             pairs = zip(self.points[::2], self.points[1::2], strict=True)
             self.points = [(first + second) / 2 for first, second in pairs]
-            self._every *= 2
+            self.every *= 2
 
 
 class RateHistory:
@@ -48,6 +49,11 @@ class RateHistory:
     def points(self) -> list[float]:
         """The time that goes on is not yet in them."""
         return self._history.points
+
+    def idle_until(self, time: float) -> list[float]:
+        """The points if nothing comes until then."""
+        idle = int((time - self._end) / (_SLOT_S * self._history.every))
+        return [*self.points, *[0.0] * max(0, min(_MOST_POINTS, idle))]
 
     def add(self, amount: float, start: float, end: float) -> None:
         """Count what came evenly over a span, which begins no earlier than the last one ended.

@@ -88,14 +88,21 @@ class LinkView:
         """Messages that were sent and have not arrived."""
         return len(self._under_way) - self.queue(now)
 
+    def _since(self, now: float) -> _Mark:
+        """Where the last seconds begin: at the oldest mark, or a later one if none has come since
+        long ago."""
+        marks = self._marks
+        start = now - (marks[-1].time - marks[0].time) * (1 + 2 / _MARKS)
+        return max((mark for mark in marks if mark.time <= start), default=marks[0])
+
     def mbps(self, now: float) -> float:
         """10⁶ bit/s over the last seconds."""
-        since = self._marks[0]
+        since = self._since(now)
         return (self.bytes - since.bytes) * 8e-6 / max(now - since.time, _SHORTEST_S)
 
     def waiting(self, now: float) -> float:
         """The share of the last seconds in which the target waited for this channel."""
-        since = self._marks[0]
+        since = self._since(now)
         waited_s = self.waited_s - since.waited_s
         return min(1.0, waited_s / max(now - since.time, _SHORTEST_S))
 

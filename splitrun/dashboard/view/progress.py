@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from splitrun.dashboard.view.history import History, RateHistory
-from splitrun.events import Evaluated, Event, Executed, RunEnded, RunStarted, StepDone
+from splitrun.events import Evaluated, Event, Executed, RunEnded, RunStarted, StepDone, Stuck
 
 _WINDOW_S = 5.0
 """Throughput now is that of the last so many seconds."""
@@ -28,6 +29,8 @@ class RunProgress:
     status: Status = "running"
     message: str = ""
     """Why the run failed or was interrupted."""
+    stuck: Stuck | None = None
+    """What the run does not get past, or ended with."""
     step: int = 0
     """Steps done."""
     done_samples: int = 0
@@ -70,6 +73,8 @@ class RunProgress:
                 for name, value in event.metrics.items():
                     if value is not None:
                         self.evaluations.setdefault(name, History()).add(value)
+            case Stuck():
+                self.stuck = None if event.over else event
             case RunEnded():
                 self.status, self.message = event.status, event.message
 
@@ -116,10 +121,25 @@ class RunProgress:
 
     @property
     def samples_per_s(self) -> float | None:
-        """Throughput of the last seconds, which do not begin before the first step's end."""
-        if len(self._recent) < 2:
+        """Throughput of the last seconds before the last step's end."""
+        return self.samples_per_s_at(self._recent[-1][0]) if self._recent else None
+
+    def samples_per_s_at(self, now: float) -> float | None:
+        """Throughput of the last seconds, which do not begin before the first step's end.
+
+        The time since the last step's end counts as far as it is more than there was between steps
+        of late; so where nothing more comes, it falls to 0.
+        """
+        recent = self._recent
+        if len(recent) < 2:
             return None
-        (start, before), (end, after) = self._recent[0], self._recent[-1]
+        end, after = recent[-1]
+        usual_s = max(later - earlier for (earlier, _), (later, _) in pairwise(recent))
+        end += max(0.0, now - end - usual_s)
+        since = end - max(_WINDOW_S, usual_s)
+        if recent[-1][0] <= since:
+            return 0.0
+        start, before = max((mark for mark in recent if mark[0] <= since), default=recent[0])
         return (after - before) / (end - start)
 
     @property
@@ -130,6 +150,10 @@ class RunProgress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go at the throughput of the last seconds."""
-        rate = self.samples_per_s
-        return (self.samples - self.done_samples) / rate if rate else None
+        """Seconds to go at the throughput of the last seconds before the last step's end."""
+        return self.eta_s_at(self._recent[-1][0]) if self._recent else None
+
+    def eta_s_at(self, now: float) -> float | None:
+        """Seconds to go at the throughput of the last seconds; unknown while something is stuck."""
+        rate = self.samples_per_s_at(now)
+        return (self.samples - self.done_samples) / rate if rate and not self.stuck else None

@@ -43,6 +43,12 @@ class RoleView:
         """Steps done: updates."""
         self.staleness: int | None = None
         """Of the last update: how many others there were since its batch's forward."""
+        self.is_stuck = False
+        """It does not come back from what it is at."""
+        self.is_idle = False
+        """It is at nothing while the run is stuck."""
+        self.awaits = ""
+        """The role that it waits for while the run is stuck."""
         self.timeline = Timeline(start)
         self._held: deque[int] = deque(maxlen=_MOST_HELD)
         self._recent: deque[Executed] = deque(maxlen=_CONTEXT)
@@ -99,32 +105,68 @@ class RoleView:
         """How far back `recent` looks: five seconds, or some steps where steps are long."""
         return self.timeline.cell_s * self._window_cells()
 
-    def recent(self, now: float) -> Shares:
-        """How it spent the last seconds; what it is at now is taken for what `doing` says."""
+    def recent(self, now: float, told: float | None = None) -> Shares:
+        """How it spent the last seconds; what it is at now is taken for what `doing` says.
+
+        Args:
+            told: nothing has been heard since then.
+        """
         timeline = self.timeline
+        told = now if told is None else told
         oldest = self.cell(now) - self._window_cells() + 1
         start = max(timeline.start, timeline.start + oldest * timeline.cell_s)
         seconds = timeline.since(max(0, oldest))
-        if doing := self.doing:
-            seconds[_KINDS.get(doing, Kind.OTHER)] += max(0.0, now - max(start, self._end))
+        at = self._at
+        if at < Kind.IDLE:
+            seconds[at] += min(self.silent_since(told), max(0.0, told - start))
         return _shares(seconds, now - start)
 
-    def whole(self, span_s: float) -> Shares:
-        """How it spent the whole run, of so many seconds."""
-        return _shares(self.timeline.total(), span_s)
+    def whole(self, span_s: float, end: float | None = None) -> Shares:
+        """How it spent the whole run, of so many seconds.
+
+        Args:
+            end: of a run that ended while the role waited for what was stuck.
+        """
+        seconds = self.timeline.total()
+        if end is not None and self.awaits:
+            seconds[self._at] += self.silent_since(end)
+        return _shares(seconds, span_s)
+
+    def silent_since(self, now: float) -> float:
+        """Seconds since it told of an instruction."""
+        return max(0.0, now - self._end)
 
     def cell(self, time: float) -> int:
         """The number of the timeline's cell that a time is in."""
         return math.floor((time - self.timeline.start) / self.timeline.cell_s)
 
-    def row(self, width: int, now: float, *, running: bool) -> Sequence[Kind]:
-        """The timeline's last cells until now; the last ones show what the role is at."""
+    def row(
+        self, width: int, now: float, told: float | None = None, *, running: bool
+    ) -> Sequence[Kind]:
+        """The timeline's last cells until now; the last ones show what the role is at.
+
+        Args:
+            told: nothing has been heard since then.
+            running: whether it is still at something.
+        """
         last = self.cell(now) - 1
         drawn = list(self.timeline.row(last - width + 1, last))
-        untold = min(width, last - self.timeline.open + 1)
-        if running and untold > 0 and (doing := self.doing):
-            drawn[width - untold :] = [_KINDS.get(doing, Kind.OTHER)] * untold
+        if running:
+            end = width if told is None else max(0, width - last + self.cell(told) - 1)
+            start = max(0, width - last + self.timeline.open - 1)
+            drawn[start:end] = [self._at] * max(0, end - start)
         return drawn
+
+    @property
+    def _at(self) -> Kind:
+        """What its time counts as since it was heard of last."""
+        if self.is_stuck:
+            return Kind.STUCK
+        if self.is_idle:
+            return Kind.IDLE
+        doing = self.doing
+        kind = Kind.IDLE if doing is None else _KINDS.get(doing, Kind.OTHER)
+        return Kind.RECEIVE if self.awaits and kind != Kind.SEND else kind
 
     def _window_cells(self) -> int:
         return max(_FEWEST_CELLS, round(_WINDOW_S / self.timeline.cell_s))

@@ -16,6 +16,7 @@ from splitrun.events import (
     Sampled,
     Sent,
     StepDone,
+    Stuck,
 )
 
 _MARKS = 20
@@ -24,18 +25,23 @@ _TELLING_STEPS = 3
 """The first one is slow."""
 _STEP_CELLS = 16
 """Where a step takes longer than so many cells of the timeline, cells become longer."""
+_SILENT_S = 2.0
+"""A run of which nothing has been heard for so long is called silent: samples come far sooner."""
 
 
 class RunView:
     """A run's events, folded.
 
-    It is the view of one moment: `now`, the latest time that any event has told.
+    It is the view of one moment: `now`, the latest time that any event has told; or, where nothing
+    has been heard since for longer than is usual, `present`.
     """
 
     def __init__(self) -> None:
         self.run_dir = ""
         self.schedule = ""
         self.now = 0.0
+        self.unheard_s = 0.0
+        """How long ago that was, as far as whoever watches another process can tell."""
         self.missing_events = 0
         self.progress = RunProgress()
         self.roles: dict[str, RoleView] = {}
@@ -58,6 +64,8 @@ class RunView:
         else:
             if isinstance(event, Sampled):
                 self.machine.fold(event)
+            elif isinstance(event, Stuck):
+                self._note_stuck(event)
             self.progress.fold(event)
             self._advance(moment(event))
 
@@ -65,9 +73,21 @@ class RunView:
         """So many events are missing before the next one."""
         self.missing_events += missing
         self._gap_start = self.now
+        self.progress.stuck = None
         self.links.forget()
         for role in self.roles.values():
             role.forget()
+            role.is_stuck, role.is_idle, role.awaits = False, False, ""
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the run has been silent; 0 while it is not, or has ended."""
+        return self.unheard_s if self.running and self.unheard_s >= _SILENT_S else 0.0
+
+    @property
+    def present(self) -> float:
+        """This moment, with the time for which the run has been silent."""
+        return self.now + self.silent_s
 
     @property
     def elapsed_s(self) -> float:
@@ -84,11 +104,28 @@ class RunView:
         """Whether the run has not told its end."""
         return self.progress.status == "running"
 
+    @property
+    def ended_stuck(self) -> bool:
+        """Whether the run ended while something was stuck."""
+        return not self.running and self.progress.stuck is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run has told that it failed."""
+        return self.progress.status == "failed"
+
     def _start(self, event: RunStarted) -> None:
         self.run_dir, self.schedule, self.now = event.run_dir, event.schedule, event.clock
         self.progress.fold(event)
         self.roles = {name: RoleView(name, event.clock, event.first_step) for name in event.roles}
         self.links = Links(event.channels, event.clock)
+
+    def _note_stuck(self, event: Stuck) -> None:
+        awaits = {wait.role: wait.peer for wait in event.waits}
+        for name, role in self.roles.items():
+            role.is_stuck = not event.over and event.cause == "role" and name == event.role
+            role.is_idle = name in event.idle
+            role.awaits = awaits.get(name, "")
 
     def _execute(self, event: Executed) -> None:
         role = self.roles.get(event.role)
@@ -131,7 +168,7 @@ def moment(event: Event) -> float:
     match event:
         case RunStarted():
             return event.clock
-        case Sampled():
+        case Sampled() | Stuck():
             return event.time
         case Sent():
             return event.start

@@ -28,6 +28,8 @@ class Kind(IntEnum):
     """Waiting for credit."""
     IDLE = 8
     """Between instructions, or nothing is told of it."""
+    STUCK = 9
+    """It does not come back. Never part of a timeline: when it has come back, it worked."""
 
 
 WORK = (Kind.FORWARD, Kind.BACKWARD, Kind.UPDATE, Kind.LOSS, Kind.EVALUATE, Kind.OTHER)

@@ -19,6 +19,7 @@ from platformdirs import user_cache_dir
 
 from splitrun.data.download import OnDownload, download, unpack, write_atomically
 from splitrun.errors import DataError
+from splitrun.files import is_directory, is_something, read_bytes
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -81,7 +82,7 @@ class BankMarketingSource:
         """
         for directory in self._directories():
             path = directory / self._file.name
-            if path.is_file():
+            if is_something(path):
                 remedy = f"delete it to have it downloaded again, or get it from {PAGE}"
                 _check(path, _read_bytes(path), self._file.sha256, remedy)
                 return path
@@ -97,7 +98,7 @@ class BankMarketingSource:
         for directory in (self.data_dir, Path(named) if named else None):
             if directory is None:
                 continue
-            if not directory.is_dir():
+            if not is_directory(directory):
                 message = f"{directory}: the data directory is not there; create it or name another"
                 raise DataError(message)
             yield directory
@@ -123,9 +124,10 @@ class BankMarketingSource:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; make it readable") from error
+        return read_bytes(path, elsewhere=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"{path}: {reason}; put the file itself there") from error
 
 
 def _check(origin: Path | str, content: bytes, expected: str, remedy: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splitrun.data.csv_text import read_header
+from splitrun.files import open_regular
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -36,15 +37,13 @@ class CsvSource:
         """SHA-256 of the file; empty where there is none that can be read."""
         try:
             known = self.path.stat()
-            if not self.path.is_file():
-                return ""
             return _sha256(self.path, known.st_size, known.st_mtime_ns, known.st_ino)
-        except OSError:
+        except (OSError, ValueError):
             return ""
 
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, *_: int) -> str:
     """Of a file, once as long as its size, its time and its place on the disk stay."""
-    with path.open("rb") as file:
+    with open_regular(path, elsewhere=True) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,11 +11,13 @@ disk does to it afterwards, the digests tell.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from splitrun.errors import told
-from splitrun.files import check_regular, read_bytes, sync
+from splitrun.files import is_directory, is_regular, read_bytes, remove, sync
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
 
-FORMAT = 1
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, RecursionError)
+FORMAT = 2
+_STEP = re.compile("step-[0-9]{1,20}")
+_MOST_HEADER_BYTES = 100_000_000
+"""Of the table of tensors in a file of safetensors, which reads no larger one."""
+_DAMAGE = (
+    OSError,
+    MemoryError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    SafetensorError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -79,22 +93,26 @@ class Store:
         Raises:
             OSError: it could not be written; those before it are as they were.
         """
-        if not self._directory.is_dir():
+        if not is_directory(self._directory):
             self._directory.mkdir()
-            for needed in (*self._directory.parent.glob("*.*"), self._directory.parent):
+            parent = self._directory.parent
+            for needed in (*filter(is_regular, parent.glob("*.*")), parent):
                 sync(needed)
         target = self._directory / f"step-{checkpoint.step:08d}"
         temporary = self._directory / f".{target.name}.tmp"
+        remove(temporary)
         try:
             temporary.mkdir()
             _write(temporary, checkpoint)
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
             temporary.rename(target)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with suppress(OSError):  # the next writer removes it first, or says why it cannot
+                remove(temporary)
         sync(self._directory)
         for old in self._newest_first()[self._keep :]:
-            shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # it is found again when the next one is written
+                remove(old)
 
     def newest(self) -> Found:
         """The newest checkpoint that is whole."""
@@ -111,15 +129,19 @@ class Store:
         return not self._newest_first()
 
     def clean(self, newest: int) -> None:
-        """Remove what writers left behind when they were killed, and what is newer than a step."""
+        """Remove what writers left behind when they were killed, and what is newer than a step.
+
+        Raises:
+            OSError: something cannot be removed, and would be taken for a checkpoint of this life.
+        """
         for path in self._directory.glob(".step-*.tmp"):
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
         for path in self._newest_first():
             if _step(path) > newest:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
 
     def _newest_first(self) -> list[Path]:
-        named = [path for path in self._directory.glob("step-*") if path.name[5:].isdecimal()]
+        named = [path for path in self._directory.glob("step-*") if _STEP.fullmatch(path.name)]
         return sorted(named, key=_step, reverse=True)
 
 
@@ -139,9 +161,13 @@ def _write(directory: Path, checkpoint: Checkpoint) -> None:
 
     for role, state in checkpoint.roles.items():
         tree, tensors = encode(state)
-        put(f"{role}.safetensors", save(tensors))
+        content = save(tensors)
+        if int.from_bytes(content[:8], "little") > _MOST_HEADER_BYTES:
+            raise OSError(errno.EFBIG, f"{role} has too many tensors for one file", directory.name)
+        put(f"{role}.safetensors", content)
+        del content
         put(f"{role}.json", json.dumps(tree).encode())
-    content = msgspec.to_builtins(
+    told = msgspec.to_builtins(
         _Content(
             FORMAT,
             checkpoint.step,
@@ -151,12 +177,12 @@ def _write(directory: Path, checkpoint: Checkpoint) -> None:
             dict(checkpoint.books),
         )
     )
-    put("manifest.json", json.dumps({"content": content, "sha256": _digest(content)}).encode())
+    put("manifest.json", json.dumps({"content": told, "sha256": _digest(told)}).encode())
     sync(directory)
 
 
 def _read(directory: Path) -> Checkpoint:
-    manifest = json.loads(read_bytes(directory / "manifest.json"))
+    manifest = json.loads(read_bytes(directory / "manifest.json", None))
     if manifest["sha256"] != _digest(manifest["content"]):
         raise ValueError("manifest.json was changed")
     content = msgspec.convert(manifest["content"], _Content)
@@ -167,8 +193,7 @@ def _read(directory: Path) -> Checkpoint:
         path = directory / name
         if path.parent != directory:
             raise ValueError(f"{name} lies elsewhere")
-        check_regular(path)
-        found = path.read_bytes()
+        found = read_bytes(path, None)
         if hashlib.sha256(found).hexdigest() != content.files[name]:
             raise ValueError(f"{name} was changed")
         return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 PARTY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 CLASS_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
@@ -32,6 +33,26 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32), BeforeValidator(_whole
 PositiveFloat = Annotated[float, Field(strict=True, gt=0)]
 NonNegativeFloat = Annotated[float, Field(strict=True, ge=0)]
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
+
+_LARGEST, _HALF_THE_LEAST = (2 - 2**-23) * 2.0**127, 2.0**-150
+"""Of what 32-bit floats hold; half of the least that is not 0 is rounded to 0."""
+
+
+def _held(value: float) -> float:
+    if value > _LARGEST:
+        raise PydanticCustomError("beyond_float32", "more than a 32-bit float holds")
+    return value
+
+
+def _held_above_zero(value: float) -> float:
+    if value <= _HALF_THE_LEAST:
+        raise PydanticCustomError("zero_in_float32", "0 as a 32-bit float")
+    return _held(value)
+
+
+PositiveFloat32 = Annotated[PositiveFloat, AfterValidator(_held_above_zero)]
+NonNegativeFloat32 = Annotated[NonNegativeFloat, AfterValidator(_held)]
+"""What weights are reckoned with."""
 
 Name = Annotated[str, Field(pattern=PARTY_PATTERN, max_length=64)]
 """A party's name: no dots or dashes, so that `bob.bottom` and `bob->alice` are clear."""

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from splitrun.spec.model.section import (
     Fraction,
-    NonNegativeFloat,
+    NonNegativeFloat32,
     NonNegativeInt,
-    PositiveFloat,
+    PositiveFloat32,
     PositiveInt,
     Section,
 )
@@ -19,7 +19,7 @@ from splitrun.spec.model.section import (
 class OptimizerSection(Section):
     """A `torch.optim` optimizer; unset options keep PyTorch's defaults."""
 
-    lr: PositiveFloat = Field(0.001, description="Learning rate.")
+    lr: PositiveFloat32 = Field(0.001, description="Learning rate.")
 
 
 class Sgd(OptimizerSection):
@@ -28,14 +28,14 @@ class Sgd(OptimizerSection):
     type: Literal["sgd"]
     momentum: Fraction = 0.0
     nesterov: bool = False
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class AdamOptions(OptimizerSection):
     """What Adam and AdamW share."""
 
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
     fused: bool = Field(False, description="One kernel a step: faster on CPU, other rounding.")
 
 
@@ -43,34 +43,34 @@ class Adam(AdamOptions):
     """`torch.optim.Adam`."""
 
     type: Literal["adam"]
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class AdamW(AdamOptions):
     """`torch.optim.AdamW`."""
 
     type: Literal["adamw"]
-    weight_decay: NonNegativeFloat = 0.01
+    weight_decay: NonNegativeFloat32 = 0.01
 
 
 class Adagrad(OptimizerSection):
     """`torch.optim.Adagrad`."""
 
     type: Literal["adagrad"]
-    lr: PositiveFloat = 0.01
-    weight_decay: NonNegativeFloat = 0.0
-    eps: PositiveFloat = 1e-10
+    lr: PositiveFloat32 = 0.01
+    weight_decay: NonNegativeFloat32 = 0.0
+    eps: PositiveFloat32 = 1e-10
 
 
 class RmsProp(OptimizerSection):
     """`torch.optim.RMSprop`."""
 
     type: Literal["rmsprop"]
-    lr: PositiveFloat = 0.01
+    lr: PositiveFloat32 = 0.01
     alpha: Fraction = 0.99
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
     momentum: Fraction = 0.0
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat32 = 0.0
 
 
 class SparseAdam(OptimizerSection):
@@ -78,7 +78,7 @@ class SparseAdam(OptimizerSection):
 
     type: Literal["sparse_adam"]
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    eps: PositiveFloat32 = 1e-8
 
 
 Optimizer = Annotated[
@@ -87,9 +87,13 @@ Optimizer = Annotated[
 
 
 class LrScheduleSection(Section):
-    """How the learning rate changes, step by step; `warmup_steps` rise linearly first."""
+    """How the learning rate changes, step by step, once a warm-up is over."""
 
-    warmup_steps: NonNegativeInt = 0
+    warmup_steps: NonNegativeInt = Field(
+        0,
+        description="The rate first rises linearly for so many steps; the schedule begins after "
+        "them, at the full rate.",
+    )
 
 
 class ConstantLr(LrScheduleSection):
@@ -99,7 +103,7 @@ class ConstantLr(LrScheduleSection):
 
 
 class StepLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` every `every_epochs`."""
+    """Multiplies the rate by `gamma` every `every_epochs`, counted from the end of the warm-up."""
 
     type: Literal["step"]
     every_epochs: PositiveInt
@@ -107,14 +111,15 @@ class StepLr(LrScheduleSection):
 
 
 class ExponentialLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` over each epoch, a little every step."""
+    """Multiplies the rate by `gamma` over each epoch after the warm-up, a little every step."""
 
     type: Literal["exponential"]
     gamma: Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
 class CosineLr(LrScheduleSection):
-    """Falls along half a cosine to `final_fraction` of the rate at the last step."""
+    """Falls along half a cosine from the rate at the first step after the warm-up to
+    `final_fraction` of it at the last step; a single step is made at the full rate."""
 
     type: Literal["cosine"]
     final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0

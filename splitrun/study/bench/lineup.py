@@ -13,6 +13,7 @@ from pathlib import Path
 from splitrun import __version__
 from splitrun.data import check_columns, fingerprint
 from splitrun.errors import SpecError
+from splitrun.files import read_bytes
 from splitrun.session.environment import cpu_model, usable_cores
 from splitrun.session.permission import named_classes
 from splitrun.spec import Document, load, resolved_yaml
@@ -84,8 +85,8 @@ def _digest(directory: Path, module: str) -> str:
     """Of a module's file; empty where there is none."""
     place = directory.joinpath(*module.split("."))
     for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-        with suppress(OSError):
-            return hashlib.sha256(file.read_bytes()).hexdigest()
+        with suppress(OSError, ValueError):
+            return hashlib.sha256(read_bytes(file, elsewhere=True)).hexdigest()
     return ""
 
 

@@ -81,7 +81,7 @@ def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Meas
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory)
+    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
     subject, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
     turns: list[Turn] = []

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from splitrun.data.csv_text import csv_cell
 from splitrun.errors import UsageError
+from splitrun.files import is_directory, is_regular, is_something, write_text
+from splitrun.terminal import plain
 
 SUFFIXES = (".json", ".csv", ".md")
 """Of the files that results can be exported to."""
@@ -49,7 +52,8 @@ def check_export(file: Path) -> None:
     if file.suffix not in SUFFIXES:
         what = f"--export {file}: its suffix is none of {', '.join(SUFFIXES)}"
         raise UsageError(f"{what}; name a file with one of them")
-    if file.is_dir() or not file.absolute().parent.is_dir():
+    parent = file.absolute().parent
+    if (is_something(file) and not is_regular(file)) or not is_directory(parent):
         what = f"--export {file}: cannot be written"
         raise UsageError(f"{what}; name a file in a directory that exists")
 
@@ -62,7 +66,7 @@ def export(file: Path, report: Report) -> None:
     """
     forms = {".json": to_json, ".csv": to_csv, ".md": to_markdown}
     try:
-        file.write_text(forms[file.suffix](report), encoding="utf-8")
+        write_text(file.resolve(), forms[file.suffix](report))
     except OSError as error:
         raise UsageError(f"--export {file}: cannot be written: {error.strerror}") from error
 
@@ -76,7 +80,8 @@ def to_csv(report: Report) -> str:
     """Its numbers; what is unknown is an empty field."""
     text = io.StringIO()
     table = report.numbers
-    csv.writer(text, lineterminator="\n").writerows([table.heads, *table.rows])
+    rows = ([csv_cell(value) for value in row] for row in (table.heads, *table.rows))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -85,8 +90,13 @@ def to_markdown(report: Report) -> str:
     heads, rows = report.shown.heads, report.shown.rows
     rule = ["---"] * report.names + ["---:"] * (len(heads) - report.names)
     table = [_markdown_row(cells) for cells in (heads, rule, *rows)]
-    return "".join([*table, "\n", *(f"- {line}\n" for line in report.lines)])
+    return "".join([*table, "\n", *(f"- {_markdown(line)}\n" for line in report.lines)])
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
+    return "| " + " | ".join(_markdown(cell).replace("|", r"\|") for cell in cells) + " |\n"
+
+
+def _markdown(text: str) -> str:
+    """On one line, and no HTML."""
+    return plain(" ".join(text.split())).replace("<", "&lt;")

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from splitrun.errors import UsageError
-from splitrun.files import read_bytes
+from splitrun.files import read_bytes, remove, write_text
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
@@ -55,9 +55,16 @@ class BenchDirectory:
         return cls(path)
 
     def clear(self) -> None:
-        """Forget every cell."""
+        """Forget every cell.
+
+        Raises:
+            UsageError: one cannot be removed.
+        """
         for file in (self.path / "cells").glob("*.json"):
-            file.unlink()
+            try:
+                remove(file)
+            except OSError as error:
+                raise _unwritable(file, error) from error
 
     def cell(self, identity: str) -> Measured | None:
         """What a cell came to; None where it is not done, or its file is damaged."""
@@ -99,10 +106,8 @@ class BenchDirectory:
 
 
 def _replace(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        write_text(file, text)
     except OSError as error:
         raise _unwritable(file, error) from error
 

@@ -1,0 +1,1 @@
+"""Habits of users' modules, and what is right for each."""
