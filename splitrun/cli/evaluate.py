@@ -32,6 +32,12 @@ def evaluate(
         evaluation = evaluate_run(run_dir, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
         echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
+    if evaluation.differing:
+        name = evaluation.differing[0]
+        then, now = evaluation.at_the_end[name], evaluation.metrics[name]
+        what = f"{name} is {now} and was {then} at the end of the training"
+        why = "a module keeps what no model holds, or computes otherwise on this machine"
+        echo(f"warning: {what}: {why}", err=True)
     if predictions is not None:
         _write(evaluation, predictions)
     if json_output:

@@ -1,12 +1,13 @@
 """Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
 
 from splitrun.model.assemble import Models, assemble
+from splitrun.model.bottom_stage import BottomStage
 from splitrun.model.build import section_of
 from splitrun.model.finite import Finite, is_finite, refuse_odd_weights
 from splitrun.model.loss import predictions
 from splitrun.model.metrics import default_metrics, evaluate
 from splitrun.model.optimizer import RoleOptimizer
-from splitrun.model.stage import BottomStage, Stage, TopStage
+from splitrun.model.stage import Stage
 from splitrun.model.state import (
     State,
     extra_states,
@@ -17,6 +18,7 @@ from splitrun.model.state import (
     tensor_bytes,
 )
 from splitrun.model.tensors import Tensors
+from splitrun.model.top_stage import TopStage
 
 __all__ = [
     "BottomStage",

@@ -12,15 +12,17 @@ from torch import Tensor, nn
 
 from splitrun.data import Data, InputShape, gather
 from splitrun.errors import ModelError, Problem, SpecError
+from splitrun.model.bottom_stage import BottomStage
 from splitrun.model.build import build_bottom, build_top, section_of, undisturbed
+from splitrun.model.custom.probe import probe_custom
+from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.footprint import optimizer_bytes
 from splitrun.model.fusion import fuse, fused_features
 from splitrun.model.optimizer import RoleOptimizer, sparse_tables
-from splitrun.model.probe import Use, probe, probe_custom
-from splitrun.model.stage import BottomStage, TopStage
+from splitrun.model.probe import Probed, Use, probe
 from splitrun.model.state import parameters_of
 from splitrun.model.tensors import Tensors
-from splitrun.model.trial import differs_from_the_first
+from splitrun.model.top_stage import TopStage
 from splitrun.plan import Facts, Plan, Role, RoleFacts, bottom_name, top_name
 from splitrun.spec import (
     Rule,
@@ -185,7 +187,7 @@ def _probed(
         _check_batch_norm(spec, data, role, module)
 
     if isinstance(section, CustomModule):
-        probed = probe_custom(
+        tried = probe_custom(
             role,
             candidate.build,
             inputs,
@@ -195,8 +197,9 @@ def _probed(
             check=check,
         )
         module = candidate.build()
-        if probed.first and differs_from_the_first(module, candidate.build, probed.first, inputs):
+        if differs_from_the_first(module, candidate.build, tried.first, inputs):
             raise _another_network(role, section.class_)
+        probed: Probed = tried
     else:
         module = candidate.build()
         check(module)

@@ -17,7 +17,7 @@ from torch.nn.parameter import UninitializedParameter
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, told
 from splitrun.errors import Path as SpecPath
-from splitrun.model import surroundings
+from splitrun.model.custom import surroundings
 from splitrun.model.layers import EmbeddingMlp, mlp
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import parameters_of

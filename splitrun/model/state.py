@@ -26,6 +26,26 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor]:
     return dict(nn.Module.named_buffers(module))
 
 
+def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
+    """Copies of all buffers.
+
+    Args:
+        caches: those, too, that `state_dict` leaves out.
+    """
+    left_out = set() if caches else _left_out(module)
+    buffers = buffers_of(module).items()
+    return {name: each.detach().clone() for name, each in buffers if name not in left_out}
+
+
+def _left_out(module: nn.Module) -> set[str]:
+    layers = nn.Module.named_modules(module)
+    return {
+        f"{name}.{key}".lstrip(".")
+        for name, layer in layers
+        for key in layer._non_persistent_buffers_set  # noqa: SLF001 - nothing public tells
+    }
+
+
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
     return {**parameters_of(module), **buffers_of(module)}

@@ -20,3 +20,8 @@ def total_bytes(tensors: Tensors) -> int:
     for tensor in tensors:
         size += tensor.nbytes
     return size
+
+
+def own(inputs: Tensors) -> Tensors:
+    """Copies, since a forward may write to what it is given."""
+    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -24,12 +26,31 @@ class Evaluation:
     status: str
     """Of the run: `done`, or `interrupted` for a model whose training was not finished."""
     metrics: dict[str, float | None]
+    at_the_end: Mapping[str, float | None]
+    """What the training found at its end; empty where it was not finished."""
     row_ids: Tensor
     """Rows of the source, int64 `[rows]`."""
     predictions: Tensor
     """Probabilities or values, float32 `[rows, outputs]`."""
     classes: tuple[str, ...]
     """Label values in the order of the outputs; empty for regression."""
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Metrics that are others than at the end of the training."""
+        known = self.at_the_end
+        return tuple(
+            name
+            for name in self.metrics
+            if self.metrics[name] != known.get(name, self.metrics[name])
+        )
+
+
+def _at_the_end(manifest: Mapping[str, Any]) -> Mapping[str, float | None]:
+    result = manifest.get("result")
+    metrics = result.get("metrics") if isinstance(result, dict) else None
+    test = metrics.get("test") if isinstance(metrics, dict) else None
+    return test if manifest["status"] == "done" and isinstance(test, dict) else {}
 
 
 def evaluate_run(
@@ -84,6 +105,7 @@ def evaluate_run(
     return Evaluation(
         status=manifest["status"],
         metrics=evaluated.metrics,
+        at_the_end=_at_the_end(manifest),
         row_ids=experiment.data.test_ids,
         predictions=predictions(spec.top.loss, outputs[0]),
         classes=experiment.data.classes,

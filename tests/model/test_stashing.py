@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from splitrun.model.stashing import is_repeatable, why_not_stashed
-from splitrun.model.trial import Trials
+from splitrun.model.custom.stashing import is_repeatable, why_not_stashed
+from splitrun.model.custom.trial import Trials
 from tests.model.test_versions import MODULES
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_state import NO_STATE, attributes_of, storage_of, storages_of
+from splitrun.model.custom.python_state import attributes_of, has_state, storage_of, storages_of
 
 _PutBack = Callable[[], Any]
 """Gives an object, which is as it was when it was captured."""
@@ -90,7 +90,7 @@ class Captured:
 
 
 def _has_attributes(value: Any) -> bool:
-    return isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, NO_STATE)
+    return isinstance(getattr(value, "__dict__", None), dict) and has_state(value)
 
 
 def _generator(value: Any) -> Callable[[], object] | None:

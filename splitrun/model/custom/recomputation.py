@@ -14,10 +14,10 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_capture import Captured
+from splitrun.model.custom.python_capture import Captured
+from splitrun.model.custom.trial import Step, difference, learning, take_gradients
 from splitrun.model.state import buffers_of, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors
-from splitrun.model.trial import Step, difference, learning, own, take_gradients
+from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import Version, WeightVersions
 
 _EARLY = frozenset((0, 1, 2, 4, 8, 16, 32, 64, 128))

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.python_capture import Captured
-from splitrun.model.python_state import Look, python_state
+from splitrun.model.custom.python_capture import Captured
+from splitrun.model.custom.python_state import Look, python_state
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.state import buffers_of, fingerprint, named_tensors, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors
+from splitrun.model.state import fingerprint, named_tensors, parameters_of
+from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.seeds import derive_seed
 
 _SHARE, _LEAST = 0.1, 0.01
@@ -39,8 +39,7 @@ class Trials:
 
     def __init__(self, build: Callable[[], nn.Module]) -> None:
         self.build = build
-        self.first: Pristine | None = None
-        """What the first instance was when it was new."""
+        self._first: Pristine | None = None
         self._spare: _AsNew | None = None
 
     def __enter__(self) -> Trials:
@@ -54,7 +53,7 @@ class Trials:
         if self._spare is None or not self._spare.is_as_new():
             self._drop()
             module = self.build()
-            self.first = self.first or Pristine.of(module)
+            self._first = self._first or Pristine.of(module)
             self._spare = _AsNew(module)
         self._spare.put_back()
         module = self._spare.module
@@ -62,12 +61,17 @@ class Trials:
         module.train()
         return module
 
+    @property
+    def first(self) -> Pristine:
+        """What the first instance was when it was new."""
+        assert self._first is not None  # there was one
+        return self._first
+
     def woken(self, module: nn.Module) -> tuple[str, ...]:
         """Layers of the first instance that were in evaluation mode, and are not in the module,
         which is in training mode."""
         layers = nn.Module.named_modules(module)
-        asleep = self.first.asleep if self.first else ()
-        return tuple(name for name, layer in layers if layer.training and name in asleep)
+        return tuple(n for n, layer in layers if layer.training and n in self.first.asleep)
 
     def _drop(self) -> None:
         if self._spare is not None:
@@ -114,12 +118,21 @@ def _training(module: nn.Module) -> nn.Module:
 
 
 class _AsNew:
-    """A module, and how it was when it was new."""
+    """A module, and how it was when it was new.
+
+    Frozen parameters are not copied: they may be all of a large encoder. Whether one was changed
+    shows in its sum.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._objects = named_tensors(module)
-        self._contents = {name: each.detach().clone() for name, each in self._objects.items()}
+        self._sums = _sums_of_frozen(module)
+        self._contents = {
+            name: each.detach().clone()
+            for name, each in self._objects.items()
+            if name not in self._sums
+        }
         self._learns = {name: each.requires_grad for name, each in self._objects.items()}
         self._attributes = Captured(module)
         self._look: Look = python_state(module)
@@ -129,18 +142,30 @@ class _AsNew:
         self._attributes.put_back()
         objects = named_tensors(self.module)
         alike = objects.keys() == self._objects.keys() and all(
-            objects[name] is each and each.shape == self._contents[name].shape
-            for name, each in self._objects.items()
+            objects[name] is each for name, each in self._objects.items()
         )
-        return alike and python_state(self.module) == self._look
+        shapes = all(self._objects[name].shape == it.shape for name, it in self._contents.items())
+        for name, each in self._objects.items():
+            each.requires_grad_(self._learns[name])
+        frozen = _sums_of_frozen(self.module) == self._sums
+        return alike and shapes and frozen and python_state(self.module) == self._look
 
     def put_back(self) -> None:
         """Give its tensors the contents that they had."""
+        for name, content in self._contents.items():
+            if self._objects[name].shape == content.shape:
+                self._objects[name].data.copy_(content)
         for name, each in self._objects.items():
-            if each.shape == self._contents[name].shape:
-                each.data.copy_(self._contents[name])
             each.requires_grad_(self._learns[name])
             each.grad = None
+
+
+def _sums_of_frozen(module: nn.Module) -> dict[str, float]:
+    return {
+        name: float(each.detach().abs().sum(dtype=torch.float64))
+        for name, each in parameters_of(module).items()
+        if not each.requires_grad
+    }
 
 
 @dataclass(frozen=True)
@@ -161,11 +186,6 @@ def disturb(module: nn.Module, *stream: str | int) -> None:
         size = parameter.data.square().mean().sqrt() if parameter.numel() else 0.0
         noise = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
         parameter.data.add_(noise * (_SHARE * size + _LEAST))
-
-
-def own(inputs: Tensors) -> Tensors:
-    """Copies, since a forward may write to what it is given."""
-    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)
 
 
 def rolled(inputs: Tensors, by: int = 1) -> Tensors:
@@ -241,25 +261,9 @@ def same(one: Tensor | None, other: Tensor | None) -> bool:
 
 
 def contents(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of all parameters."""
-    return {name: each.detach().clone() for name, each in parameters_of(module).items()}
-
-
-def buffer_contents(module: nn.Module, *, caches: bool = True) -> dict[str, Tensor]:
-    """Copies of all buffers.
-
-    Args:
-        caches: those, too, that `state_dict` leaves out.
-    """
-    left_out = set() if caches else _left_out(module)
-    buffers = buffers_of(module).items()
-    return {name: each.detach().clone() for name, each in buffers if name not in left_out}
-
-
-def _left_out(module: nn.Module) -> set[str]:
-    layers = nn.Module.named_modules(module)
+    """Copies of all parameters that learn."""
     return {
-        f"{name}.{key}".lstrip(".")
-        for name, layer in layers
-        for key in layer._non_persistent_buffers_set  # noqa: SLF001 - nothing public tells
+        name: each.detach().clone()
+        for name, each in parameters_of(module).items()
+        if each.requires_grad
     }

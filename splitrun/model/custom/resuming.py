@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from splitrun.model.python_state import changed_numbers, python_state
+from splitrun.model.custom.python_state import changed_numbers, python_state
+from splitrun.model.custom.trial import Trials, difference, disturb, rolled, step
 from splitrun.model.state import extra_states, fill, named_tensors, set_extra_states
 from splitrun.model.tensors import Tensors
-from splitrun.model.trial import Trials, difference, disturb, rolled, step
 
 _STEPS = 3
 """After which a module's state is taken."""

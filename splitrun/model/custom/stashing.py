@@ -15,11 +15,9 @@ import torch
 from torch import nn
 
 from splitrun.errors import told
-from splitrun.model.python_state import python_state
-from splitrun.model.randomness import seeded_apart
-from splitrun.model.recomputation import Recomputation, Stash
-from splitrun.model.tensors import Tensors, as_tensors
-from splitrun.model.trial import (
+from splitrun.model.custom.python_state import python_state
+from splitrun.model.custom.recomputation import Recomputation, Stash
+from splitrun.model.custom.trial import (
     Step,
     Trials,
     contents,
@@ -27,12 +25,13 @@ from splitrun.model.trial import (
     disturb,
     generic_gradients,
     learning,
-    own,
     rolled,
     same,
     step,
     take_gradients,
 )
+from splitrun.model.randomness import seeded_apart
+from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import WeightVersions
 
 

@@ -13,20 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.errors import told
-from splitrun.model.python_state import changed_numbers, python_state
-from splitrun.model.randomness import draws_random, seeded_apart
-from splitrun.model.tensors import Tensors, as_tensors
-from splitrun.model.trial import (
+from splitrun.model.custom.python_state import changed_numbers, python_state
+from splitrun.model.custom.trial import (
     Step,
     Trials,
-    buffer_contents,
     contents,
     generic_gradients,
     learning,
-    own,
     rolled,
     take_gradients,
 )
+from splitrun.model.randomness import draws_random, seeded_apart
+from splitrun.model.state import buffer_contents
+from splitrun.model.tensors import Tensors, as_tensors, own
 
 _LOUD = 1e3
 """Gradients are tried at this size, too: what clips them shows then."""

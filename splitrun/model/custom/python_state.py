@@ -26,7 +26,7 @@ from splitrun.model.state import named_tensors
 _TENSORS_AND_LAYERS = frozenset(("_parameters", "_buffers", "_modules", "training"))
 _NUMBERS = (bool, int, float, complex)
 _PLAIN = (*_NUMBERS, str, bytes, type(None))
-NO_STATE = (type, types.ModuleType, io.IOBase, logging.Logger, logging.Handler)
+_NO_STATE = (type, types.ModuleType, io.IOBase, logging.Logger, logging.Handler)
 """Of what is of these kinds, nobody computes with the state: files and logs are written to."""
 _MOST = 100_000
 """Values that are looked at; a module with more of them counts as changed by what is seen."""
@@ -123,8 +123,15 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield ".state", _digest(value.get_state().numpy().tobytes()).hex()
     elif inspect.isroutine(value) or isinstance(value, functools.partial):
         yield from _of_callable(value)
-    elif not isinstance(value, NO_STATE):
+    elif has_state(value):
         yield from _of_object(value)
+
+
+def has_state(value: Any) -> bool:
+    """Whether an object's attributes are a module's affair: those of PyTorch's own objects, such as
+    what compiles a function, are not."""
+    pytorchs = type(value).__module__.partition(".")[0] == "torch"
+    return not isinstance(value, _NO_STATE) and (not pytorchs or isinstance(value, nn.Module))
 
 
 def _of_callable(value: Any) -> Iterator[tuple[str, Any]]:
