@@ -45,5 +45,8 @@ class CsvSource:
 @lru_cache(maxsize=64)
 def _sha256(path: Path, *_: int) -> str:
     """Of a file, once as long as its size, its time and its place on the disk stay."""
+    digest = hashlib.sha256()
     with open_regular(path, elsewhere=True) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
