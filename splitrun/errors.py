@@ -16,7 +16,8 @@
     │   └── Lost                  a role's thread ended without a word
     ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
-    └── Interrupted         130   the user stopped the run
+    ├── Unprinted             5   what was asked for is done, and could not be printed
+    └── Interrupted               a signal stopped the run: 130 SIGINT, 143 SIGTERM, 129 SIGHUP
 
 A message says what was wrong, where, and what to do about it. `PlanInvalid` stands apart:
 it means that a compiled plan breaks its own rules, which is a defect of splitrun.
@@ -24,6 +25,7 @@ it means that a compiled plan breaks its own rules, which is a defect of splitru
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -135,6 +137,8 @@ class RunFailed(SplitrunError):
     """Whether it would come again, since it lies in numbers or rows."""
     left_behind: tuple[str, ...] = ()
     """Threads that do not come back and are left to themselves."""
+    sound_until: int | None = None
+    """Where it makes earlier steps doubtful, too: so many are known to be right."""
 
     def __init__(self, role: str, instruction: str, cause: str) -> None:
         self.role = role
@@ -173,7 +177,6 @@ class WrongGradients(RunFailed):
     def __init__(self, role: str, instruction: str, cause: str, sound_until: int) -> None:
         super().__init__(role, instruction, cause)
         self.sound_until = sound_until
-        """Steps whose gradients are known to be right; later checkpoints are not."""
 
 
 class Misaligned(RunFailed):
@@ -206,10 +209,22 @@ class GateFailed(SplitrunError):
     exit_code = 4
 
 
-class Interrupted(SplitrunError):
-    """The user stopped the run."""
+class Unprinted(SplitrunError):
+    """What was asked for is done, and its result could not be printed."""
 
-    exit_code = 130
+    exit_code = 5
+
+
+class Interrupted(SplitrunError):
+    """The user, or whoever else sent a signal, stopped the run.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 class PlanInvalid(Exception):

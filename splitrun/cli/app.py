@@ -1,7 +1,8 @@
 """`splitrun`: the commands, and how errors become messages and exit codes.
 
 Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an
-optional package is missing; 4 a gate failed; 130 interrupted.
+optional package is missing; 4 a gate failed; 5 the result could not be printed; 130, 143 and 129
+interrupted by Ctrl-C, SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from splitrun.cli import (
     plan,
     report,
     schema,
+    streams,
     trace,
     train,
     validate,
@@ -32,24 +34,32 @@ from splitrun.cli import (
 )
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
+from splitrun.interrupts import interrupted, let_go, listening, stopped_by
 from splitrun.terminal import plain
 
 
 class _Commands(TyperGroup):
-    """The commands; while one is loading, Ctrl-C interrupts it as it does a run."""
+    """The commands; while one is loading, a signal interrupts it as it does a run."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Read the arguments up to the command's name."""
-        with _told_plainly():
+        with _said(), _told_plainly():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> object:
         """Run the command that the arguments name."""
-        try:
-            with _told_plainly():
-                return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise Interrupted("interrupted") from error
+        with _said(), _told_plainly():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """An interrupt is an error like others, before Typer takes it for one of its own."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        number = stopped_by(error)
+        raise Interrupted(interrupted(number), number) from error
 
 
 @contextlib.contextmanager
@@ -97,18 +107,30 @@ def _root(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; gives its exit code. Messages for a person go to stderr."""
+    with streams.unnoticed(), listening() as interrupts:
+        try:
+            with _said(), streams.guarded():
+                return _code(arguments)
+        except SplitrunError as error:
+            interrupts.end()
+            _tell(error)
+            return error.exit_code
+
+
+def _code(arguments: Sequence[str]) -> int:
     try:
         _refuse_odd(arguments)
         app(list(arguments), prog_name="splitrun")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except SplitrunError as error:
-        if isinstance(error, Interrupted) and sys.stderr.isatty():
-            typer.echo("\r", nl=False, err=True)  # noqa: TID251 - over the terminal's ^C
-        for line in (str(error), *getattr(error, "__notes__", ())):
-            echo(line, err=True)
-        return error.exit_code
     return 0
+
+
+def _tell(error: SplitrunError) -> None:
+    if isinstance(error, Interrupted) and sys.stderr.isatty():
+        typer.echo("\r", nl=False, err=True)  # noqa: TID251 - over the terminal's ^C
+    for line in (str(error), *getattr(error, "__notes__", ())):
+        echo(line, err=True)
 
 
 def _refuse_odd(arguments: Sequence[str]) -> None:
@@ -126,12 +148,13 @@ def _refuse_odd(arguments: Sequence[str]) -> None:
 
 def main() -> None:
     """The console script."""
+    streams.open_closed()
     code = run(sys.argv[1:])
+    let_go()
+    streams.let_go()
     gc.freeze()  # else the interpreter's last collection walks all of PyTorch, for seconds
     if any(thread.daemon for thread in threading.enumerate()):
         # Left behind in code that does not come back. The interpreter would end under its feet,
         # which crashes in PyTorch.
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -25,6 +26,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
+from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
 if TYPE_CHECKING:
@@ -134,9 +136,9 @@ def bench(
             steps,
             progress,
         )
-        _deliver(soaked.report, exports or (), as_json=json_output)
-        if not soaked.steadiness.stable:
-            raise GateFailed(soaked.steadiness.verdict)
+        _export(soaked.report, exports)
+        shown = partial(_show, soaked.report, as_json=json_output)
+        deliver(shown, directory.path / "soak.json", partial(_judge_soak, soaked))
         return
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
@@ -147,7 +149,18 @@ def bench(
     settings = Settings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
-    _deliver(results.report(), exports or (), as_json=json_output)
+    report = results.report()
+    _export(report, exports)
+    shown = partial(_show, report, as_json=json_output)
+    deliver(shown, directory.path / "bench.json", partial(_judge, results))
+
+
+def _judge_soak(soaked: Soaked) -> None:
+    if not soaked.steadiness.stable:
+        raise GateFailed(soaked.steadiness.verdict)
+
+
+def _judge(results: Results) -> None:
     if failed := sum(cell.failed for cell in results.cells):
         raise SplitrunError(f"{failed} of {len(results.cells)} cells failed")
 
@@ -236,12 +249,16 @@ def _soaked(
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
 
 
-def _deliver(report: Report, exports: Sequence[Path], *, as_json: bool) -> None:
-    from splitrun.cli.bench_screen import show
+def _export(report: Report, exports: Sequence[Path] | None) -> None:
     from splitrun.study.bench.report import export
 
-    for file in exports:
+    for file in exports or ():
         export(file, report)
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    from splitrun.cli.bench_screen import show
+
     if as_json:
         echo_json(report.content)
     else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +24,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
+from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, told
 from splitrun.files import is_directory
 
@@ -169,21 +171,14 @@ def compare(
             with watcher_for(progress) as watcher:
                 comparison = compare_arms(field, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
-        unwritten = _write_page(directory.path)
-    if json_output:
-        echo_json(record)
-    else:
-        show_comparison(comparison)
-        if unwritten is None:
-            echo(f"report: {record['report']}")
-    try:
-        _gate(comparison, named_arm or comparison.choice.taken, fail_below, asserted)
-    except GateFailed as failed:
-        if unwritten is not None:
-            failed.add_note(str(unwritten))
-        raise
-    if unwritten is not None:
-        raise unwritten
+    gated = named_arm or comparison.choice.taken
+    _deliver(
+        directory.path,
+        record,
+        lambda: echo_json(record) if json_output else show_comparison(comparison),
+        lambda: _gate(comparison, gated, fail_below, asserted),
+        names_page=not json_output,
+    )
 
 
 def _refuse_senseless(
@@ -203,6 +198,38 @@ def _refuse_senseless(
             f"--fail-below: {repeats} rounds cannot show a speedup; give --repeats "
             f"{_FEWEST_ROUNDS} or more"
         )
+
+
+def _deliver(
+    directory: Path,
+    record: Mapping[str, Any],
+    show: Callable[[], None],
+    gate: Callable[[], None],
+    *,
+    names_page: bool,
+) -> None:
+    """Write the page, print the result, and judge it; what fails on the way is told at the end."""
+    unwritten: SplitrunError | None = None
+
+    def print_all() -> None:
+        nonlocal unwritten
+        with own_stdout():
+            unwritten = _write_page(directory)
+        show()
+        if names_page and unwritten is None:
+            echo(f"report: {record['report']}")
+
+    def judge() -> None:
+        try:
+            gate()
+        except GateFailed as failed:
+            if unwritten is not None:
+                failed.add_note(str(unwritten))
+            raise
+        if unwritten is not None:
+            raise unwritten
+
+    deliver(print_all, directory / "comparison.json", judge)
 
 
 def _write_page(directory: Path) -> SplitrunError | None:

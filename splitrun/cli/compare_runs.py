@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splitrun.cli.output import echo_json
+from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ def show_runs(
     from splitrun.study.runs import compare_runs
 
     comparison = compare_runs(first, Path(others[0]))
-    if json_output:
-        echo_json(comparison.to_json())
-    else:
-        _show(comparison)
-    if asserted == _IDENTICAL and not comparison.identical:
-        raise GateFailed("the two runs end with different weights")
+
+    def show() -> None:
+        if json_output:
+            echo_json(comparison.to_json())
+        else:
+            _show(comparison)
+
+    def judge() -> None:
+        if asserted == _IDENTICAL and not comparison.identical:
+            raise GateFailed("the two runs end with different weights")
+
+    deliver(show, None, judge)
 
 
 def _show(comparison: RunComparison) -> None:

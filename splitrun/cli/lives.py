@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from splitrun.cli.output import echo
 from splitrun.cli.progress import Progress, shown
+from splitrun.errors import SplitrunError
 
 if TYPE_CHECKING:
     from splitrun.errors import RunFailed
@@ -55,12 +56,20 @@ class Lives:
             resume = find_restart(Path(error.run_dir))
             echo(error, err=True)
             for remark in resume.remarks:
-                echo(f"warning: {remark}", err=True)
+                warn(remark)
             place = f"from step {resume.step:,}"
             echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
-            return Start(afresh(experiment), resume, self.offer())
+            return Start(afresh(experiment), resume, self._offered_again())
 
         return supervised(policy, self._live, first, again)
+
+    def _offered_again(self) -> Sequence[Sink]:
+        """Sinks only show a run, so a life begins without those that cannot be made."""
+        try:
+            return self.offer()
+        except SplitrunError as error:
+            warn(str(error))
+            return ()
 
     def _live(self, start: Start) -> Result:
         from splitrun.session import train
@@ -75,7 +84,12 @@ class Lives:
 
         with shown(self.progress) as sinks:
             every: list[Sink] = [JsonLines(), *start.offered, *sinks]
-            result = train(start.experiment, self.runs_dir, every, [sampler], start.resume)
+            result = train(start.experiment, self.runs_dir, every, [sampler], start.resume, warn)
         for note in filter(None, (each.note for each in samplers)):
-            echo(f"warning: the machine was not looked at to the end: {note}", err=True)
+            warn(f"the machine was not looked at to the end: {note}")
         return result
+
+
+def warn(text: str) -> None:
+    """Tell the user, while the run goes on."""
+    echo(f"warning: {text}", err=True)

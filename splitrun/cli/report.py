@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from splitrun.cli.output import echo
+from splitrun.cli.streams import printed
 
 
 def report(
@@ -22,4 +23,6 @@ def report(
     """Write a page that shows where the time went and what came out; it opens offline."""
     from splitrun.report.write import write
 
-    echo(str(write(path, output)))
+    page = write(path, output)
+    with printed(page):
+        echo(str(page))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.output import echo
+from splitrun.cli.streams import printed
+from splitrun.left import stand
 
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
@@ -45,10 +47,14 @@ def trace(
             f"for earlier ones: splitrun trace {directory}/lives/1, …",
             err=True,
         )
+    status, message = stand(directory)
+    if status == "killed":
+        echo(f"note: the run was killed; {message}", err=True)
     if written.bytes > _LARGE_BYTES:
         size = f"{written.bytes / 2**20:,.0f} MiB"
         echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
-    echo(path)
+    with printed(path):
+        echo(path)
 
 
 def _parsed(text: str) -> Steps:

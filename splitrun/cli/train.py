@@ -24,6 +24,7 @@ from splitrun.cli.options import (
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
+from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def train(
     offered = offer()
     start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
-        echo(f"going on with {resume} from step {start.step:,}", err=True)
+        echo(f"going on with {resume}, {start.ended}, from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = (
@@ -106,10 +107,11 @@ def train(
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
         result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
-    if json_output:
-        echo_json(asdict(result))
-    else:
-        echo(summary(document.spec.name, result))
+    with printed(Path(result.run_dir) / "manifest.json"):
+        if json_output:
+            echo_json(asdict(result))
+        else:
+            echo(summary(document.spec.name, result))
 
 
 def summary(name: str, result: Result) -> str:

@@ -12,6 +12,8 @@ from splitrun.dashboard.live import Dashboard
 from splitrun.dashboard.view import RunView, moment
 from splitrun.errors import RunDirectoryError
 from splitrun.events import Event, RunStarted
+from splitrun.left import stand
+from splitrun.lock import is_held
 from splitrun.telemetry import Recording
 from splitrun.telemetry.parts import part_numbers, part_path
 
@@ -20,7 +22,8 @@ _WORTH_SLEEPING_S = 0.02
 
 
 def watch(directory: Path, console: Console, speed: float | None = None) -> None:
-    """Show a run as it is now, and until its end if it goes on.
+    """Show a run as it is now, and until its end if it goes on; one that ended without a word is
+    over once nobody holds its directory.
 
     Where the console is no terminal, that is one frame.
 
@@ -33,6 +36,7 @@ def watch(directory: Path, console: Console, speed: float | None = None) -> None
         RunDirectoryError: no recording, or a damaged one.
     """
     view = RunView()
+    over = is_held(directory) is False
     with (
         Recording(directory, view.note_gap) as recording,
         Dashboard(console, view) as dashboard,
@@ -47,18 +51,23 @@ def watch(directory: Path, console: Console, speed: float | None = None) -> None
         if speed is None or not console.is_terminal:
             for event in events:
                 view.fold(event)
+            if over:
+                _conclude(view, directory)
             view.unheard_s = _age_s(directory)
             dashboard.start(directory)
             if console.is_terminal:
-                _follow(recording, dashboard, monotonic() - view.unheard_s)
+                _follow(recording, dashboard, directory, monotonic() - view.unheard_s)
         else:
             dashboard.start(directory)
             _replay(events, dashboard, speed)
+            if over and view.running:
+                _conclude(view, directory)
+                dashboard.draw()
     if not console.is_terminal:
         console.line()
 
 
-def _follow(recording: Recording, dashboard: Dashboard, heard: float) -> None:
+def _follow(recording: Recording, dashboard: Dashboard, directory: Path, heard: float) -> None:
     """Show what comes until the run has ended.
 
     Args:
@@ -66,13 +75,23 @@ def _follow(recording: Recording, dashboard: Dashboard, heard: float) -> None:
     """
     while dashboard.view.running:
         sleep(_EVERY_S)
+        over = is_held(directory) is False  # nothing comes after what is read from here on
         before = dashboard.view.now
         for event in recording.read():
             dashboard.view.fold(event)
-        if dashboard.view.now > before:
+        if over:
+            _conclude(dashboard.view, directory)
+        if dashboard.view.now > before or not dashboard.view.running:
             heard = monotonic()
         dashboard.view.unheard_s = monotonic() - heard
         dashboard.draw()
+
+
+def _conclude(view: RunView, directory: Path) -> None:
+    """Nobody is at the run: what its events do not tell of its end, its manifest may."""
+    if view.running:
+        status, message = stand(directory)
+        view.end(status, f"killed; {message}" if status == "killed" else message)
 
 
 def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None:

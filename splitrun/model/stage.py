@@ -82,7 +82,9 @@ class Stage:
         return self.odd_weight() or self._finite.odd_state(self._optimizer.optimizers)
 
     def state(self) -> State:
-        """All that training has changed, copied; nothing may be in flight."""
+        """All that training has changed, copied, in the mode in which it goes on: a class may hold
+        other weights to evaluate. Nothing may be in flight."""
+        self._train()
         return {
             "module": cloned(named_tensors(self.module)),
             "extra": cloned(extra_states(self.module)),

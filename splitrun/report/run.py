@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from splitrun.files import is_something
+from splitrun.left import stand
 from splitrun.report.digest import Digest, digest
 from splitrun.report.files import read_json, read_lines, read_text
 from splitrun.telemetry.parts import FIRST_PART
@@ -91,6 +92,10 @@ class Run:
 
     directory: str
     """Its name."""
+    status: str
+    """As the manifest and the directory's lock tell; empty where nothing does."""
+    message: str
+    """What there is to say of that."""
     manifest: Manifest | None
     plan: Plan | None
     records: list[Record]
@@ -109,8 +114,11 @@ def read_run(directory: Path) -> Run | None:
     recorded = is_something(directory / FIRST_PART)
     if manifest is None and not recorded:
         return None
+    status, message = stand(directory)
     return Run(
         directory.resolve().name,
+        status,
+        message,
         manifest,
         read_json(directory / "plan.json", Plan),
         read_lines(directory / "metrics.jsonl", Record),

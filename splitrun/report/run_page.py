@@ -53,11 +53,10 @@ def run_page(run: Run) -> Page:
 
 
 def _status(run: Run) -> str:
-    status = run.manifest.status if run.manifest else ""
-    if status in ("", "running"):
+    if run.status in ("", "running", "killed"):
         ended = run.digest.ended if run.digest else None
-        return ended.status if ended else _RUNNING
-    return status
+        return ended.status if ended else run.status or _RUNNING
+    return run.status
 
 
 def _subtitle(run: Run) -> str:
@@ -81,9 +80,10 @@ def _verdict(run: Run, status: str, result: Result) -> str:
     of = run.digest.started.steps if run.digest else run.plan.steps if run.plan else steps
     if status != "done":
         ended = run.digest.ended if run.digest else None
-        message = (run.manifest.message if run.manifest else "") or (ended.message if ended else "")
-        told = f" {message}" if message else ""
-        return f"{status.capitalize()}: {steps:,} of {of:,} steps, {schedule}.{told}"
+        message = (ended.message if ended else "") or run.message
+        stop = "; " if status == "killed" else ". "
+        told = f"{stop}{message}" if message else "."
+        return f"{status.capitalize()}: {steps:,} of {of:,} steps, {schedule}{told}"
     metrics = [
         f"{words.metric_name(name)} {words.value(value)}"
         for name, value in result.metrics.get("test", {}).items()

@@ -9,6 +9,7 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import is_directory, is_something, write_text
+from splitrun.left import fate
 from splitrun.report.comparison import read_comparison
 from splitrun.report.comparison_page import comparison_page
 from splitrun.report.files import read_json
@@ -54,9 +55,8 @@ def _page(path: Path) -> Page:
         return comparison_page(path, comparison)
     unfinished = read_json(path / "status.json", _Status)
     if unfinished is not None:
-        message = (
-            f"{path}: a comparison whose status is {unfinished.status!r}, so there is no page of it"
-        )
+        status = fate(path, unfinished.status)
+        message = f"{path}: a comparison whose status is {status!r}, so there is no page of it"
         raise RunDirectoryError(f"{message}; what it measured is in measured.jsonl; compare again")
     run = read_run(path)
     if run is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from splitrun.errors import RunDirectoryError, told
 from splitrun.events import Event
+from splitrun.left import resume_command
 from splitrun.model import Stage
 from splitrun.runtime import Beginning
 from splitrun.session.checkpoint import Checkpoint, Collector, Store
@@ -38,7 +38,8 @@ class Continuity:
         self.first_step = self._checkpoint.step if self._checkpoint else 0
         self.ledger = read_books(self._checkpoint, directory.path)
         section = experiment.document.spec.checkpoint
-        self._names_classes = bool(named_classes(experiment.document.spec))
+        self.names_classes = bool(named_classes(experiment.document.spec))
+        """So that it runs with `--allow-code` alone."""
         self._store = Store(directory.checkpoints, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
@@ -98,6 +99,19 @@ class Continuity:
         if self._collector is not None:
             self._collector.write()
 
+    def discard(self, sound_until: int) -> str:
+        """Only the first so many steps are known to be right: keep no checkpoint of later ones, and
+        write none any more; gives what the user should know of that, if there were any."""
+        self._collector = None
+        try:
+            first = self._store.clean(sound_until)
+        except OSError as error:
+            left = f"checkpoints of steps after {sound_until} may be wrong and cannot be removed"
+            return f"{left}: {told(error)}; remove them before the run is resumed"
+        if first is None:
+            return ""
+        return f"checkpoints from step {first} on were removed, for they may be wrong"
+
     def close(self, status: str, message: str) -> dict[str, Any]:
         """The life has ended; what the manifest is to say."""
         self.lives = closed(self.lives, status, message)
@@ -106,10 +120,8 @@ class Continuity:
 
     def remedy(self) -> str:
         """How to go on with a run that ended before it was done; empty if one cannot."""
-        if self._store.is_empty():
-            return ""
-        command = f"splitrun train --resume {shlex.quote(str(self._directory.path))}"
-        return f"go on from its last checkpoint: {command}{' --allow-code' * self._names_classes}"
+        command = resume_command(self._directory.path, allow_code=self.names_classes)
+        return f"go on from its last checkpoint: {command}" if command else ""
 
 
 def read_books(checkpoint: Checkpoint | None, path: Path) -> Ledger:

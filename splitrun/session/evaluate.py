@@ -10,8 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from splitrun import runtime
-from splitrun.errors import UsageError
+from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Evaluated, Event
+from splitrun.files import is_something
+from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
 from splitrun.session.feeds import feeds
 from splitrun.session.prepare import prepare
@@ -24,7 +26,8 @@ class Evaluation:
     """What a saved model makes of the held-out rows."""
 
     status: str
-    """Of the run: `done`, or `interrupted` for a model whose training was not finished."""
+    """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
+    see `splitrun.left`."""
     metrics: dict[str, float | None]
     at_the_end: Mapping[str, float | None]
     """What the training found at its end; empty where it was not finished."""
@@ -68,6 +71,10 @@ def evaluate_run(
     """
     directory = RunDirectory.open(path)
     manifest = directory.manifest()
+    status = fate(path, manifest["status"])
+    if status == "killed" and not is_something(directory.model):
+        killed = f"{path}: the run was killed before it had a model"
+        raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
     document = directory.document()
     experiment = prepare(
         document,
@@ -103,7 +110,7 @@ def evaluate_run(
     )
     (evaluated,) = (event for event in events if isinstance(event, Evaluated))
     return Evaluation(
-        status=manifest["status"],
+        status=status,
         metrics=evaluated.metrics,
         at_the_end=_at_the_end(manifest),
         row_ids=experiment.data.test_ids,

@@ -11,17 +11,18 @@ from typing import Literal
 
 from splitrun import runtime
 from splitrun.errors import NonFiniteWeights, RunFailed, writable
-from splitrun.events import Emit, Event, RunEnded, Sink
+from splitrun.events import Emit, Event, RunEnded
+from splitrun.interrupts import Interrupts
 from splitrun.model import Stage, default_metrics, evaluate
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
+from splitrun.session.audience import Audience
 from splitrun.session.continuity import Continuity
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
 from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.session.forecast import forecast
-from splitrun.session.interrupts import Interrupts
 from splitrun.session.ledger import run_started
 from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
@@ -68,7 +69,7 @@ class Life:
         experiment: Experiment,
         directory: RunDirectory,
         planned: Sequence[PlannedFault],
-        sinks: Sequence[Sink],
+        audience: Audience,
         sources: Sequence[Source],
         resume: Resume | None,
         interrupts: Interrupts,
@@ -81,7 +82,7 @@ class Life:
         self._deadline = deadline_of(experiment.document.spec, experiment.plan, first_step)
         self._experiment = experiment
         self._directory = directory
-        self._sinks: tuple[Sink, ...] = (self._continuity, *sinks)
+        self._audience = audience
         self._sources = sources
         self._interrupts = interrupts
         self.has_begun = False
@@ -98,6 +99,7 @@ class Life:
             "directory": str(experiment.directory.resolve()),
             "resolved_sha256": directory.resolved_sha256(),
             "deadline_s": self._deadline.base_s,
+            "allow_code": self._continuity.names_classes,
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
             "environment": environment(experiment.directory),
         }
@@ -184,7 +186,7 @@ class Life:
         )
 
     def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
-        """Tell manifest and sinks how the run ended; a sink that fails now changes nothing.
+        """Tell manifest and sinks how the run ended.
 
         Raises:
             OSError: the manifest cannot be written.
@@ -194,22 +196,40 @@ class Life:
         if result is not None:
             self._manifest["result"] = asdict(result)
         try:
-            self._directory.write_json("manifest.json", self._manifest)
+            self._write_manifest()
         except OSError:
             if status == "failed":
                 self._tell_the_end(status, message)
             raise
         self._tell_the_end(status, message)
 
+    def _write_manifest(self) -> None:
+        if self._audience.warnings:
+            self._manifest["warnings"] = self._audience.warnings
+        self._directory.write_json("manifest.json", self._manifest)
+
     def _tell_the_end(self, status: RunStatus, message: str) -> None:
+        warned = len(self._audience.warnings)
         self._events.append(RunEnded(status, message, now()))
         while self._events:
             event = self._events.popleft()
-            for sink in self._sinks:
-                with suppress(Exception):
-                    sink(event)
+            with suppress(Exception):
+                self._continuity(event)
+            self._audience(event)
         with suppress(Exception):
             self.attend()
+        if len(self._audience.warnings) > warned:
+            with suppress(OSError):
+                self._write_manifest()
+
+    def discard(self, error: RunFailed) -> None:
+        """Keep no checkpoint that a failure has made doubtful, and note what became of them."""
+        if error.sound_until is None:
+            return
+        with suppress(Exception):
+            self.attend()  # of earlier steps, one may be about to be written
+        if said := self._continuity.discard(error.sound_until):
+            error.add_note(said)
 
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""
@@ -227,8 +247,8 @@ class Life:
         with self._interrupts.held():
             for _ in range(len(self._events)):
                 event = self._events.popleft()
-                for sink in self._sinks:
-                    sink(event)
+                self._continuity(event)
+                self._audience(event)
             fresh = self.ledger.history[self._written :]
             if fresh:
                 self._directory.append_lines("metrics.jsonl", fresh)

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from splitrun.collector import passed_over
 from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.model import assemble
@@ -71,6 +72,7 @@ class Probed:
     certainty: Certainty
 
 
+@passed_over()
 def probe_costs(
     spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
 ) -> Probed:

@@ -12,11 +12,12 @@ from typing import Any
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import why_odd
+from splitrun.left import fate
+from splitrun.lock import locked
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.fired import fired_faults
 from splitrun.session.lives import lives_of
-from splitrun.session.lock import locked
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
@@ -39,6 +40,8 @@ class Resume:
     """Where relative paths and classes are looked up; default: where they were."""
     changes: tuple[str, ...] = ()
     """Of the spec, as lines of a difference."""
+    ended: str = "failed"
+    """How the life before ended."""
 
     @property
     def step(self) -> int:
@@ -64,16 +67,19 @@ def find_resume(path: Path) -> Resume:
     if manifest["status"] == "done":
         message = f"{path}: the run is done, so there is nothing to resume"
         raise RunDirectoryError(f"{message}; `splitrun report {path}` tells how it went")
+    ended = fate(path, manifest["status"])
     with locked(path):
         found = Store(directory.checkpoints, 1).newest()
     if found.checkpoint is None:
-        what = "no checkpoint is whole" if found.damaged else "no checkpoint"
+        what = "killed, and " if ended == "killed" else ""
+        what += "no checkpoint is whole" if found.damaged else "no checkpoint"
         lines = [*found.damaged, f"{path}: {what}, so nothing tells where to go on; train again"]
         if directory.document().spec.checkpoint is None:
             lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
         raise RunDirectoryError("\n".join(lines))
     remarks = (*found.damaged, *_other_machine(manifest))
-    return Resume(directory, found.checkpoint, len(lives_of(directory)), remarks)
+    lives = len(lives_of(directory))
+    return Resume(directory, found.checkpoint, lives, remarks, ended=ended)
 
 
 def _refuse_links(path: Path) -> None:

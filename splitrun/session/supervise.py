@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from splitrun.errors import MissingExtra, RunFailed, UsageError
+from splitrun.errors import Interrupted, MissingExtra, RunFailed, UsageError
+from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.model import assemble
 from splitrun.session.prepare import Experiment
 from splitrun.spec.model import Supervision
@@ -36,7 +37,19 @@ def supervised(
     Raises:
         RunFailed: what ended the last life; a note says why there is no other.
         UsageError: the first life could not begin.
+        Interrupted: a signal came before a restart.
     """
+    with listening() as interrupts:
+        return _supervised(policy, live, start, next_start, interrupts)
+
+
+def _supervised(
+    policy: Supervision,
+    live: Callable[[Start], Outcome],
+    start: Start,
+    next_start: Callable[[RunFailed, int], Start],
+    interrupts: Interrupts,
+) -> Outcome:
     restarts = 0
     failed: RunFailed | None = None
     while True:
@@ -50,18 +63,33 @@ def supervised(
                 raise
             failed.add_note(f"not restarted: {error}")
             raise failed from error
-        except RunFailed as error:
-            if policy.on_failure == "stop":
+        except KeyboardInterrupt as error:
+            if failed is None:
                 raise
-            why = why_not_restarted(error, failed)
-            if restarts == policy.restarts:
-                why = f"{restarts} restarts were allowed"
+            raise _not_restarted(failed, stopped_by(error)) from error
+        except RunFailed as error:
+            if policy.on_failure == "stop" or interrupts.ended:
+                raise
+            allowed = restarts < policy.restarts
+            why = why_not_restarted(error, failed) if allowed else _spent(restarts)
             if why:
                 error.add_note(f"not restarted: {why}")
                 raise
             failed = _without_frames(error)
         del start
         gc.collect()
+
+
+def _spent(restarts: int) -> str:
+    return f"{restarts} restarts were allowed"
+
+
+def _not_restarted(failed: RunFailed, number: int) -> Interrupted:
+    """How a run ends whose next life had not begun when a signal came."""
+    ended = Interrupted(f"{interrupted(number)} before a restart; {failed}", number)
+    for note in getattr(failed, "__notes__", ()):
+        ended.add_note(note)
+    return ended
 
 
 def _without_frames(error: RunFailed) -> RunFailed:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from splitrun.collector import passed_over
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.study.arms import BASELINE, Arm, Schedule
@@ -58,6 +59,7 @@ class Settings:
     """Whether the fastest arm is taken, whatever its verdict."""
 
 
+@passed_over()
 def compare(
     field: Field, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
 ) -> Comparison:

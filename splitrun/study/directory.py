@@ -21,6 +21,8 @@ from typing import Any, Literal
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, told
 from splitrun.files import is_regular, remove
+from splitrun.interrupts import interrupted, listening, stopped_by
+from splitrun.lock import locked
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -39,29 +41,41 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
     Raises:
         UsageError: it cannot be made.
         RunFailed: it cannot be written any more.
-        Interrupted: the user stopped it, and something had been measured.
+        Interrupted: a signal came.
     """
     directory = RunDirectory.create(runs_dir, document, "compare")
-    try:
-        _tell(directory, "running")
-        yield directory
-    except BaseException as error:
-        failure = error
-        if isinstance(error, OSError):
-            failure = RunFailed("the comparison", "writing", told(error))
-        if not is_regular(directory.path / MEASURED):
-            with suppress(OSError):
-                remove(directory.path)
+    with locked(directory.path):
+        try:
+            _tell(directory, "running")
+            yield directory
+        except BaseException as error:
+            with listening() as interrupts:
+                interrupts.end()  # or half of it would stay
+                failure = _broken_off(directory, error)
+            if failure is error:
+                raise
+            raise failure from error
+
+
+def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
+    """Leave what was measured, and nothing where nothing was; gives what is to be told."""
+    measured, stopped = directory.path / MEASURED, isinstance(error, KeyboardInterrupt)
+    kept, failure = is_regular(measured), error
+    if stopped:
+        number = stopped_by(error)
+        message = f"{interrupted(number)} before the comparison was done"
+        remedy = "" if kept else ", so none of it is kept; compare again"
+        failure = Interrupted(message + remedy, number)
+    elif isinstance(error, OSError):
+        failure = RunFailed("the comparison", "writing", told(error))
+    with suppress(OSError):  # on a full disk nothing more can be said there
+        if kept:
+            _tell(directory, "interrupted" if stopped else "failed", str(failure))
         else:
-            stopped = isinstance(error, KeyboardInterrupt)
-            with suppress(OSError):  # on a full disk nothing more can be said there
-                _tell(directory, "interrupted" if stopped else "failed", str(failure))
-            if stopped:
-                failure = Interrupted("interrupted before the comparison was over")
-            failure.add_note(f"what was measured until then is in {directory.path / MEASURED}")
-        if failure is error:
-            raise
-        raise failure from error
+            remove(directory.path)
+    if kept:
+        failure.add_note(f"what was measured until then is in {measured}")
+    return failure
 
 
 def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:

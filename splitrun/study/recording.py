@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from splitrun.events import Event, Sampled, Sent
+from splitrun.lock import locked
 from splitrun.plan import Plan
 from splitrun.study.entrant import Entrant
 from splitrun.study.training import Recorder, train_fresh
@@ -52,11 +53,9 @@ def record(entrant: Entrant, directory: Path) -> Recording:
     events: list[Event] = []
     roles = [role.name for role in entrant.plan.roles]
     sampler = partial(Sampler, interval_s=_SAMPLES_EVERY_S, roles=roles)
-    train_fresh(
-        entrant.subject,
-        "threaded",
-        recorder=Recorder(directory, [JsonLines(), events.append], [sampler]),
-    )
+    recorder = Recorder(directory, [JsonLines(), events.append], [sampler])
+    with locked(directory):
+        train_fresh(entrant.subject, "threaded", recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]
     return Recording(
         roles=shares(events),

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from splitrun.errors import RunDirectoryError
+from splitrun.left import fate, way_on
 from splitrun.session import Result, RunDirectory
 
 Changes = Mapping[str, tuple[object, object]]
@@ -40,17 +41,21 @@ class PastRun:
         """
         directory = RunDirectory.open(path)
         manifest = directory.manifest()
+        status = fate(path, manifest["status"])
         try:
             result = msgspec.convert(manifest.get("result"), Result)
         except msgspec.ValidationError as error:
-            message = f"{path}: the run is {manifest['status']} and has no result"
+            if status == "killed":
+                message = f"{path}: the run was killed and has no result"
+                raise RunDirectoryError(f"{message}; {way_on(path, manifest)}") from error
+            message = f"{path}: the run is {status} and has no result"
             raise RunDirectoryError(f"{message}; give one that came to its end") from error
         if not result.samples_per_s > 0:
             raise RunDirectoryError(f"{path}: the run ended before its first step; give another")
         spec = directory.document().spec.model_dump(mode="json", by_alias=True)
         environment = manifest.get("environment")
         machine = environment if isinstance(environment, dict) else {}
-        return cls(manifest["status"], result, dict(_flat(spec)), dict(_flat(machine)))
+        return cls(status, result, dict(_flat(spec)), dict(_flat(machine)))
 
     @property
     def metrics(self) -> Mapping[str, float]:

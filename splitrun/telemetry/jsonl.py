@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
@@ -40,7 +41,21 @@ class JsonLines:
         self._write_at = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take in one event; it is on disk soon, and at the end of the run at the latest."""
+        """Take in one event; it is on disk soon, and at the end of the run at the latest.
+
+        Raises:
+            OSError: it cannot be written; the recording ends there.
+        """
+        try:
+            self._take(event)
+        except OSError:
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+            self._file = None
+            raise
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._file = self._first_part(Path(event.run_dir))
         if self._file is None:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time
 
-from tensorboardX import SummaryWriter
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto.event_pb2 import Event as Record
+from tensorboardX.proto.event_pb2 import SessionLog
 
 from splitrun.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone
 
 _EVERY_S = 0.2
 """Between two points of a curve over steps: nobody sees more."""
+_FLUSHES_EVERY_S = 5.0
 
 
 class TensorBoard:
-    """A sink that writes `tensorboard/` into the directory which `RunStarted` names."""
+    """A sink that writes `tensorboard/` into the directory which `RunStarted` names.
+
+    It writes in the thread that calls it. `SummaryWriter` has a thread of its own, which ends on a
+    full disk, and then blocks whoever hands it another record.
+    """
 
     def __init__(self) -> None:
-        self._writer: SummaryWriter | None = None
+        self._writer: event_file_writer.EventsWriter | None = None
+        self._flushed = 0.0
         self._step = 0
         self._samples = 0
         self._last = 0.0
@@ -26,8 +35,11 @@ class TensorBoard:
         match event:
             case RunStarted():
                 directory = Path(event.run_dir) / "tensorboard"
+                directory.mkdir(exist_ok=True)
+                self._writer = event_file_writer.EventsWriter(str(directory / "events"))
                 # What an earlier life of the run has told of later steps is forgotten.
-                self._writer = SummaryWriter(str(directory), purge_step=event.first_step)
+                log = SessionLog(status=SessionLog.START)
+                self._writer.write_event(Record(step=event.first_step, session_log=log))
                 self._step, self._samples, self._last = event.first_step, 0, event.clock
             case StepDone():
                 self._step = event.step + 1
@@ -60,5 +72,11 @@ class TensorBoard:
                 self._add(f"machine/gpu{number}_percent", gpu.busy_percent)
 
     def _add(self, name: str, value: float) -> None:
-        if self._writer is not None:
-            self._writer.add_scalar(name, value, self._step)
+        if self._writer is None:
+            return
+        now = time()
+        record = Record(wall_time=now, step=self._step, summary=summary.scalar(name, value))
+        self._writer.write_event(record)
+        if now - self._flushed > _FLUSHES_EVERY_S:
+            self._flushed = now
+            self._writer.flush()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, get_args
 
 from tests.habits import reference
-from tests.habits.course import Course, Runtime, sequential, sliced, stale
+from tests.habits.course import STEPS_PER_EPOCH, Course, Runtime, sequential, sliced, stale
 from tests.habits.habit import Habit
 from tests.habits.reference import Weights
 from tests.habits.running import TOLERANCE, Bench, Ended, difference, is_right
@@ -70,6 +70,12 @@ def cells(bench: Bench, habit: Habit) -> Iterator[Cell]:
         yield from _on_both(bench, later, "stale", stale(4, **LONG))
     course = stale(4, **CHECKPOINTED) if habit.stale == "equal" else sequential(**CHECKPOINTED)
     yield from _alone(bench, habit, "resume", course, "not stopped")
+    evaluated = replace(course, checkpoint_every_steps=STEPS_PER_EPOCH)
+    known = partial(reference.weights, habit, evaluated)
+    ended = bench.stopped_and_resumed(habit, evaluated, "threaded", stop_at=STOPPED_AT)
+    yield Cell(
+        habit, "resume", f"{evaluated}, stopped after an evaluation", _observed(ended, known)
+    )
     expected = partial(reference.weights, habit, course)
     ended = bench.stopped_and_resumed(habit, course, "threaded", stop_at=STOPPED_AT)
     way = f"{course}, stopped and resumed"

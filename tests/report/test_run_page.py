@@ -10,6 +10,7 @@ import pytest
 from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Event, RunEnded
+from splitrun.lock import locked
 from splitrun.report.digest import digest
 from splitrun.report.write import write
 from splitrun.telemetry.parts import Continued
@@ -156,8 +157,19 @@ def test_a_killed_run_has_a_page_and_its_torn_last_line_is_left_out(tmp_path: Pa
         file.write(b'{"type":"StepDone","st')
     with (directory / "metrics.jsonl").open("ab") as file:
         file.write(b'{"epo')
-    report = page(directory)
-    assert report.verdict == ("Running, or ended without saying so: 7 of 40 steps, stale, depth 4.")
+    verdict = "Killed: 7 of 40 steps, stale, depth 4; "
+    no_way_on = "it has no checkpoint, so it cannot be resumed; train again"
+    assert page(directory).verdict == verdict + no_way_on
+    (directory / "checkpoints" / "step-00000004").mkdir(parents=True)
+    assert page(directory).verdict == f"{verdict}resume with `splitrun train --resume {directory}`"
+
+
+def test_a_run_that_is_on_is_running(tmp_path: Path) -> None:
+    directory = run_directory(
+        tmp_path / "run", [started(), *steps(7)], status="running", result=None
+    )
+    with locked(directory):
+        assert page(directory).verdict == "Running: 7 of 40 steps, stale, depth 4."
 
 
 def test_a_failed_run_shows_where_it_broke(tmp_path: Path) -> None:
@@ -185,7 +197,7 @@ def test_a_run_that_was_not_sampled_says_so(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_at_once_has_a_page(tmp_path: Path, text: str) -> None:
     directory = run_directory(tmp_path / "run", [], status="running", result=None)
     (directory / "events.jsonl").write_text(text, encoding="utf-8")
-    assert page(directory).verdict.startswith("Running, or ended without saying so: 0 of 40")
+    assert page(directory).verdict.startswith("Killed: 0 of 40")
 
 
 def test_a_run_without_events_has_a_page(tmp_path: Path) -> None:

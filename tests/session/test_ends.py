@@ -5,18 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import IO
 
 import pytest
-import yaml
 
 from splitrun.errors import Interrupted, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import Event, RunEnded, StepDone
 from splitrun.session import RunDirectory, evaluate_run, train
-from splitrun.telemetry import JsonLines, read_events
+from splitrun.telemetry import JsonLines, jsonl, load_sink, read_events
 from tests.runtime.running import prepared, synthetic
 
 
@@ -35,27 +32,6 @@ def test_an_interrupt_leaves_a_run_directory_that_can_be_evaluated(tmp_path: Pat
     assert evaluate_run(directory).status == "interrupted"
 
 
-def test_ctrl_c_ends_a_run_although_its_messages_are_ten_minutes_away(tmp_path: Path) -> None:
-    content = synthetic(links={"default": {"latency_ms": 600_000}}, name="far")
-    (tmp_path / "far.yaml").write_text(yaml.safe_dump(content))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "splitrun", "train", "far.yaml", "--progress", "none"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    runs = tmp_path / "runs"
-    deadline = time.monotonic() + 60
-    while not list(runs.glob("*/events.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted after 0 of 18 steps" in errors
-    assert "Traceback" not in errors
-    assert evaluate_run(next(runs.iterdir())).status == "interrupted"
-
-
 def test_the_last_event_of_every_run_says_how_it_ended(tmp_path: Path) -> None:
     ends: list[RunEnded] = []
 
@@ -70,15 +46,58 @@ def test_the_last_event_of_every_run_says_how_it_ended(tmp_path: Path) -> None:
     assert [end.status for end in ends] == ["done", "failed"]
 
 
-def test_a_sink_that_fails_does_not_keep_the_end_from_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [ValueError("of the test"), SystemExit(1)])
+def test_a_sink_that_fails_is_left_out_and_the_run_goes_on(
+    tmp_path: Path, error: BaseException
+) -> None:
     heard: list[Event] = []
+    warnings: list[str] = []
 
-    def broken(_: Event) -> None:
-        raise ValueError("of the test")
+    def broken(event: Event) -> None:
+        if isinstance(event, StepDone):
+            raise error
 
-    with pytest.raises(RunFailed, match="ValueError: of the test"):
-        train(prepared(synthetic()), tmp_path, [broken, heard.append])
+    result = train(prepared(synthetic()), tmp_path, [broken, heard.append], warn=warnings.append)
     assert isinstance(heard[-1], RunEnded)
+    assert heard[-1].status == "done"
+    assert sum(isinstance(event, StepDone) for event in heard) == result.steps
+    (warning,) = warnings
+    assert "broken shows no more of the run, for it has failed: " in warning
+    assert type(error).__name__ in warning
+    manifest = RunDirectory.open(Path(result.run_dir)).manifest()
+    assert (manifest["status"], manifest["warnings"]) == ("done", warnings)
+
+
+def full_disk() -> IO[bytes]:
+    """A file there; neither writing to it nor closing it succeeds."""
+    return Path("/dev/full").open("wb")
+
+
+def test_a_recording_on_a_full_disk_is_given_up_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = train(prepared(synthetic()), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(jsonl, "create", lambda _: full_disk())
+        result = train(prepared(synthetic()), tmp_path, [JsonLines()])
+    assert result.weights_sha256 == plain.weights_sha256
+    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest()["warnings"]
+    assert warning.startswith("JsonLines shows no more of the run")
+    assert warning.endswith("No space left on device")
+
+
+def test_a_tensorboard_on_a_full_disk_is_left_out_and_does_not_block_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = full_disk()
+    monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda _: disk)
+    monkeypatch.setattr("splitrun.telemetry.tensorboard._EVERY_S", 0.0)
+    result = train(prepared(synthetic()), tmp_path, [load_sink("tensorboard")])
+    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest()["warnings"]
+    assert warning.startswith("TensorBoard shows no more of the run")
+    assert warning.endswith("No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        disk.close()
 
 
 def test_a_directory_that_cannot_be_written_is_no_failure_of_the_run(

@@ -14,8 +14,8 @@ import yaml
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
 from splitrun.events import RunStarted, StepDone
+from splitrun.lock import locked
 from splitrun.session import find_resume, prepare, prepare_resume, train
-from splitrun.session.lock import locked
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events
 from tests.chaos.trial import trial

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from splitrun.cli.app import run
-from splitrun.errors import RunFailed
+from splitrun.errors import Interrupted, RunFailed
 from splitrun.events import Sent, StepDone
 from splitrun.plan import Plan
 from splitrun.study.arms import Arm, choose_arms, named
@@ -220,7 +220,10 @@ def test_a_target_that_half_the_seeds_miss_is_not_reached(
 
 def test_a_comparison_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     document = prepared(synthetic()).document
-    with pytest.raises(KeyboardInterrupt), comparison_directory(tmp_path, document):
+    with (
+        pytest.raises(Interrupted, match="so none of it is kept"),
+        comparison_directory(tmp_path, document),
+    ):
         raise KeyboardInterrupt
     with pytest.raises(RunFailed, match="writing"), comparison_directory(tmp_path, document):
         raise OSError(28, "No space left on device")

@@ -22,7 +22,13 @@ BUSY = Style(color=_SKY)
 WAIT = Style(color=_GREY)
 DONE, FAILED = Style(color=_GREEN, bold=True), Style(color=_VERMILION, bold=True)
 
-STATUS = {"running": STRONG, "done": DONE, "failed": FAILED, "interrupted": FAILED}
+STATUS = {
+    "running": STRONG,
+    "done": DONE,
+    "failed": FAILED,
+    "interrupted": FAILED,
+    "killed": FAILED,
+}
 
 KINDS: dict[Kind, tuple[str, Style]] = {
     Kind.FORWARD: ("F", Style(color="black", bgcolor=_SKY)),

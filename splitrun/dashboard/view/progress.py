@@ -14,7 +14,7 @@ _WINDOW_S = 5.0
 """Throughput now is that of the last so many seconds."""
 _BETWEEN_MARKS_S = 0.02
 
-Status = Literal["running", "done", "failed", "interrupted"]
+Status = Literal["running", "done", "failed", "interrupted", "killed"]
 
 
 @dataclass
@@ -28,7 +28,7 @@ class RunProgress:
     start: float = 0.0
     status: Status = "running"
     message: str = ""
-    """Why the run failed or was interrupted."""
+    """Why the run failed or was interrupted; what to do about one that was killed."""
     stuck: Stuck | None = None
     """What the run does not get past, or ended with."""
     step: int = 0

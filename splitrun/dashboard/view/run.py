@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from splitrun.dashboard.view.links import Links
 from splitrun.dashboard.view.machine import MachineView
-from splitrun.dashboard.view.progress import RunProgress
+from splitrun.dashboard.view.progress import RunProgress, Status
 from splitrun.dashboard.view.roles import RoleView
 from splitrun.events import (
     EpochDone,
@@ -103,6 +105,12 @@ class RunView:
     def running(self) -> bool:
         """Whether the run has not told its end."""
         return self.progress.status == "running"
+
+    def end(self, status: str, message: str) -> None:
+        """The run is over, which its events do not tell."""
+        for known in get_args(Status):
+            if status == known != "running":
+                self.progress.status, self.progress.message = known, message
 
     @property
     def ended_stuck(self) -> bool:

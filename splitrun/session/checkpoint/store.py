@@ -124,21 +124,21 @@ class Store:
                 damaged.append(f"{path}: damaged, so it is passed over: {told(error)}")
         return Found(None, tuple(damaged))
 
-    def is_empty(self) -> bool:
-        """Whether there is nothing that could be a checkpoint."""
-        return not self._newest_first()
-
-    def clean(self, newest: int) -> None:
-        """Remove what writers left behind when they were killed, and what is newer than a step.
+    def clean(self, newest: int) -> int | None:
+        """Remove what writers left behind when they were killed, and what is newer than a step;
+        gives the first step of which a checkpoint was removed.
 
         Raises:
             OSError: something cannot be removed, and would be taken for a checkpoint of this life.
         """
         for path in self._directory.glob(".step-*.tmp"):
             remove(path)
+        first = None
         for path in self._newest_first():
             if _step(path) > newest:
                 remove(path)
+                first = _step(path)
+        return first
 
     def _newest_first(self) -> list[Path]:
         named = [path for path in self._directory.glob("step-*") if _STEP.fullmatch(path.name)]

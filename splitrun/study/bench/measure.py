@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from splitrun.collector import passed_over
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
@@ -86,7 +87,7 @@ def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Meas
     release_memory()
     turns: list[Turn] = []
     start = now()
-    with Watch() as watch:
+    with passed_over(), Watch() as watch:
         while not enough(
             len(turns), now() - start, settings.budget_s, settings.repeats, lambda: [_rate(turns)]
         ):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from splitrun import runtime
-from splitrun.errors import UsageError
+from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
+from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.model import assemble, evaluate
 from splitrun.plan import compile, deadline_of
 from splitrun.runtime.clock import now
@@ -63,6 +65,7 @@ def soak(
     Raises:
         RunFailed: a role failed.
         UsageError: the run has fewer steps than its depth, or is over before it was looked at.
+        Interrupted: a signal stopped it; what was seen until then is judged and kept.
     """
     document = experiment.document
     about = directory.about(document, {"duration_s": None if steps else duration_s, "steps": steps})
@@ -71,7 +74,10 @@ def soak(
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
-    run.execute(min(max(duration_s / _MOMENTS, _SHORTEST_S), _LONGEST_S), duration_s, steps)
+    try:
+        run.execute(min(max(duration_s / _MOMENTS, _SHORTEST_S), _LONGEST_S), duration_s, steps)
+    except KeyboardInterrupt as error:
+        raise _interrupted(run, about, directory, stopped_by(error)) from error
     try:
         steadiness = judge(run.moments)
     except ValueError as error:
@@ -79,6 +85,23 @@ def soak(
     report = steadiness.report(about, run.moments)
     directory.write("soak.json", report.content)
     return Soaked(steadiness, report)
+
+
+def _interrupted(
+    run: _Run, about: Mapping[str, Any], directory: BenchDirectory, number: int
+) -> Interrupted:
+    """Keep what a run that was stopped has shown."""
+    stopped = f"{interrupted(number)} after {run.steps} steps"
+    try:
+        steadiness = judge(run.moments)
+    except ValueError:
+        return Interrupted(f"{stopped}, too early to tell how steady it is; start it again", number)
+    report = steadiness.report({**about, "interrupted": True}, run.moments)
+    with listening() as interrupts, interrupts.held():
+        directory.write("soak.json", report.content)
+    kept = directory.path / "soak.json"
+    seen = f"{steadiness.verdict} until then; the result is in {kept}"
+    return Interrupted(f"{stopped}, {seen}", number)
 
 
 def _warm_up(subject: Subject, depth: int) -> float:
@@ -98,6 +121,11 @@ class _Run:
         self._progress = (0.0, 0, 0)
         """When the last step was done; samples and steps until then."""
         self._told = 0
+
+    @property
+    def steps(self) -> int:
+        """Done so far."""
+        return self._progress[2]
 
     def execute(self, every_s: float, duration_s: float, steps: int | None) -> None:
         """Run until the time is over, or to the last step where these are given."""
@@ -135,7 +163,8 @@ class _Run:
                 )
         except _Over:
             pass
-        del self.moments[-1:]  # of the end, when the roles were gone
+        finally:
+            del self.moments[-1:]  # of the end, when the roles were gone
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, StepDone):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from splitrun.data import OnDownload
 from splitrun.errors import Interrupted, RunFailed, UsageError
+from splitrun.interrupts import interrupted, stopped_by
 from splitrun.session import is_advised, prepare
 from splitrun.spec import Document
 from splitrun.study.bench.doubts import doubts
@@ -56,9 +57,10 @@ def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownloa
             bench.directory.write("bench.json", results.report().content)
             on_cell(results)
     except KeyboardInterrupt as error:
-        done = f"interrupted after {len(results.cells)} of {len(bench.cells)} cells"
+        number = stopped_by(error)
+        done = f"{interrupted(number)} after {len(results.cells)} of {len(bench.cells)} cells"
         remedy = f"the same command goes on from there: {bench.directory.path}"
-        raise Interrupted(f"{done}; {remedy}") from error
+        raise Interrupted(f"{done}; {remedy}", number) from error
     return results
 
 

@@ -65,7 +65,6 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "weights:MergesAdapter",
         "microsoft/LoRA#34 and espnet/espnet#5722: train() and eval() write to weight.data",
-        resume=_REFUSED_STATE,
         fails_before=True,
     ),
     Habit(
