@@ -134,10 +134,29 @@ def write_text(path: Path, text: str) -> None:
             file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        replace(temporary, path)
         sync(path.parent)
     finally:
         remove(temporary)
+
+
+def replace(path: Path, target: Path) -> None:
+    """Give a file another's name, in the place of whatever has it but a device.
+
+    Raises:
+        OSError: it cannot be; or what is there is a device, which the whole machine uses.
+    """
+    _spare_device(target)
+    path.replace(target)
+
+
+def _spare_device(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # nothing is there
+        return
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "a device", str(path))
 
 
 def create(path: Path) -> BinaryIO:
@@ -166,8 +185,9 @@ def remove(path: Path) -> None:
     """Remove whatever is there, a directory with all in it; of a link, not what it leads to.
 
     Raises:
-        OSError: something is left.
+        OSError: something is left; a device is.
     """
+    _spare_device(path)
     try:
         path.unlink()
     except FileNotFoundError:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from splitrun.files import read_bytes, write_text
+from splitrun.files import read_bytes, remove, write_text
 
 
 def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
@@ -39,3 +40,17 @@ def test_a_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() == "mine"
     assert (tmp_path / "report.html").read_text() == "page"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "report.html"]
+
+
+def test_a_device_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    with pytest.raises(OSError, match="a device"):
+        write_text(device, "page")
+    with pytest.raises(OSError, match="a device"):
+        remove(device)
+    assert stat.S_ISCHR(device.lstat().st_mode)
+    assert [path.name for path in tmp_path.iterdir()] == ["null"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import typer
 
@@ -22,3 +23,8 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 def echo_json(content: object, indent: int | None = None) -> None:
     """Print one JSON object, in ASCII."""
     typer.echo(json.dumps(content, indent=indent))
+
+
+def followed(output: Path) -> Path:
+    """Where a file is written that the user names: what a link leads to."""
+    return output.resolve() if output.is_symlink() else output

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from splitrun.cli.output import echo
+from splitrun.cli.output import echo, followed
 from splitrun.cli.streams import printed
 
 
@@ -23,6 +23,6 @@ def report(
     """Write a page that shows where the time went and what came out; it opens offline."""
     from splitrun.report.write import write
 
-    page = write(path, output)
+    page = write(path, followed(output) if output else None)
     with printed(page):
         echo(str(page))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.output import echo
+from splitrun.cli.output import echo, followed
 from splitrun.cli.streams import printed
 from splitrun.left import stand
 
@@ -37,7 +37,7 @@ def trace(
     """Write what happened in a run as a timeline for ui.perfetto.dev or chrome://tracing."""
     from splitrun.report.trace import write_trace
 
-    path = output or directory / "trace.json"
+    path = followed(output) if output else directory / "trace.json"
     written = write_trace(directory, path, None if steps is None else _parsed(steps))
     if written.missing_events:
         echo(f"note: {written.missing_events:,} events of the run's middle are not kept", err=True)

@@ -17,7 +17,7 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import AnyEvent, Executed, RunStarted
-from splitrun.files import create, is_directory
+from splitrun.files import create, is_directory, replace
 from splitrun.report.trace_records import Record, Span, Timeline
 from splitrun.telemetry import Recording, read_events
 
@@ -74,7 +74,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
         with create(temporary) as file:  # a link that leads elsewhere is not written through
             missing, started = _write(directory, span, file)
             size = file.tell()
-        temporary.replace(output)
+        replace(temporary, output)
     except OSError as error:
         message = f"{output}: cannot be written: {error.strerror}"
         raise UsageError(f"{message}; give another --output") from error
