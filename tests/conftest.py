@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from splitrun.collector import passed_over
+
 settings.register_profile(
     "here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -35,6 +37,13 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collections() -> Iterator[None]:
+    """What is imported stays; whoever collects what a training left looks at that alone."""
+    with passed_over():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What costs come to is of this machine; to get any, the shortest probe will do."""
@@ -45,7 +54,9 @@ def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr("splitrun.session.probe._WARM_UP_S", 0.0)
         monkeypatch.setattr("splitrun.session.probe._ROUNDS", 1)
         monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 1)
+        monkeypatch.setattr("splitrun.session.probe._PAUSED_ROUNDS", 1)
         monkeypatch.setattr("splitrun.session.probe._TURN_S", 0.03)
+        monkeypatch.setattr("splitrun.session.probe._SHORTEST_S", 0.03)
 
 
 @pytest.fixture(scope="session")

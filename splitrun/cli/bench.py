@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -18,6 +18,7 @@ from splitrun.cli.options import (
     Overrides,
     RunsDir,
     SpecFile,
+    Unproven,
     load_document,
     note_no_faults,
     own_stdout,
@@ -31,6 +32,7 @@ from splitrun.errors import GateFailed, SplitrunError, UsageError
 if TYPE_CHECKING:
     from splitrun.spec import Document
     from splitrun.study.bench.grid import Axis
+    from splitrun.study.bench.lineup import Cell
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
@@ -97,6 +99,7 @@ def bench(
     progress: Annotated[
         Progress, typer.Option("--progress", help="auto: a table on a terminal, else plain lines.")
     ] = Progress.AUTO,
+    unproven: Unproven = False,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
@@ -127,7 +130,11 @@ def bench(
     if preset is Preset.SOAK:
         directory = BenchDirectory.create(runs_dir, document, ())
         soaked = _soaked(
-            document, directory, minutes or _MINUTES, steps, data_dir, progress, allow_code
+            _Soak(document, data_dir, unproven, allow_code),
+            directory,
+            minutes or _MINUTES,
+            steps,
+            progress,
         )
         _export(soaked.report, exports)
         shown = partial(_show, soaked.report, as_json=json_output)
@@ -135,10 +142,11 @@ def bench(
         return
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
+    _refuse_unproven(cells, unproven=unproven)
     directory = BenchDirectory.create(runs_dir, document, axes)
     if fresh:
         directory.clear()
-    settings = Settings(repeats, budget)
+    settings = Settings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
     report = results.report()
@@ -199,14 +207,28 @@ def _swept(grid: Bench, progress: Progress) -> Results:
     return results
 
 
+def _refuse_unproven(cells: Sequence[Cell], *, unproven: bool) -> None:
+    from splitrun.session import is_advised
+
+    if unproven and not any(cell.document and is_advised(cell.document.spec) for cell in cells):
+        raise UsageError("--unproven: no cell has pipeline.depth=auto; leave it out")
+
+
+class _Soak(NamedTuple):
+    """What is run."""
+
+    document: Document
+    data_dir: Path | None
+    unproven: bool
+    allow_code: bool
+
+
 def _soaked(
-    document: Document,
+    what: _Soak,
     directory: BenchDirectory,
     minutes: float,
     steps: int | None,
-    data_dir: Path | None,
     progress: Progress,
-    allow_code: bool,  # noqa: FBT001 - as the command was given it
 ) -> Soaked:
     from splitrun.cli.bench_screen import soak_lines
     from splitrun.cli.download import show_download
@@ -217,7 +239,11 @@ def _soaked(
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
             experiment = prepare(
-                document, data_dir=data_dir, on_download=on_download, allow_code=allow_code
+                what.document,
+                data_dir=what.data_dir,
+                on_download=on_download,
+                unproven=what.unproven,
+                allow_code=what.allow_code,
             )
         tell_warnings(experiment)
         return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))

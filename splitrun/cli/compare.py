@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from splitrun.cli.options import (
     DataDir,
     Json,
     RunsDir,
+    Unproven,
     load_document,
     note_no_faults,
     own_stdout,
@@ -23,18 +25,22 @@ from splitrun.cli.options import (
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed
+from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, told
 from splitrun.files import is_directory
 
 if TYPE_CHECKING:
     from splitrun.study.arms import Arm, Schedule
-    from splitrun.study.comparison import ArmResult, Comparison
+    from splitrun.study.comparison import Comparison
 
 _OF_SPECS = (
     *("schedules", "depths", "repeats", "budget", "seeds"),
-    *("metric", "margin", "target", "arm", "fail_below"),
+    *("metric", "margin", "target", "arm", "fail_below", "unproven"),
 )
 """Options that mean nothing where two runs are compared."""
+
+
+_FEWEST_ROUNDS = 3
+"""With an interval; `splitrun.study.interval.FEWEST`, without its imports."""
 
 
 class Asserted(StrEnum):
@@ -110,6 +116,7 @@ def compare(
         Progress,
         typer.Option("--progress", help="auto: a table on a terminal, else a line per round."),
     ] = Progress.AUTO,
+    unproven: Unproven = False,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
@@ -127,11 +134,7 @@ def compare(
         ]
         show_runs(spec, overrides or (), asserted, given, json_output=json_output)
         return
-    for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
-        if value is not None and not 0 < value < math.inf:
-            raise typer.BadParameter("must be a positive number", param_hint=option)
-    if target is not None and not math.isfinite(target):
-        raise typer.BadParameter("must be a finite number", param_hint="--target")
+    _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
@@ -142,7 +145,6 @@ def compare(
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
-    from splitrun.report.write import write
     from splitrun.study.arms import named
     from splitrun.study.compare import Settings
     from splitrun.study.compare import compare as compare_arms
@@ -150,7 +152,9 @@ def compare(
     from splitrun.study.field import line_up
     from splitrun.study.watcher import Watcher
 
-    settings = Settings(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target)
+    settings = Settings(
+        chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
+    )
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
             field = line_up(
@@ -162,35 +166,82 @@ def compare(
                 on_download=on_download,
                 allow_code=allow_code,
             )
-        gated = named(tuple(field.subjects), arm) if arm else field.recommended
+        named_arm = named(tuple(field.subjects), arm) if arm else None
         with comparison_directory(runs_dir, document) as directory:
             with watcher_for(progress) as watcher:
                 comparison = compare_arms(field, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
-
-    def show() -> None:
-        with own_stdout():
-            write(directory.path)
-        if json_output:
-            echo_json(record)
-        else:
-            show_comparison(comparison)
-            echo(f"report: {record['report']}")
-
-    deliver(
-        show,
-        directory.path / "comparison.json",
-        lambda: _judge(comparison, gated, fail_below, asserted),
+    gated = named_arm or comparison.choice.taken
+    _deliver(
+        directory.path,
+        record,
+        lambda: echo_json(record) if json_output else show_comparison(comparison),
+        lambda: _gate(comparison, gated, fail_below, asserted),
+        names_page=not json_output,
     )
 
 
-def _judge(
-    comparison: Comparison, gated: Arm, fail_below: float | None, asserted: Asserted | None
+def _refuse_senseless(
+    budget: float,
+    margin: float,
+    fail_below: float | None,
+    target: float | None,
+    repeats: int | None,
 ) -> None:
-    if gated not in comparison.diverged:
-        _gate(comparison.result(gated), fail_below, asserted)
-    elif fail_below is not None or asserted is not None:
-        raise GateFailed(f"{gated} diverged")
+    for value, option in ((budget, "--budget"), (margin, "--margin"), (fail_below, "--fail-below")):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter("must be a positive number", param_hint=option)
+    if target is not None and not math.isfinite(target):
+        raise typer.BadParameter("must be a finite number", param_hint="--target")
+    if fail_below is not None and repeats is not None and repeats < _FEWEST_ROUNDS:
+        raise UsageError(
+            f"--fail-below: {repeats} rounds cannot show a speedup; give --repeats "
+            f"{_FEWEST_ROUNDS} or more"
+        )
+
+
+def _deliver(
+    directory: Path,
+    record: Mapping[str, Any],
+    show: Callable[[], None],
+    gate: Callable[[], None],
+    *,
+    names_page: bool,
+) -> None:
+    """Write the page, print the result, and judge it; what fails on the way is told at the end."""
+    unwritten: SplitrunError | None = None
+
+    def print_all() -> None:
+        nonlocal unwritten
+        with own_stdout():
+            unwritten = _write_page(directory)
+        show()
+        if names_page and unwritten is None:
+            echo(f"report: {record['report']}")
+
+    def judge() -> None:
+        try:
+            gate()
+        except GateFailed as failed:
+            if unwritten is not None:
+                failed.add_note(str(unwritten))
+            raise
+        if unwritten is not None:
+            raise unwritten
+
+    deliver(print_all, directory / "comparison.json", judge)
+
+
+def _write_page(directory: Path) -> SplitrunError | None:
+    """Write the report; gives why that failed, for the result is there all the same."""
+    from splitrun.report.write import write
+
+    try:
+        write(directory)
+    except Exception as error:  # noqa: BLE001 - a page never ends what it shows
+        remedy = f"`splitrun report {directory}` tries again"
+        return RunFailed("the report", "writing its page", f"{told(error)}; {remedy}")
+    return None
 
 
 def _schedules(text: str | None) -> tuple[Schedule, ...] | None:
@@ -217,9 +268,16 @@ def _depths(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
-def _gate(result: ArmResult, fail_below: float | None, asserted: Asserted | None) -> None:
+def _gate(
+    comparison: Comparison, arm: Arm, fail_below: float | None, asserted: Asserted | None
+) -> None:
     from splitrun.study import Finding, fails_assertion, fails_below
 
+    if arm in comparison.diverged:
+        if fail_below is not None or asserted is not None:
+            raise GateFailed(f"{arm} diverged")
+        return
+    result = comparison.result(arm)
     failures = []
     if fail_below is not None and fails_below(result.speedup, fail_below):
         shown = math.floor(result.speedup.interval.lower_bound * 1000) / 1000

@@ -25,7 +25,9 @@ def show_comparison(comparison: Comparison) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     figures = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
-    console.print(fitted(console.width, figures, [_row(result) for result in comparison.arms]))
+    console.print(
+        fitted(console.width, figures, [_row(result, comparison) for result in comparison.arms])
+    )
     baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
     other = "threaded" if baseline.runtime == "serial" else "serial"
     lines = (
@@ -33,7 +35,7 @@ def show_comparison(comparison: Comparison) -> None:
         f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
         f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially; "
         f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",
-        f"advice: {comparison.recommended}; {comparison.advice}",
+        f"advice: {comparison.choice.recommended}; {comparison.advice}",
     )
     console.print()
     for line in lines:
@@ -78,7 +80,8 @@ def _least_width(columns: Mapping[str, Sequence[str]]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _row(result: ArmResult) -> tuple[str, ...]:
+def _row(result: ArmResult, comparison: Comparison) -> tuple[str, ...]:
+    unproven = result.arm in comparison.choice.faster_unproven
     if result.arm.schedule == "sequential":
         speedup, difference = "1", "0"
     else:
@@ -93,5 +96,5 @@ def _row(result: ArmResult) -> tuple[str, ...]:
         f"{result.fraction_of_bound * 100:.0f} %",
         speedup,
         difference,
-        str(result.comparison.verdict),
+        str(result.comparison.verdict) + ("; faster, unproven" if unproven else ""),
     )

@@ -60,6 +60,13 @@ AllowCode = Annotated[
         help="Import and run the classes that the spec names; without it, they are refused.",
     ),
 ]
+Unproven = Annotated[
+    bool,
+    typer.Option(
+        "--unproven",
+        help="Take the faster of what is advised, though nobody has shown it to be as accurate.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -14,6 +14,7 @@ from splitrun.cli.options import (
     Json,
     Overrides,
     SpecFile,
+    Unproven,
     load_document,
     own_stdout,
     tell_warnings,
@@ -37,8 +38,11 @@ def plan(
     data_dir: DataDir = None,
     probe: Annotated[
         bool,
-        typer.Option("--probe", help="Measure costs here; tell bound, prediction and best depth."),
+        typer.Option(
+            "--probe", help="Measure costs here, for up to 20 s; tell bound, prediction and depths."
+        ),
     ] = False,
+    unproven: Unproven = False,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
@@ -54,6 +58,7 @@ def plan(
             data_dir=data_dir,
             on_download=on_download,
             probe=probe,
+            unproven=unproven,
             allow_code=allow_code,
         )
     tell_warnings(experiment)
@@ -120,14 +125,15 @@ def _show(plan: Mapping[str, Any]) -> None:
 
 
 def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
-    bound, best = plan["bound"], plan["recommended"]
+    bound = plan["bound"]
     lines = {
         "bound": f"{bound['samples_per_s']:,.0f} samples/s, limited by {bound['limited_by']}",
         "predicted": f"{plan['predicted_samples_per_s']:,.0f} samples/s",
         "advice": plan["advice"],
-        "then": f"{best['predicted_samples_per_s']:,.0f} samples/s, "
-        f"{best['speedup']:.2f}× sequential",
+        "then": _then(plan["recommended"]),
     }
+    if plan["fastest_depth"] != plan["recommended_depth"]:
+        lines["unproven"] = _then(plan["fastest"])
     probed = (
         f" ({plan['effective_cores']:.2f} effective cores; "
         f"a waiting role goes on after {plan['handover_ms']:.2f} ms)"
@@ -142,6 +148,19 @@ def _headed(head: str, rest: str) -> Text:
     from rich.text import Text
 
     return Text.assemble((head, "bold"), rest)
+
+
+def _then(choice: Mapping[str, Any]) -> str:
+    return (
+        f"{choice['predicted_samples_per_s']:,.0f} samples/s, "
+        f"{choice['speedup']:.2f}× sequential, at {_named(choice)}"
+    )
+
+
+def _named(choice: Mapping[str, Any]) -> str:
+    if choice["micro_batches"] > 1:
+        return f"{choice['micro_batches']} micro-batches"
+    return f"depth {choice['depth']}"
 
 
 def _table(first: str, *others: str) -> Table:

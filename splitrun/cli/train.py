@@ -16,6 +16,7 @@ from splitrun.cli.options import (
     Json,
     Overrides,
     RunsDir,
+    Unproven,
     load_document,
     own_stdout,
     tell_warnings,
@@ -24,6 +25,7 @@ from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.resume import is_override, own_document, point
 from splitrun.cli.streams import printed
+from splitrun.errors import UsageError
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -61,10 +63,13 @@ def train(
             "runtime's type, checksums and memory_limit_mb.",
         ),
     ] = None,
+    unproven: Unproven = False,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
     """Train the spec's model and save it, with all there is to know of the run."""
+    if resume is not None and unproven:
+        raise UsageError("--unproven: a run that is resumed keeps its depth; leave it out")
     if resume is not None and spec is not None and is_override(spec):
         spec, overrides = None, [str(spec), *(overrides or ())]
     if spec is not None:
@@ -88,14 +93,19 @@ def train(
         echo(f"going on with {resume}, {start.ended}, from step {start.step:,}", err=True)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
-            make_ready = partial(prepare_resume, start) if start else partial(prepare, document)
+            make_ready = (
+                partial(prepare_resume, start)
+                if start
+                else partial(prepare, document, unproven=unproven)
+            )
             experiment = make_ready(
                 data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
         tell_warnings(experiment)
         if experiment.advice is not None:
+            how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
-            echo(f"pipeline.depth: auto is {depth} here: {reason}", err=True)
+            echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
         result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:

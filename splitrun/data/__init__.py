@@ -14,6 +14,7 @@ from splitrun.data.columns import (
     available_columns,
     check_columns,
     column_problems,
+    fingerprint,
 )
 from splitrun.data.download import OnDownload
 from splitrun.data.shape import InputShape
@@ -38,6 +39,7 @@ __all__ = [
     "check_columns",
     "column_problems",
     "digest",
+    "fingerprint",
     "gather",
     "load_data",
 ]

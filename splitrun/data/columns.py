@@ -27,6 +27,11 @@ def available_columns(
     return open_source(dataset, parties, directory, data_dir).columns()
 
 
+def fingerprint(spec: Spec, directory: Path) -> str:
+    """What changes where the rows of a spec's dataset do, and the spec itself does not."""
+    return open_source(spec.dataset, spec.parties, directory).fingerprint()
+
+
 def assigned_columns(spec: Spec) -> dict[str, tuple[str, ...]]:
     """The columns of each party that has a bottom: those it lists, or, of a synthetic dataset,
     by default those generated for it."""

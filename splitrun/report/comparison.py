@@ -132,6 +132,8 @@ class Comparison(msgspec.Struct, frozen=True):
     arms: tuple[Arm, ...]
     recommended: Choice
     advice: str = ""
+    faster_unproven: tuple[str, ...] = ()
+    """Names of arms that are faster than the recommended one, and not shown to be as accurate."""
     started: str = ""
     ended: str = ""
     environment: dict[str, Any] = {}

@@ -55,7 +55,10 @@ def _row(comparison: Comparison, arm: Arm) -> list[Cell]:
         Cell(words.share(arm.fraction_of_bound)),
         Cell(words.value(arm.metric.mean)),
         Cell("0") if arm.sequential else _difference(difference.mean, difference.ci95),
-        Cell("baseline" if arm.sequential else arm.verdict),
+        Cell(
+            "baseline" if arm.sequential else arm.verdict,
+            "faster, unproven" if arm.name in comparison.faster_unproven else "",
+        ),
         *([_time_to(arm)] if comparison.target is not None else []),
         Cell(words.UNKNOWN if arm.staleness.mean is None else f"{arm.staleness.mean:.1f}"),
         Cell(words.size(arm.bytes_per_step)),

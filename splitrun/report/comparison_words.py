@@ -13,11 +13,25 @@ def verdict(comparison: Comparison) -> str:
     if arm is None:
         return "None of the arms that took part is recommended."
     if arm.sequential:
-        return "Stay with sequential."
+        return f"Stay with sequential.{_unproven(comparison)}"
     between = words.within(arm.speedup.ci95, ".2f")
     fast = f"{arm.name} is recommended: {words.factor(arm.speedup.median)} as fast as sequential"
     fast += f" {between}" if between else ""
-    return f"{fast}. {_effect(arm, metric)}"
+    return f"{fast}. {_effect(arm, metric)}{_unproven(comparison)}"
+
+
+def _unproven(comparison: Comparison) -> str:
+    """The arms that are faster, in a sentence of its own; nothing where there are none."""
+    faster = [arm for arm in comparison.arms if arm.name in comparison.faster_unproven]
+    if not faster:
+        return ""
+    metric = words.metric_name(comparison.metric)
+    told = [
+        f"{arm.name} ({words.factor(arm.speedup.median)}, "
+        f"{words.change(arm.metric.difference.mean)} {metric})"
+        for arm in faster
+    ]
+    return f" Faster, unproven: {words.listed(told)}."
 
 
 def _effect(arm: Arm, metric: str) -> str:

@@ -72,6 +72,10 @@ class Plan(msgspec.Struct, frozen=True):
     train_rows: int = 0
     test_rows: int = 0
     roles: dict[str, Role] = {}
+    advice: str = ""
+    """On the depth, where costs were probed."""
+    unproven: bool = False
+    """Whether the depth is the faster one of two that are advised, by the user's will."""
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -123,6 +123,9 @@ def _facts(result: Result, digest: Digest | None) -> list[Fact]:
 
 def _remarks(run: Run) -> list[str]:
     remarks = []
+    if run.plan and run.plan.advice:
+        taken = f"Depth {run.plan.depth} was taken" + (", unproven" if run.plan.unproven else "")
+        remarks.append(f"{taken}. Advice: {run.plan.advice.rstrip('.')}.")
     if run.digest is None:
         remarks.append("There are no events of this run, so nothing tells where its time went.")
     elif run.digest.missing:

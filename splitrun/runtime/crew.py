@@ -6,7 +6,6 @@ is left behind, and the error says so: it is daemonic, and ends with the process
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 import torch
 
+from splitrun.collector import passed_over
 from splitrun.errors import RunFailed
 from splitrun.runtime.channel import ChannelClosed
 from splitrun.runtime.clock import now, sharpen_timers
@@ -171,13 +171,11 @@ def _note_left_behind(error: BaseException, left: Sequence[str]) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Threads take turns quickly, and the garbage collector leaves alone what is there already:
-    walking PyTorch's objects again and again costs 4 % of small steps."""
+    """Threads take turns quickly, and the garbage collector leaves alone what is there already."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    gc.freeze()
     try:
-        yield
+        with passed_over():
+            yield
     finally:
-        gc.unfreeze()
         sys.setswitchinterval(before)

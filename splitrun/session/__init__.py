@@ -3,7 +3,7 @@
 from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
 from splitrun.session.life import Result
-from splitrun.session.prepare import Experiment, prepare
+from splitrun.session.prepare import Experiment, is_advised, prepare
 from splitrun.session.resume import (
     Resume,
     accept,
@@ -27,6 +27,7 @@ __all__ = [
     "find_restart",
     "find_resume",
     "forecast",
+    "is_advised",
     "prepare",
     "prepare_resume",
     "supervised",

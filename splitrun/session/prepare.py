@@ -6,13 +6,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
+from splitrun.errors import UsageError
 from splitrun.model import Models, assemble, refuse_odd_weights, section_of
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
-from splitrun.simulate import MICRO_BATCHES, Costs, Recommendation, recommend
-from splitrun.spec import Document
+from splitrun.simulate import (
+    MICRO_BATCHES,
+    Costs,
+    Recommendation,
+    fastest_depth,
+    recommend,
+    shown,
+)
+from splitrun.spec import Document, Spec
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,9 @@ class Experiment:
     costs: Costs | None = None
     """What was probed, if it was."""
     advice: Recommendation | None = None
-    """What the probed costs recommend."""
+    """What the probed costs and the evidence on accuracy recommend."""
+    unproven: bool = False
+    """Whether the faster depth is wanted, where it is not shown to be accurate."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -45,6 +55,11 @@ class Experiment:
         return str(self.document.problem(section_of(role), what, remedy))
 
 
+def is_advised(spec: Spec) -> bool:
+    """Whether the depth is ours to find."""
+    return spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
+
+
 def prepare(
     document: Document,
     *,
@@ -53,23 +68,32 @@ def prepare(
     on_download: OnDownload | None = None,
     encoders: Encoders | None = None,
     probe: bool = False,
+    unproven: bool = False,
     allow_code: bool = False,
 ) -> Experiment:
     """Load the data, build and probe the models, compile and check the plan.
 
-    `pipeline.depth: auto` is resolved here, from costs measured on this machine.
+    `pipeline.depth: auto` is resolved here, from costs measured on this machine, and is no deeper
+    than is shown to be accurate.
 
     Args:
         directory: where relative paths and custom classes are looked up; default: the spec's.
         data_dir: where known datasets are looked up first.
         encoders: fitted before, for a saved model; default: fit on the training rows.
         probe: measure costs even if the depth is given.
+        unproven: `auto` is the fastest depth, whatever is shown.
         allow_code: import and run the classes that the spec names.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used.
     """
     spec, directory = document.spec, directory or document.directory
+    auto = is_advised(spec)
+    if unproven and not (auto or probe):
+        raise UsageError(
+            "--unproven: no depth is advised here; leave it out, or set pipeline.schedule=stale "
+            "pipeline.depth=auto"
+        )
     with document.located():
         if not allow_code:
             refuse_code(spec, directory)
@@ -83,22 +107,35 @@ def prepare(
     limit = memory_limit_bytes(spec)
     with document.located():
         refuse_beyond(plan, limit)
-    auto = spec.pipeline.schedule == "stale" and spec.pipeline.depth == "auto"
     if not (auto or probe):
         return Experiment(document, directory, data, models, plan)
-    probed = probe_costs(spec, data, directory)
+
+    def fastest(costs: Costs, pipelines: bool) -> int:  # noqa: FBT001 - the probe's callback
+        return fastest_depth(
+            plan,
+            costs,
+            pipelines=pipelines,
+            memory_limit_bytes=limit,
+            max_staleness=spec.pipeline.max_staleness,
+        )
+
+    probed = probe_costs(spec, data, directory, fastest)
     advice = recommend(
         plan,
         probed.costs,
+        shown=shown(spec, plan.steps),
+        certainty=probed.certainty,
         pipelines=probed.pipelines,
         memory_limit_bytes=limit,
         max_staleness=spec.pipeline.max_staleness,
         slices=() if auto else MICRO_BATCHES,  # a depth is to be found, not a schedule
     )
     if auto:
-        depth = advice.plan.depth
+        depth = (advice.fastest if unproven else advice.plan).depth
         pipeline = spec.pipeline.model_copy(update={"depth": depth})
         document = replace(document, spec=spec.model_copy(update={"pipeline": pipeline}))
         plan = compile(document.spec, models.facts)
         check(plan)
-    return Experiment(document, directory, data, models, plan, probed.costs, advice)
+    return Experiment(
+        document, directory, data, models, plan, probed.costs, advice, unproven=unproven
+    )

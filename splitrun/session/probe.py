@@ -6,17 +6,23 @@ survive; then on threads, one batch at a time and with several in flight, since 
 share more than cores. Small operations spend much of their time under Python's lock, of which there
 is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
 take (`splitrun.simulate.calibrate`).
+
+Neighbours on the machine make all of it slower. So each half of the rounds is asked by itself which
+depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are run, for
+20 s in all, and where that doesn't help, the probe says so.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from splitrun.collector import passed_over
 from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.model import assemble
@@ -24,8 +30,9 @@ from splitrun.plan import Op
 from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
+from splitrun.session.neighbours import Neighbours
 from splitrun.session.turns import Course, Subject, take_turns
-from splitrun.simulate import MOST_UNEVEN, Cost, Costs, calibrate
+from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
 from splitrun.spec.model.section import Section
@@ -34,8 +41,14 @@ _DEPTH = 8
 """Deep enough that many roles keep each other busy."""
 _SMALLER = 4
 """The second batch size is this many times smaller: two tell fixed costs from those per row."""
-_ROUNDS, _MOST_ROUNDS = 5, 8
-"""Every course has one turn a round; that with pauses has its rounds after all others."""
+BUDGET_S = 20.0
+"""After which no more rounds are begun; the fewest are run in any case."""
+_ROUNDS, _MOST_ROUNDS = 5, 60
+"""Every course has one turn a round; that with pauses has its rounds after the first of others."""
+_REPEATING_ROUNDS = 8
+"""After which there is no waiting for fastest turns to be repeated."""
+_MORE_ROUNDS = 3
+"""At a time, until the probe is sure."""
 _PAUSED_ROUNDS = 3
 _WARM_UP_S = 0.5
 _TURN_S = 0.15
@@ -56,10 +69,18 @@ class Probed:
     costs: Costs
     pipelines: bool
     """Whether the models can be trained with several batches in flight."""
+    certainty: Certainty
 
 
-def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
-    """Measure what the instructions of a spec's roles cost.
+@passed_over()
+def probe_costs(
+    spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
+) -> Probed:
+    """Measure what the instructions of a spec's roles cost, until it is sure or 20 s are over.
+
+    Args:
+        fastest: the depth that costs speak for, and whether models can be pipelined: what there is
+            to be sure of.
 
     Raises:
         RunFailed: a role failed.
@@ -81,17 +102,65 @@ def probe_costs(spec: Spec, data: Data, directory: Path) -> Probed:
         clocked=True,
     )
     pipelined = Course(subject, "threaded", full, steps, depth=_DEPTH)
-    busy = [serial, smaller, sequential, *([pipelined] if pipelines else [])]
-    take_turns(busy, _ROUNDS, _MOST_ROUNDS)
+    courses = _Courses(serial, smaller, sequential, pipelined if pipelines else None, paused)
+    start, neighbours = now(), Neighbours()
+    take_turns(courses.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
     take_turns([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
-    costs = calibrate(
-        _costs(serial, smaller, paused),
-        sequential.timed(),
-        pipelined.timed() if pipelines else None,
-        paused.timed(),
-        float(len(usable_cores())),
-    )
-    return Probed(replace(costs, unevenness=_unevenness(busy)), pipelines)
+    while True:
+        each = [fastest(costs, pipelines) for costs in courses.halves()]
+        crowd = neighbours.crowd()
+        certainty = Certainty(
+            min(each),
+            max(each),
+            serial.rounds,
+            now() - start,
+            crowd.others_percent,
+            crowd.idle_percent,
+        )
+        over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
+        if certainty.sure or over:
+            return Probed(courses.costs(), pipelines, certainty)
+        take_turns(courses.busy, _MORE_ROUNDS, _MORE_ROUNDS)
+
+
+@dataclass(frozen=True)
+class _Courses:
+    """All that a probe runs."""
+
+    serial: Course
+    smaller: Course
+    sequential: Course
+    pipelined: Course | None
+    paused: Course
+
+    @property
+    def busy(self) -> Sequence[Course]:
+        """Those without pauses."""
+        pipelined = [self.pipelined] if self.pipelined else []
+        return [self.serial, self.smaller, self.sequential, *pipelined]
+
+    def costs(self) -> Costs:
+        """What all turns come to."""
+        costs = calibrate(
+            _costs(self.serial, self.smaller, self.paused),
+            self.sequential.timed(),
+            self.pipelined.timed() if self.pipelined else None,
+            self.paused.timed(),
+            float(len(usable_cores())),
+        )
+        return replace(costs, unevenness=_unevenness(self.busy))
+
+    def halves(self) -> Sequence[Costs]:
+        """What every other turn comes to, and the others; of a single round, what that does."""
+        if self.serial.rounds < 2:
+            return [self.costs()]
+        return [self._half(first) for first in (0, 1)]
+
+    def _half(self, first: int) -> Costs:
+        with ExitStack() as stack:
+            for course in (*self.busy, self.paused):
+                stack.enter_context(course.half(first))
+            return self.costs()
 
 
 def _subject(spec: Spec, data: Data, directory: Path) -> tuple[Subject, bool]:

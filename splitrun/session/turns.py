@@ -11,7 +11,8 @@ import statistics
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -145,6 +146,25 @@ class Course:
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
         typical = {of: _middle(each) for of, each in work.items()}
         return _Turn(period_s, moment_rates(ends), typical)
+
+    @property
+    def rounds(self) -> int:
+        """Turns that it has taken."""
+        return len(self._turns)
+
+    @contextmanager
+    def half(self, first: int) -> Iterator[None]:
+        """While this lasts, it tells of every other of its turns alone.
+
+        Args:
+            first: 0 or 1; there are two turns at least.
+        """
+        turns = self._turns
+        self._turns = turns[first::2]
+        try:
+            yield
+        finally:
+            self._turns = turns
 
     @property
     def settled(self) -> bool:

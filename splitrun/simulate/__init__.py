@@ -1,18 +1,19 @@
 """A plan's programs on a virtual clock.
 
 `simulate` runs a segment and gives its timeline; `predict` a whole run's throughput, `bound` the
-most it could have and what limits it, `recommend` the depth that pays. What instructions cost,
-`Costs`, is probed or given.
+most it could have and what limits it, `recommend` the depth that pays and is shown to be accurate.
+What instructions cost, `Costs`, is probed or given.
 """
 
-from splitrun.simulate.advise import MICRO_BATCHES, recommend
+from splitrun.simulate.advise import MICRO_BATCHES, fastest_depth, recommend
 from splitrun.simulate.bound import Bound, Limit, bound
 from splitrun.simulate.calibrate import Timed, calibrate
 from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
 from splitrun.simulate.engine import simulate
+from splitrun.simulate.evidence import Shown, shown
 from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.predict import Prediction, predict
-from splitrun.simulate.recommendation import HeldBack, Recommendation
+from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
 from splitrun.simulate.simulation import Simulation, Span, Transit, events
 from splitrun.simulate.variants import (
     with_batch_size,
@@ -24,12 +25,14 @@ __all__ = [
     "MICRO_BATCHES",
     "MOST_UNEVEN",
     "Bound",
+    "Certainty",
     "Cost",
     "Costs",
     "HeldBack",
     "Limit",
     "Prediction",
     "Recommendation",
+    "Shown",
     "Simulation",
     "Span",
     "Timed",
@@ -37,8 +40,10 @@ __all__ = [
     "bound",
     "calibrate",
     "events",
+    "fastest_depth",
     "predict",
     "recommend",
+    "shown",
     "simulate",
     "simulate_in_turn",
     "with_batch_size",

@@ -1,4 +1,4 @@
-"""Advice: the depth that pays, if one does, and what another batch size would do.
+"""Advice: the depth that pays, if one does, as far as it is shown to be accurate.
 
 More depth is never slower in the long run, since it adds tokens to a marked graph (Cohen, Dubois,
 Quadrat and Viot 1985), and gains nothing once something else than a loop is the limit. So few
@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate.bound import Limit, steady_limit
 from splitrun.simulate.costs import Costs, step_work_s
+from splitrun.simulate.evidence import Shown
 from splitrun.simulate.predict import Prediction, predict
-from splitrun.simulate.recommendation import HeldBack, Recommendation
+from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
 from splitrun.simulate.variants import (
     with_batch_size,
     with_depth,
@@ -35,18 +36,23 @@ def recommend(
     plan: Plan,
     costs: Costs,
     *,
+    shown: Shown | None = None,
+    certainty: Certainty | None = None,
     max_staleness: int | None = None,
     memory_limit_bytes: float = math.inf,
     pipelines: bool = True,
     depths: Iterable[int] = DEPTHS,
     slices: Sequence[int] = MICRO_BATCHES,
 ) -> Recommendation:
-    """The smallest depth with 95 % of the best predicted throughput, the same at every bottom.
+    """The smallest depth with 95 % of the best predicted throughput, the same at every bottom; and
+    the smallest with 95 % of the best of those that are shown to be accurate, which is recommended.
 
     Where no depth pays, or none is allowed, micro-batches are tried by the same measure. Depths
-    that the run has no steps for are left out; 1 is always considered.
+    that the run has no steps for between two drains are left out; 1 is always considered.
 
     Args:
+        shown: the depths at which such a run is accurate; None: nobody asks.
+        certainty: how sure the costs are.
         max_staleness: the depth is at most one more.
         memory_limit_bytes: what roles may hold at their peak; without effect on depth 1.
         pipelines: whether the models can be trained with several batches in flight.
@@ -59,25 +65,32 @@ def recommend(
     search = _DepthSearch(plan, costs)
     if not search.limit(1).period_s:
         raise ValueError("nothing takes any time: there is nothing to recommend")
-    possible = sorted({1, *(depth for depth in depths if depth <= plan.steps)})
-    caps = {"runtime.memory_limit_mb": max(_fitting(plan, possible, memory_limit_bytes))}
-    if max_staleness is not None:
-        caps[f"pipeline.max_staleness {max_staleness}"] = max_staleness + 1
-    if not pipelines:
-        caps["a model that cannot be pipelined"] = 1
+    possible = _possible(plan, depths)
+    caps = _caps(plan, possible, max_staleness, memory_limit_bytes, pipelines=pipelines)
     cap = min(caps, key=lambda name: caps[name])
     allowed = [depth for depth in possible if depth <= caps[cap]]
-    depth, free_depth = search.smallest_enough(allowed), search.smallest_enough(possible)
+    fastest, free_depth = search.smallest_enough(allowed), search.smallest_enough(possible)
+    depth = fastest
+    if shown is not None and fastest not in shown.depths:
+        safe = [each for each in allowed if each in shown.depths and each < fastest]
+        depth = search.smallest_enough(safe)
     chosen, prediction = with_depth(plan, depth), search.prediction(depth)
     if depth == 1:
         chosen, prediction = _in_slices(chosen, costs, prediction, slices)
+    faster, foreseen = chosen, prediction
+    if fastest > depth:
+        faster, foreseen = with_depth(plan, fastest), search.prediction(fastest)
     held_back = None
-    gain = search.prediction(free_depth).samples_per_s / prediction.samples_per_s - 1
-    if free_depth > depth and gain > 0:
+    gain = search.prediction(free_depth).samples_per_s / foreseen.samples_per_s - 1
+    if free_depth > fastest and gain > 0:
         held_back = HeldBack(cap, free_depth, gain)
     return Recommendation(
         plan=chosen,
         prediction=prediction,
+        fastest=faster,
+        fastest_prediction=foreseen,
+        shown=shown,
+        certainty=certainty.including(fastest) if certainty else None,
         limit=steady_limit(chosen, costs),
         sequential=search.prediction(1),
         by_depth=search.samples_per_s(),
@@ -86,6 +99,48 @@ def recommend(
         overhead=_overhead(plan, costs),
         held_back=held_back,
     )
+
+
+def fastest_depth(
+    plan: Plan,
+    costs: Costs,
+    *,
+    max_staleness: int | None = None,
+    memory_limit_bytes: float = math.inf,
+    pipelines: bool = True,
+    depths: Iterable[int] = DEPTHS,
+) -> int:
+    """The depth that `recommend` finds to be the fastest worth having, without the reasons.
+
+    Raises:
+        KeyError: a role has no costs.
+        ValueError: the plan trains nothing.
+    """
+    possible = _possible(plan, depths)
+    caps = _caps(plan, possible, max_staleness, memory_limit_bytes, pipelines=pipelines)
+    allowed = [depth for depth in possible if depth <= min(caps.values())]
+    return _DepthSearch(plan, costs).smallest_enough(allowed)
+
+
+def _possible(plan: Plan, depths: Iterable[int]) -> list[int]:
+    return sorted({1, *(depth for depth in depths if depth <= plan.longest_segment)})
+
+
+def _caps(
+    plan: Plan,
+    possible: Sequence[int],
+    max_staleness: int | None,
+    memory_limit_bytes: float,
+    *,
+    pipelines: bool,
+) -> Mapping[str, int]:
+    """The greatest depth that is allowed, by what rules out more."""
+    caps = {"runtime.memory_limit_mb": max(_fitting(plan, possible, memory_limit_bytes))}
+    if max_staleness is not None:
+        caps[f"pipeline.max_staleness {max_staleness}"] = max_staleness + 1
+    if not pipelines:
+        caps["a model that cannot be pipelined"] = 1
+    return caps
 
 
 class _DepthSearch:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
 from splitrun.simulate.bound import Limit
+from splitrun.simulate.evidence import Shown
 from splitrun.simulate.predict import Prediction
 
 _WORTH_SAYING = 0.10
@@ -24,7 +25,75 @@ class HeldBack:
     """What rules it out: "pipeline.max_staleness 3"."""
     depth: int
     gain: float
-    """Of throughput over the recommended plan: 0.22 for 22 %."""
+    """Of throughput over the fastest that is allowed: 0.22 for 22 %."""
+
+
+_SURE = 1.25
+"""Times the least, that the greatest of several answers may be."""
+_FEWEST_ROUNDS = 4
+"""Two for each half: of one turn nobody knows whether it was disturbed."""
+_IDLE_PERCENT, _OTHERS_PERCENT = 30, 25
+"""Of a core. With less of it idle, and as much taken by others, nobody gets what they could use."""
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How sure the fastest depth is: what each half of the probe's rounds says by itself, and all
+    of them, and whether the machine was there for the probe."""
+
+    low: int
+    high: int
+    rounds: int
+    seconds: float
+    others_percent: float
+    """Processor time that other processes had meanwhile; 100 is one core."""
+    idle_percent: float
+    """Of the cores, what nobody used."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether others had cores that the probe could have used: it then is slower throughout,
+        and both halves agree on what is wrong."""
+        return self.others_percent >= _OTHERS_PERCENT and self.idle_percent < _IDLE_PERCENT
+
+    @property
+    def sure(self) -> bool:
+        """Whether all of the probe says nearly the same, undisturbed."""
+        alike = self.high <= max(self.low + 1, _SURE * self.low)
+        return alike and self.rounds >= _FEWEST_ROUNDS and not self.crowded
+
+    def including(self, depth: int) -> Certainty:
+        """With what all of the rounds together say."""
+        return replace(self, low=min(self.low, depth), high=max(self.high, depth))
+
+    def to_json(self) -> dict[str, object]:
+        """A JSON-ready record."""
+        return {
+            "sure": self.sure,
+            "depths": [self.low, self.high],
+            "rounds": self.rounds,
+            "seconds": self.seconds,
+            "others_percent": self.others_percent,
+            "idle_percent": self.idle_percent,
+            "told": str(self),
+        }
+
+    def __str__(self) -> str:
+        between = f"{self.low} to {self.high}" if self.high > self.low else f"{self.low}"
+        if self.sure:
+            return f"the probe is sure of {between}"
+        if self.rounds < _FEWEST_ROUNDS:
+            return f"the probe is not sure of {between}: too few rounds"
+        if self.crowded:
+            others = f"others take {self.others_percent:.0f} % of a core"
+            return (
+                f"the probe is not sure of {between} after {self.seconds:.0f} s: the machine is "
+                f"too busy ({others}); probe again when it is quieter"
+            )
+        return (
+            f"the probe is not sure of {between} after {self.seconds:.0f} s: the machine's speed "
+            "changes too much; probe again"
+        )
 
 
 @dataclass(frozen=True)
@@ -32,9 +101,18 @@ class Recommendation:
     """What to run, and why. Throughputs are predicted, in samples/s."""
 
     plan: Plan
-    """The plan at the recommended schedule, depth and number of micro-batches."""
+    """The plan at the recommended schedule, depth and number of micro-batches: the fastest of those
+    that are shown to be accurate."""
     prediction: Prediction
+    fastest: Plan
+    """At what is the fastest, whatever it does to accuracy; `plan` where that is shown."""
+    fastest_prediction: Prediction
+    shown: Shown | None
+    """The depths that are shown to be accurate; None where nobody asked."""
+    certainty: Certainty | None
+    """None where costs were not probed."""
     limit: Limit
+    """Of the recommended plan."""
     sequential: Prediction
     """The same, one batch at a time, on the runtime that is faster at that."""
     by_depth: Mapping[int, float]
@@ -53,15 +131,26 @@ class Recommendation:
         return self.sequential.train_s / self.prediction.train_s
 
     @property
+    def fastest_speedup(self) -> float:
+        """Of the fastest plan, likewise."""
+        return self.sequential.train_s / self.fastest_prediction.train_s
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the fastest plan is the recommended one."""
+        return self.fastest is self.plan
+
+    @property
     def reason(self) -> str:
-        """`limited by the uplink bob→alice (21.0 of 21.2 ms); depth 4; deeper gains nothing; batch
-        512 would give +38 %`, or `leave it off: the loop is 1.05× the work; batches are too
-        small`."""
+        """`limited by the loop of bob at depth 4 (13.3 of 13.4 ms); depth 4, as accuracy is shown
+        no deeper than 4 (adam without compensation, 355 steps); faster, unproven: depth 39
+        (+590 %); the probe is sure of 38 to 39`, or `leave it off: the loop is 1.05× the work;
+        batches are too small`."""
         return "; ".join(self._clauses())
 
     def _clauses(self) -> Iterator[str]:
         limit = self.limit.beside(self.plan.rows(0) / self.prediction.samples_per_s)
-        if self.plan.schedule == "sequential" and self.held_back is None:
+        if self.plan.schedule == "sequential" and self.held_back is None and self.is_proven:
             yield f"leave it off: the loop is {self.loop_over_work:.2f}× the work"
             small = self.overhead > _MOSTLY_OVERHEAD
             yield "batches are too small" if small else f"limited by {limit}"
@@ -69,23 +158,45 @@ class Recommendation:
                 yield "runtime.type: serial is the fastest"
         else:
             yield f"limited by {limit}"
-            yield self._setting()
-            yield self._deeper()
+            yield self._setting() + self._accuracy()
+            yield from self._faster()
         size, gain = self._best(self.by_batch_size)
         if gain >= _WORTH_SAYING:
-            yield f"batch {size:,} would give {_percent(gain)}"
+            fewer_steps = self.shown is not None and self.plan.depth > 1
+            unproven = ", unproven" if fewer_steps and size > self.plan.batch_size else ""
+            yield f"batch {size:,} would give {_percent(gain)}{unproven}"
+        if self.certainty is not None:
+            yield str(self.certainty)
 
     def _setting(self) -> str:
         if self.plan.schedule == "microbatch":
             return f"{self.plan.micro_batches} micro-batches"
         return f"depth {self.plan.depth}"
 
-    def _deeper(self) -> str:
+    def _accuracy(self) -> str:
+        """How deep is shown to be accurate; nothing where nobody asks."""
+        if self.shown is None or (self.is_proven and self.plan.depth == 1):
+            return ""
+        if self.is_proven:
+            return f", as accuracy is shown to depth {self.shown.depth} ({self.shown.of})"
+        return f", as accuracy is shown no deeper than {self.shown.depth} ({self.shown.of})"
+
+    def _faster(self) -> Iterator[str]:
+        """What there is beyond the recommended plan: unproven, ruled out, or worth nothing."""
+        if not self.is_proven:
+            gain = self.fastest_prediction.samples_per_s / self.prediction.samples_per_s - 1
+            yield f"faster, unproven: depth {self.fastest.depth} ({_percent(gain)})"
         if self.held_back is not None:
-            depth, gain = self.held_back.depth, _percent(self.held_back.gain)
-            return f"{self.held_back.by} rules out depth {depth}, which would give {gain}"
-        best, more = self._best(self.by_depth)
-        return "deeper gains nothing" if more < _NOTHING else f"depth {best} gives {_percent(more)}"
+            depth, more = self.held_back.depth, _percent(self.held_back.gain)
+            ruled_out = f"{self.held_back.by} rules out depth {depth}, which would give {more}"
+            yield ruled_out + self._unproven(depth)
+        elif self.is_proven:
+            best, more_still = self._best(self.by_depth)
+            gives = f"depth {best} gives {_percent(more_still)}{self._unproven(best)}"
+            yield "deeper gains nothing" if more_still < _NOTHING else gives
+
+    def _unproven(self, depth: int) -> str:
+        return ", unproven" if self.shown and depth not in self.shown.depths else ""
 
     def _best(self, rates: Mapping[int, float]) -> tuple[int, float]:
         """Which has the greatest throughput, and what it gains over the recommended plan."""

@@ -63,12 +63,12 @@ def piped(spec: Spec, pipeline: Pipeline) -> Spec:
 
 
 def choose_arms(
-    spec: Spec, schedules: Sequence[Schedule], depths: Sequence[int], recommended: Arm
+    spec: Spec, schedules: Sequence[Schedule], depths: Sequence[int], fastest: Arm
 ) -> tuple[Arm, ...]:
-    """The baseline, the schedules asked for, `stale` at every depth, and what is recommended."""
+    """The baseline, the schedules asked for, `stale` at every depth, and what is foretold best."""
     micro_batches = spec.pipeline.micro_batches or 1
     sliced = micro_batches if micro_batches > 1 else DEFAULT_MICRO_BATCHES
-    arms = {BASELINE, recommended}
+    arms = {BASELINE, fastest}
     if "microbatch" in schedules:
         arms.add(Arm("microbatch", 1, sliced))
     if "stale" in schedules:

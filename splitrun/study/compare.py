@@ -7,27 +7,34 @@ look at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from splitrun.collector import passed_over
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.study.arms import BASELINE, Arm, Schedule
-from splitrun.study.comparison import ArmResult, Comparison, Forecast, Staleness, recording_path
+from splitrun.study.comparison import (
+    ArmResult,
+    Choice,
+    Comparison,
+    Forecast,
+    Staleness,
+    recording_path,
+)
 from splitrun.study.entrant import Entrant, Turns
 from splitrun.study.field import Field
-from splitrun.study.quality import Scores, score
+from splitrun.study.notebook import Notebook
+from splitrun.study.quality import Scores, refuse_undefined, score
 from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.target import time_to_target
 from splitrun.study.timing import baseline_of, enter, race, rates, turn_s, turn_steps
 from splitrun.study.training import RuntimeName
-from splitrun.study.verdict import Finding, compare_metric
+from splitrun.study.verdict import compare_metric
 from splitrun.study.watcher import Watcher
 
-_FASTER = 1.05
-"""Times the recommended arm's throughput, from which the measured best is named beside it."""
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
 
@@ -36,7 +43,7 @@ class Settings:
     """How to compare."""
 
     schedules: tuple[Schedule, ...] | None = None
-    """Beside the baseline and what is recommended; None: all that can be run."""
+    """Beside the baseline and what the probe finds the fastest; None: all that can be run."""
     depths: tuple[int, ...] | None = None
     """Of `stale`; None: 2, 4 and 8, as far as the run has steps for them."""
     repeats: int | None = None
@@ -48,18 +55,21 @@ class Settings:
     """The largest difference of the metric that doesn't matter, in its own unit."""
     target: float | None = None
     """Of the metric: the time until it is reached is told."""
+    unproven: bool = False
+    """Whether the fastest arm is taken, whatever its verdict."""
 
 
+@passed_over()
 def compare(
     field: Field, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
 ) -> Comparison:
-    """Measure the arms.
+    """Measure the arms; what could not be measured is found before anything is trained.
 
     Args:
         field: the arms.
         settings: how to measure.
         metric: one of the spec's `training.metrics`, or `loss`; default: its first.
-        directory: gets a recording of every arm.
+        directory: gets what was measured, as it comes, and a recording of every arm.
         watcher: told how it is getting on.
 
     Raises:
@@ -69,10 +79,15 @@ def compare(
     """
     name = metric or field.metrics[0]
     known = next((each for each in field.metrics if each == name), None)
+    baseline = field.subjects[BASELINE]
+    if known is not None:
+        refuse_undefined(baseline.spec, baseline.data, known)
+    entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
+    watcher = Notebook(directory, name, watcher)
     scores = score(field.subjects, known, settings.seeds, watcher)
     diverged = tuple(arm for arm in field.subjects if arm not in scores)
     field = field.without(diverged)
-    entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
+    entrants = [each for each in entrants if each.arm not in diverged]
     turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher)
     watcher.tell("recording a turn of each arm …")
     recordings = {
@@ -101,13 +116,28 @@ class _Measured:
         (other,) = (each for each in self.turns if each.arm == BASELINE and each is not baseline)
         results = tuple(self._result(each, baseline) for each in self.turns if each is not other)
         gain = estimate_speedup(rates(self.turns[other]), rates(self.turns[baseline])).median
+        allowed = [result for result in results if field.allows(result.arm)]
+        recommended = _fastest([each for each in allowed if each.comparison.shows_sameness])
+        fastest, shown = _fastest(allowed), field.advice.shown
+        choice = Choice(
+            recommended=recommended.arm,
+            fastest=fastest.arm,
+            faster_unproven=tuple(
+                each.arm
+                for each in allowed
+                if each.samples_per_s.median > recommended.samples_per_s.median
+            ),
+            shown_depth=shown.depth if shown else 1,
+            unproven=self.settings.unproven,
+        )
         return Comparison(
             metric=self.metric,
             arms=results,
             forecast=_forecast(field, self.settings.budget_s, baseline.runtime),
             baseline_gain=gain,
-            recommended=field.recommended,
-            advice="; ".join(_advice(field, results, self.diverged, self.metric)),
+            choice=choice,
+            certainty=field.advice.certainty,
+            advice="; ".join(_advice(field, results, choice, self.diverged, self.metric)),
             diverged=self.diverged,
         )
 
@@ -145,25 +175,45 @@ class _Measured:
         )
 
 
+def _fastest(results: Sequence[ArmResult]) -> ArmResult:
+    return max(results, key=lambda each: each.samples_per_s.median)
+
+
 def _advice(
-    field: Field, results: Sequence[ArmResult], diverged: Sequence[Arm], metric: str
-) -> list[str]:
-    """The reason for what is recommended, and what was measured that speaks against it."""
-    clauses = [field.advice.reason]
+    field: Field,
+    results: Sequence[ArmResult],
+    choice: Choice,
+    diverged: Sequence[Arm],
+    metric: str,
+) -> Iterator[str]:
+    """What is recommended and why, what is faster, and what was said before it was measured."""
+    of = {result.arm: result for result in results}
+    recommended = of[choice.recommended]
+    if choice.recommended == BASELINE:
+        yield f"no faster arm is shown to have sequential's {metric}"
+    else:
+        sped = f"{recommended.speedup.median:.2f}× sequential"
+        yield f"the fastest that is shown to have sequential's {metric}, {sped}"
+    if choice.faster_unproven:
+        told = (_unproven(of[arm], metric) for arm in choice.faster_unproven)
+        yield f"faster, unproven: {', '.join(told)}"
+    ruled_out = [each for each in results if not field.allows(each.arm)]
+    faster = [each for each in ruled_out if each.speedup.median > recommended.speedup.median]
+    if faster:
+        told = (f"{each.arm} ({each.speedup.median:.2f}×)" for each in faster)
+        yield f"pipeline.max_staleness {field.max_staleness} rules out {', '.join(told)}"
     if diverged:
-        clauses.append(f"but {', '.join(map(str, diverged))} diverged")
-    result = next(each for each in results if each.arm == field.recommended)
-    best = max(results, key=lambda each: each.samples_per_s.median)
-    if best.samples_per_s.median > _FASTER * result.samples_per_s.median:
-        clauses.append(
-            f"measured, {best.arm} was the fastest: {best.speedup.median:.2f}× sequential, "
-            f"where {result.arm} had {result.speedup.median:.2f}×"
-        )
-    verdict = result.comparison.verdict
-    if verdict.finding not in (Finding.IDENTICAL, Finding.EQUIVALENT):
-        difference = result.comparison.difference.mean
-        clauses.append(f"but mind {metric}: {difference:+.4f} ({verdict})")
-    return clauses
+        yield f"but {', '.join(map(str, diverged))} diverged"
+    yield f"before measuring: {field.advice.reason}"
+
+
+def _unproven(result: ArmResult, metric: str) -> str:
+    """`stale:8 (7.74×, Δ auroc -0.0113 ±0.0124, inconclusive: 1 more seed needed)`."""
+    difference = result.comparison.difference
+    ends = difference.interval.ci95
+    within = f" ±{ends[1] - difference.mean:.4f}" if ends else ""
+    change = f"Δ {metric} {difference.mean:+.4f}{within}"
+    return f"{result.arm} ({result.speedup.median:.2f}×, {change}, {result.comparison.verdict})"
 
 
 def _forecast(field: Field, budget_s: float, baseline: RuntimeName) -> list[Forecast]:

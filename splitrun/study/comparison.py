@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from splitrun.plan import Plan
+from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.entrant import Turn
 from splitrun.study.interval import Interval
@@ -131,6 +132,27 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which arm to take: by what was measured, and by what was shown elsewhere."""
+
+    recommended: Arm
+    """The fastest whose metric is shown to be the baseline's; the baseline where none else is."""
+    fastest: Arm
+    """Of those that the spec allows, whatever it does to the metric."""
+    faster_unproven: tuple[Arm, ...]
+    """Faster than the recommended one."""
+    shown_depth: int
+    """The deepest that the study of staleness has shown to be accurate in such a run."""
+    unproven: bool
+    """Whether the fastest is taken."""
+
+    @property
+    def taken(self) -> Arm:
+        """What gates look at, unless another arm is named."""
+        return self.fastest if self.unproven else self.recommended
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All arms, the baseline among them, and what is recommended."""
 
@@ -139,7 +161,9 @@ class Comparison:
     forecast: Sequence[Forecast]
     baseline_gain: float
     """How many times the other sequential runtime's throughput the baseline has."""
-    recommended: Arm
+    choice: Choice
+    certainty: Certainty | None
+    """How sure the probe was of which depth to try."""
     advice: str
     diverged: tuple[Arm, ...]
     """Arms whose loss did not stay finite, and that are not in `arms`."""
@@ -161,11 +185,14 @@ class Comparison:
                 {key: _finite(value) for key, value in asdict(each).items()}
                 for each in self.forecast
             ],
-            "recommended": {
-                "schedule": self.recommended.schedule,
-                "depth": self.recommended.depth,
-                "micro_batches": self.recommended.micro_batches,
-            },
+            "recommended": _choice(self.choice.recommended),
+            "fastest": _choice(self.choice.fastest),
+            "recommended_depth": self.choice.recommended.depth,
+            "fastest_depth": self.choice.fastest.depth,
+            "shown_depth": self.choice.shown_depth,
+            "faster_unproven": [str(arm) for arm in self.choice.faster_unproven],
+            "unproven": self.choice.unproven,
+            "certainty": self.certainty.to_json() if self.certainty else None,
             "advice": self.advice,
             "diverged": [str(arm) for arm in self.diverged],
         }
@@ -174,6 +201,14 @@ class Comparison:
 def recording_path(arm: Arm) -> str:
     """Where an arm's recording is, within the directory of its comparison."""
     return f"arms/{str(arm).replace(':', '-')}"
+
+
+def _choice(arm: Arm) -> dict[str, Any]:
+    return {
+        "schedule": arm.schedule,
+        "depth": arm.depth,
+        "micro_batches": arm.micro_batches,
+    }
 
 
 def _median(estimate: MedianEstimate) -> dict[str, Any]:

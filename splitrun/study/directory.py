@@ -2,7 +2,9 @@
 
 runs/<utc>-<name>-compare-<hash>/
     spec.yaml, resolved.yaml   as in a run directory
-    comparison.json            what was found out
+    status.json                running, done, interrupted or failed, and why
+    measured.jsonl             every training and every turn, as they came
+    comparison.json            what was found out; not there before the end
     arms/<arm>/events.jsonl    a turn of each arm, with all that happened in it
     report.html
 """
@@ -14,22 +16,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, told
-from splitrun.files import remove
+from splitrun.files import is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
+from splitrun.lock import locked
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
 from splitrun.study.compare import Settings
 from splitrun.study.comparison import Comparison
+from splitrun.study.notebook import MEASURED
+
+Status = Literal["running", "done", "interrupted", "failed"]
 
 
 @contextmanager
 def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDirectory]:
-    """A new directory, which is removed again if the comparison does not come to an end.
+    """A new directory. If the comparison does not come to an end, it says so and keeps what was
+    measured; where nothing was, it is removed again.
 
     Raises:
         UsageError: it cannot be made.
@@ -37,19 +44,43 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
         Interrupted: a signal came.
     """
     directory = RunDirectory.create(runs_dir, document, "compare")
-    try:
-        yield directory
-    except BaseException as error:
-        with listening() as interrupts, suppress(OSError):
-            interrupts.end()  # or half of it would stay
+    with locked(directory.path):
+        try:
+            _tell(directory, "running")
+            yield directory
+        except BaseException as error:
+            with listening() as interrupts:
+                interrupts.end()  # or half of it would stay
+                failure = _broken_off(directory, error)
+            if failure is error:
+                raise
+            raise failure from error
+
+
+def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
+    """Leave what was measured, and nothing where nothing was; gives what is to be told."""
+    measured, stopped = directory.path / MEASURED, isinstance(error, KeyboardInterrupt)
+    kept, failure = is_regular(measured), error
+    if stopped:
+        number = stopped_by(error)
+        message = f"{interrupted(number)} before the comparison was done"
+        remedy = "" if kept else ", so none of it is kept; compare again"
+        failure = Interrupted(message + remedy, number)
+    elif isinstance(error, OSError):
+        failure = RunFailed("the comparison", "writing", told(error))
+    with suppress(OSError):  # on a full disk nothing more can be said there
+        if kept:
+            _tell(directory, "interrupted" if stopped else "failed", str(failure))
+        else:
             remove(directory.path)
-        if isinstance(error, KeyboardInterrupt):
-            number = stopped_by(error)
-            message = f"{interrupted(number)} before the comparison was done, so none of it is kept"
-            raise Interrupted(f"{message}; compare again", number) from error
-        if isinstance(error, OSError):
-            raise RunFailed("the comparison", "writing", told(error)) from error
-        raise
+    if kept:
+        failure.add_note(f"what was measured until then is in {measured}")
+    return failure
+
+
+def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
+    content = {"kind": "comparison", "status": status, "message": message}
+    directory.write_json("status.json", content)
 
 
 def keep(
@@ -71,4 +102,5 @@ def keep(
         "report": str(directory.path / "report.html"),
     }
     directory.write_json("comparison.json", record)
+    _tell(directory, "done")
     return record

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import OnDownload
-from splitrun.errors import SpecError, UsageError
-from splitrun.model import default_metrics
+from splitrun.errors import Problem, SpecError, UsageError
+from splitrun.model import Models, default_metrics
 from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
@@ -16,6 +16,7 @@ from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document
 from splitrun.spec.model import Metric, Pipeline
 from splitrun.study.arms import BASELINE, DEPTHS, SCHEDULES, Arm, Schedule, choose_arms, piped
+from splitrun.study.beginnings import Beginnings
 from splitrun.study.training import Subject
 from splitrun.study.watcher import Watcher
 
@@ -28,12 +29,13 @@ class Field:
     plans: Mapping[Arm, Plan]
     costs: Costs
     advice: Recommendation
+    """What the probed costs and the evidence on accuracy speak for, before anything is trained."""
+    max_staleness: int | None
+    """Of an arm that may be recommended."""
 
-    @property
-    def recommended(self) -> Arm:
-        """What the probed costs speak for; the baseline where the models cannot be run that way."""
-        arm = Arm.of(self.advice.plan)
-        return arm if arm in self.subjects else BASELINE
+    def allows(self, arm: Arm) -> bool:
+        """Whether an arm may be recommended, whatever it does."""
+        return self.max_staleness is None or arm.depth <= self.max_staleness + 1
 
     def without(self, arms: Collection[Arm]) -> Field:
         """The field of the other arms; the baseline is not among `arms`."""
@@ -63,8 +65,8 @@ def line_up(
 
     Args:
         document: the experiment.
-        schedules: that take part beside the baseline and what is recommended; None: all that the
-            models can be run with.
+        schedules: that take part beside the baseline and what the probe finds the fastest; None:
+            all that the models can be run with.
         depths: of `stale`; None: 2, 4 and 8, as far as the run has steps for them.
         watcher: told what was left out.
         data_dir: where known datasets are looked up first.
@@ -73,7 +75,7 @@ def line_up(
 
     Raises:
         UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
-            cannot be run, or no rows are held out.
+            cannot be measured, or none but the baseline can, or no rows are held out.
     """
     given = document.spec.pipeline
     one_at_a_time = Pipeline(max_staleness=given.max_staleness, compensation=given.compensation)
@@ -95,17 +97,57 @@ def line_up(
         watcher.tell("arms have one depth at every bottom: those of single parties are not used")
     subjects: dict[Arm, Subject] = {}
     plans: dict[Arm, Plan] = {}
-    recommended = Arm.of(experiment.advice.plan)
-    for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, recommended):
+    left_out: list[str] = []
+    beginnings = Beginnings()
+    fastest = Arm.of(experiment.advice.fastest)
+    for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
         subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
         try:
-            with document.located():
-                plan = subject.plan()
-                refuse_beyond(plan, memory_limit_bytes(document.spec))
+            plan = _plan(arm, subject, document, beginnings)
         except SpecError as error:
-            if (depths if arm.schedule == "stale" else schedules) is not None:
+            if _is_asked_for(arm, schedules, depths):
                 raise
-            watcher.tell(f"left out {arm}: {error.problems[0].what}")
+            left_out.append(f"left out {arm}: {error.problems[0].what}")
+            watcher.tell(left_out[-1])
         else:
-            subjects[arm], plans[arm] = subject, plan
-    return Field(subjects, plans, experiment.costs, experiment.advice)
+            subjects[arm], plans[arm] = subject.found_out(plan), plan
+    if left_out and len(subjects) == 1:
+        lines = ["there is nothing to compare sequential with", *left_out]
+        raise UsageError("\n".join(lines))
+    return Field(subjects, plans, experiment.costs, experiment.advice, given.max_staleness)
+
+
+def _is_asked_for(
+    arm: Arm, schedules: Sequence[Schedule] | None, depths: Sequence[int] | None
+) -> bool:
+    """Whether the user named it: leaving it out would not be what they want."""
+    if arm.schedule == "stale":
+        return arm.depth in (depths or ())
+    return arm.schedule in (schedules or ())
+
+
+def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings) -> Plan:
+    """An arm's plan, of which everything can be measured.
+
+    Raises:
+        SpecError: the models cannot be run that way, or a turn of it would be too short.
+        UsageError: it begins as another network than the arms before it.
+    """
+    differing: list[str] = []
+
+    def on_built(models: Models) -> None:
+        differing.append(beginnings.differing(subject.spec.seed, arm, models))
+
+    with document.located():
+        plan = subject.plan(on_built)
+        refuse_beyond(plan, memory_limit_bytes(document.spec))
+        steps = next(plan.segments()).stop
+        if plan.depth > steps:
+            what = f"depth {plan.depth} is never reached: the pipeline drains every {steps} steps"
+            remedy = (
+                "compare smaller --depths, or leave more steps between evaluations and checkpoints"
+            )
+            raise SpecError([Problem(("pipeline", "depth"), what, remedy)])
+    if any(differing):
+        raise UsageError("".join(differing))
+    return plan

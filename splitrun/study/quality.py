@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from splitrun.errors import NonFiniteLoss, UsageError
+import torch
+
+from splitrun.data import Data
+from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
+from splitrun.model import Models, evaluate
 from splitrun.session.ledger import Ledger
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import BASELINE, Arm
+from splitrun.study.beginnings import Beginnings
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.watcher import Watcher
 
@@ -49,31 +55,58 @@ def score(
         Of all arms but those that diverged at some seed.
 
     Raises:
-        RunFailed: a role failed; or the baseline diverged.
-        UsageError: the held-out rows do not define the metric.
+        RunFailed: a role failed; or the baseline diverged; or an arm begins as another network.
     """
     name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
+    beginnings = Beginnings()
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             bare = replace(subjects[arm], spec=_bare(subjects[arm].spec, index))
+            seed = bare.spec.seed
             try:
-                outcome = train_fresh(bare, "serial", (metric,) if metric else ())
+                outcome = train_fresh(
+                    bare,
+                    "serial",
+                    (metric,) if metric else (),
+                    on_built=partial(_expect_same, beginnings, arm, seed),
+                )
+                value = outcome.ledger.test.get(name)
+                if value is None:
+                    raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
             except NonFiniteLoss as error:
                 if arm == BASELINE:
                     raise
                 watcher.tell(f"left out {arm}: {error}")
                 del scores[arm]
                 continue
-            value = outcome.ledger.test.get(name)
-            if value is None:
-                message = f"{metric} is not defined on the held-out rows"
-                raise UsageError(f"{message}; name another --metric, or hold out more rows")
             scores[arm].values.append(value)
-            scores[arm].curves[bare.spec.seed] = _curve(outcome.ledger, name)
+            scores[arm].curves[seed] = _curve(outcome.ledger, name)
             scores[arm].weights_sha256.append(outcome.weights_sha256)
+            watcher.scored(arm, scores[arm])
     return scores
+
+
+def _expect_same(beginnings: Beginnings, arm: Arm, seed: int, models: Models) -> None:
+    differing = beginnings.differing(seed, arm, models)
+    if differing:
+        raise RunFailed("the comparison", f"the first weights of {arm}", differing)
+
+
+def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
+    """Refuse a metric that no outputs have on the held-out rows: AUROC where one class occurs.
+
+    Raises:
+        UsageError: it is such a one.
+    """
+    labels = data.labels[data.test_ids]
+    outputs = torch.zeros(len(labels), max(1, len(data.classes)))
+    if spec.top.loss != "cross_entropy":
+        outputs = outputs[:, :1]
+    if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
+        message = f"{metric} is not defined on the held-out rows"
+        raise UsageError(f"{message}; name another --metric, or hold out more rows")
 
 
 def _curve(ledger: Ledger, metric: str) -> Curve:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
-from splitrun.model import assemble, evaluate
+from splitrun.model import Models, assemble, evaluate
 from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
 from splitrun.runtime import Gathering
 from splitrun.runtime.clock import now
@@ -27,6 +27,12 @@ from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
 
 RuntimeName = Literal["serial", "threaded"]
+OnBuilt = Callable[[Models], None]
+"""Takes models before anything is trained."""
+
+
+def _ignore(_: Models) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,21 @@ class Subject:
     """Facts of the models by role, where they have been found out: a user's class then is not tried
     again, which takes longer than a short training."""
 
-    def plan(self) -> Plan:
-        """The checked plan.
+    def plan(self, on_built: OnBuilt = _ignore) -> Plan:
+        """The checked plan of models that are made for it and dropped.
 
         Raises:
             SpecError: the models cannot be run that way, or the run has too few steps.
         """
-        plan = compile(self.spec, assemble(self.spec, self.data, self.directory, self.known).facts)
+        models = assemble(self.spec, self.data, self.directory, self.known)
+        on_built(models)
+        plan = compile(self.spec, models.facts)
         check(plan)
         return plan
+
+    def found_out(self, plan: Plan) -> Subject:
+        """The same, with what is known since it was planned, or another seed or stretch of it."""
+        return replace(self, known=plan.facts.roles)
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,7 @@ def train_fresh(
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
     gathering: Gathering | None = None,
+    on_built: OnBuilt = _ignore,
 ) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
 
@@ -94,6 +107,7 @@ def train_fresh(
     gc.collect()
     spec = subject.spec
     models = assemble(spec, subject.data, subject.directory, subject.known)
+    on_built(models)
     plan = compile(spec, models.facts)
     bottoms, top = models.stages(spec, plan)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)

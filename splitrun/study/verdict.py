@@ -10,6 +10,9 @@ within ± margin. That is `equivalent`, since the margin says which differences 
 is a difference that has been shown to exist, and not to be negligible. So neither verdict errs more
 than 5 %: `different` where there is no difference, `equivalent` where it is the margin or more.
 They hold for a number of seeds fixed beforehand; adding seeds until one appears errs more often.
+
+Where no seed shows any difference there is no spread to test with, and nothing that more seeds
+could make smaller: that is `equivalent`, too, however few they are.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class Finding(StrEnum):
     IDENTICAL = "identical"
     """The weights are the same."""
     EQUIVALENT = "equivalent"
-    """The mean difference is within ± margin."""
+    """The mean difference is within ± margin, or there is none at any seed."""
     DIFFERENT = "different"
     """The mean difference is not 0, nor shown to be within ± margin."""
     INCONCLUSIVE = "inconclusive"
@@ -64,6 +67,11 @@ class MetricComparison:
     margin: float
     verdict: Verdict
 
+    @property
+    def shows_sameness(self) -> bool:
+        """Whether the arm has been shown to be as good as the baseline."""
+        return self.verdict.finding in (Finding.IDENTICAL, Finding.EQUIVALENT)
+
 
 def compare_metric(
     baseline: Sequence[float], arm: Sequence[float], margin: float, *, identical: bool = False
@@ -83,8 +91,14 @@ def compare_metric(
     if not margin > 0:
         raise ValueError(f"a margin of {margin} lets nothing be equivalent: give a positive one")
     pairs = zip(baseline, arm, strict=True)
-    difference = estimate_mean([other - reference for reference, other in pairs])
-    verdict = Verdict(Finding.IDENTICAL) if identical else _judge(difference, margin)
+    differences = [other - reference for reference, other in pairs]
+    difference = estimate_mean(differences)
+    if identical:
+        verdict = Verdict(Finding.IDENTICAL)
+    elif not any(differences):
+        verdict = Verdict(Finding.EQUIVALENT)
+    else:
+        verdict = _judge(difference, margin)
     return MetricComparison(difference, margin, verdict)
 
 

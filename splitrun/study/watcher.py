@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from splitrun.study.arms import Arm
     from splitrun.study.entrant import Entrant, Turn
+    from splitrun.study.quality import Scores
 
 
 class Watcher:
@@ -20,6 +22,9 @@ class Watcher:
 
     def tell(self, line: str) -> None:
         """What is happening now, or was decided."""
+
+    def scored(self, arm: Arm, scores: Scores) -> None:
+        """An arm has been trained once more; the last of its scores is the new one."""
 
     def round(
         self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None

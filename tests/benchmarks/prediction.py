@@ -96,7 +96,7 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
     document = at_depth(case.document(), 1)
     experiment = probed(document)
     assert experiment.advice is not None
-    chosen = experiment.advice.plan.depth
+    chosen = experiment.advice.fastest.depth
     depths = sorted({chosen, *(depth for depth in SWEPT if depth <= max(2 * chosen, 8))})
     subjects = {}
     for depth in depths:

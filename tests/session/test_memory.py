@@ -130,7 +130,8 @@ def test_the_depth_that_is_looked_for_fits() -> None:
     made["pipeline"] = {"schedule": "stale", "depth": "auto"}
     deeper = {depth: peak_bytes(prepared(content(MLP, depth)).plan) for depth in (2, 3)}
     limit = (deeper[2] + deeper[3]) / 2e6
-    experiment = prepared(made | {"runtime": {"memory_limit_mb": limit}})
+    limited = yaml.safe_dump(made | {"runtime": {"memory_limit_mb": limit}})
+    experiment = prepare(loads(limited, "spec.yaml"), unproven=True)
     assert experiment.plan.depth == 2
     assert experiment.advice is not None
     assert "runtime.memory_limit_mb rules out depth" in experiment.advice.reason

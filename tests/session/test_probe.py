@@ -8,12 +8,24 @@ from typing import Any
 import pytest
 import yaml
 
+from splitrun.errors import UsageError
 from splitrun.plan import Op
-from splitrun.session import RunDirectory, prepare, train
-from splitrun.session.probe import steps_of_a_turn
+from splitrun.session import Experiment, RunDirectory, prepare, train
+from splitrun.session.neighbours import Crowd
+from splitrun.session.probe import probe_costs, steps_of_a_turn
 from splitrun.session.turns import Course, Subject, moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
+
+
+@pytest.fixture(autouse=True)
+def _no_more_rounds_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe goes on while the machine is busy, which in tests it is."""
+    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 0.0)
+
+
+def unproven(content: Content) -> Experiment:
+    return prepare(loads(yaml.safe_dump(content, sort_keys=False), "spec.yaml"), unproven=True)
 
 
 def far(**pipeline: Any) -> Content:
@@ -75,17 +87,53 @@ def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_i
     tmp_path: Path,
 ) -> None:
     """The loop lasts 116 ms (8 + 40 + 16 + 40 + 8 + 4), the busiest role 20: depth 6 fills it."""
-    experiment = prepared(far(depth="auto"))
+    experiment = unproven(far(depth="auto"))
     assert experiment.advice is not None
     assert experiment.plan.depth in (6, 7)
-    assert "depth" in experiment.advice.reason
+    assert f"faster, unproven: depth {experiment.plan.depth} (" in experiment.advice.reason
     result = train(experiment, tmp_path)
     again = RunDirectory.open(Path(result.run_dir)).document()
     assert again.spec.pipeline.depth == experiment.plan.depth
 
 
+def test_what_is_not_advised_cannot_be_unproven() -> None:
+    with pytest.raises(UsageError, match="--unproven: no depth is advised here"):
+        unproven(far(depth=4))
+
+
+def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answers are made up: the halves differ at first, and agree once there are more rounds."""
+    for name, value in {
+        "_WARM_UP_S": 0.0,
+        "_ROUNDS": 4,
+        "_REPEATING_ROUNDS": 4,
+        "_MORE_ROUNDS": 2,
+        "_TURN_S": 0.01,
+        "_SHORTEST_S": 0.01,
+    }.items():
+        monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
+    monkeypatch.setattr("splitrun.session.neighbours.Neighbours.crowd", lambda _: Crowd(0.0, 100.0))
+    experiment = prepared(synthetic())
+    spec, data = experiment.document.spec, experiment.data
+
+    def rounds(*answers: int) -> int:
+        each = iter(answers)
+        probed = probe_costs(spec, data, Path(), lambda *_: next(each))
+        assert probed.certainty.sure is (answers[-1] == answers[-2])
+        assert (probed.certainty.low, probed.certainty.high) == tuple(sorted(answers[-2:]))
+        return probed.certainty.rounds
+
+    assert rounds(12, 44) == 4
+    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 1e6)
+    assert rounds(12, 44, 19, 29, 30, 30) == 8
+    monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 6)
+    assert rounds(12, 44, 19, 29) == 6
+
+
 def test_auto_heeds_the_greatest_staleness() -> None:
-    experiment = prepared(far(depth="auto", max_staleness=2))
+    experiment = unproven(far(depth="auto", max_staleness=2))
     assert experiment.plan.depth == 3
     assert experiment.advice is not None
     assert "pipeline.max_staleness 2 rules out depth" in experiment.advice.reason

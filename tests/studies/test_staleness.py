@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.studies.staleness import grid, page
+from splitrun.simulate.evidence import FILE
+from tests.studies.staleness import __main__, evidence, grid, page
 from tests.studies.staleness.cell import Cell, Found, Store
 from tests.studies.staleness.judge import (
     Group,
@@ -20,6 +21,7 @@ from tests.studies.staleness.judge import (
     typical,
 )
 from tests.studies.staleness.rules import parts_of
+from tests.studies.staleness.tasks import TASKS, data_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
@@ -120,3 +122,43 @@ def test_cells_of_an_earlier_study_are_still_told(tmp_path: Path) -> None:
     assert "| none | 1.00 |" in written
     page.write({}, tmp_path)
     assert (tmp_path / "staleness.md").read_text(encoding="utf-8") == written
+
+
+KEPT = Path(__file__).parents[2] / "docs" / "studies" / page.KEPT
+
+
+def test_the_package_s_evidence_is_what_the_study_confirmed() -> None:
+    assert (evidence.PACKAGE / FILE).read_text(encoding="utf-8") == evidence.text(page.kept(KEPT))
+
+
+def test_evidence_is_of_what_all_seeds_for_confirming_show_on_every_dataset(
+    tmp_path: Path,
+) -> None:
+    """On the second dataset depth 8 loses more than the bar, and depth 16 has too few seeds."""
+    cells = {}
+    for task, lost in (("bank", {2: 0.0, 8: 0.0, 16: 0.0}), ("bank_full", {2: 0.0, 8: 0.004})):
+        for seed in grid.CONFIRM:
+            cells[Cell(seed, task, "adam", 1, "none")] = Outcome(0.9)
+            for depth, loss in lost.items():
+                if depth < 16 or seed < grid.CONFIRM[-1]:
+                    score = 0.9 - loss + 1e-5 * (seed % 3)
+                    cells[Cell(seed, task, "adam", depth, "none")] = Outcome(score)
+    evidence.write(cells, tmp_path)
+    (row,) = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
+    assert (row["optimizer"], row["compensation"], row["shown"]) == ("adam", [], [2])
+    assert row["steps"] == TASKS["bank"].steps
+    assert row["lost_at_most"] == {"2": pytest.approx(0, abs=1e-4), "8": pytest.approx(0.004, 0.1)}
+
+
+def test_the_report_writes_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / page.KEPT).write_bytes(KEPT.read_bytes())
+    places = (f"--{name}={tmp_path}" for name in ("work", "docs", "package"))
+    monkeypatch.setattr("sys.argv", ["study", "report", *places])
+    __main__.main()
+    assert (tmp_path / FILE).read_bytes() == (evidence.PACKAGE / FILE).read_bytes()
+
+
+def test_the_steps_of_a_training_are_what_its_data_make(tmp_path: Path, bank_dir: Path) -> None:
+    for name, task in TASKS.items():
+        spec, rows = spec_of(name, 0), len(data_of(name, 0, tmp_path).train_ids)
+        assert -(-rows // spec.dataset.batch_size) * spec.training.epochs == task.steps

@@ -17,7 +17,7 @@ from splitrun.study.bench.measure import Settings, Turn
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.bench.sweep import Bench, sweep
-from tests.cli.trial import SYNTHETIC
+from tests.cli.trial import ROWS, SPEC, SYNTHETIC
 
 SETTINGS = Settings(repeats=2, budget_s=0.1)
 
@@ -110,6 +110,18 @@ def test_what_is_done_is_not_done_again_unless_something_changed(spec: Path) -> 
     assert seen.turns == 2 * 2
 
 
+def test_data_that_changed_are_measured_again(spec: Path) -> None:
+    spec.write_text(SPEC)
+    rows = spec.parent / "rows.csv"
+    rows.write_text(ROWS)
+    assert [cell.fate for cell in swept(bench(spec), Seen()).cells] == ["measured"]
+    assert [cell.fate for cell in swept(bench(spec), Seen()).cells] == ["measured before"]
+    rows.write_text(ROWS.replace("clerk", "baker"))
+    assert [cell.fate for cell in swept(bench(spec), Seen()).cells] == ["measured"]
+    rows.write_text(ROWS)
+    assert [cell.fate for cell in swept(bench(spec), Seen()).cells] == ["measured before"]
+
+
 def test_an_interrupted_cell_is_not_kept_and_the_others_are(spec: Path) -> None:
     grid, seen = bench(spec, "seed=1,2,3"), Seen(interrupt_at=4)
     with pytest.raises(Interrupted, match="after 1 of 3 cells"):
@@ -175,10 +187,11 @@ def test_an_identity_is_of_all_that_matters(spec: Path, monkeypatch: pytest.Monk
         identity(load(spec, ["seed=1"]), SETTINGS),
         identity(document, Settings(repeats=3, budget_s=0.1)),
         identity(document, Settings(repeats=2, budget_s=0.2)),
+        identity(document, Settings(repeats=2, budget_s=0.1, unproven=True)),
     }
     monkeypatch.setattr(lineup, "__version__", "99")
     others.add(identity(document, SETTINGS))
-    assert len(others - {one}) == 4
+    assert len(others - {one}) == 5
 
 
 def test_an_identity_is_of_a_class_s_own_file(spec: Path) -> None:

@@ -74,7 +74,14 @@ def test_swapping_arm_and_baseline_changes_no_verdict(pairs: list[tuple[float, f
 
 @pytest.mark.parametrize(("seeds", "more"), [(1, 2), (2, 1)])
 def test_fewer_than_three_seeds_settle_nothing(seeds: int, more: int) -> None:
-    assert judge([0.0] * seeds) == Verdict(Finding.INCONCLUSIVE, more)
+    assert judge([0.0001] * seeds) == Verdict(Finding.INCONCLUSIVE, more)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 10])
+def test_no_difference_at_any_seed_is_equivalence_however_few_they_are(seeds: int) -> None:
+    assert judge([0.0] * seeds) == Verdict(Finding.EQUIVALENT)
+    assert judge([0.0] * seeds, identical=True) == Verdict(Finding.IDENTICAL)
+    assert judge([0.0] * seeds + [0.1]).finding is not Finding.EQUIVALENT
 
 
 def test_the_seeds_asked_for_show_equivalence_in_four_of_five_cases() -> None:

@@ -39,6 +39,10 @@ class Source(Protocol):
         """
         ...
 
+    def fingerprint(self) -> str:
+        """What changes where the rows do, though the spec does not; empty where nothing can."""
+        ...
+
 
 def open_source(
     dataset: Dataset,

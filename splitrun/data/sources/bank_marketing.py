@@ -70,6 +70,10 @@ class BankMarketingSource:
         path = self.find() or self._fetch()
         return read_table(path, ";", columns, text)
 
+    def fingerprint(self) -> str:
+        """Nothing: a file with other bytes is refused."""
+        return ""
+
     def find(self) -> Path | None:
         """Where the file is, if it need not be downloaded.
 

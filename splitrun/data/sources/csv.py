@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splitrun.data.csv_text import read_header
+from splitrun.files import open_regular
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -29,3 +32,21 @@ class CsvSource:
         from splitrun.data.table import read_table
 
         return read_table(self.path, self.delimiter, columns, text)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file; empty where there is none that can be read."""
+        try:
+            known = self.path.stat()
+            return _sha256(self.path, known.st_size, known.st_mtime_ns, known.st_ino)
+        except (OSError, ValueError):
+            return ""
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, *_: int) -> str:
+    """Of a file, once as long as its size, its time and its place on the disk stay."""
+    digest = hashlib.sha256()
+    with open_regular(path, elsewhere=True) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()

@@ -40,7 +40,8 @@ class Pipeline(Section):
     depth: Depth | None = Field(
         None,
         description="Most batches in flight per bottom, under `stale` (default 4). "
-        "`auto` probes this machine and takes the least that gives nearly the best throughput.",
+        "`auto` probes this machine and takes the least that gives nearly the best throughput, of "
+        "those that are shown to be accurate; with `--unproven`, of all.",
     )
     max_staleness: NonNegativeInt | None = Field(
         None,

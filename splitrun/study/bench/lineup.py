@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from splitrun import __version__
-from splitrun.data import check_columns
+from splitrun.data import check_columns, fingerprint
 from splitrun.errors import SpecError
 from splitrun.files import read_bytes
 from splitrun.session.environment import cpu_model, usable_cores
@@ -68,8 +68,9 @@ def line_up(
 
 
 def identity(document: Document, settings: Settings) -> str:
-    """SHA-256 of what a cell's figures depend on, but for data files and what classes import."""
-    what = [resolved_yaml(document.spec), asdict(settings), _own_code(document)]
+    """SHA-256 of what a cell's figures depend on, but for what classes import."""
+    data = fingerprint(document.spec, document.directory)
+    what = [resolved_yaml(document.spec), asdict(settings), _own_code(document), data]
     where = [__version__, version("torch"), cpu_model(), len(usable_cores())]
     return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()
 

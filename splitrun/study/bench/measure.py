@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from splitrun.collector import passed_over
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
@@ -26,6 +27,8 @@ class Settings:
     """Turns; None: until the throughput's interval is tight, or the budget ends."""
     budget_s: float = 10.0
     """For the turns, at most, but three are taken at least."""
+    unproven: bool = False
+    """Whether `pipeline.depth: auto` is the fastest depth, shown to be accurate or not."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,12 @@ def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Meas
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory)
+    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
     subject, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
     turns: list[Turn] = []
     start = now()
-    with Watch() as watch:
+    with passed_over(), Watch() as watch:
         while not enough(
             len(turns), now() - start, settings.budget_s, settings.repeats, lambda: [_rate(turns)]
         ):

@@ -69,8 +69,9 @@ def soak(
     """
     document = experiment.document
     about = directory.about(document, {"duration_s": None if steps else duration_s, "steps": steps})
-    subject = Subject(document.spec, experiment.data, document.directory)
-    period_s = _warm_up(subject, experiment.plan.depth)
+    plan = experiment.plan
+    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
     try:
@@ -130,7 +131,7 @@ class _Run:
         """Run until the time is over, or to the last step where these are given."""
         subject = self._subject
         spec = subject.spec
-        models = assemble(spec, subject.data, subject.directory)
+        models = assemble(spec, subject.data, subject.directory, subject.known)
         plan = compile(spec, models.facts)
         bottoms, top = models.stages(spec, plan)
         start = now()

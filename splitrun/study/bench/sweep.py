@@ -9,7 +9,7 @@ from pathlib import Path
 from splitrun.data import OnDownload
 from splitrun.errors import Interrupted, RunFailed, UsageError
 from splitrun.interrupts import interrupted, stopped_by
-from splitrun.session import prepare
+from splitrun.session import is_advised, prepare
 from splitrun.spec import Document
 from splitrun.study.bench.doubts import doubts
 from splitrun.study.bench.grid import Axis
@@ -91,6 +91,7 @@ def _measured(
         document,
         data_dir=bench.data_dir,
         on_download=on_download,
+        unproven=bench.settings.unproven and is_advised(document.spec),
         allow_code=bench.allow_code,
     )
     return measure(experiment, bench.settings, on_turn)

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.studies.staleness import grid, page
+from tests.studies.staleness import evidence, grid, page
 from tests.studies.staleness.cell import Cell, Found, Store
 from tests.studies.staleness.tasks import OPTIMIZERS, TASKS
 from tests.studies.staleness.train import train
@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "staleness")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "studies")
+    parser.add_argument("--package", type=Path, default=evidence.PACKAGE)
     return parser
 
 
@@ -77,7 +78,7 @@ def main() -> None:
         name = f"{cell.task} {cell.optimizer} d={cell.depth} {cell.rule} seed {cell.seed}"
         print(f"{count}/{len(missing)} {name}: {found.score:.4f}", file=sys.stderr, flush=True)
     if "report" in (options.phases or PHASES):
-        page.write(store.found, options.docs)
+        evidence.write(page.write(store.found, options.docs), options.package)
 
 
 if __name__ == "__main__":

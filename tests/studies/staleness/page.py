@@ -24,11 +24,11 @@ BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 KEPT = "staleness.json"
 
 
-def write(found: Mapping[Cell, Found], docs: Path) -> None:
+def write(found: Mapping[Cell, Found], docs: Path) -> Mapping[Cell, Outcome]:
     """Fill in the page's tables from what is found and what was kept of cells before, and write
-    the figures and all that is known beside it."""
+    the figures and all that is known beside it; gives what is known."""
     docs.mkdir(parents=True, exist_ok=True)
-    known = {**_kept(docs / KEPT), **outcomes(found)}
+    known = {**kept(docs / KEPT), **outcomes(found)}
     page = docs / "staleness.md"
     text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
@@ -36,6 +36,7 @@ def write(found: Mapping[Cell, Found], docs: Path) -> None:
     tables = "\n".join(_tables(known, docs))
     page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
     (docs / KEPT).write_text(_compact(known), encoding="utf-8")
+    return known
 
 
 def _tables(known: Mapping[Cell, Outcome], docs: Path) -> Iterator[str]:
@@ -150,8 +151,8 @@ def _compact(known: Mapping[Cell, Outcome]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
-def _kept(path: Path) -> Mapping[Cell, Outcome]:
-    """What `_compact` wrote."""
+def kept(path: Path) -> Mapping[Cell, Outcome]:
+    """What was kept beside the page."""
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     known = {}
     for row in rows:

@@ -31,6 +31,8 @@ class Task:
     """What the metric comes to where nothing was learned."""
     content: Content
     """Of the spec, without optimizer and pipeline."""
+    steps: int
+    """Of one training."""
     evaluate_every_epochs: int | None = None
     keeps_losses: bool = False
 
@@ -73,20 +75,24 @@ def _bank(size: str, epochs: int) -> Content:
 
 
 TASKS: Mapping[str, Task] = {
-    "bank": Task("bank marketing, 4,521 rows, 20 epochs", "auroc", 0.5, _bank("small", 20)),
+    "bank": Task("bank marketing, 4,521 rows, 20 epochs", "auroc", 0.5, _bank("small", 20), 580),
     "bank_epochs": Task(
         "bank marketing, 4,521 rows, 20 epochs, evaluated after each",
         "auroc",
         0.5,
         _bank("small", 20),
+        580,
         evaluate_every_epochs=1,
     ),
-    "bank_full": Task("bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5)),
+    "bank_full": Task(
+        "bank marketing, 45,211 rows, 5 epochs", "auroc", 0.5, _bank("full", 5), 1_415
+    ),
     "bank_full_epochs": Task(
         "bank marketing, 45,211 rows, 20 epochs, evaluated after each",
         "auroc",
         0.5,
         _bank("full", 20),
+        5_660,
         evaluate_every_epochs=1,
     ),
     "synthetic": Task(
@@ -98,6 +104,7 @@ TASKS: Mapping[str, Task] = {
             **_SYNTHETIC,
             "training": {"epochs": 6},
         },
+        1_878,
         keeps_losses=True,
     ),
     "digits": Task(
@@ -109,6 +116,7 @@ TASKS: Mapping[str, Task] = {
             **_DIGITS,
             "training": {"epochs": 20},
         },
+        460,
     ),
 }
 
