@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
@@ -93,8 +91,7 @@ def _in_place(run: Measure) -> Measure:
 
 @contextmanager
 def _no_versions() -> Iterator[None]:
-    probe: Any = importlib.import_module("splitrun.model.probe")
-    versions, step, stashed = WeightVersions.__init__, RoleOptimizer.step, probe.why_not_stashed
+    versions, step = WeightVersions.__init__, RoleOptimizer.step
 
     def unversioned(self: WeightVersions, module: torch.nn.Module, *_: object) -> None:
         versions(self, module, ())
@@ -106,10 +103,8 @@ def _no_versions() -> Iterator[None]:
 
     WeightVersions.__init__ = unversioned  # type: ignore[method-assign, assignment]
     RoleOptimizer.step = unnoticed  # type: ignore[method-assign]
-    probe.why_not_stashed = lambda *_: ""
     try:
         yield
     finally:
         WeightVersions.__init__ = versions  # type: ignore[method-assign]
         RoleOptimizer.step = step  # type: ignore[method-assign]
-        probe.why_not_stashed = stashed
