@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -40,6 +41,8 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session", autouse=True)
 def _quick_collections() -> Iterator[None]:
     """What is imported stays; whoever collects what a training left looks at that alone."""
+    if "torch" in sys.modules:
+        importlib.import_module("torch._dynamo")  # which the first optimizer would do
     with passed_over():
         yield
 
@@ -47,16 +50,26 @@ def _quick_collections() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What costs come to is of this machine; to get any, the shortest probe will do."""
-    if (
-        "splitrun.session.probe" in sys.modules
-        and request.module.__name__ != "tests.session.test_probe"
-    ):
-        monkeypatch.setattr("splitrun.session.probe._WARM_UP_S", 0.0)
-        monkeypatch.setattr("splitrun.session.probe._ROUNDS", 1)
-        monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 1)
-        monkeypatch.setattr("splitrun.session.probe._PAUSED_ROUNDS", 1)
-        monkeypatch.setattr("splitrun.session.probe._TURN_S", 0.03)
-        monkeypatch.setattr("splitrun.session.probe._SHORTEST_S", 0.03)
+    if "splitrun.session.probe" not in sys.modules or "whole_probe" in request.fixturenames:
+        return
+    for name, value in {
+        "session.probe._WARM_UP_S": 0.0,
+        "session.probe._ROUNDS": 1,
+        "session.probe._MOST_ROUNDS": 1,
+        "session.probe._PAUSED_ROUNDS": 1,
+        "session.probe._TURN_S": 0.03,
+        "session.probe._SHORTEST_S": 0.03,
+        "simulate.calibrate._PASSES": 1,
+        "simulate.calibrate._PRECISION": 0.01,
+    }.items():
+        module, _, attribute = f"splitrun.{name}".rpartition(".")
+        monkeypatch.setattr(sys.modules[module], attribute, value)
+
+
+@pytest.fixture
+def whole_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe as users have it, but that it ends while the machine is busy, as it is in tests."""
+    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 0.0)
 
 
 @pytest.fixture(scope="session")

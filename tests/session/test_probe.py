@@ -18,12 +18,6 @@ from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
 
 
-@pytest.fixture(autouse=True)
-def _no_more_rounds_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe goes on while the machine is busy, which in tests it is."""
-    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 0.0)
-
-
 def unproven(content: Content) -> Experiment:
     return prepare(loads(yaml.safe_dump(content, sort_keys=False), "spec.yaml"), unproven=True)
 
@@ -42,7 +36,8 @@ def far(**pipeline: Any) -> Content:
     return content
 
 
-def test_every_role_and_instruction_has_a_cost() -> None:
+def test_every_role_and_instruction_has_a_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splitrun.session.probe._SHORTEST_S", 0.2)
     experiment = prepare(loads(yaml.safe_dump(synthetic()), "spec.yaml"), probe=True)
     assert experiment.costs is not None
     bottom = {Op.LOAD, Op.FORWARD, Op.SEND, Op.RECV, Op.BACKWARD, Op.UPDATE}
@@ -57,6 +52,7 @@ def test_every_role_and_instruction_has_a_cost() -> None:
     assert experiment.costs.unevenness > 0
 
 
+@pytest.mark.usefixtures("whole_probe")
 @pytest.mark.parametrize(("step_s", "steps"), [(5e-4, 200), (2e-3, 64), (5e-3, 30), (1.0, 12)])
 def test_turns_are_no_longer_than_need_be_and_long_enough_to_see_how_uneven_speed_is(
     step_s: float, steps: int
@@ -83,6 +79,7 @@ def test_a_course_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: 
     assert course.timed().period_s > 0
 
 
+@pytest.mark.usefixtures("whole_probe")
 def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(
     tmp_path: Path,
 ) -> None:
@@ -106,15 +103,20 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
 ) -> None:
     """Its answers are made up: the halves differ at first, and agree once there are more rounds."""
     for name, value in {
-        "_WARM_UP_S": 0.0,
-        "_ROUNDS": 4,
-        "_REPEATING_ROUNDS": 4,
-        "_MORE_ROUNDS": 2,
+        "BUDGET_S": 0.0,
+        "_ROUNDS": 2,
+        "_REPEATING_ROUNDS": 2,
+        "_MORE_ROUNDS": 1,
+        "_FEWEST_STEPS": 4,
+        "_MOST_ROUNDS": 60,
+        "_PAUSED_ROUNDS": 2,
         "_TURN_S": 0.01,
         "_SHORTEST_S": 0.01,
     }.items():
         monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
     monkeypatch.setattr("splitrun.session.neighbours.Neighbours.crowd", lambda _: Crowd(0.0, 100.0))
+    monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
+    monkeypatch.setattr("splitrun.session.turns._MOST_TRIALS", 1)
     experiment = prepared(synthetic())
     spec, data = experiment.document.spec, experiment.data
 
@@ -125,11 +127,11 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
         assert (probed.certainty.low, probed.certainty.high) == tuple(sorted(answers[-2:]))
         return probed.certainty.rounds
 
-    assert rounds(12, 44) == 4
+    assert rounds(12, 44) == 2
     monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 1e6)
-    assert rounds(12, 44, 19, 29, 30, 30) == 8
-    monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 6)
-    assert rounds(12, 44, 19, 29) == 6
+    assert rounds(12, 44, 19, 29, 30, 30) == 4
+    monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 3)
+    assert rounds(12, 44, 19, 29) == 3
 
 
 def test_auto_heeds_the_greatest_staleness() -> None:

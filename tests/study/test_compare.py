@@ -277,7 +277,7 @@ def test_an_arm_that_diverges_is_left_out_and_fails_its_gate(
     """At a learning rate that one batch at a time can bear, seven updates of delay cannot; one, at
     the depth that this machine may recommend, cannot either."""
     optimizer = {"type": "sgd", "lr": 0.6, "momentum": 0.9}
-    content = synthetic(rows=3000, training={"optimizer": optimizer, "epochs": 20})
+    content = synthetic(rows=1000, training={"optimizer": optimizer, "epochs": 20})
     spec = written(tmp_path, content)
     options = ("--schedules", "stale", "--depths", "8", "--runs-dir", str(tmp_path / "runs"))
     gate = ("--arm", "stale:8", "--assert", "equivalent", "--json")
