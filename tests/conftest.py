@@ -52,6 +52,8 @@ def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """What costs come to is of this machine; to get any, the shortest probe will do."""
     if "splitrun.session.probe" not in sys.modules or "whole_probe" in request.fixturenames:
         return
+    if request.module.__name__.startswith("tests.simulate."):  # of what a probe is made of
+        return
     for name, value in {
         "session.probe._WARM_UP_S": 0.0,
         "session.probe._ROUNDS": 1,
