@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -153,50 +154,58 @@ def test_what_is_prepared_and_dropped_leaves_no_tensor_behind() -> None:
 
 LARGE = {"type": "mlp", "hidden": [2048, 2048], "out": 256}
 GROWTH = """
-import re, sys, tempfile
+import os, re, sys, tempfile
 from pathlib import Path
+import torch._dynamo  # the first optimizer does it, and it is large
 from splitrun.session import prepare, train
 from splitrun.spec import load
-experiment = prepare(load(Path(sys.argv[1])))
-with tempfile.TemporaryDirectory() as runs:
-    train(experiment, Path(runs))
-print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+def grow(spec):
+    with tempfile.TemporaryDirectory() as runs:
+        train(prepare(load(Path(spec))), Path(runs))
+    print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1], flush=True)
+
+for spec in sys.argv[1:]:
+    pid = os.fork()
+    if not pid:
+        grow(spec)
+        os._exit(0)
+    os.waitpid(pid, 0)
 """
 
 
-def resident_bytes(directory: Path, made: Content) -> int:
-    """The most that a process of its own was given by the system for a run."""
-    (directory / "large.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+def resident_bytes(directory: Path, *contents: Content) -> list[int]:
+    """The most that the system gave to a process for each run, which has it to itself."""
+    paths = [directory / f"large-{index}.yaml" for index in range(len(contents))]
+    for path, made in zip(paths, contents, strict=True):
+        path.write_text(yaml.safe_dump(made, sort_keys=False))
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", GROWTH, str(directory / "large.yaml")]
+    command = [sys.executable, "-c", GROWTH, *map(str, paths)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return 1024 * int(done.stdout.splitlines()[-1])
+    return [1024 * int(line) for line in done.stdout.splitlines()]
+
+
+def large(depth: int, **sections: Any) -> Content:
+    made = content(LARGE, depth, training={"epochs": 1, "optimizer": {"type": "sgd"}}, **sections)
+    made["dataset"] |= {"rows": 1800, "batch_size": 80}
+    return made
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
 def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
     """Between depths 1 and 8: versions, cuts, gradients and activations, within a tenth."""
-    planned, found = [], []
-    for depth in (1, 8):
-        made = content(LARGE, depth, training={"epochs": 1, "optimizer": {"type": "sgd"}})
-        made["dataset"] |= {"rows": 1800, "batch_size": 80}
-        planned.append(peak_bytes(prepared(made).plan))
-        found.append(resident_bytes(tmp_path, made))
-    more = planned[1] - planned[0]
+    shallow, deep = large(1), large(8)
+    more = peak_bytes(prepared(deep).plan) - peak_bytes(prepared(shallow).plan)
     assert more > 200e6
-    assert found[1] - found[0] == pytest.approx(more, rel=0.1)
+    without, found = resident_bytes(tmp_path, shallow, deep)
+    assert found - without == pytest.approx(more, rel=0.1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
 def test_a_checkpoint_takes_no_more_than_the_plan_says(tmp_path: Path) -> None:
     """Less where its copies are gone before the pipeline has filled again."""
-    planned, found = [], []
-    for every_steps in (10, 99):
-        made = content(LARGE, 2, training={"epochs": 1, "optimizer": {"type": "sgd"}})
-        made["dataset"] |= {"rows": 1800, "batch_size": 80}
-        made["checkpoint"] = {"every_steps": every_steps}
-        planned.append(peak_bytes(prepared(made).plan))
-        found.append(resident_bytes(tmp_path, made))
-    more = planned[0] - planned[1]
+    often, never = (large(2, checkpoint={"every_steps": steps}) for steps in (10, 99))
+    more = peak_bytes(prepared(often).plan) - peak_bytes(prepared(never).plan)
     assert more > 70e6
-    assert 0.4 * more < found[0] - found[1] < 1.1 * more
+    found, without = resident_bytes(tmp_path, often, never)
+    assert 0.4 * more < found - without < 1.1 * more

@@ -16,8 +16,14 @@ import splitrun.study.compare as comparing
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed
 from splitrun.model import Models, assemble
+from splitrun.session import prepare
+from splitrun.spec import load
 from splitrun.study.arms import Arm
+from splitrun.study.bench.measure import Settings as Turns
+from splitrun.study.bench.measure import measure
+from splitrun.study.compare import Settings
 from splitrun.study.directory import comparison_directory
+from splitrun.study.field import line_up
 from splitrun.study.quality import score
 from splitrun.study.training import Subject
 from splitrun.study.watcher import Watcher
@@ -192,6 +198,17 @@ def test_an_interrupted_comparison_keeps_what_was_measured(tmp_path: Path) -> No
     assert json.loads((directory / "status.json").read_text())["status"] == "interrupted"
 
 
+def test_a_comparison_that_was_killed_is_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = prepared(synthetic()).document
+    with comparison_directory(tmp_path, document) as directory:
+        said = refusal(capsys, "report", str(directory.path))
+        assert "a comparison whose status is 'running', so there is no page of it" in said
+    said = refusal(capsys, "report", str(directory.path))  # nobody has said that it is done
+    assert "a comparison whose status is 'killed', so there is no page of it" in said
+
+
 def _interrupted(runs: Path) -> None:
     with comparison_directory(runs, prepared(synthetic()).document) as directory:
         assert json.loads((directory.path / "status.json").read_text())["status"] == "running"
@@ -238,3 +255,29 @@ def spoilt(number: int) -> Callable[..., Models]:
         return models
 
     return assembled
+
+
+TOWER = """
+from torch import nn
+
+class Tower(nn.Sequential):
+    def __init__(self, in_features):
+        super().__init__(nn.Linear(in_features, 6), nn.Tanh())
+"""
+
+
+def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tower.py").write_text(TOWER)
+    content = synthetic(rows=300)
+    content["parties"]["p1"]["bottom"] = {"class": "tower:Tower"}
+    document = load(Path(written(tmp_path, content)))
+    field = line_up(document, ("stale",), (2,), Watcher(), allow_code=True)
+    experiment = prepare(document, allow_code=True)
+    monkeypatch.setattr("splitrun.model.custom.probe.Trials", _never)
+    settings = Settings(repeats=1, budget_s=0.1, seeds=2)
+    comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
+    assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
+    turns = measure(experiment, Turns(repeats=1, budget_s=0.1), lambda _: None).turns
+    assert len(turns) == 1
