@@ -20,7 +20,7 @@ demo: setup  ## Train the quickstart over a wide-area link: one batch at a time,
 	$(BIN)/splitrun train experiments/quickstart.yaml
 
 test: lint  ## Every check.
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 lint: setup
 	$(BIN)/ruff check .
