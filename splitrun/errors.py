@@ -46,7 +46,7 @@ def dotted(path: Path) -> str:
     return text
 
 
-def told(error: BaseException, within: str = "") -> str:
+def one_line(error: BaseException, within: str = "") -> str:
     """What other code raised, on one line: its type and message.
 
     Args:

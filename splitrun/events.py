@@ -35,10 +35,10 @@ class RunStarted(Event, frozen=True, gc=False):
     roles: tuple[str, ...]
     channels: tuple[str, ...]
     clock: float
-    life: int = 1
+    attempt: int = 1
     """A run that was resumed or restarted has had others before."""
     first_step: int = 0
-    """Of this life: later ones go on from a checkpoint."""
+    """Of this attempt: later ones go on from a checkpoint."""
     first_sample: int = 0
     """Training samples of the steps before it."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from splitrun.collector import passed_over
+from splitrun.garbage import frozen
 
 settings.register_profile(
     "here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -43,7 +43,7 @@ def _quick_collections() -> Iterator[None]:
     """What is imported stays; whoever collects what a training left looks at that alone."""
     if "torch" in sys.modules:
         importlib.import_module("torch._dynamo")  # which the first optimizer would do
-    with passed_over():
+    with frozen():
         yield
 
 

@@ -76,7 +76,7 @@ def bench(
     ] = None,
     repeats: Annotated[
         int | None,
-        typer.Option("--repeats", min=1, help="Turns of a cell; default: until it is precise."),
+        typer.Option("--repeats", min=1, help="Trials of a cell; default: until it is precise."),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", metavar="SECONDS", help="For a cell's turns, at most.")

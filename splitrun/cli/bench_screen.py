@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.cli.console import Console
-    from splitrun.study.bench.measure import Turn
+    from splitrun.study.bench.measure import Trial
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.steadiness import Moment
@@ -28,7 +28,7 @@ _EVERY_S = 10.0
 class Silent:
     """Shows nothing of a grid's progress."""
 
-    def turn(self, turns: Sequence[Turn]) -> None:
+    def turn(self, turns: Sequence[Trial]) -> None:
         """A turn of the next cell is over; these are all of it so far."""
 
     def cell(self, results: Results) -> None:
@@ -75,7 +75,7 @@ class LiveTable(Silent):
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._live.start()
 
-    def turn(self, turns: Sequence[Turn]) -> None:
+    def turn(self, turns: Sequence[Trial]) -> None:
         """Tell how the next cell gets on."""
         done = len(self._results.cells) if self._results else 0
         rate = median(turn.samples_per_s for turn in turns)

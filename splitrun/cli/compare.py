@@ -25,7 +25,7 @@ from splitrun.cli.options import (
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.progress import Progress
 from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, told
+from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, one_line
 from splitrun.files import is_directory
 
 if TYPE_CHECKING:
@@ -145,11 +145,11 @@ def compare(
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
+    from splitrun.study.arm_set import line_up
     from splitrun.study.arms import named
     from splitrun.study.compare import Settings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
-    from splitrun.study.field import line_up
     from splitrun.study.watcher import Watcher
 
     settings = Settings(
@@ -240,7 +240,7 @@ def _write_page(directory: Path) -> SplitrunError | None:
         write(directory)
     except Exception as error:  # noqa: BLE001 - a page never ends what it shows
         remedy = f"`splitrun report {directory}` tries again"
-        return RunFailed("the report", "writing its page", f"{told(error)}; {remedy}")
+        return RunFailed("the report", "writing its page", f"{one_line(error)}; {remedy}")
     return None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.cli.console import Console
-    from splitrun.study.entrant import Entrant, Turn
+    from splitrun.study.timed_arm import TimedArm, Trial
 
 
 class Lines(Watcher):
@@ -25,7 +25,7 @@ class Lines(Watcher):
         echo(line, err=True)
 
     def round(
-        self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
+        self, turns: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
     ) -> None:
         """Write how many there were."""
         self.tell(f"timing: {_progress(turns, elapsed_s, budget_s)}")
@@ -52,7 +52,7 @@ class LiveTable(Watcher):
         self._draw(line)
 
     def round(
-        self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
+        self, turns: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
     ) -> None:
         """Draw the arms' medians anew."""
         self._table = _table(turns)
@@ -78,14 +78,14 @@ def watcher_for(progress: Progress) -> Watcher:
 
 
 def _progress(
-    turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
+    turns: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
 ) -> str:
     rounds = min(len(each) for each in turns.values())
     left = "" if budget_s is None else f" of at most {budget_s:.0f}"
     return f"round {rounds}, {elapsed_s:.0f}{left} s"
 
 
-def _table(turns: Mapping[Entrant, Sequence[Turn]]) -> Table:
+def _table(turns: Mapping[TimedArm, Sequence[Trial]]) -> Table:
     from rich import box
     from rich.table import Column, Table
 
@@ -100,11 +100,11 @@ def _table(turns: Mapping[Entrant, Sequence[Turn]]) -> Table:
         show_edge=False,
     )
     baseline = rates(turns[baseline_of(turns)])
-    for entrant, each in turns.items():
+    for timed_arm, each in turns.items():
         speedup = estimate_speedup(baseline, rates(each))
         ends = speedup.interval.ci95
         within = f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""
-        name = f"{entrant.arm} (serial)" if entrant.runtime == "serial" else str(entrant.arm)
+        name = f"{timed_arm.arm} (serial)" if timed_arm.runtime == "serial" else str(timed_arm.arm)
         median = estimate_median(rates(each)).median
         table.add_row(name, f"{median:,.0f}", f"{speedup.median:.2f}{within}")
     return table

@@ -136,7 +136,7 @@ def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
         lines["unproven"] = _then(plan["fastest"])
     probed = (
         f" ({plan['effective_cores']:.2f} effective cores; "
-        f"a waiting role goes on after {plan['handover_ms']:.2f} ms)"
+        f"a waiting role goes on after {plan['wakeup_latency_ms']:.2f} ms)"
     )
     console.print()
     console.print(_headed("Probed", probed))

@@ -41,10 +41,10 @@ def trace(
     written = write_trace(directory, path, None if steps is None else _parsed(steps))
     if written.missing_events:
         echo(f"note: {written.missing_events:,} events of the run's middle are not kept", err=True)
-    if written.life > 1:
+    if written.attempt > 1:
         echo(
-            f"note: this is life {written.life} of the run, from step {written.first_step:,} on; "
-            f"for earlier ones: splitrun trace {directory}/lives/1, …",
+            f"note: attempt {written.attempt} of the run, from step {written.first_step:,} on; "
+            f"for earlier ones: splitrun trace {directory}/attempts/1, …",
             err=True,
         )
     status, message = stand(directory)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.lives import Lives, Start
+from splitrun.cli.attempts import Attempts, Start
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -106,7 +106,7 @@ def train(
             how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
-        result = Lives(runs_dir, progress, offer).lead(Start(experiment, start, offered))
+        result = Attempts(runs_dir, progress, offer).lead(Start(experiment, start, offered))
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
             echo_json(asdict(result))

@@ -230,7 +230,7 @@ def _another_network(role: str, class_path: str) -> ModelError:
 
 
 def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
-    """Roles are apart: in life they are on other machines. And within a role every parameter has
+    """Roles are apart: in attempt they are on other machines. And within a role every parameter has
     versions of its own, which would part two in the same memory."""
     owners: dict[int, tuple[str, str]] = {}
     for role, module in modules.items():

@@ -124,7 +124,7 @@ class BottomStage(Stage):
     def update(self) -> None:
         """Apply the gradients; forwards from now on see the new weights."""
         self._versions.update(self._optimizer.step)
-        self.late = self._updates - self._begun.popleft()
+        self.staleness = self._updates - self._begun.popleft()
         self._updates += 1
 
     def predict(self, batch: int, inputs: Tensors) -> Tensors:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from splitrun.data import InputShape
-from splitrun.errors import ModelError, Problem, told
+from splitrun.errors import ModelError, Problem, one_line
 from splitrun.errors import Path as SpecPath
 from splitrun.model.custom import surroundings
 from splitrun.model.layers import EmbeddingMlp, mlp
@@ -94,7 +94,7 @@ def _in_memory(role: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        what = f"cannot be built: {told(error)}"
+        what = f"cannot be built: {one_line(error)}"
         raise ModelError([Problem(section_of(role), what, "use smaller layers")]) from error
 
 
@@ -135,7 +135,7 @@ def _custom(
         kwargs = {name: value for name, value in offered.items() if name in wanted} | kwargs
         module = loaded(**copy.deepcopy(kwargs))  # the class may change what it is given
     except (Exception, SystemExit) as error:
-        why = told(error, str(directory.resolve()))
+        why = one_line(error, str(directory.resolve()))
         what = f"{model.class_} cannot be built with {kwargs}: {why}"
         raise _refused(role, what, "mend its kwargs or its __init__()") from error
     if not isinstance(module, nn.Module):
@@ -165,7 +165,7 @@ def _import_class(name: str, role: str, directory: Path) -> Any:
         if isinstance(error, ModuleNotFoundError) and module_name.startswith(error.name or "?"):
             what = f"no module {error.name!r} in {directory} or among the installed packages"
             raise _refused(role, what, "put it next to the spec, or install it") from error
-        what = f"{module_name} cannot be imported: {told(error, str(directory.resolve()))}"
+        what = f"{module_name} cannot be imported: {one_line(error, str(directory.resolve()))}"
         raise _refused(role, what, "mend the module") from error
     finally:
         sys.path.remove(str(directory.resolve()))

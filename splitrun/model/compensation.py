@@ -48,8 +48,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splitrun.model.course import Course
 from splitrun.model.momentum import LONG
+from splitrun.model.update_direction import UpdateDirection
 from splitrun.spec.model import Sgd
 
 
@@ -87,7 +87,7 @@ class SpikedSgd(torch.optim.SGD):
         group = self.param_groups[0]
         weights = [weight for weight in group["params"] if weight.grad is not None]
         momentum, decay, lr = group["momentum"], group["weight_decay"], group["lr"]
-        late = self._staleness(group["updates"])
+        staleness = self._staleness(group["updates"])
         group["updates"] += 1
         if not weights:
             return
@@ -98,9 +98,9 @@ class SpikedSgd(torch.optim.SGD):
         velocities = [self._velocity(weight) for weight in weights]
         torch._foreach_mul_(velocities, momentum)
         torch._foreach_add_(velocities, gradients)
-        torch._foreach_add_(weights, velocities, alpha=-lr * momentum**late)
-        if late:
-            spike = (1 - momentum**late) / (1 - momentum)
+        torch._foreach_add_(weights, velocities, alpha=-lr * momentum**staleness)
+        if staleness:
+            spike = (1 - momentum**staleness) / (1 - momentum)
             torch._foreach_add_(weights, gradients, alpha=-lr * spike)
 
     def _velocity(self, weight: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class Prediction:
     def __init__(
         self, optimizers: Iterable[torch.optim.Optimizer], weights: Sequence[Tensor]
     ) -> None:
-        self._courses = [Course(optimizer, weights) for optimizer in optimizers]
+        self._directions = [UpdateDirection(optimizer, weights) for optimizer in optimizers]
 
     @torch.no_grad()
     def __call__(self, copies: Sequence[Tensor], reach: float) -> None:
@@ -140,5 +140,5 @@ class Prediction:
             copies: of the weights, in their order; further ones are left alone.
             reach: the sum of the learning rates of the updates to come.
         """
-        for course in self._courses:
+        for course in self._directions:
             course.follow(copies, reach)

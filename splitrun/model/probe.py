@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from splitrun.errors import ModelError, Problem, told
+from splitrun.errors import ModelError, Problem, one_line
 from splitrun.errors import Path as SpecPath
 from splitrun.model.build import section_of
 from splitrun.model.footprint import activation_bytes, gradient_bytes
@@ -154,7 +154,7 @@ def explained(
         raise
     except (Exception, SystemExit) as error:
         batch = " and ".join(_shown(tensor) for tensor in inputs)
-        why = told(error, str(directory.resolve()))
+        why = one_line(error, str(directory.resolve()))
         what = f"{kind.__name__} fails on a batch of {batch}: {why}"
         remedy = "check its kwargs and its forward()"
         raise ModelError([Problem(section_of(role), what, remedy)]) from error

@@ -41,7 +41,7 @@ class SpikedAdam(torch.optim.Adam):
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         """Apply the gradients."""
         group = self.param_groups[0]
-        late = self._staleness(group["updates"])
+        staleness = self._staleness(group["updates"])
         group["updates"] += 1
         by_age: dict[int, list[Tensor]] = {}
         for weight in group["params"]:
@@ -49,7 +49,7 @@ class SpikedAdam(torch.optim.Adam):
                 age = self._grow_older(weight)
                 by_age.setdefault(age, []).append(weight)
         for age, weights in by_age.items():
-            self._move(weights, age, late)
+            self._move(weights, age, staleness)
 
     def _grow_older(self, weight: Tensor) -> int:
         state = self.state[weight]
@@ -60,7 +60,7 @@ class SpikedAdam(torch.optim.Adam):
         state["step"] += 1
         return int(state["step"].item())
 
-    def _move(self, weights: list[Tensor], age: int, late: int) -> None:
+    def _move(self, weights: list[Tensor], age: int, staleness: int) -> None:
         """Update weights of one age."""
         group = self.param_groups[0]
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
@@ -68,7 +68,7 @@ class SpikedAdam(torch.optim.Adam):
         warm = warmth(beta1, age, grows=group["grows"])
         if group["grows"]:
             beta1 = long_beta(beta1, age)
-        share = beta1**late
+        share = beta1**staleness
         if decay and self._decoupled:
             torch._foreach_mul_(weights, 1 - lr * decay)
         elif decay:

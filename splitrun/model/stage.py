@@ -56,7 +56,7 @@ class Stage:
         self._training = False
         self._seed = seed
         self._finite = Finite(module)
-        self.late = 0
+        self.staleness = 0
         """Staleness of the gradients that were applied last: updates since their forward."""
 
     @property

@@ -2,26 +2,26 @@
 
 from splitrun.plan.check import check
 from splitrun.plan.compile import bottom_name, compile, top_name
+from splitrun.plan.compute_emulation import ComputeEmulation
 from splitrun.plan.deadline import Deadline, deadline_of
 from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
 from splitrun.plan.fault import PlannedFault, planned_faults
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
 from splitrun.plan.memory import RoleMemory, memory, peak_bytes
-from splitrun.plan.pace import Pace
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
 from splitrun.plan.schedule import Program, Segment
 
 __all__ = [
     "EVALUATION_BATCH_ROWS",
     "Channel",
+    "ComputeEmulation",
     "Deadline",
     "Facts",
     "Instruction",
     "LinkState",
     "LinkTiming",
     "Op",
-    "Pace",
     "Plan",
     "PlannedFault",
     "Program",

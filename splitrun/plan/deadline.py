@@ -28,7 +28,7 @@ class Deadline:
     given: bool
     """By the user: then it holds for every instruction alike."""
     first_step: int = 0
-    """That the run, or this life of it, begins with."""
+    """That the run, or this attempt of it, begins with."""
 
     @classmethod
     def of(cls, plan: Plan, first_step: int = 0) -> Deadline:

@@ -13,7 +13,7 @@ from splitrun.report.files import read_json
 from splitrun.telemetry.parts import FIRST_PART
 from splitrun.telemetry.shares import Shares
 
-Ends = tuple[float, float]
+RoleChannels = tuple[float, float]
 Depth = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -22,14 +22,14 @@ class Median(msgspec.Struct, frozen=True):
     """A median and its 95 % interval."""
 
     median: Positive | None
-    ci95: Ends | None = None
+    ci95: RoleChannels | None = None
 
 
 class Mean(msgspec.Struct, frozen=True):
     """A mean and its 95 % interval."""
 
     mean: float | None
-    ci95: Ends | None = None
+    ci95: RoleChannels | None = None
 
 
 class Metric(msgspec.Struct, frozen=True):

@@ -17,17 +17,17 @@ from splitrun.report.charts.timeline import Strip, timeline
 from splitrun.report.comparison import Comparison, recording_of
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
 from splitrun.report.comparison_words import key_facts, remarks, verdict
-from splitrun.report.digest import Digest, digest
 from splitrun.report.files import flat, read_text
 from splitrun.report.page import Block, Figure, Note, Page, Section, Source, Terms
 from splitrun.report.steady import period_s, window
+from splitrun.report.summary import RunSummary, digest
 
 _SEQUENTIAL_STEPS = 2.2
 """The timeline's span, in steps of the sequential arm: two and the edges of their neighbours."""
 _SAMPLED_S = 0.1
 """Width of a bin of samples: a turn is short."""
 
-Recordings = Mapping[str, Digest]
+Recordings = Mapping[str, RunSummary]
 """By the name of the arm."""
 
 

@@ -72,7 +72,7 @@ def _speedup(arm: Arm) -> Cell:
     return Cell(words.factor(arm.speedup.median), words.within(arm.speedup.ci95, ".2f"))
 
 
-def _difference(mean: float | None, ends: words.Ends | None) -> Cell:
+def _difference(mean: float | None, ends: words.RoleChannels | None) -> Cell:
     return Cell(words.change(mean), words.half_width(ends, ".4f"))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from splitrun import files
-from splitrun.errors import RunDirectoryError, told
+from splitrun.errors import RunDirectoryError, one_line
 
 T = TypeVar("T")
 
@@ -73,5 +73,5 @@ def flat(content: Any) -> str:
 
 
 def _unreadable(path: Path | str, error: Exception) -> RunDirectoryError:
-    message = f"{path}: cannot be read: {told(error)}"
+    message = f"{path}: cannot be read: {one_line(error)}"
     return RunDirectoryError(f"{message}; restore the file, or run it again")

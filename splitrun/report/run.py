@@ -10,8 +10,8 @@ import msgspec
 
 from splitrun.files import is_something
 from splitrun.left import stand
-from splitrun.report.digest import Digest, digest
 from splitrun.report.files import read_json, read_lines, read_text
+from splitrun.report.summary import RunSummary, digest
 from splitrun.telemetry.parts import FIRST_PART
 
 
@@ -99,7 +99,7 @@ class Run:
     manifest: Manifest | None
     plan: Plan | None
     records: list[Record]
-    digest: Digest | None
+    digest: RunSummary | None
     spec: str | None
     failure: str | None
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from splitrun.report import glossary, words
-from splitrun.report.charts.course import step_losses, throughput
 from splitrun.report.charts.learning import learning
 from splitrun.report.charts.machine import machine
+from splitrun.report.charts.series import step_losses, throughput
 from splitrun.report.charts.shares import shares
 from splitrun.report.charts.timeline import Strip, timeline
-from splitrun.report.digest import Digest
 from splitrun.report.files import flat
 from splitrun.report.page import (
     Block,
@@ -23,6 +22,7 @@ from splitrun.report.page import (
 from splitrun.report.run import Plan, Result, Run
 from splitrun.report.run_tables import links_table, roles_table
 from splitrun.report.steady import window
+from splitrun.report.summary import RunSummary
 
 _RUNNING = "running, or ended without saying so"
 
@@ -99,7 +99,7 @@ def _steps(run: Run, result: Result) -> int:
     return result.steps or (run.digest.done if run.digest else 0)
 
 
-def _facts(result: Result, digest: Digest | None) -> list[Fact]:
+def _facts(result: Result, digest: RunSummary | None) -> list[Fact]:
     facts = []
     if result.samples_per_s:
         facts.append(Fact(words.whole(result.samples_per_s), "samples per second"))
@@ -136,11 +136,11 @@ def _remarks(run: Run) -> list[str]:
     if run.digest is not None and (stuck := run.digest.stuck) is not None:
         what = f"{stuck.role} at {stuck.at}, for {words.duration(stuck.for_s)}"
         remarks.append(f"The run was stuck, for longest with {what}.")
-    if run.digest is not None and run.digest.started.life > 1:
+    if run.digest is not None and run.digest.started.attempt > 1:
         started = run.digest.started
         remarks.append(
-            f"This is life {started.life} of the run, from step {started.first_step:,} on, and so "
-            "are charts over time and what the links carried; earlier lives are in lives/, and "
+            f"This is attempt {started.attempt} of the run, from step {started.first_step:,} on, "
+            "and so are charts over time and what the links carried; attempts/ has the others, and "
             "manifest.json tells how each ended. Training time and metrics are of the whole run."
         )
     return remarks
@@ -157,7 +157,7 @@ def _progress(run: Run) -> list[Block]:
     return [block for block in blocks if block is not None]
 
 
-def _time(digest: Digest | None) -> list[Block]:
+def _time(digest: RunSummary | None) -> list[Block]:
     blocks: list[Block] = []
     if digest is None:
         return blocks
@@ -169,7 +169,7 @@ def _time(digest: Digest | None) -> list[Block]:
     return blocks
 
 
-def _machine(digest: Digest | None) -> list[Block]:
+def _machine(digest: RunSummary | None) -> list[Block]:
     if digest is None:
         return []
     return [*machine(digest)] or [Note("The machine was not sampled during this run.")]

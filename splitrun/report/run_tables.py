@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from splitrun.report import words
-from splitrun.report.digest import Digest
 from splitrun.report.page import Block, Cell, Column, Table
 from splitrun.report.run import Plan, Result
+from splitrun.report.summary import RunSummary
 
 
-def links_table(digest: Digest | None) -> list[Block]:
+def links_table(digest: RunSummary | None) -> list[Block]:
     """What each link carried; nothing where that is not known."""
     if digest is None or not digest.links:
         return []

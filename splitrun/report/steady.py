@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
-from splitrun.report.digest import Digest
+from splitrun.report.summary import RunSummary
 
 _LOOPS = 2
 """A window that is given no span shows so many batches for each that is in flight, and one more."""
@@ -21,7 +21,7 @@ class Window(NamedTuple):
     steps: int
 
 
-def window(digest: Digest, span_s: float | None = None) -> Window | None:
+def window(digest: RunSummary, span_s: float | None = None) -> Window | None:
     """A few steady steps from the start of a recording; None where no step has ended in
     it, or clocks ran backwards.
 
@@ -52,14 +52,14 @@ def window(digest: Digest, span_s: float | None = None) -> Window | None:
 _TINY_S = 1e-9
 
 
-def period_s(digest: Digest) -> float | None:
+def period_s(digest: RunSummary) -> float | None:
     """Mean time of a steady step; None where fewer than two have ended."""
     low, high = _steady(digest)
     ends = digest.start.step_ends
     return (ends[high - 1] - ends[low]) / (high - 1 - low) if high - low > 1 else None
 
 
-def _steady(digest: Digest) -> tuple[int, int]:
+def _steady(digest: RunSummary) -> tuple[int, int]:
     """Between which step ends, the latter exclusive, no evaluation, fill or drain falls."""
     ends = digest.start.step_ends
     breaks = [bisect_left(ends, start) for start, _ in digest.evaluations]

@@ -48,10 +48,10 @@ class Written:
     bytes: int
     missing_events: int
     """Of a long run: those that its recording no longer keeps."""
-    life: int
+    attempt: int
     """Above 1 for a run that was resumed or restarted."""
     first_step: int
-    """Of that life."""
+    """Of that attempt."""
 
 
 def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Written:
@@ -81,7 +81,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return Written(size, missing, started.life, started.first_step)
+    return Written(size, missing, started.attempt, started.first_step)
 
 
 def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, RunStarted]:

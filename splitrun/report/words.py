@@ -13,7 +13,7 @@ _LARGE = 1e5
 _LONG = {"ms": 999.5, "s": 119.5}
 """From so many on, the next unit is used."""
 
-Ends = tuple[float, float]
+RoleChannels = tuple[float, float]
 """Of an interval."""
 
 
@@ -84,12 +84,12 @@ def change(number: float | None) -> str:
     return UNKNOWN if number is None else format(number, "+.4f").replace("-", "−")
 
 
-def within(ends: Ends | None, form: str) -> str:
+def within(ends: RoleChannels | None, form: str) -> str:
     """An interval as `[3.79, 3.82]`; nothing where it is unknown."""
     return "" if ends is None else f"[{ends[0]:{form}}, {ends[1]:{form}}]".replace("-", "−")
 
 
-def half_width(ends: Ends | None, form: str) -> str:
+def half_width(ends: RoleChannels | None, form: str) -> str:
     """An interval around a number as `±0.0039`; nothing where it is unknown."""
     return "" if ends is None else f"±{(ends[1] - ends[0]) / 2:{form}}"
 

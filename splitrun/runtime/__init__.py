@@ -1,5 +1,6 @@
 """Plans in, trained stages and events out."""
 
+from splitrun.runtime.affinity import AffinityTuner
 from splitrun.runtime.channel import (
     ChannelClosed,
     ChannelStatistics,
@@ -9,22 +10,21 @@ from splitrun.runtime.channel import (
     open_channel,
 )
 from splitrun.runtime.faults import Faults
-from splitrun.runtime.gathering import Gathering
 from splitrun.runtime.run import run
 from splitrun.runtime.top import Score
-from splitrun.runtime.worker import Beginning, Collect
+from splitrun.runtime.worker import Collect, StartPoint
 
 __all__ = [
-    "Beginning",
+    "AffinityTuner",
     "ChannelClosed",
     "ChannelStatistics",
     "Collect",
     "Faults",
-    "Gathering",
     "Message",
     "Receiver",
     "Score",
     "Sender",
+    "StartPoint",
     "open_channel",
     "run",
 ]

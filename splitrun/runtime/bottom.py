@@ -6,7 +6,7 @@ from splitrun.data import Feed
 from splitrun.events import Emit
 from splitrun.model import BottomStage
 from splitrun.plan import Instruction, Op, Plan, Role
-from splitrun.runtime.worker import Beginning, Ends, Worker
+from splitrun.runtime.worker import RoleChannels, StartPoint, Worker
 
 
 class BottomWorker(Worker):
@@ -18,11 +18,11 @@ class BottomWorker(Worker):
         role: Role,
         stage: BottomStage,
         feed: Feed,
-        ends: Ends,
+        channels: RoleChannels,
         emit: Emit,
-        beginning: Beginning,
+        beginning: StartPoint,
     ) -> None:
-        super().__init__(plan, role, stage, feed, ends, emit, beginning)
+        super().__init__(plan, role, stage, feed, channels, emit, beginning)
         self._bottom = stage
         self._top = plan.top.name
         self._actions |= {

@@ -1,4 +1,4 @@
-"""Faults to order: they act through a worker's actions, its pace, and the links it sends over.
+"""Faults to order: they act through a worker's actions, its emulation, and the links it sends over.
 
 A worker that no fault is for is left as it is.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from splitrun.plan import Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
-from splitrun.runtime.worker import WORK, Action, Paced, Worker
+from splitrun.runtime.worker import WORK, Action, Emulation, Worker
 from splitrun.spec.model import Damage, Die, Kill, Raise, Silence, Slow, Stall
 
 
@@ -25,11 +25,11 @@ class InjectedError(Exception):
 
 
 class Vanished(BaseException):
-    """Ends a role's thread without a word."""
+    """RoleChannels a role's thread without a word."""
 
 
 class Faults:
-    """The faults of one life of a run.
+    """The faults of one attempt of a run.
 
     Args:
         planned: all of the spec's.
@@ -71,7 +71,7 @@ class Faults:
         worker.surround(planned.op, around)
 
     def _slow(self, worker: Worker, planned: PlannedFault, fault: Slow) -> None:
-        slowed = worker.pace = _Slowed(worker.pace)
+        slowed = worker.emulation = _Slowed(worker.emulation)
 
         def around(action: Action) -> Action:
             def met(instruction: Instruction) -> None:
@@ -95,11 +95,11 @@ class Faults:
 
 
 class _Slowed:
-    """A pace that makes work last `factor` times as long; used by the worker's own thread."""
+    """A emulation that makes work last `factor` times as long; used by the worker's own thread."""
 
-    def __init__(self, pace: Paced | None) -> None:
+    def __init__(self, emulation: Emulation | None) -> None:
         self.factor = 1.0
-        self._pace = pace
+        self._pace = emulation
 
     def lasts(self, op: Op, elapsed_s: float) -> float:
         lasts_s = self._pace.lasts(op, elapsed_s) if self._pace else elapsed_s
@@ -121,9 +121,9 @@ def _happen(worker: Worker, planned: PlannedFault, instruction: Instruction) -> 
             os.kill(os.getpid(), signal.SIGKILL)
         case Silence(for_ms=for_ms):
             until = math.inf if for_ms is None else now() + for_ms / 1e3
-            worker.ends.senders[planned.peer].disturb(lambda it: _held_up(it, until))
+            worker.channels.senders[planned.peer].disturb(lambda it: _held_up(it, until))
         case Damage():
-            worker.ends.senders[planned.peer].disturb(lambda it: _damaged(it, instruction))
+            worker.channels.senders[planned.peer].disturb(lambda it: _damaged(it, instruction))
 
 
 def _held_up(message: Message, until: float) -> Message:

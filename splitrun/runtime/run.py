@@ -11,15 +11,15 @@ from splitrun.events import Emit
 from splitrun.model import BottomStage, TopStage
 from splitrun.plan import Deadline, Plan, Role
 from splitrun.runtime import serial, threaded
+from splitrun.runtime.affinity import AffinityTuner
 from splitrun.runtime.bottom import BottomWorker
 from splitrun.runtime.channel import ChannelStatistics, Receiver, Sender, open_channel
-from splitrun.runtime.crew import Crew
+from splitrun.runtime.cpu_pin import cpu_pins
 from splitrun.runtime.faults import Faults
-from splitrun.runtime.gathering import Gathering
-from splitrun.runtime.seat import seats
+from splitrun.runtime.thread_group import ThreadGroup
 from splitrun.runtime.top import Score, TopWorker
-from splitrun.runtime.watch import Watch
-from splitrun.runtime.worker import FROM_THE_START, Beginning, Ends, Worker
+from splitrun.runtime.watchdog import Watchdog
+from splitrun.runtime.worker import FROM_THE_START, RoleChannels, StartPoint, Worker
 
 
 def run(
@@ -32,24 +32,24 @@ def run(
     runtime: Literal["serial", "threaded"],
     intra_op_threads: int,
     emit: Emit,
-    attend: Callable[[], None],
-    beginning: Beginning = FROM_THE_START,
+    poll: Callable[[], None],
+    beginning: StartPoint = FROM_THE_START,
     checksums: bool = False,
     deadline: Deadline | None = None,
     faults: Faults | None = None,
-    gathering: Gathering | None = None,
+    affinity_tuner: AffinityTuner | None = None,
 ) -> Mapping[str, ChannelStatistics]:
     """Run a plan; the stages hold the trained weights afterwards.
 
     Args:
         bottoms: by role name, as are `feeds`.
         emit: called by the roles' threads for every event.
-        attend: called in this thread every tenth of a second.
+        poll: called in this thread every tenth of a second.
         beginning: a checkpoint's; the stages have been restored to it.
         checksums: whether messages carry them.
         deadline: of instructions; default: what the plan suggests.
         faults: that are to happen.
-        gathering: of an earlier run of such a plan, which knows where its roles belong.
+        affinity_tuner: of an earlier run of such a plan, which knows where its roles belong.
 
     Returns:
         What passed through each channel.
@@ -61,7 +61,7 @@ def run(
     """
     ends = _open_channels(plan, emit, checksums=checksums)
 
-    def ties(role: Role) -> tuple[Feed, Ends, Emit, Beginning]:
+    def ties(role: Role) -> tuple[Feed, RoleChannels, Emit, StartPoint]:
         return feeds[role.name], ends[role.name], emit, beginning
 
     workers: list[Worker] = [
@@ -70,7 +70,7 @@ def run(
     workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
     if runtime == "threaded":
-        _seat(workers, plan, intra_op_threads, gathering)
+        _seat(workers, plan, intra_op_threads, affinity_tuner)
     for worker in workers:
         if faults is not None:
             faults.equip(worker)
@@ -85,37 +85,42 @@ def run(
     else:
         tasks = threaded.tasks(workers)
         threads = {worker.role.name: [worker] for worker in workers}
-    watch = Watch(workers, threads, deadline or Deadline.of(plan), emit)
-    Crew(tasks, stop, intra_op_threads).run(attend, watch)
+    watch = Watchdog(workers, threads, deadline or Deadline.of(plan), emit)
+    ThreadGroup(tasks, stop, intra_op_threads).run(poll, watch)
     return {
         f"{source}->{worker.role.name}": receiver.statistics()
         for worker in workers
-        for source, receiver in worker.ends.receivers.items()
+        for source, receiver in worker.channels.receivers.items()
     }
 
 
 def _seat(
-    workers: Sequence[Worker], plan: Plan, intra_op_threads: int, gathering: Gathering | None
+    workers: Sequence[Worker],
+    plan: Plan,
+    intra_op_threads: int,
+    affinity_tuner: AffinityTuner | None,
 ) -> None:
     """Give threads their cores, where the system can; PyTorch's helpers would inherit them."""
     if not hasattr(os, "sched_setaffinity") or intra_op_threads > 1:
         return
     cores = os.sched_getaffinity(0)
     if all(role.compute for role in plan.roles):
-        places = seats(plan, sorted(cores))
+        places = cpu_pins(plan, sorted(cores))
         for worker in workers:
-            worker.seat = places[worker.role.name]
+            worker.cpu_pin = places[worker.role.name]
     elif len(cores) > 1:
-        gathering = gathering or Gathering(cores)
+        affinity_tuner = affinity_tuner or AffinityTuner(cores)
         for worker in workers:
-            gathering.equip(worker)
+            affinity_tuner.equip(worker)
 
 
-def _open_channels(plan: Plan, emit: Emit, *, checksums: bool) -> dict[str, Ends]:
+def _open_channels(plan: Plan, emit: Emit, *, checksums: bool) -> dict[str, RoleChannels]:
     senders: dict[str, dict[str, Sender]] = {role.name: {} for role in plan.roles}
     receivers: dict[str, dict[str, Receiver]] = {role.name: {} for role in plan.roles}
     for channel in plan.channels:
         sender, receiver = open_channel(channel, emit, checksums=checksums)
         senders[channel.source][channel.target] = sender
         receivers[channel.target][channel.source] = receiver
-    return {role.name: Ends(senders[role.name], receivers[role.name]) for role in plan.roles}
+    return {
+        role.name: RoleChannels(senders[role.name], receivers[role.name]) for role in plan.roles
+    }

@@ -14,7 +14,7 @@ from splitrun.events import Emit, EpochDone, Evaluated, StepDone
 from splitrun.model import State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import Instruction, Op, Plan, Role
 from splitrun.runtime.clock import now
-from splitrun.runtime.worker import Beginning, Ends, Slice, Worker
+from splitrun.runtime.worker import RoleChannels, Slice, StartPoint, Worker
 
 Score = Callable[[Tensor, Tensor], dict[str, float | None]]
 """(the top's outputs, labels) over all held-out rows -> metrics by name."""
@@ -29,12 +29,12 @@ class TopWorker(Worker):
         role: Role,
         stage: TopStage,
         feed: Feed,
-        ends: Ends,
+        channels: RoleChannels,
         emit: Emit,
-        beginning: Beginning,
+        beginning: StartPoint,
         score: Score,
     ) -> None:
-        super().__init__(plan, role, stage, feed, ends, emit, beginning)
+        super().__init__(plan, role, stage, feed, channels, emit, beginning)
         self._top = stage
         self._score = score
         self._bottoms = [bottom.name for bottom in plan.bottoms]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from splitrun.data import Batch, Feed
-from splitrun.errors import Damaged, Misaligned, NonFiniteWeights, RunFailed, told
+from splitrun.errors import Damaged, Misaligned, NonFiniteWeights, RunFailed, one_line
 from splitrun.events import Emit, Executed, Phase
 from splitrun.model import Stage, State, Tensors
-from splitrun.plan import Instruction, Op, Pace, Plan, Program, Role
+from splitrun.plan import ComputeEmulation, Instruction, Op, Plan, Program, Role
 from splitrun.runtime.channel import ChannelClosed, Receiver, Sender
 from splitrun.runtime.clock import now, wait_until
-from splitrun.runtime.seat import Seat
+from splitrun.runtime.cpu_pin import CpuPin
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
@@ -30,7 +30,7 @@ Collect = Callable[[str, int, Callable[[], State]], None]
 
 
 @dataclass(frozen=True)
-class Beginning:
+class StartPoint:
     """Where a run begins: at its first step, or at a checkpoint's, with stages of its state."""
 
     step: int = 0
@@ -40,7 +40,7 @@ class Beginning:
     """Without it, a checkpoint is a drain and nothing more."""
 
 
-FROM_THE_START = Beginning()
+FROM_THE_START = StartPoint()
 
 WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)
 """What hardware can be emulated for."""
@@ -51,7 +51,7 @@ _LATER = 0.25
 Python's lock."""
 
 
-class Paced(Protocol):
+class Emulation(Protocol):
     """Says how long an instruction lasts from its start, given how long its work took."""
 
     def lasts(self, op: Op, elapsed_s: float, /) -> float:
@@ -59,7 +59,7 @@ class Paced(Protocol):
 
 
 @dataclass(frozen=True)
-class Ends:
+class RoleChannels:
     """A role's ends of its channels, by the role at the other end."""
 
     senders: Mapping[str, Sender]
@@ -79,19 +79,19 @@ class Worker:
         role: Role,
         stage: Stage,
         feed: Feed,
-        ends: Ends,
+        channels: RoleChannels,
         emit: Emit,
-        beginning: Beginning,
+        beginning: StartPoint,
     ) -> None:
         self.role = role
-        self.ends = ends
+        self.channels = channels
         self._name = role.name
         self._plan = plan
         self._feed = feed
         self._emit = emit
         self.stopped = threading.Event()
-        self.pace: Paced | None = Pace(role.compute) if role.compute else None
-        self.seat: Seat | None = None
+        self.emulation: Emulation | None = ComputeEmulation(role.compute) if role.compute else None
+        self.cpu_pin: CpuPin | None = None
         self.doing: Instruction | None = None
         """What it is at; any thread may look."""
         self._batches: dict[tuple[Phase, int], Batch] = {}
@@ -123,17 +123,17 @@ class Worker:
             RunFailed: naming role, instruction and batch.
             ChannelClosed: another role failed, or the run was stopped.
         """
-        if self.seat is not None:
-            self.seat.take()
+        if self.cpu_pin is not None:
+            self.cpu_pin.take()
         for instruction in self.program():
             self.execute(instruction)
 
     def stop(self) -> None:
         """Close the role's channels and wake it, from any thread."""
         self.stopped.set()
-        for sender in self.ends.senders.values():
+        for sender in self.channels.senders.values():
             sender.close()
-        for receiver in self.ends.receivers.values():
+        for receiver in self.channels.receivers.values():
             receiver.close()
 
     def ready(self, instruction: Instruction) -> bool:
@@ -141,7 +141,7 @@ class Worker:
         op, _, _, peer, _ = instruction
         if not peer:
             return True
-        return (self.ends.receivers if op is Op.RECV else self.ends.senders)[peer].ready()
+        return (self.channels.receivers if op is Op.RECV else self.channels.senders)[peer].ready()
 
     def execute(self, instruction: Instruction) -> None:
         """Run one instruction, for as long as emulated hardware would take, and tell of it.
@@ -155,15 +155,15 @@ class Worker:
         start = end = now()
         try:
             self._actions[op](instruction)
-            if self.pace is not None:
-                end = self._paced(self.pace, op, start)
+            if self.emulation is not None:
+                end = self._emulated(self.emulation, op, start)
         except (ChannelClosed, RunFailed):
             raise
         except (Exception, SystemExit) as error:
-            raise RunFailed(self._name, str(instruction), told(error)) from error
+            raise RunFailed(self._name, str(instruction), one_line(error)) from error
         if end > start:
             wait_until(end, self.stopped)
-        late = self._stage.late if op is Op.UPDATE else 0
+        late = self._stage.staleness if op is Op.UPDATE else 0
         self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
         self.doing = None
 
@@ -186,12 +186,12 @@ class Worker:
         self._batches[phase, step] = self._feed.load(phase, step)
         self._load_s = now() - start
 
-    def _paced(self, pace: Paced, op: Op, start: float) -> float:
+    def _emulated(self, emulation: Emulation, op: Op, start: float) -> float:
         """When an instruction ends on emulated hardware that has been worked out by now."""
         worked_s = now() - start
-        lasts_s = pace.lasts(op, worked_s)
-        if self.seat is not None and op in WORK:
-            self.seat.note(worked_s, lasts_s)
+        lasts_s = emulation.lasts(op, worked_s)
+        if self.cpu_pin is not None and op in WORK:
+            self.cpu_pin.note(worked_s, lasts_s)
         self._load_ahead(start + lasts_s)
         return start + lasts_s
 
@@ -213,13 +213,13 @@ class Worker:
         _, step, micro, peer, phase = instruction
         tensors = self._outgoing.pop((peer, (phase, step, micro)))
         digest = self._batches[phase, step].digest
-        self.ends.senders[peer].send(phase, step, micro, digest, tensors)
+        self.channels.senders[peer].send(phase, step, micro, digest, tensors)
         if phase == "evaluate":
             del self._batches[phase, step]
 
     def _receive(self, instruction: Instruction) -> None:
         _, step, micro, peer, phase = instruction
-        message = self.ends.receivers[peer].receive()
+        message = self.channels.receivers[peer].receive()
         if not message.is_sound:
             raise Damaged(
                 self.role.name,

@@ -1,8 +1,8 @@
 """One run: data, models, plan, runtime, run directory."""
 
+from splitrun.session.attempt import Result
 from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
-from splitrun.session.life import Result
 from splitrun.session.prepare import Experiment, is_advised, prepare
 from splitrun.session.resume import (
     Resume,

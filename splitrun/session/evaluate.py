@@ -106,7 +106,7 @@ def evaluate_run(
         runtime="serial",
         intra_op_threads=spec.runtime.intra_op_threads,
         emit=events.append,
-        attend=lambda: None,
+        poll=lambda: None,
     )
     (evaluated,) = (event for event in events if isinstance(event, Evaluated))
     return Evaluation(

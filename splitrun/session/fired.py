@@ -1,4 +1,4 @@
-"""Which of a run's faults have happened, over all of its lives.
+"""Which of a run's faults have happened, over all of its attempts.
 
 faults.jsonl    a line per fault, written before it happens
 """

@@ -29,7 +29,7 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
         },
         "predicted_samples_per_s": prediction.samples_per_s,
         "effective_cores": experiment.costs.effective_cores,
-        "handover_ms": experiment.costs.handover_s * 1e3,
+        "wakeup_latency_ms": experiment.costs.wakeup_latency_s * 1e3,
         "recommended_depth": advice.plan.depth,
         "fastest_depth": advice.fastest.depth,
         "shown_depth": advice.shown.depth if advice.shown else None,

@@ -7,7 +7,7 @@ share more than cores. Small operations spend much of their time under Python's 
 is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
 take (`splitrun.simulate.calibrate`).
 
-Neighbours on the machine make all of it slower. So each half of the rounds is asked by itself which
+LoadMeter on the machine make all of it slower. So each half of the rounds is asked by itself which
 depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are run, for
 20 s in all, and where that doesn't help, the probe says so.
 """
@@ -22,16 +22,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from splitrun.collector import passed_over
 from splitrun.data import Data
 from splitrun.errors import SpecError
+from splitrun.garbage import frozen
 from splitrun.model import assemble
 from splitrun.plan import Op
-from splitrun.runtime import Gathering
+from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
-from splitrun.session.neighbours import Neighbours
-from splitrun.session.turns import Course, Subject, take_turns
+from splitrun.session.machine_load import LoadMeter
+from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
@@ -44,7 +44,7 @@ _SMALLER = 4
 BUDGET_S = 20.0
 """After which no more rounds are begun; the fewest are run in any case."""
 _ROUNDS, _MOST_ROUNDS = 5, 60
-"""Every course has one turn a round; that with pauses has its rounds after the first of others."""
+"""Every probe run has a trial a round; that with pauses its rounds after the first of others."""
 _REPEATING_ROUNDS = 8
 """After which there is no waiting for fastest turns to be repeated."""
 _MORE_ROUNDS = 3
@@ -72,7 +72,7 @@ class Probed:
     certainty: Certainty
 
 
-@passed_over()
+@frozen()
 def probe_costs(
     spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
 ) -> Probed:
@@ -88,26 +88,26 @@ def probe_costs(
     full = min(spec.dataset.batch_size, len(data.train_ids))
     small = min(full, max(2, full // _SMALLER))
     subject, pipelines = _subject(spec, data, directory)
-    steps, gathering = _warm_up(subject, full)
-    serial = Course(subject, "serial", full, steps, clocked=True)
-    smaller = Course(subject, "serial", small, steps, clocked=True)
-    sequential = Course(subject, "threaded", full, steps, gathering=gathering)
-    paused = Course(
+    steps, affinity_tuner = _warm_up(subject, full)
+    serial = ProbeRun(subject, "serial", full, steps, clocked=True)
+    smaller = ProbeRun(subject, "serial", small, steps, clocked=True)
+    sequential = ProbeRun(subject, "threaded", full, steps, affinity_tuner=affinity_tuner)
+    paused = ProbeRun(
         subject,
         "threaded",
         full,
         _FEWEST_STEPS,
         latency_s=_PAUSE_S,
-        gathering=gathering,
+        affinity_tuner=affinity_tuner,
         clocked=True,
     )
-    pipelined = Course(subject, "threaded", full, steps, depth=_DEPTH)
-    courses = _Courses(serial, smaller, sequential, pipelined if pipelines else None, paused)
-    start, neighbours = now(), Neighbours()
-    take_turns(courses.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
-    take_turns([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
+    pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
+    probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
+    start, neighbours = now(), LoadMeter()
+    run_rounds(probe_runs.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
+    run_rounds([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
     while True:
-        each = [fastest(costs, pipelines) for costs in courses.halves()]
+        each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
         crowd = neighbours.crowd()
         certainty = Certainty(
             min(each),
@@ -119,22 +119,22 @@ def probe_costs(
         )
         over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
         if certainty.sure or over:
-            return Probed(courses.costs(), pipelines, certainty)
-        take_turns(courses.busy, _MORE_ROUNDS, _MORE_ROUNDS)
+            return Probed(probe_runs.costs(), pipelines, certainty)
+        run_rounds(probe_runs.busy, _MORE_ROUNDS, _MORE_ROUNDS)
 
 
 @dataclass(frozen=True)
-class _Courses:
+class _ProbeRuns:
     """All that a probe runs."""
 
-    serial: Course
-    smaller: Course
-    sequential: Course
-    pipelined: Course | None
-    paused: Course
+    serial: ProbeRun
+    smaller: ProbeRun
+    sequential: ProbeRun
+    pipelined: ProbeRun | None
+    paused: ProbeRun
 
     @property
-    def busy(self) -> Sequence[Course]:
+    def busy(self) -> Sequence[ProbeRun]:
         """Those without pauses."""
         pipelined = [self.pipelined] if self.pipelined else []
         return [self.serial, self.smaller, self.sequential, *pipelined]
@@ -158,8 +158,8 @@ class _Courses:
 
     def _half(self, first: int) -> Costs:
         with ExitStack() as stack:
-            for course in (*self.busy, self.paused):
-                stack.enter_context(course.half(first))
+            for probe_run in (*self.busy, self.paused):
+                stack.enter_context(probe_run.half(first))
             return self.costs()
 
 
@@ -190,26 +190,26 @@ def _standing_still(spec: Spec) -> Spec:
     return spec.model_copy(update=update)
 
 
-def _warm_up(subject: Subject, batch_size: int) -> tuple[int, Gathering]:
+def _warm_up(subject: Subject, batch_size: int) -> tuple[int, AffinityTuner]:
     """Steps that take about as long as a turn should, and where one batch at a time is trained.
 
     On the way everything warms up, the processor too: the one that this was written on runs 1.6
     times as fast after some tenths of a second of work as after a pause.
     """
-    trial, start = Course(subject, "threaded", batch_size, _FEWEST_STEPS), now()
+    trial, start = ProbeRun(subject, "threaded", batch_size, _FEWEST_STEPS), now()
     trial.run()
     while now() - start < _WARM_UP_S:
         trial.run()
-    return steps_of_a_turn(trial.timed().period_s), trial.gathering
+    return steps_of_a_trial(trial.timed().period_s), trial.affinity_tuner
 
 
-def steps_of_a_turn(period_s: float) -> int:
+def steps_of_a_trial(period_s: float) -> int:
     """How many there are if a step takes so long."""
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, int(_TURN_S / period_s)))
     return max(steps, math.ceil(_SHORTEST_S / period_s))
 
 
-def _costs(serial: Course, smaller: Course, paused: Course) -> Costs:
+def _costs(serial: ProbeRun, smaller: ProbeRun, paused: ProbeRun) -> Costs:
     """What instructions cost by themselves: at two batch sizes, and after pauses."""
     small, full = smaller.plan.batch_size, serial.plan.batch_size
     roles: dict[str, dict[Op, Cost]] = defaultdict(dict)
@@ -221,9 +221,9 @@ def _costs(serial: Course, smaller: Course, paused: Course) -> Costs:
     return Costs(roles, 1.0)
 
 
-def _unevenness(courses: Sequence[Course]) -> float:
-    """What the machine has in it, so that every course tells of it."""
-    return min(MOST_UNEVEN, math.sqrt(fmean(course.unevenness**2 for course in courses)))
+def _unevenness(probe_runs: Sequence[ProbeRun]) -> float:
+    """What the machine has in it, so that every probe_run tells of it."""
+    return min(MOST_UNEVEN, math.sqrt(fmean(probe_run.unevenness**2 for probe_run in probe_runs)))
 
 
 def _line(small: int, at_small_s: float, full: int, at_full_s: float) -> Cost:

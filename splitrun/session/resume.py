@@ -14,10 +14,10 @@ from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import why_odd
 from splitrun.left import fate
 from splitrun.lock import locked
+from splitrun.session.attempts import attempts_of
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.fired import fired_faults
-from splitrun.session.lives import lives_of
 from splitrun.session.prepare import Experiment, prepare
 from splitrun.session.run_directory import RunDirectory, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
@@ -30,7 +30,7 @@ class Resume:
     directory: RunDirectory
     checkpoint: Checkpoint | None
     """None: at its first step."""
-    lives: int
+    attempts: int
     """How many the run has had."""
     remarks: tuple[str, ...]
     """What the user should know: damaged checkpoints, another machine."""
@@ -41,7 +41,7 @@ class Resume:
     changes: tuple[str, ...] = ()
     """Of the spec, as lines of a difference."""
     ended: str = "failed"
-    """How the life before ended."""
+    """How the attempt before ended."""
 
     @property
     def step(self) -> int:
@@ -78,13 +78,13 @@ def find_resume(path: Path) -> Resume:
             lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
         raise RunDirectoryError("\n".join(lines))
     remarks = (*found.damaged, *_other_machine(manifest))
-    lives = len(lives_of(directory))
-    return Resume(directory, found.checkpoint, lives, remarks, ended=ended)
+    attempts = len(attempts_of(directory))
+    return Resume(directory, found.checkpoint, attempts, remarks, ended=ended)
 
 
 def _refuse_links(path: Path) -> None:
     try:
-        entries = [*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("lives/*")]
+        entries = [*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("attempts/*")]
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}; make it readable"
         raise RunDirectoryError(message) from error
@@ -104,7 +104,7 @@ def find_restart(path: Path) -> Resume:
     directory = RunDirectory.open(path)
     with locked(path):
         found = Store(directory.checkpoints, 1).newest()
-    return Resume(directory, found.checkpoint, len(lives_of(directory)), found.damaged)
+    return Resume(directory, found.checkpoint, len(attempts_of(directory)), found.damaged)
 
 
 def accept(resume: Resume, document: Document, beside: Path | None = None) -> Resume:

@@ -12,7 +12,7 @@ runs/<utc>-<name>-<hash>/
     failure.txt      where a failed run broke
     stacks.txt       where every thread was when a watchdog ended the run
     faults.jsonl     which of the spec's faults have happened
-    lives/           what earlier lives of a resumed or restarted run left
+    attempts/           what earlier attempts of a resumed or restarted run left
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from splitrun.errors import RunDirectoryError, SpecError, UsageError, told
+from splitrun.errors import RunDirectoryError, SpecError, UsageError, one_line
 from splitrun.files import (
     MOST_BYTES,
     append_text,
@@ -118,7 +118,7 @@ class RunDirectory:
         try:
             digest = self.resolved_sha256()
         except (OSError, ValueError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else told(error)
+            reason = "no such file" if isinstance(error, FileNotFoundError) else one_line(error)
             message = f"{path}: {reason}, so nothing tells what the model is"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
         document = load(path)
@@ -203,7 +203,7 @@ def read_json(
     try:
         content = msgspec.json.decode(read_bytes(path, most))
     except (OSError, ValueError, RecursionError) as error:
-        message = f"{path}: cannot be read: {told(error)}"
+        message = f"{path}: cannot be read: {one_line(error)}"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     content = content if isinstance(content, dict) else {}
     for key, kind in keys.items():

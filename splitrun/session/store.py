@@ -22,7 +22,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from splitrun.data import Data, Encoders
-from splitrun.errors import RunDirectoryError, told
+from splitrun.errors import RunDirectoryError, one_line
 from splitrun.files import is_something, read_bytes, remove, sync
 from splitrun.model import Finite, extra_states, fill, named_tensors, set_extra_states
 from splitrun.session.checkpoint.codec import decode, encode
@@ -128,7 +128,7 @@ def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
             if states := extra.get(role, {}).get("dict"):
                 set_extra_states(module, _extra(directory / f"{role}.extra.safetensors", states))
         except (*_MISFIT, OSError, SafetensorError) as error:
-            message = f"{path}: not the weights that were saved: {told(error)}"
+            message = f"{path}: not the weights that were saved: {one_line(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
     found = weights_sha256(modules)
     if found != expected:

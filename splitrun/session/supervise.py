@@ -1,6 +1,6 @@
-"""Restarts: after a failure that need not come again, a run begins its next life.
+"""Restarts: after a failure that need not come again, a run begins its next attempt.
 
-A life is one `train`. Its end is written down whatever happens; where the next one begins, the
+An attempt is one `train`. Its end is written down whatever happens; where the next one begins, the
 caller says.
 """
 
@@ -27,16 +27,16 @@ def supervised(
     start: Start,
     next_start: Callable[[RunFailed, int], Start],
 ) -> Outcome:
-    """What the first life that does not fail comes to.
+    """What the first attempt that does not fail comes to.
 
     Args:
-        live: one life, from a starting point on.
-        start: of the first life.
-        next_start: of the life after a failure; it is told which restart that is, from 1.
+        live: one attempt, from a starting point on.
+        start: of the first attempt.
+        next_start: of the attempt after a failure; it is told which restart that is, from 1.
 
     Raises:
-        RunFailed: what ended the last life; a note says why there is no other.
-        UsageError: the first life could not begin.
+        RunFailed: what ended the last attempt; a note says why there is no other.
+        UsageError: the first attempt could not begin.
         Interrupted: a signal came before a restart.
     """
     with listening() as interrupts:
@@ -85,7 +85,7 @@ def _spent(restarts: int) -> str:
 
 
 def _not_restarted(failed: RunFailed, number: int) -> Interrupted:
-    """How a run ends whose next life had not begun when a signal came."""
+    """How a run ends whose next attempt had not begun when a signal came."""
     ended = Interrupted(f"{interrupted(number)} before a restart; {failed}", number)
     for note in getattr(failed, "__notes__", ()):
         ended.add_note(note)
@@ -94,7 +94,7 @@ def _not_restarted(failed: RunFailed, number: int) -> Interrupted:
 
 def _without_frames(error: RunFailed) -> RunFailed:
     """The error without what its tracebacks keep alive: optimizers, versions and batches of the
-    life that failed."""
+    attempt that failed."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
@@ -106,14 +106,14 @@ def why_not_restarted(error: RunFailed, before: RunFailed | None = None) -> str:
     does what has come twice in one place.
 
     Args:
-        before: the failure of the life before.
+        before: the failure of the attempt before.
     """
     if error.recurs:
         return "it would come again"
     if not error.run_dir:
         return "it did not come to a run"
     if error.left_behind:
-        return f"{' and '.join(error.left_behind)} may still hold what a new life needs"
+        return f"{' and '.join(error.left_behind)} may still hold what a new attempt needs"
     if before and _place(error) == _place(before):
         return "it came again in the same place"
     return ""

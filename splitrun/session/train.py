@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from splitrun.errors import Interrupted, RunDirectoryError, RunFailed, SplitrunError, told
+from splitrun.errors import Interrupted, RunDirectoryError, RunFailed, SplitrunError, one_line
 from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.plan import planned_faults
-from splitrun.session.audience import Audience, Warn
-from splitrun.session.life import Life, Result, Source
+from splitrun.session.attempt import Attempt, Result, Source
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.sinks import SinkGroup, Warn
 
 
 def train(
@@ -51,43 +51,47 @@ def train(
             document = experiment.document
             directory = resume.directory if resume else RunDirectory.create(runs_dir, document)
             stack.enter_context(locked(directory.path))
-            audience = Audience(sinks, warn)
+            group = SinkGroup(sinks, warn)
             try:
-                life = Life(experiment, directory, planned, audience, sources, resume, interrupts)
+                attempt = Attempt(
+                    experiment, directory, planned, group, sources, resume, interrupts
+                )
             except OSError as error:
-                message = f"{directory.path}: cannot be written: {error.strerror or told(error)}"
+                message = (
+                    f"{directory.path}: cannot be written: {error.strerror or one_line(error)}"
+                )
                 raise RunDirectoryError(f"{message}; make room, or make it writable") from error
-        return _train(life, directory, interrupts)
+        return _train(attempt, directory, interrupts)
 
 
-def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Result:
+def _train(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) -> Result:
     try:
         try:
             interrupts.let_through()
-            life.execute()
+            attempt.execute()
             with interrupts.held():
-                result = life.result(life.save_model())
-                life.close("done", "", result)
+                result = attempt.result(attempt.save_model())
+                attempt.close("done", "", result)
                 interrupts.finish()
         except KeyboardInterrupt as error:
             interrupts.end()
-            raise _interrupted(life, directory, error) from error
+            raise _interrupted(attempt, directory, error) from error
     except Interrupted:
         raise
     except Exception as error:
         where = "writing" if isinstance(error, OSError) else "an unforeseen point"
-        failed = RunFailed("the run", where, told(error))
+        failed = RunFailed("the run", where, one_line(error))
         failure = error if isinstance(error, SplitrunError) else failed
         with interrupts.held():
             stacks = ""
             if isinstance(failure, RunFailed):
                 failure.run_dir, stacks = str(directory.path), failure.stacks
-                life.discard(failure)
+                attempt.discard(failure)
             directory.note_failure("".join(traceback.format_exception(error)), stacks)
             with suppress(OSError):  # on a full disk nothing more can be said there
-                life.close("failed", str(failure))
+                attempt.close("failed", str(failure))
             failure.add_note(f"the run directory is {directory.path}")
-            life.add_remedy(failure)
+            attempt.add_remedy(failure)
             number = interrupts.asked
             if number is not None and not interrupts.ended:
                 ended = Interrupted(f"{interrupted(number)}; {failure}", number)
@@ -96,20 +100,26 @@ def _train(life: Life, directory: RunDirectory, interrupts: Interrupts) -> Resul
     return result
 
 
-def _interrupted(life: Life, directory: RunDirectory, error: KeyboardInterrupt) -> Interrupted:
+def _interrupted(
+    attempt: Attempt, directory: RunDirectory, error: KeyboardInterrupt
+) -> Interrupted:
     """Write down what was trained until now.
 
     Raises:
         OSError: it could not be written.
     """
-    life.attend()
+    attempt.poll()
     number = stopped_by(error)
-    message = f"{interrupted(number)} after {life.ledger.steps} of {life.plan.steps} steps"
-    life.close("interrupted", message, life.result(life.save_model()) if life.has_begun else None)
+    message = (
+        f"{interrupted(number)} after {attempt.statistics.steps} of {attempt.plan.steps} steps"
+    )
+    attempt.close(
+        "interrupted", message, attempt.result(attempt.save_model()) if attempt.has_begun else None
+    )
     ended = _with_notes_of(error, Interrupted(message, number))
-    if life.has_begun:
+    if attempt.has_begun:
         ended.add_note(f"what was trained until then is in {directory.path}")
-    life.add_remedy(ended)
+    attempt.add_remedy(ended)
     return ended
 
 

@@ -11,9 +11,9 @@ from splitrun.simulate.calibrate import Timed, calibrate
 from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
 from splitrun.simulate.engine import simulate
 from splitrun.simulate.evidence import Shown, shown
-from splitrun.simulate.in_turn import simulate_in_turn
 from splitrun.simulate.predict import Prediction, predict
 from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
+from splitrun.simulate.serial import simulate_in_turn
 from splitrun.simulate.simulation import Simulation, Span, Transit, events
 from splitrun.simulate.variants import (
     with_batch_size,

@@ -52,7 +52,7 @@ def calibrate(
         KeyError: a role has no costs.
     """
     where = Found(sequential.plan.rows(0), cores)
-    fitted = replace(costs, effective_cores=cores, handover_s=0.0, found_with=where)
+    fitted = replace(costs, effective_cores=cores, wakeup_latency_s=0.0, found_with=where)
     for _ in range(_PASSES):
         if pipelined is not None:
             fitted = _fit_cores(fitted, pipelined, cores)
@@ -68,8 +68,8 @@ def _fit_cores(costs: Costs, timed: Timed, most: float) -> Costs:
 
 
 def _fit_handover(costs: Costs, timed: Timed) -> Costs:
-    def with_handover(handover_s: float) -> Costs:
-        return replace(costs, handover_s=handover_s)
+    def with_handover(wakeup_latency_s: float) -> Costs:
+        return replace(costs, wakeup_latency_s=wakeup_latency_s)
 
     return with_handover(_match(timed, with_handover, 0.0, _LONGEST_HANDOVER_S))
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from splitrun.plan import Instruction, Op, Pace, Plan, Role, Segment
+from splitrun.plan import ComputeEmulation, Instruction, Op, Plan, Role, Segment
 
 _COOLING_S = 2.5e-3
 """How long caches remember: after pauses of 0.3, 0.6, 1, 2, 4 and 8 ms, a step of 0.7 ms took 0.73,
@@ -67,7 +67,7 @@ class Costs:
     """Seconds of work that all roles together get done per second, where that was measured. With
     small operations Python's lock leaves them 0.4 to 1.2, however many cores the machine has; a
     role that works alone always has one core."""
-    handover_s: float = 0.0
+    wakeup_latency_s: float = 0.0
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""
     found_with: Found | None = None
@@ -79,8 +79,10 @@ class Costs:
     def __post_init__(self) -> None:
         if not self.effective_cores > 0:
             raise ValueError(f"{self.effective_cores} effective cores: must be positive")
-        if not 0 <= self.handover_s < math.inf:
-            raise ValueError(f"a handover of {self.handover_s} s: must be finite, not negative")
+        if not 0 <= self.wakeup_latency_s < math.inf:
+            raise ValueError(
+                f"a handover of {self.wakeup_latency_s} s: must be finite, not negative"
+            )
         if not 0 <= self.unevenness <= MOST_UNEVEN:
             raise ValueError(f"an unevenness of {self.unevenness}: must be 0 to {MOST_UNEVEN}")
 
@@ -127,7 +129,9 @@ class Costs:
             }
             for role, costs in self.roles.items()
         }
-        return replace(self, roles=roles, handover_s=self.handover_s / speed, unevenness=0.0)
+        return replace(
+            self, roles=roles, wakeup_latency_s=self.wakeup_latency_s / speed, unevenness=0.0
+        )
 
     def overhead(self) -> Costs:
         """What is left of the costs when batches have no rows."""
@@ -153,7 +157,7 @@ def loads_ahead(role: Role, costs: Mapping[Op, Cost], rows: int) -> bool:
     `splitrun.runtime.worker` does where the wait is twice as long."""
     if role.compute is None:
         return False
-    pace = Pace(role.compute)
+    pace = ComputeEmulation(role.compute)
     works_s = {op: costs.get(op, FREE).of(rows) for op in Op}
     waits_s = (pace.lasts(op, work_s) - work_s for op, work_s in works_s.items())
     return max(waits_s) > 2 * works_s[Op.LOAD]

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Op, Pace, Plan, Role, Segment
+from splitrun.plan import ComputeEmulation, Op, Plan, Role, Segment
 from splitrun.simulate.cores import Clock
 from splitrun.simulate.costs import Costs
 from splitrun.simulate.pipe import Pipe, open_pipes
@@ -47,7 +47,7 @@ class _Engine:
         self._costs = costs
         self._segment = segment
         self._clock = Clock(costs.cores(plan), len(plan.roles))
-        self._handover_s = costs.handover_s
+        self._handover_s = costs.wakeup_latency_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}
         self._timeline: dict[str, list[Span]] = {role.name: [] for role in plan.roles}
@@ -74,7 +74,7 @@ class _Engine:
     def _process(self, number: int, role: Role) -> _Process:
         clock, spans = self._clock, self._timeline[role.name]
         workload = Workload(self._plan, self._costs, role)
-        pace = Pace(role.compute) if role.compute else None
+        pace = ComputeEmulation(role.compute) if role.compute else None
         for instruction in self._plan.segment_program(role, self._segment):
             op, step, micro, peer, _ = instruction
             start = clock.now

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Channel, Instruction, Op, Pace, Plan, Role, Segment
+from splitrun.plan import Channel, ComputeEmulation, Instruction, Op, Plan, Role, Segment
 from splitrun.simulate.costs import Costs, loads_ahead, rows_of
 from splitrun.simulate.cycle import Edge
 
@@ -171,4 +171,6 @@ class _Builder:
         if instruction.op is Op.LOAD and loads_ahead(role, self._costs.roles[role.name], rows):
             return 0.0
         work_s = self._costs.work_s(role.name, instruction.op, rows)
-        return Pace(role.compute).lasts(instruction.op, work_s) if role.compute else work_s
+        return (
+            ComputeEmulation(role.compute).lasts(instruction.op, work_s) if role.compute else work_s
+        )

@@ -19,8 +19,8 @@ from typing import Literal
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
 from splitrun.simulate.engine import simulate
-from splitrun.simulate.in_turn import simulate_in_turn
-from splitrun.simulate.stretch import segment_time_s
+from splitrun.simulate.extrapolate import segment_time_s
+from splitrun.simulate.serial import simulate_in_turn
 
 _QUARTERS = (-1.271, -0.325, 0.325, 1.271)
 """Means of the quarters of a normal distribution, in standard deviations."""

@@ -1,8 +1,8 @@
 """Several runs and what they tell together.
 
 `estimate_speedup` judges one arm's throughput by another's, `compare_metric` its metric, over
-paired measurements; `needs_more` says whether to go on measuring, and the gates turn an answer into
-an exit code.
+paired measurements; `needs_more` says whether to go on measuring, and the gates turn an answer
+into an exit code.
 """
 
 from splitrun.study.gate import fails_assertion, fails_below

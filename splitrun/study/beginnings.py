@@ -12,11 +12,11 @@ from splitrun.model import Models
 from splitrun.session.store import weights_sha256
 from splitrun.study.arms import Arm
 
-Beginning = Mapping[str, str]
+StartPoint = Mapping[str, str]
 """Digests of initial weights, by role."""
 
 
-def beginning_of(models: Models) -> Beginning:
+def beginning_of(models: Models) -> StartPoint:
     """Of models that nobody has trained."""
     return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
 
@@ -25,7 +25,7 @@ class Beginnings:
     """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
 
     def __init__(self) -> None:
-        self._first: dict[int, tuple[Arm, Beginning]] = {}
+        self._first: dict[int, tuple[Arm, StartPoint]] = {}
 
     def differing(self, seed: int, arm: Arm, models: Models) -> str:
         """What is wrong with an arm's beginning; empty where it is as it should be."""

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from splitrun.collector import passed_over
+from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
+from splitrun.study.arm_set import ArmSet
 from splitrun.study.arms import BASELINE, Arm, Schedule
 from splitrun.study.comparison import (
     ArmResult,
@@ -23,14 +24,13 @@ from splitrun.study.comparison import (
     Staleness,
     recording_path,
 )
-from splitrun.study.entrant import Entrant, Turns
-from splitrun.study.field import Field
 from splitrun.study.notebook import Notebook
 from splitrun.study.quality import Scores, refuse_undefined, score
 from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.target import time_to_target
-from splitrun.study.timing import baseline_of, enter, race, rates, turn_s, turn_steps
+from splitrun.study.timed_arm import TimedArm, Trials
+from splitrun.study.timing import baseline_of, enter, rates, time_rounds, trial_s, trial_steps
 from splitrun.study.training import RuntimeName
 from splitrun.study.verdict import compare_metric
 from splitrun.study.watcher import Watcher
@@ -59,14 +59,14 @@ class Settings:
     """Whether the fastest arm is taken, whatever its verdict."""
 
 
-@passed_over()
+@frozen()
 def compare(
-    field: Field, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
+    arms: ArmSet, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
 ) -> Comparison:
     """Measure the arms; what could not be measured is found before anything is trained.
 
     Args:
-        field: the arms.
+        arms: the arms.
         settings: how to measure.
         metric: one of the spec's `training.metrics`, or `loss`; default: its first.
         directory: gets what was measured, as it comes, and a recording of every arm.
@@ -77,48 +77,50 @@ def compare(
         UsageError: the held-out rows do not define the metric.
         OSError: the directory cannot be written.
     """
-    name = metric or field.metrics[0]
-    known = next((each for each in field.metrics if each == name), None)
-    baseline = field.subjects[BASELINE]
+    name = metric or arms.metrics[0]
+    known = next((each for each in arms.metrics if each == name), None)
+    baseline = arms.subjects[BASELINE]
     if known is not None:
         refuse_undefined(baseline.spec, baseline.data, known)
-    entrants = enter(field.subjects, field.plans, field.costs, settings.budget_s)
+    timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = Notebook(directory, name, watcher)
-    scores = score(field.subjects, known, settings.seeds, watcher)
-    diverged = tuple(arm for arm in field.subjects if arm not in scores)
-    field = field.without(diverged)
-    entrants = [each for each in entrants if each.arm not in diverged]
-    turns = race(entrants, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher)
-    watcher.tell("recording a turn of each arm …")
+    scores = score(arms.subjects, known, settings.seeds, watcher)
+    diverged = tuple(arm for arm in arms.subjects if arm not in scores)
+    arms = arms.without(diverged)
+    timed_arms = [each for each in timed_arms if each.arm not in diverged]
+    trials = time_rounds(
+        timed_arms, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher
+    )
+    watcher.tell("recording a trial of each arm …")
     recordings = {
         each.arm: record(each, directory / recording_path(each.arm))
-        for each in entrants
+        for each in timed_arms
         if each.runtime == "threaded"
     }
-    return _Measured(field, settings, name, scores, diverged, turns, recordings).comparison()
+    return _Measured(arms, settings, name, scores, diverged, trials, recordings).comparison()
 
 
 @dataclass(frozen=True)
 class _Measured:
     """All that was measured, to be put together."""
 
-    field: Field
+    arms: ArmSet
     settings: Settings
     metric: str
     scores: Mapping[Arm, Scores]
     diverged: tuple[Arm, ...]
-    turns: Turns
+    trials: Trials
     recordings: Mapping[Arm, Recording]
 
     def comparison(self) -> Comparison:
         """The arms' results, the baseline's on the runtime that was faster."""
-        baseline, field = baseline_of(self.turns), self.field
-        (other,) = (each for each in self.turns if each.arm == BASELINE and each is not baseline)
-        results = tuple(self._result(each, baseline) for each in self.turns if each is not other)
-        gain = estimate_speedup(rates(self.turns[other]), rates(self.turns[baseline])).median
-        allowed = [result for result in results if field.allows(result.arm)]
+        baseline, arms = baseline_of(self.trials), self.arms
+        (other,) = (each for each in self.trials if each.arm == BASELINE and each is not baseline)
+        results = tuple(self._result(each, baseline) for each in self.trials if each is not other)
+        gain = estimate_speedup(rates(self.trials[other]), rates(self.trials[baseline])).median
+        allowed = [result for result in results if arms.allows(result.arm)]
         recommended = _fastest([each for each in allowed if each.comparison.shows_sameness])
-        fastest, shown = _fastest(allowed), field.advice.shown
+        fastest, shown = _fastest(allowed), arms.advice.shown
         choice = Choice(
             recommended=recommended.arm,
             fastest=fastest.arm,
@@ -133,29 +135,29 @@ class _Measured:
         return Comparison(
             metric=self.metric,
             arms=results,
-            forecast=_forecast(field, self.settings.budget_s, baseline.runtime),
+            forecast=_forecast(arms, self.settings.budget_s, baseline.runtime),
             baseline_gain=gain,
             choice=choice,
-            certainty=field.advice.certainty,
-            advice="; ".join(_advice(field, results, choice, self.diverged, self.metric)),
+            certainty=arms.advice.certainty,
+            advice="; ".join(_advice(arms, results, choice, self.diverged, self.metric)),
             diverged=self.diverged,
         )
 
-    def _result(self, entrant: Entrant, baseline: Entrant) -> ArmResult:
-        arm, plan, costs = entrant.arm, entrant.plan, self.field.costs
+    def _result(self, timed_arm: TimedArm, baseline: TimedArm) -> ArmResult:
+        arm, plan, costs = timed_arm.arm, timed_arm.plan, self.arms.costs
         mine, reference = self.scores[arm], self.scores[BASELINE]
         limit = bound(plan, costs)
-        samples_per_s = estimate_median(rates(self.turns[entrant]))
-        epoch_s = self.field.plans[arm].facts.train_rows / samples_per_s.median
+        samples_per_s = estimate_median(rates(self.trials[timed_arm]))
+        epoch_s = self.arms.plans[arm].facts.train_rows / samples_per_s.median
         target = self.settings.target
         return ArmResult(
             arm=arm,
-            runtime=entrant.runtime,
+            runtime=timed_arm.runtime,
             samples_per_s=samples_per_s,
-            speedup=estimate_speedup(rates(self.turns[baseline]), rates(self.turns[entrant])),
+            speedup=estimate_speedup(rates(self.trials[baseline]), rates(self.trials[timed_arm])),
             bound_samples_per_s=limit.segment_samples_per_s,
             limited_by=limit.limited_by,
-            predicted_samples_per_s=predict(plan, costs, entrant.runtime).samples_per_s,
+            predicted_samples_per_s=predict(plan, costs, timed_arm.runtime).samples_per_s,
             metric=estimate_mean(mine.values),
             comparison=compare_metric(
                 reference.values,
@@ -163,9 +165,9 @@ class _Measured:
                 self.settings.margin,
                 identical=mine.weights_sha256 == reference.weights_sha256,
             ),
-            staleness=Staleness.of(self.field.plans[arm]),
+            staleness=Staleness.of(self.arms.plans[arm]),
             bytes_per_step=_bytes_per_step(plan),
-            turns=self.turns[entrant],
+            trials=self.trials[timed_arm],
             curves=mine.curves,
             epoch_s=epoch_s,
             target=None
@@ -180,7 +182,7 @@ def _fastest(results: Sequence[ArmResult]) -> ArmResult:
 
 
 def _advice(
-    field: Field,
+    arms: ArmSet,
     results: Sequence[ArmResult],
     choice: Choice,
     diverged: Sequence[Arm],
@@ -197,14 +199,14 @@ def _advice(
     if choice.faster_unproven:
         told = (_unproven(of[arm], metric) for arm in choice.faster_unproven)
         yield f"faster, unproven: {', '.join(told)}"
-    ruled_out = [each for each in results if not field.allows(each.arm)]
+    ruled_out = [each for each in results if not arms.allows(each.arm)]
     faster = [each for each in ruled_out if each.speedup.median > recommended.speedup.median]
     if faster:
         told = (f"{each.arm} ({each.speedup.median:.2f}×)" for each in faster)
-        yield f"pipeline.max_staleness {field.max_staleness} rules out {', '.join(told)}"
+        yield f"pipeline.max_staleness {arms.max_staleness} rules out {', '.join(told)}"
     if diverged:
         yield f"but {', '.join(map(str, diverged))} diverged"
-    yield f"before measuring: {field.advice.reason}"
+    yield f"before measuring: {arms.advice.reason}"
 
 
 def _unproven(result: ArmResult, metric: str) -> str:
@@ -216,17 +218,17 @@ def _unproven(result: ArmResult, metric: str) -> str:
     return f"{result.arm} ({result.speedup.median:.2f}×, {change}, {result.comparison.verdict})"
 
 
-def _forecast(field: Field, budget_s: float, baseline: RuntimeName) -> list[Forecast]:
-    """Bound and prediction at every depth up to the deepest arm's, over turns like the arms'.
+def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[Forecast]:
+    """Bound and prediction at every depth up to the deepest arm's, over trials like the arms'.
 
     Args:
         baseline: what one batch at a time was measured on.
     """
-    base, costs = field.plans[BASELINE], field.costs
-    length_s = turn_s(budget_s, len(field.plans) + 1)
-    deepest = max(arm.depth for arm in field.plans)
+    base, costs = arms.plans[BASELINE], arms.costs
+    length_s = trial_s(budget_s, len(arms.plans) + 1)
+    deepest = max(arm.depth for arm in arms.plans)
     forecasts = []
-    for depth in sorted({arm.depth for arm in field.plans} | set(_FORECAST_DEPTHS)):
+    for depth in sorted({arm.depth for arm in arms.plans} | set(_FORECAST_DEPTHS)):
         if depth > deepest:
             break
         plan = _shortened(with_depth(base, depth), costs, length_s)
@@ -237,8 +239,8 @@ def _forecast(field: Field, budget_s: float, baseline: RuntimeName) -> list[Fore
 
 
 def _shortened(plan: Plan, costs: Costs, length_s: float) -> Plan:
-    """The plan with the steps of a turn, all batches full."""
-    rows = turn_steps(plan, costs, length_s) * plan.rows(0)
+    """The plan with the steps of a trial, all batches full."""
+    rows = trial_steps(plan, costs, length_s) * plan.rows(0)
     facts = replace(plan.facts, train_rows=rows, test_rows=0)
     return replace(
         plan, facts=facts, epochs=1, evaluate_every_epochs=None, checkpoint_every_steps=None

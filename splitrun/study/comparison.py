@@ -11,12 +11,12 @@ from typing import Any
 from splitrun.plan import Plan
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.entrant import Turn
 from splitrun.study.interval import Interval
 from splitrun.study.quality import Curve
 from splitrun.study.recording import Recording
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.target import TimeToTarget
+from splitrun.study.timed_arm import Trial
 from splitrun.study.training import RuntimeName
 from splitrun.study.verdict import MetricComparison
 
@@ -60,7 +60,7 @@ class ArmResult:
     staleness: Staleness
     bytes_per_step: int
     """Of cuts and gradients, between parties."""
-    turns: Sequence[Turn]
+    trials: Sequence[Trial]
     curves: Mapping[int, Curve]
     """Of the metric, by seed."""
     epoch_s: float
@@ -71,8 +71,8 @@ class ArmResult:
 
     @property
     def cpu_percent(self) -> float:
-        """Processor time of the whole process; 100 is one core. The mean of all turns."""
-        return fmean(turn.cpu_percent for turn in self.turns)
+        """Processor time of the whole process; 100 is one core. The mean of all trials."""
+        return fmean(trial.cpu_percent for trial in self.trials)
 
     @property
     def fraction_of_bound(self) -> float:
@@ -106,7 +106,7 @@ class ArmResult:
             "verdict": str(self.comparison.verdict),
             "roles": {role: asdict(shares) for role, shares in recording.roles.items()},
             "links": {name: asdict(traffic) for name, traffic in recording.links.items()},
-            "turns": [asdict(turn) for turn in self.turns],
+            "trials": [asdict(trial) for trial in self.trials],
             "curves": [
                 {
                     "seed": seed,
@@ -123,7 +123,7 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the probed costs foretell of `stale` at one depth, over a turn as the arms have."""
+    """What the probed costs foretell of `stale` at one depth, over a trial as the arms have."""
 
     depth: int
     """1 is sequential."""

@@ -3,9 +3,9 @@
 runs/<utc>-<name>-compare-<hash>/
     spec.yaml, resolved.yaml   as in a run directory
     status.json                running, done, interrupted or failed, and why
-    measured.jsonl             every training and every turn, as they came
+    measured.jsonl             every training and every trial, as they came
     comparison.json            what was found out; not there before the end
-    arms/<arm>/events.jsonl    a turn of each arm, with all that happened in it
+    arms/<arm>/events.jsonl    a trial of each arm, with all that happened in it
     report.html
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from splitrun import __version__
-from splitrun.errors import Interrupted, RunFailed, told
+from splitrun.errors import Interrupted, RunFailed, one_line
 from splitrun.files import is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.lock import locked
@@ -67,7 +67,7 @@ def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
         remedy = "" if kept else ", so none of it is kept; compare again"
         failure = Interrupted(message + remedy, number)
     elif isinstance(error, OSError):
-        failure = RunFailed("the comparison", "writing", told(error))
+        failure = RunFailed("the comparison", "writing", one_line(error))
     with suppress(OSError):  # on a full disk nothing more can be said there
         if kept:
             _tell(directory, "interrupted" if stopped else "failed", str(failure))

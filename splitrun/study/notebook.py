@@ -9,15 +9,15 @@ from pathlib import Path
 
 from splitrun.files import append_text
 from splitrun.study.arms import Arm
-from splitrun.study.entrant import Entrant, Turn
 from splitrun.study.quality import Scores
+from splitrun.study.timed_arm import TimedArm, Trial
 from splitrun.study.watcher import Watcher
 
 MEASURED = "measured.jsonl"
 
 
 class Notebook(Watcher):
-    """Writes down every training and every turn, and tells another watcher.
+    """Writes down every training and every trial, and tells another watcher.
 
     Args:
         directory: of the comparison.
@@ -55,17 +55,17 @@ class Notebook(Watcher):
         self._watcher.scored(arm, scores)
 
     def round(
-        self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
+        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
     ) -> None:
-        """Write down everybody's new turn.
+        """Write down everybody's new trial.
 
         Raises:
             OSError: it cannot be written.
         """
-        for entrant, each in turns.items():
-            turn = {"what": "turn", "arm": str(entrant.arm), "runtime": entrant.runtime}
-            self._write(turn | {"round": len(each)} | asdict(each[-1]))
-        self._watcher.round(turns, elapsed_s, budget_s)
+        for timed_arm, each in trials.items():
+            trial = {"what": "trial", "arm": str(timed_arm.arm), "runtime": timed_arm.runtime}
+            self._write(trial | {"round": len(each)} | asdict(each[-1]))
+        self._watcher.round(trials, elapsed_s, budget_s)
 
     def _write(self, record: Mapping[str, object]) -> None:
         append_text(self._path, json.dumps(record) + "\n")

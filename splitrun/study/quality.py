@@ -16,7 +16,7 @@ import torch
 from splitrun.data import Data
 from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import Models, evaluate
-from splitrun.session.ledger import Ledger
+from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import BASELINE, Arm
@@ -72,7 +72,7 @@ def score(
                     (metric,) if metric else (),
                     on_built=partial(_expect_same, beginnings, arm, seed),
                 )
-                value = outcome.ledger.test.get(name)
+                value = outcome.statistics.test.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
             except NonFiniteLoss as error:
@@ -82,7 +82,7 @@ def score(
                 del scores[arm]
                 continue
             scores[arm].values.append(value)
-            scores[arm].curves[seed] = _curve(outcome.ledger, name)
+            scores[arm].curves[seed] = _curve(outcome.statistics, name)
             scores[arm].weights_sha256.append(outcome.weights_sha256)
             watcher.scored(arm, scores[arm])
     return scores
@@ -109,8 +109,8 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
         raise UsageError(f"{message}; name another --metric, or hold out more rows")
 
 
-def _curve(ledger: Ledger, metric: str) -> Curve:
-    evaluations = [record for record in ledger.history if "test" in record]
+def _curve(statistics: RunStatistics, metric: str) -> Curve:
+    evaluations = [record for record in statistics.history if "test" in record]
     return {
         record["epoch"]: record["test"][metric]
         for record in evaluations

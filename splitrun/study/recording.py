@@ -1,4 +1,4 @@
-"""One more turn of an arm, with all that happened in it written down."""
+"""One more trial of an arm, with all that happened in it written down."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from statistics import fmean
 from splitrun.events import Event, Sampled, Sent
 from splitrun.lock import locked
 from splitrun.plan import Plan
-from splitrun.study.entrant import Entrant
+from splitrun.study.timed_arm import TimedArm
 from splitrun.study.training import Recorder, train_fresh
 from splitrun.telemetry import JsonLines, Sampler, Shares, shares
 
 _SAMPLES_EVERY_S = 0.05
-"""A turn is short."""
+"""A trial is short."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a turn's events add up to."""
+    """What a trial's events add up to."""
 
     roles: Mapping[str, Shares]
-    """Over the whole turn, fill and drain among it."""
+    """Over the whole trial, fill and drain among it."""
     links: Mapping[str, Traffic]
     """By channel name."""
     peak_memory_bytes: int
@@ -42,8 +42,8 @@ class Recording:
     """Of all processors of that kind, whoever's work; None where there is none."""
 
 
-def record(entrant: Entrant, directory: Path) -> Recording:
-    """Run one turn on threads and keep its `events.jsonl` in a new directory.
+def record(timed_arm: TimedArm, directory: Path) -> Recording:
+    """Run one trial on threads and keep its `events.jsonl` in a new directory.
 
     Raises:
         RunFailed: a role failed.
@@ -51,15 +51,15 @@ def record(entrant: Entrant, directory: Path) -> Recording:
     """
     directory.mkdir(parents=True)
     events: list[Event] = []
-    roles = [role.name for role in entrant.plan.roles]
+    roles = [role.name for role in timed_arm.plan.roles]
     sampler = partial(Sampler, interval_s=_SAMPLES_EVERY_S, roles=roles)
     recorder = Recorder(directory, [JsonLines(), events.append], [sampler])
     with locked(directory):
-        train_fresh(entrant.subject, "threaded", recorder=recorder)
+        train_fresh(timed_arm.subject, "threaded", recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]
     return Recording(
         roles=shares(events),
-        links=_traffic(entrant.plan, [event for event in events if isinstance(event, Sent)]),
+        links=_traffic(timed_arm.plan, [event for event in events if isinstance(event, Sent)]),
         peak_memory_bytes=max((sample.memory_bytes for sample in sampled), default=0),
         gpu_percent=_gpu_percent(sampled),
     )

@@ -1,7 +1,7 @@
 """How fast the arms are: short segments of training, one arm after the other, in rounds.
 
-A machine's speed drifts, so arms are compared within a round, in which each has one turn; who goes
-first changes from round to round. Every turn trains fresh models over one segment of the run: its
+A machine's speed drifts, so arms are compared within a round, in which each has one trial; who goes
+first changes from round to round. Every trial trains fresh models over one segment of the run: its
 fill and its drain are in the time, its evaluation is not.
 """
 
@@ -15,7 +15,6 @@ from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.simulate import Costs, predict
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.entrant import Entrant, Turn, Turns
 from splitrun.study.statistics import (
     FEWEST_TO_STOP,
     MedianEstimate,
@@ -23,6 +22,7 @@ from splitrun.study.statistics import (
     estimate_speedup,
     needs_more,
 )
+from splitrun.study.timed_arm import TimedArm, Trial, Trials
 from splitrun.study.training import RuntimeName, Subject, train_fresh
 from splitrun.study.watcher import Watcher
 
@@ -32,60 +32,60 @@ _FEWEST_ROUNDS = 3
 """Before a budget may end the timing: fewer have no interval."""
 _STEPS = 60
 _LONGEST_S, _SHORTEST_S = 1.0, 0.25
-"""A turn has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
+"""A trial has 60 steps or takes 1 s, whichever is less; more where the budget allows."""
 _FILLS = 3
-"""A turn has at least this many steps for each batch in flight, if the run has them."""
+"""A trial has at least this many steps for each batch in flight, if the run has them."""
 _WARM_UP_STEPS = 12
 
 
 def enter(
     subjects: Mapping[Arm, Subject], plans: Mapping[Arm, Plan], costs: Costs, budget_s: float
-) -> list[Entrant]:
+) -> list[TimedArm]:
     """All arms on threads; the baseline on the serial runtime besides."""
     kinds: list[tuple[Arm, RuntimeName]] = [(BASELINE, "serial")]
     kinds += [(arm, "threaded") for arm in subjects]
-    length_s = turn_s(budget_s, len(kinds))
-    entrants = []
+    length_s = trial_s(budget_s, len(kinds))
+    timed_arms = []
     for arm, kind in kinds:
-        steps = turn_steps(plans[arm], costs, length_s)
+        steps = trial_steps(plans[arm], costs, length_s)
         shortened = shorten(subjects[arm], steps)
-        entrants.append(Entrant(arm, kind, shortened, shortened.plan()))
-    return entrants
+        timed_arms.append(TimedArm(arm, kind, shortened, shortened.plan()))
+    return timed_arms
 
 
-def race(
-    entrants: Sequence[Entrant], *, budget_s: float, repeats: int | None, watcher: Watcher
-) -> dict[Entrant, list[Turn]]:
-    """Time every entrant once a round, so many times or until the speedups are known well enough.
+def time_rounds(
+    timed_arms: Sequence[TimedArm], *, budget_s: float, repeats: int | None, watcher: Watcher
+) -> dict[TimedArm, list[Trial]]:
+    """Time every timed_arm once a round, so many times or until the speedups are known well enough.
 
     Raises:
         RunFailed: a role failed.
     """
     watcher.tell("warming up …")
-    for entrant in entrants:
-        steps = max(_WARM_UP_STEPS, entrant.arm.depth)
-        warmed = shorten(entrant.subject, min(steps, entrant.plan.steps))
-        train_fresh(warmed, entrant.runtime, gathering=entrant.gathering)
-    turns: dict[Entrant, list[Turn]] = {entrant: [] for entrant in entrants}
+    for timed_arm in timed_arms:
+        steps = max(_WARM_UP_STEPS, timed_arm.arm.depth)
+        warmed = shorten(timed_arm.subject, min(steps, timed_arm.plan.steps))
+        train_fresh(warmed, timed_arm.runtime, affinity_tuner=timed_arm.affinity_tuner)
+    trials: dict[TimedArm, list[Trial]] = {timed_arm: [] for timed_arm in timed_arms}
     start, done = now(), 0
-    while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(turns)):
-        first = done % len(entrants)
-        for entrant in (*entrants[first:], *entrants[:first]):
-            turns[entrant].append(_turn(entrant))
+    while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(trials)):
+        first = done % len(timed_arms)
+        for timed_arm in (*timed_arms[first:], *timed_arms[:first]):
+            trials[timed_arm].append(_trial(timed_arm))
         done += 1
-        watcher.round(turns, now() - start, budget_s if repeats is None else None)
-    return turns
+        watcher.round(trials, now() - start, budget_s if repeats is None else None)
+    return trials
 
 
-def baseline_of(turns: Turns) -> Entrant:
-    """The sequential entrant that was faster: no overhead of ours is sold as a speedup."""
-    candidates = [entrant for entrant in turns if entrant.arm == BASELINE]
-    return max(candidates, key=lambda entrant: estimate_median(rates(turns[entrant])).median)
+def baseline_of(trials: Trials) -> TimedArm:
+    """The sequential timed_arm that was faster: no overhead of ours is sold as a speedup."""
+    candidates = [timed_arm for timed_arm in trials if timed_arm.arm == BASELINE]
+    return max(candidates, key=lambda timed_arm: estimate_median(rates(trials[timed_arm])).median)
 
 
-def rates(turns: Sequence[Turn]) -> list[float]:
-    """Samples/s, one a turn."""
-    return [turn.samples_per_s for turn in turns]
+def rates(trials: Sequence[Trial]) -> list[float]:
+    """Samples/s, one a trial."""
+    return [trial.samples_per_s for trial in trials]
 
 
 def shorten(subject: Subject, steps: int) -> Subject:
@@ -103,27 +103,29 @@ def shorten(subject: Subject, steps: int) -> Subject:
     )
 
 
-def turn_s(budget_s: float, entrants: int = 1) -> float:
-    """Seconds that a turn may take where so many share the budget."""
-    return min(_LONGEST_S, max(_SHORTEST_S, budget_s / entrants / (FEWEST_TO_STOP + 2)))
+def trial_s(budget_s: float, timed_arms: int = 1) -> float:
+    """Seconds that a trial may take where so many share the budget."""
+    return min(_LONGEST_S, max(_SHORTEST_S, budget_s / timed_arms / (FEWEST_TO_STOP + 2)))
 
 
-def turn_steps(plan: Plan, costs: Costs, length_s: float) -> int:
-    """Steps of a turn: never more than lie between two drains of the real run."""
+def trial_steps(plan: Plan, costs: Costs, length_s: float) -> int:
+    """Steps of a trial: never more than lie between two drains of the real run."""
     wanted = wanted_steps(predict(plan, costs).period_s, plan.depth, length_s)
     return min(wanted, next(plan.segments()).stop)
 
 
 def wanted_steps(period_s: float, depth: int, length_s: float) -> int:
-    """Steps of a turn that may take so long, if the run has them."""
+    """Steps of a trial that may take so long, if the run has them."""
     least = min(_STEPS, math.ceil(_LONGEST_S / period_s))
     return max(least, math.ceil(length_s / period_s), _FILLS * depth)
 
 
-def _turn(entrant: Entrant) -> Turn:
-    outcome = train_fresh(entrant.subject, entrant.runtime, gathering=entrant.gathering)
-    ledger = outcome.ledger
-    return Turn(ledger.samples / ledger.train_s, 100 * outcome.cpu_s / outcome.wall_s)
+def _trial(timed_arm: TimedArm) -> Trial:
+    outcome = train_fresh(
+        timed_arm.subject, timed_arm.runtime, affinity_tuner=timed_arm.affinity_tuner
+    )
+    statistics = outcome.statistics
+    return Trial(statistics.samples / statistics.train_s, 100 * outcome.cpu_s / outcome.wall_s)
 
 
 def enough(
@@ -154,6 +156,6 @@ def enough(
     )
 
 
-def _speedups(turns: Turns) -> Iterable[MedianEstimate]:
-    reference = rates(turns[baseline_of(turns)])
-    return (estimate_speedup(reference, rates(each)) for each in turns.values())
+def _speedups(trials: Trials) -> Iterable[MedianEstimate]:
+    reference = rates(trials[baseline_of(trials)])
+    return (estimate_speedup(reference, rates(each)) for each in trials.values())

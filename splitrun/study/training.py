@@ -17,11 +17,11 @@ from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
 from splitrun.model import Models, assemble, evaluate
 from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
-from splitrun.runtime import Gathering
+from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
+from splitrun.session.attempt import Source
 from splitrun.session.feeds import feeds
-from splitrun.session.ledger import Ledger, run_started
-from splitrun.session.life import Source
+from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
@@ -67,7 +67,7 @@ class Subject:
 class Outcome:
     """What one training came to."""
 
-    ledger: Ledger
+    statistics: RunStatistics
     weights_sha256: str
     cpu_s: float
     """Processor seconds of the whole process while it ran, evaluations among them."""
@@ -89,7 +89,7 @@ def train_fresh(
     kind: RuntimeName,
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
-    gathering: Gathering | None = None,
+    affinity_tuner: AffinityTuner | None = None,
     on_built: OnBuilt = _ignore,
 ) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
@@ -99,7 +99,7 @@ def train_fresh(
     its events are counted and dropped.
 
     Args:
-        gathering: of earlier trainings like it, which knows where roles belong.
+        affinity_tuner: of earlier trainings like it, which knows where roles belong.
 
     Raises:
         RunFailed: a role failed.
@@ -124,22 +124,22 @@ def train_fresh(
             runtime=kind,
             intra_op_threads=spec.runtime.intra_op_threads,
             emit=books.emit,
-            attend=books.enter,
+            poll=books.enter,
             checksums=has_checksums(spec),
             deadline=deadline_of(spec, plan),
-            gathering=gathering,
+            affinity_tuner=affinity_tuner,
         )
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    return Outcome(books.ledger, weights_sha256(models.modules), cpu_s, wall_s)
+    return Outcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
 
 
 class _Recorded:
-    """A ledger and sinks that are told everything."""
+    """A statistics and sinks that are told everything."""
 
     def __init__(self, plan: Plan, recorder: Recorder) -> None:
-        self.ledger = Ledger()
-        self._sinks: tuple[Sink, ...] = (self.ledger, *recorder.sinks)
+        self.statistics = RunStatistics()
+        self._sinks: tuple[Sink, ...] = (self.statistics, *recorder.sinks)
         self._events: deque[Event] = deque([run_started(plan, str(recorder.directory))])
         self.emit = self._events.append
 
@@ -156,10 +156,10 @@ class _Recorded:
 
 
 class _Counted:
-    """A ledger that is told what it counts and nothing else: this must not cost what it times."""
+    """Statistics that hear what they count and nothing else: this must not cost what it times."""
 
     def __init__(self, plan: Plan) -> None:
-        self.ledger = Ledger()
+        self.statistics = RunStatistics()
         self._events: deque[Event] = deque([run_started(plan)])
 
     def emit(self, event: Event) -> None:
@@ -171,6 +171,6 @@ class _Counted:
     def enter(self) -> None:
         """Called in this thread."""
         while self._events:
-            self.ledger(self._events.popleft())
+            self.statistics(self._events.popleft())
 
     close = enter

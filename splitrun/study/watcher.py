@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from splitrun.study.arms import Arm
-    from splitrun.study.entrant import Entrant, Turn
     from splitrun.study.quality import Scores
+    from splitrun.study.timed_arm import TimedArm, Trial
 
 
 class Watcher:
@@ -27,12 +27,12 @@ class Watcher:
         """An arm has been trained once more; the last of its scores is the new one."""
 
     def round(
-        self, turns: Mapping[Entrant, Sequence[Turn]], elapsed_s: float, budget_s: float | None
+        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
     ) -> None:
-        """Every entrant has had a turn; these are all so far.
+        """Every timed_arm has had a trial; these are all so far.
 
         Args:
-            turns: of every entrant.
+            trials: of every timed_arm.
             elapsed_s: seconds of timing so far.
             budget_s: how many there are at most; None where a number of rounds was asked for.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pynvml
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.events import Gpu
 
 _FAILURES = (pynvml.NVMLError, UnicodeDecodeError)
@@ -54,7 +54,7 @@ class Gpus:
             return None
 
     def _note(self, error: Exception) -> None:
-        self.note = self.note or told(error)
+        self.note = self.note or one_line(error)
 
 
 class _Device:

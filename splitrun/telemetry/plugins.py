@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from splitrun.errors import MissingExtra, UsageError, told
+from splitrun.errors import MissingExtra, UsageError, one_line
 from splitrun.events import Sink
 
 GROUP = "splitrun.sinks"
@@ -31,11 +31,13 @@ def load_sink(name: str) -> Sink:
     except ImportError as error:
         extra = _EXTRAS.get(name)
         remedy = f"pip install 'splitrun[{extra}]'" if extra else "install what it wants"
-        raise MissingExtra(f"--sink {name}: {told(error)}; {remedy}") from error
+        raise MissingExtra(f"--sink {name}: {one_line(error)}; {remedy}") from error
     try:
         sink: Sink = make()
     except Exception as error:
-        raise UsageError(f"--sink {name}: {point.value} cannot be made: {told(error)}") from error
+        raise UsageError(
+            f"--sink {name}: {point.value} cannot be made: {one_line(error)}"
+        ) from error
     return sink
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection
 from time import perf_counter
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.events import Emit
 from splitrun.telemetry.gauge import Gauge
 from splitrun.telemetry.gpu import Gpus
@@ -41,7 +41,7 @@ class Sampler:
         try:
             self._thread.start()
         except RuntimeError as error:  # the system has no more threads
-            self.note = told(error)
+            self.note = one_line(error)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +58,7 @@ class Sampler:
         try:
             self._sample_until_stopped()
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
-            self.note = told(error)
+            self.note = one_line(error)
 
     def _sample_until_stopped(self) -> None:
         deadline = perf_counter() + self._interval_s

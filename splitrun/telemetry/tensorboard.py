@@ -37,7 +37,7 @@ class TensorBoard:
                 directory = Path(event.run_dir) / "tensorboard"
                 directory.mkdir(exist_ok=True)
                 self._writer = event_file_writer.EventsWriter(str(directory / "events"))
-                # What an earlier life of the run has told of later steps is forgotten.
+                # What an earlier attempt of the run has told of later steps is forgotten.
                 log = SessionLog(status=SessionLog.START)
                 self._writer.write_event(Record(step=event.first_step, session_log=log))
                 self._step, self._samples, self._last = event.first_step, 0, event.clock

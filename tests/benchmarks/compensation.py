@@ -25,7 +25,7 @@ def run(document: Document, kind: RuntimeName) -> Measure:
 
     def measure() -> float:
         gc.collect()
-        return train_fresh(subject, kind).ledger.train_s
+        return train_fresh(subject, kind).statistics.train_s
 
     return measure
 

@@ -114,14 +114,14 @@ def _idle_s(subject: Subject) -> float:
         runtime="threaded",
         intra_op_threads=1,
         emit=events.append,
-        attend=lambda: None,
+        poll=lambda: None,
     )
     return now() - start
 
 
 def _trained_s(subject: Subject) -> float:
     """Seconds of a run, by its own books."""
-    return train_fresh(subject, "threaded").ledger.train_s
+    return train_fresh(subject, "threaded").statistics.train_s
 
 
 def _emulated(

@@ -9,7 +9,7 @@ from statistics import median
 
 from splitrun.events import Event, Sink, StepDone
 from splitrun.plan import Plan
-from splitrun.runtime import Gathering
+from splitrun.runtime import AffinityTuner
 from splitrun.session import Experiment, prepare
 from splitrun.session.environment import usable_cores
 from splitrun.simulate import predict
@@ -40,31 +40,31 @@ def subject_of(experiment: Experiment, document: Document, steps: int) -> Subjec
 
 
 def samples_per_s(
-    subject: Subject, kind: RuntimeName = "threaded", gathering: Gathering | None = None
+    subject: Subject, kind: RuntimeName = "threaded", affinity_tuner: AffinityTuner | None = None
 ) -> float:
     """Of one training of fresh models."""
-    ledger = train_fresh(subject, kind, gathering=gathering).ledger
-    return ledger.samples / ledger.train_s
+    statistics = train_fresh(subject, kind, affinity_tuner=affinity_tuner).statistics
+    return statistics.samples / statistics.train_s
 
 
 def median_samples_per_s(subject: Subject, repeats: int, kind: RuntimeName = "threaded") -> float:
     """Of some trainings, after short ones in which roles find out where they belong."""
-    plan, gathering = subject.plan(), Gathering(usable_cores())
+    plan, affinity_tuner = subject.plan(), AffinityTuner(usable_cores())
     short = shorten(subject, min(max(12, plan.depth), plan.steps))
     for _ in range(WARM_UPS):
-        samples_per_s(short, kind, gathering)
-        if not gathering.is_undecided:
+        samples_per_s(short, kind, affinity_tuner)
+        if not affinity_tuner.is_undecided:
             break
-    return median(samples_per_s(subject, kind, gathering) for _ in range(repeats))
+    return median(samples_per_s(subject, kind, affinity_tuner) for _ in range(repeats))
 
 
-def steady_samples_per_s(subject: Subject, gathering: Gathering) -> float:
+def steady_samples_per_s(subject: Subject, affinity_tuner: AffinityTuner) -> float:
     """Of one training, between the two rounds in which its pipeline fills and the one in which it
     drains: then less is done a step."""
     plan = subject.plan()
     ends: list[float] = []
     recorder = Recorder(Path(), [_step_ends(ends)], ())
-    train_fresh(subject, "threaded", recorder=recorder, gathering=gathering)
+    train_fresh(subject, "threaded", recorder=recorder, affinity_tuner=affinity_tuner)
     settled = ends[2 * plan.depth - 1 : -plan.depth]
     return plan.batch_size * (len(settled) - 1) / (settled[-1] - settled[0])
 

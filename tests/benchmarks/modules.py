@@ -97,4 +97,4 @@ def _run(experiment: Experiment, kind: RuntimeName, facts: Mapping[str, RoleFact
     """Seconds of training."""
     spec, directory = experiment.document.spec, experiment.directory
     subject = Subject(spec, experiment.data, directory, known=facts)
-    return lambda: train_fresh(subject, kind).ledger.train_s
+    return lambda: train_fresh(subject, kind).statistics.train_s

@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 from sklearn.isotonic import IsotonicRegression
 
-from splitrun.runtime import Gathering
+from splitrun.runtime import AffinityTuner
 from splitrun.session.environment import usable_cores
 from splitrun.simulate import bound, predict
 from splitrun.simulate.advise import ENOUGH
@@ -105,7 +105,7 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
         steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, depth)) + 3 * depth
         subjects[depth] = subject_of(experiment, deep, steps)
     turns: dict[int, list[float]] = {depth: [] for depth in depths}
-    gatherings = {depth: Gathering(usable_cores()) for depth in depths}
+    gatherings = {depth: AffinityTuner(usable_cores()) for depth in depths}
     for turn in range(repeats):
         for depth in depths if turn % 2 == 0 else reversed(depths):
             turns[depth].append(steady_samples_per_s(subjects[depth], gatherings[depth]))

@@ -12,7 +12,7 @@ from tests.chaos.trial import trial
 
 def main(kills: int) -> int:
     """Print a Markdown table, a row per spec."""
-    _say("| seed | spec | kills | while writing | lives | weights and metrics |")
+    _say("| seed | spec | kills | while writing | attempts | weights and metrics |")
     _say("|---:|---|---:|---:|---:|---|")
     done = different = 0
     with tempfile.TemporaryDirectory() as directory:
@@ -23,7 +23,7 @@ def main(kills: int) -> int:
             done += each.kills
             different += not each.same
             same = "the same" if each.same else "**DIFFERENT**"
-            cells = [each.seed, each.what, each.kills, each.in_writing, each.lives, same]
+            cells = [each.seed, each.what, each.kills, each.in_writing, each.attempts, same]
             _say(f"| {' | '.join(map(str, cells))} |")
     _say(f"\n{done} kills, {different} runs that ended otherwise")
     return int(different > 0)

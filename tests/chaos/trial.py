@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.chaos.lives import Doom, Ended, live
+from tests.chaos.attempts import Doom, Ended, live
 from tests.chaos.specs import draw
 
 _MOST_KILLS = 4
@@ -23,7 +23,7 @@ class Trial:
     kills: int
     """Of which `in_writing` while a checkpoint, a manifest or the model was written."""
     in_writing: int
-    lives: int
+    attempts: int
     """Of the run that was done in the end: kills before the first checkpoint begin a new one."""
     same: bool
 
@@ -51,7 +51,7 @@ def trial(seed: int, directory: Path) -> Trial:
         resumed.weights_sha256,
         resumed.metrics,
     )
-    return Trial(seed, _told(content), kills, in_writing, resumed.lives, same)
+    return Trial(seed, _told(content), kills, in_writing, resumed.attempts, same)
 
 
 def _told(content: dict[str, object]) -> str:

@@ -139,7 +139,10 @@ def test_a_restart_is_told_and_the_run_is_done(capsys: pytest.CaptureFixture[str
     first, second = captured.err.splitlines()
     assert first.startswith("bob.bottom failed at FORWARD 2: its thread ended without a word")
     assert second == "restart 1 of 3, from step 0"
-    assert [life["status"] for life in only_run().manifest()["lives"]] == ["failed", "done"]
+    assert [attempt["status"] for attempt in only_run().manifest()["attempts"]] == [
+        "failed",
+        "done",
+    ]
 
 
 def test_who_measures_a_spec_with_faults_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +164,7 @@ def test_a_module_that_never_returns_does_not_keep_the_process() -> None:
     assert "Traceback" not in ended.stderr
     assert "bob.bottom failed at FORWARD " in ended.stderr
     assert "bob.bottom does not come back and is left behind" in ended.stderr
-    assert "not restarted: bob.bottom may still hold what a new life needs" in ended.stderr
+    assert "not restarted: bob.bottom may still hold what a new attempt needs" in ended.stderr
     assert "stuck.py" in (only_run().path / "stacks.txt").read_text()
 
 

@@ -24,17 +24,17 @@ def test_watch_report_trace_and_eval_read_a_resumed_run_and_say_so(
     step = int(captured.err.partition("from step ")[2].split()[0])
     assert 0 < step < 18
     assert run(["trace", directory]) == 0
-    assert f"this is life 2 of the run, from step {step} on" in capsys.readouterr().err
+    assert f"this is attempt 2 of the run, from step {step} on" in capsys.readouterr().err
     names = {
         each["name"]
         for each in json.loads((Path(directory) / "trace.json").read_text())["traceEvents"]
     }
     assert f"UPDATE {step}" in names
     assert f"UPDATE {step - 1}" not in names
-    assert run(["trace", f"{directory}/lives/1"]) == 0
+    assert run(["trace", f"{directory}/attempts/1"]) == 0
     assert run(["report", directory]) == 0
     page = (Path(directory) / "report.html").read_text()
-    assert f"This is life 2 of the run, from step {step} on" in page
+    assert f"This is attempt 2 of the run, from step {step} on" in page
     assert run(["watch", directory]) == 0
     assert "step 18/18" in capsys.readouterr().out
     assert run(["eval", directory, "--json"]) == 0

@@ -16,7 +16,7 @@ from splitrun.dashboard.stuck import stacks_text, stuck_text
 from splitrun.dashboard.view import RunProgress, RunView
 from splitrun.dashboard.view.timeline import Kind
 from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
-from splitrun.report.digest import digest
+from splitrun.report.summary import digest
 from splitrun.report.trace import write_trace
 from splitrun.telemetry import read_events
 from tests.dashboard.frames import CASES

@@ -121,7 +121,7 @@ def test_resume_says_so_and_goes_on(
     captured = capsys.readouterr()
     assert f"going on with {killed}, killed, from step 1" in captured.err
     manifest = json.loads((killed / "manifest.json").read_text(encoding="utf-8"))
-    assert [life["status"] for life in manifest["lives"]] == ["killed", "done"]
+    assert [attempt["status"] for attempt in manifest["attempts"]] == ["killed", "done"]
 
 
 def test_a_run_that_somebody_is_at_is_running(

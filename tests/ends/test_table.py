@@ -136,19 +136,19 @@ def test_a_command_ends_as_the_table_says(row: Row, forks: tuple[Server, Path]) 
     work = made(shared / f"case-{rows().index(row)}")
     if row.command == "train --resume":
         shutil.copytree(shared / "killed", work / "runs" / "killed")
-    assert server.run(row.case(work)) == row.exit_code, told(work)
+    assert server.run(row.case(work)) == row.exit_code, one_line(work)
     assert status(work) == row.manifest
     check_left(work, row.left)
     printed = work / "stdout"
     if printed.exists():
         assert (printed.stat().st_size > 0) == (row.exit_code == 0)
     if row.said == "–":
-        assert told(work) == ""
+        assert one_line(work) == ""
     else:
-        check_said(told(work), row.said.split("<br>"))
+        check_said(one_line(work), row.said.split("<br>"))
 
 
-def told(work: Path) -> str:
+def one_line(work: Path) -> str:
     """What was said on stderr."""
     file = work / "stderr"
     return file.read_text(encoding="utf-8") if file.exists() else ""
@@ -161,7 +161,7 @@ def status(work: Path) -> str:
         return "–"
     (manifest,) = manifests
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    assert content["lives"][-1]["status"] == content["status"]
+    assert content["attempts"][-1]["status"] == content["status"]
     return str(content["status"])
 
 

@@ -17,8 +17,8 @@ from splitrun.report.run import read_run
 from splitrun.report.trace import write_trace
 from splitrun.report.write import write
 from splitrun.session import prepare, train
+from splitrun.session.attempt_state import read_statistics, restore
 from splitrun.session.checkpoint import Store
-from splitrun.session.continuity import read_books, restore
 from splitrun.session.store import load_encoders, load_weights
 from splitrun.spec import load, loads
 from splitrun.study.runs import compare_runs
@@ -99,7 +99,7 @@ def _read_checkpoints(directory: Path) -> None:
         _sign(checkpoint)
     found = Store(store, 1).newest().checkpoint
     if found is not None:
-        read_books(found, directory)
+        read_statistics(found, directory)
         restore(found, _STAGES, directory)
 
 

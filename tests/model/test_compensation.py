@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import Prediction, SpikedSgd, discount, lengthened
-from splitrun.model.course import LONGEST
 from splitrun.model.momentum import long_beta, warmth
 from splitrun.model.spiked_adam import SpikedAdam
+from splitrun.model.update_direction import LONGEST
 from splitrun.plan import memory
 from splitrun.simulate import with_depth
 from splitrun.spec.model import ConstantLr, Rule, Sgd

@@ -11,7 +11,7 @@ from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Event, RunEnded
 from splitrun.lock import locked
-from splitrun.report.digest import digest
+from splitrun.report.summary import digest
 from splitrun.report.write import write
 from splitrun.telemetry.parts import Continued
 from tests.report.reading import Report

@@ -17,7 +17,7 @@ from splitrun.data import Feed
 from splitrun.events import Event
 from splitrun.model import evaluate
 from splitrun.plan import deadline_of, planned_faults
-from splitrun.runtime import Faults, Gathering
+from splitrun.runtime import AffinityTuner, Faults
 from splitrun.session import Experiment, prepare
 from splitrun.session.feeds import feeds
 from splitrun.session.store import weights_sha256
@@ -49,7 +49,7 @@ def trained(
     emit: Callable[[Event], None] | None = None,
     tampered: Mapping[str, Feed] | None = None,
     intra_op_threads: int = 1,
-    gathering: Gathering | None = None,
+    affinity_tuner: AffinityTuner | None = None,
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
@@ -73,11 +73,11 @@ def trained(
         runtime=kind,
         intra_op_threads=intra_op_threads,
         emit=both,
-        attend=lambda: None,
+        poll=lambda: None,
         checksums=has_checksums(spec),
         deadline=deadline_of(spec, experiment.plan),
         faults=Faults(planned_faults(spec, experiment.plan)),
-        gathering=gathering,
+        affinity_tuner=affinity_tuner,
     )
     return Trained(experiment, events)
 

@@ -12,9 +12,9 @@ import pytest
 
 from splitrun.data import Batch, Feed
 from splitrun.events import Event, Executed, Phase
-from splitrun.runtime import seat
+from splitrun.runtime import cpu_pin
 from splitrun.runtime.clock import now
-from splitrun.runtime.seat import Seat
+from splitrun.runtime.cpu_pin import CpuPin
 from splitrun.session import Experiment
 from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, synthetic, trained
@@ -139,7 +139,7 @@ def test_threads_are_dealt_out_over_the_cores_where_all_hardware_is_emulated(
 def test_who_works_much_goes_where_the_system_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Collection[int]] = []
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, it: kept.append(it), raising=False)
-    place = Seat(1, (0, 1))
+    place = CpuPin(1, (0, 1))
     place.take()
     for _ in range(100):
         place.note(0.2e-3, 1e-3)
@@ -160,7 +160,7 @@ def test_a_system_that_forbids_it_is_no_reason_to_fail(monkeypatch: pytest.Monke
 def test_a_first_instruction_that_works_long_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Collection[int]] = []
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, it: kept.append(it), raising=False)
-    place = Seat(0, (0, 1))
+    place = CpuPin(0, (0, 1))
     place.take()
-    place.note(0.2 * seat._TRUSTED_S, 1e-3)
+    place.note(0.2 * cpu_pin._TRUSTED_S, 1e-3)
     assert kept == [{0}]

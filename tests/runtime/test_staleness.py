@@ -6,7 +6,7 @@ import pytest
 
 from splitrun.events import Executed
 from splitrun.session import Experiment
-from splitrun.session.ledger import Ledger, run_started
+from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.simulate import simulate
 from splitrun.simulate.simulation import events
 from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
@@ -56,11 +56,11 @@ def test_a_simulation_tells_the_same() -> None:
 
 def test_the_books_have_its_mean_and_its_largest() -> None:
     experiment = prepared(synthetic(pipeline={"schedule": "stale", "depth": 4}))
-    run, ledger = trained(experiment, "serial"), Ledger()
+    run, ledger = trained(experiment, "serial"), RunStatistics()
     for event in [run_started(experiment.plan), *run.events]:
         ledger(event)
     steps = experiment.plan.steps
-    late = ledger.lateness["p0.bottom"]
+    late = ledger.staleness["p0.bottom"]
     assert (late.updates, late.max) == (steps, 3)
     assert late.mean == (0 + 1 + 2 + 3 * (steps - 3)) / steps
-    assert (ledger.lateness["p0.top"].updates, ledger.lateness["p0.top"].max) == (steps, 0)
+    assert (ledger.staleness["p0.top"].updates, ledger.staleness["p0.top"].max) == (steps, 0)

@@ -14,7 +14,7 @@ import yaml
 from splitrun.errors import Interrupted
 from splitrun.events import Emit, Event, Sink, StepDone
 from splitrun.session import Result, Resume, find_resume, prepare, prepare_resume, train
-from splitrun.session.life import Source
+from splitrun.session.attempt import Source
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, synthetic

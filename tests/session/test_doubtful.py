@@ -79,7 +79,7 @@ CHECKPOINTS = {"every_steps": 6, "keep": 10}
 def look_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are written at once, so that hardly any is passed over; and known steps are run
     again."""
-    monkeypatch.setattr("splitrun.runtime.crew.LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.001)
     early = frozenset((0, 1, 2, 4, 8, SOUND - 1, 32))
     monkeypatch.setattr("splitrun.model.custom.recomputation._EARLY", early)
 
@@ -103,8 +103,8 @@ def test_none_is_left_from_which_a_run_would_go_on_wrong(
     assert {6} <= set(kept) <= {6, 12}
     monkeypatch.setattr(sys.modules["late"].Late, "begins", 20_000)  # the user changes it
     assert run(["train", "--resume", str(directory), *ALLOWED]) == 0
-    lives = json.loads((directory / "manifest.json").read_text())["lives"]
-    assert [(life["from_step"], life["status"]) for life in lives] == [
+    attempts = json.loads((directory / "manifest.json").read_text())["attempts"]
+    assert [(attempt["from_step"], attempt["status"]) for attempt in attempts] == [
         (0, "failed"),
         (kept[-1], "done"),
     ]

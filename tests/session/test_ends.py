@@ -141,7 +141,7 @@ def test_an_interrupt_before_there_are_models_leaves_none(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("splitrun.session.life.Continuity.begin", interrupt)
+    monkeypatch.setattr("splitrun.session.attempt.AttemptState.begin", interrupt)
     with pytest.raises(Interrupted) as caught:
         train(prepared(synthetic()), tmp_path)
     assert not hasattr(caught.value, "__notes__")

@@ -34,14 +34,14 @@ def test_a_checkpoint_of_a_very_long_history_is_whole(
 ) -> None:
     monkeypatch.setattr(files.read_bytes, "__defaults__", (10_000,))
     history = [{"epoch": epoch, "test": {"loss": 0.5}} for epoch in range(1000)]
-    books = {"steps": 1, "history": history}
+    statistics = {"steps": 1, "history": history}
     state = {"module": {"w": torch.ones(3)}, "optimizers": []}
     store = Store(tmp_path / "checkpoints", 1)
-    store.write(Checkpoint(1, {"a.bottom": state}, books, {}))
+    store.write(Checkpoint(1, {"a.bottom": state}, statistics, {}))
     found = store.newest()
     assert found.damaged == ()
     assert found.checkpoint
-    assert found.checkpoint.books == books
+    assert found.checkpoint.statistics == statistics
 
 
 def test_metrics_of_a_million_epochs_are_read_line_by_line(

@@ -69,8 +69,8 @@ def test_a_prediction_has_a_version_for_every_batch_and_a_short_run_has_fewer(
 
 
 def test_a_checkpoint_copies_what_the_plan_says(tmp_path: Path) -> None:
-    """Beside the copies are steps of optimizers and the books; of the largest role the bytes for
-    the disk, too."""
+    """Beside the copies are steps of optimizers and the statistics; of the largest role the bytes
+    for the disk, too."""
     experiment = prepared(content(MLP, 4, checkpoint={"every_steps": 20}))
     planned = memory(experiment.plan)
     result = train(experiment, tmp_path)

@@ -11,9 +11,9 @@ import yaml
 from splitrun.errors import UsageError
 from splitrun.plan import Op
 from splitrun.session import Experiment, RunDirectory, prepare, train
-from splitrun.session.neighbours import Crowd
-from splitrun.session.probe import probe_costs, steps_of_a_turn
-from splitrun.session.turns import Course, Subject, moment_rates
+from splitrun.session.machine_load import MachineLoad
+from splitrun.session.probe import probe_costs, steps_of_a_trial
+from splitrun.session.probe_run import ProbeRun, Subject, moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
 
@@ -57,7 +57,7 @@ def test_every_role_and_instruction_has_a_cost(monkeypatch: pytest.MonkeyPatch) 
 def test_turns_are_no_longer_than_need_be_and_long_enough_to_see_how_uneven_speed_is(
     step_s: float, steps: int
 ) -> None:
-    assert steps_of_a_turn(step_s) == steps
+    assert steps_of_a_trial(step_s) == steps
 
 
 def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
@@ -73,10 +73,10 @@ def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
 def test_a_course_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
     experiment = prepared(synthetic())
     subject = Subject(experiment.document.spec, experiment.data, experiment.models)
-    course = Course(subject, "threaded", 64, 12, depth=2, clocked=clocked)
-    course.run()
-    assert any(course.work_s().values()) is clocked
-    assert course.timed().period_s > 0
+    probe_run = ProbeRun(subject, "threaded", 64, 12, depth=2, clocked=clocked)
+    probe_run.run()
+    assert any(probe_run.work_s().values()) is clocked
+    assert probe_run.timed().period_s > 0
 
 
 @pytest.mark.usefixtures("whole_probe")
@@ -114,9 +114,11 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
         "_SHORTEST_S": 0.01,
     }.items():
         monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
-    monkeypatch.setattr("splitrun.session.neighbours.Neighbours.crowd", lambda _: Crowd(0.0, 100.0))
+    monkeypatch.setattr(
+        "splitrun.session.machine_load.LoadMeter.crowd", lambda _: MachineLoad(0.0, 100.0)
+    )
     monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
-    monkeypatch.setattr("splitrun.session.turns._MOST_TRIALS", 1)
+    monkeypatch.setattr("splitrun.session.probe_run._MOST_TRIALS", 1)
     experiment = prepared(synthetic())
     spec, data = experiment.document.spec, experiment.data
 

@@ -26,7 +26,7 @@ from tests.session.stopping import VARIANTS, content_of, never, resumed, stop_at
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are stopped where they are meant to be: events are looked at soon."""
-    monkeypatch.setattr("splitrun.runtime.crew.LOOK_EVERY_S", 0.005)
+    monkeypatch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.005)
 
 
 def lines(directory: str | Path) -> str:
@@ -69,12 +69,12 @@ def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Pa
     assert not second.checkpoint.roles, "stages have what was in it"
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["result"] == asdict(result)
-    assert [(life["from_step"], life["status"]) for life in manifest["lives"]] == [
+    assert [(attempt["from_step"], attempt["status"]) for attempt in manifest["attempts"]] == [
         (0, "interrupted"),
         (first.step, "interrupted"),
         (second.step, "done"),
     ]
-    for place, step in (("lives/1", 0), ("lives/2", first.step), (".", second.step)):
+    for place, step in (("attempts/1", 0), ("attempts/2", first.step), (".", second.step)):
         started, *events = read_events(directory / place)
         assert isinstance(started, RunStarted)
         assert started.first_step == step
@@ -90,7 +90,7 @@ def test_a_life_that_ends_before_its_first_checkpoint_leaves_the_one_before(tmp_
         resumed(directory, sources=[never])
     resume, result = resumed(directory)
     assert resume.step == before.step
-    assert resume.lives == 2
+    assert resume.attempts == 2
     undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
     assert result.weights_sha256 == undisturbed.weights_sha256
 
@@ -179,14 +179,14 @@ def test_what_cannot_touch_the_result_may_change_and_is_noted(
     result = json.loads(capsys.readouterr().out)
     undisturbed = train(prepared(content_of(links={})), tmp_path / "calm")
     assert result["weights_sha256"] == undisturbed.weights_sha256
-    last = json.loads((directory / "manifest.json").read_text())["lives"][-1]
+    last = json.loads((directory / "manifest.json").read_text())["attempts"][-1]
     added = [line for line in last["changes"] if line.startswith("+")]
     assert [line.partition(":")[0] for line in added] == ["+runtime", "+checkpoint", "+supervision"]
     assert "deadline_s: 99.0" in added[-1]
 
 
 @pytest.mark.parametrize(
-    "link", ["checkpoints", "lives", "events.jsonl", "checkpoints/step-00000099"]
+    "link", ["checkpoints", "attempts", "events.jsonl", "checkpoints/step-00000099"]
 )
 def test_a_run_directory_with_links_in_it_is_not_resumed(link: str, tmp_path: Path) -> None:
     directory = stopped(content_of(), tmp_path)

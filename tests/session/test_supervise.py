@@ -1,4 +1,4 @@
-"""Lives of a run: which failures are worth another one, and what the run directory tells."""
+"""Attempts of a run: which failures are worth another one, and what the run directory tells."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def failed(kind: type[RunFailed] = Stalled, instruction: str = "FORWARD 3") -> R
 
 
 def lived(failures: list[RunFailed], policy: Supervision = RESTART) -> list[int]:
-    """The starts of the lives that a run has when its lives end like this, then well."""
+    """The starts of the attempts that a run has when its attempts end like this, then well."""
     starts: list[int] = []
 
     def live(start: int) -> None:
@@ -143,7 +143,7 @@ def test_a_thread_left_behind_stands_in_the_way() -> None:
     error.left_behind = ("bob.bottom",)
     with pytest.raises(Stalled) as caught:
         lived([error])
-    assert "may still hold what a new life needs" in caught.value.__notes__[0]
+    assert "may still hold what a new attempt needs" in caught.value.__notes__[0]
 
 
 def spec(*faults: Content) -> Content:
@@ -156,7 +156,7 @@ def spec(*faults: Content) -> Content:
 
 
 def run(content: Content, runs: Path) -> Result:
-    """Train life by life."""
+    """Train attempt by attempt."""
     experiment = prepared(content)
 
     def live(start: tuple[Experiment, Resume | None]) -> Result:
@@ -182,16 +182,16 @@ def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
     assert (result.steps, result.samples) == (undisturbed.steps, undisturbed.samples)
     directory = Path(result.run_dir)
     manifest = RunDirectory.open(directory).manifest()
-    first, second, third = manifest["lives"]
+    first, second, third = manifest["attempts"]
     assert (first["status"], second["status"], third["status"]) == ("failed", "failed", "done")
     assert (first["from_step"], second["from_step"]) == (0, 1 if checkpoint else 0)
     assert third["from_step"] in last
     assert first["message"].startswith("p1.bottom failed at FORWARD 1: it has not come back")
     assert second["message"].startswith("p0.top failed at UPDATE 3: its thread ended")
-    assert "in _happen" in (directory / "lives/1/stacks.txt").read_text()
+    assert "in _happen" in (directory / "attempts/1/stacks.txt").read_text()
     fired = [json.loads(line) for line in (directory / "faults.jsonl").read_text().splitlines()]
     assert [fault["instruction"] for fault in fired] == ["FORWARD 1", "UPDATE 3"]
-    for recording in (directory, directory / "lives/1", directory / "lives/2"):
+    for recording in (directory, directory / "attempts/1", directory / "attempts/2"):
         lines = (recording / "events.jsonl").read_text().splitlines()
         events = [json.loads(line)["type"] for line in lines]
         assert (events[0], events[-1]) == ("RunStarted", "RunEnded")
@@ -200,19 +200,19 @@ def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
 
 def test_an_interrupt_while_a_failure_is_written_down_is_no_restart(tmp_path: Path) -> None:
     experiment = prepared(spec({"type": "raise", "role": "p0.top", "step": 1}))
-    lives: list[int] = []
+    attempts: list[int] = []
 
     def press(event: Event) -> None:
         if isinstance(event, RunEnded):
             signal.raise_signal(signal.SIGINT)
 
     def live(start: int) -> Result:
-        lives.append(start)
+        attempts.append(start)
         return train(experiment, tmp_path, [press])
 
     with pytest.raises(Interrupted, match=r"interrupted; p0\.top failed at "):
         supervised(RESTART, live, 0, lambda _, restart: restart)
-    assert lives == [0]
+    assert attempts == [0]
 
 
 def test_a_fault_whose_line_is_torn_has_not_happened(tmp_path: Path) -> None:

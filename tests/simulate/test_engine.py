@@ -139,7 +139,7 @@ def test_below_one_effective_core_only_those_who_work_together_are_slower() -> N
 
 def test_who_has_waited_takes_a_handover_to_go_on() -> None:
     plan = make_plan(rows=10, links={"default": {"latency_ms": 5}})
-    costs = replace(uniform_costs(plan, forward=ms(2)), handover_s=0.5e-3)
+    costs = replace(uniform_costs(plan, forward=ms(2)), wakeup_latency_s=0.5e-3)
     received = spans_of(simulate(plan, costs), "p0.top", Op.RECV)
     assert [span.end for span in received] == pytest.approx([2.5e-3, 7.5e-3])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from splitrun.study.bench.measure import Measured, Turn
+from splitrun.study.bench.measure import Measured, Trial
 
 ABOUT: Mapping[str, Any] = {
     "name": "made",
@@ -25,7 +25,7 @@ def measured(rates: Sequence[float], *, others_percent: float = 0.0) -> Measured
         batch_size=100,
         runtime="threaded",
         steps=60,
-        turns=tuple(Turn(rate, 1e5 / rate, 150.0) for rate in rates),
+        turns=tuple(Trial(rate, 1e5 / rate, 150.0) for rate in rates),
         peak_memory_bytes=300 * 2**20,
         others_percent=others_percent,
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from splitrun.errors import UsageError
-from splitrun.study.bench.doubts import Doubt
 from splitrun.study.bench.grid import combined, parse_axis
+from splitrun.study.bench.reliability import ReliabilityWarning
 from splitrun.study.bench.report import check_export, export, to_csv, to_json, to_markdown
 from splitrun.study.bench.result import CellResult, Results
 from tests.study.benches import ABOUT, measured
@@ -103,11 +103,16 @@ def test_json_has_every_turn_and_every_problem() -> None:
 
 
 def test_doubts_of_one_kind_are_one_line() -> None:
-    doubt = Doubt("busy machine", "others worked")
+    doubt = ReliabilityWarning("busy machine", "others worked")
     cells = tuple(
-        CellResult({"seed": seed}, measured([1.0]), doubts=(doubt,)) for seed in ("1", "2")
+        CellResult({"seed": seed}, measured([1.0]), reliability_warnings=(doubt,))
+        for seed in ("1", "2")
     )
-    lone = CellResult({"seed": "3"}, measured([1.0]), doubts=(Doubt("drift", "it fell"),))
+    lone = CellResult(
+        {"seed": "3"},
+        measured([1.0]),
+        reliability_warnings=(ReliabilityWarning("drift", "it fell"),),
+    )
     busy = {**ABOUT, "load_average": 2.5}
     assert Results(busy, (), {}, (*cells, lone)).warnings == [
         "the load average was 2.5 on 2 cores at the start; measure again when less is going on",

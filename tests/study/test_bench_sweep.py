@@ -13,7 +13,7 @@ from splitrun.spec import load
 from splitrun.study.bench import lineup
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.lineup import Cell, identity, line_up
-from splitrun.study.bench.measure import Settings, Turn
+from splitrun.study.bench.measure import Settings, Trial
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.bench.sweep import Bench, sweep
@@ -48,7 +48,7 @@ class Seen:
         self.cells: list[CellResult] = []
         self._interrupt_at = interrupt_at
 
-    def turn(self, _: Sequence[Turn]) -> None:
+    def turn(self, _: Sequence[Trial]) -> None:
         self.turns += 1
         if self.turns == self._interrupt_at:
             raise KeyboardInterrupt

@@ -105,13 +105,13 @@ def _check(arm: dict[str, Any]) -> None:
     assert arm["cpu_percent"] > 0
     assert arm["time_to_target_s"] is arm["reached"] is None
     assert arm["peak_memory_bytes"] > 1e6
-    assert len(arm["turns"]) == 3
+    assert len(arm["trials"]) == 3
     assert [curve["seed"] for curve in arm["curves"]] == [5]
     assert arm["curves"][0]["points"][-1]["value"] == arm["metric"]["mean"]
 
 
 def _check_recording(arm: dict[str, Any], directory: Path) -> None:
-    """What is told of the roles and the links is what happened in the recorded turn."""
+    """What is told of the roles and the links is what happened in the recorded trial."""
     events = list(read_events(directory / arm["recording"]))
     assert arm["roles"] == {role: asdict(each) for role, each in shares(events).items()}
     sent = [event for event in events if isinstance(event, Sent)]
@@ -234,7 +234,7 @@ def test_a_sequential_run_learns_the_same_on_either_runtime() -> None:
     subject = _subject(Arm("sequential"))
     serial, threaded = train_fresh(subject, "serial"), train_fresh(subject, "threaded")
     assert serial.weights_sha256 == threaded.weights_sha256
-    assert serial.ledger.test == threaded.ledger.test
+    assert serial.statistics.test == threaded.statistics.test
 
 
 @pytest.mark.parametrize("steps", [1, 5, 9, 10, 18])

@@ -18,12 +18,12 @@ from splitrun.errors import Interrupted, RunFailed
 from splitrun.model import Models, assemble
 from splitrun.session import prepare
 from splitrun.spec import load
+from splitrun.study.arm_set import line_up
 from splitrun.study.arms import Arm
-from splitrun.study.bench.measure import Settings as Turns
+from splitrun.study.bench.measure import Settings as Trials
 from splitrun.study.bench.measure import measure
 from splitrun.study.compare import Settings
 from splitrun.study.directory import comparison_directory
-from splitrun.study.field import line_up
 from splitrun.study.quality import score
 from splitrun.study.training import Subject
 from splitrun.study.watcher import Watcher
@@ -176,7 +176,7 @@ def test_what_was_measured_before_a_late_error_is_kept_and_is_no_finished_compar
     lines = (directory / "measured.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     trained = {each["arm"]: each for each in records if each["what"] == "training"}
-    timed = {each["arm"] for each in records if each["what"] == "turn"}
+    timed = {each["arm"] for each in records if each["what"] == "trial"}
     assert {"sequential", "stale:2"} <= trained.keys() == timed
     assert trained["stale:2"]["seed"] == 5
     assert trained["stale:2"]["metric"] == "auroc"
@@ -279,5 +279,5 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     settings = Settings(repeats=1, budget_s=0.1, seeds=2)
     comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
-    turns = measure(experiment, Turns(repeats=1, budget_s=0.1), lambda _: None).turns
-    assert len(turns) == 1
+    trials = measure(experiment, Trials(repeats=1, budget_s=0.1), lambda _: None).turns
+    assert len(trials) == 1

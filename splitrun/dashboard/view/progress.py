@@ -35,7 +35,7 @@ class RunProgress:
     """Steps done."""
     done_samples: int = 0
     first_step: int = 0
-    """Those before were done by an earlier life of the run."""
+    """Those before were done by an earlier attempt of the run."""
     first_sample: int = 0
     train_s: float = 0.0
     """Until the last role drained; evaluations are outside the clock."""
@@ -144,7 +144,7 @@ class RunProgress:
 
     @property
     def average_samples_per_s(self) -> float | None:
-        """Throughput so far, of this life of the run."""
+        """Throughput so far, of this attempt of the run."""
         fresh = self.done_samples - self.first_sample
         return fresh / self.train_s if fresh else None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.model.build import section_of
 from splitrun.model.custom.python_state import changed, python_state
 from splitrun.model.custom.resuming import what_is_lost
@@ -176,7 +176,7 @@ def _check_parameters(role: str, module: nn.Module) -> None:
         told_of = list(module.parameters())
         strange = [each for each in told_of if not isinstance(each, Tensor) or each not in known]
     except Exception as error:
-        what = f"its parameters() fails: {told(error)}"
+        what = f"its parameters() fails: {one_line(error)}"
         raise refused_model(section_of(role), what, "leave it as torch.nn.Module has it") from error
     if strange:
         kind = type(strange[0]).__name__

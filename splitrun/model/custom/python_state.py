@@ -89,7 +89,7 @@ class _Look:
         self.values: dict[str, object] = {}
         self.seen: set[int] = set()
         self._kept: list[object] = []
-        """What was made on the way: an id stands for an object while that lives."""
+        """What was made on the way: an id stands for an object while that attempts."""
 
     def take(self, name: str, value: Any) -> None:
         """Note a value, and what is in it."""

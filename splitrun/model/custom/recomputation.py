@@ -30,7 +30,7 @@ def is_due(step: int, first: int, last: int) -> bool:
     or misses for ever, and the last one.
 
     Args:
-        first: of this life of the run.
+        first: of this attempt of the run.
         last: of the run.
     """
     since = step - first

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.model.custom.python_state import changed_numbers, python_state
 from splitrun.model.custom.trial import (
     Step,
@@ -50,7 +50,7 @@ def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
     try:
         return _what_differs(trials, inputs, slices)
     except RuntimeError as error:
-        return f"slices get in each other's way: {told(error)}"
+        return f"slices get in each other's way: {one_line(error)}"
 
 
 def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import nn
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.model.custom.python_state import python_state
 from splitrun.model.custom.recomputation import Recomputation, Stash
 from splitrun.model.custom.trial import (
@@ -56,7 +56,9 @@ def why_not_stashed(trials: Trials, versioned: Collection[str], inputs: Tensors)
     try:
         disturbed = _disturbed(trials.instance(), versioned, inputs)
     except RuntimeError as error:
-        return f"its backward needs what a later forward or an update has changed: {told(error)}"
+        return (
+            f"its backward needs what a later forward or an update has changed: {one_line(error)}"
+        )
     if different := difference(plain, disturbed):
         return f"its backward reads what a later forward has changed: {different} is wrong"
     return ""

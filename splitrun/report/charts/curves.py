@@ -7,9 +7,9 @@ from typing import Any
 
 from splitrun.report import words
 from splitrun.report.charts.arm_look import band, colour, dash, symbol
-from splitrun.report.charts.course import spread
 from splitrun.report.charts.drawing import axis, layout, padded, text, whiskers
 from splitrun.report.charts.key import End, key
+from splitrun.report.charts.series import spread
 from splitrun.report.comparison import Arm, Comparison, Curve, Point
 from splitrun.report.page import Chart, Figure
 

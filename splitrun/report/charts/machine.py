@@ -9,8 +9,8 @@ from splitrun.report import words
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.charts.drawing import axis, layout, text
 from splitrun.report.charts.key import End, key
-from splitrun.report.digest import Digest, GpuUse
 from splitrun.report.page import Chart, Figure
+from splitrun.report.summary import GpuUse, RunSummary
 
 _BINS = 120
 """About so many in the span of a chart."""
@@ -63,7 +63,7 @@ def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float
     return Figure(title, caption, Chart(traces, shape))
 
 
-def machine(digest: Digest) -> list[Figure]:
+def machine(digest: RunSummary) -> list[Figure]:
     """Processor, memory and graphics processors of one run; nothing where none was sampled."""
     figures = []
     cpu, cores = _read(digest.cpu_percent, digest), _read(digest.cores_percent, digest)
@@ -103,7 +103,7 @@ def _gpu(index: int, gpu: GpuUse) -> str:
     return f"GPU {index} is {gpu.name}{used}"
 
 
-def _read(bins: Bins, digest: Digest) -> list[Bin]:
+def _read(bins: Bins, digest: RunSummary) -> list[Bin]:
     return bins.read(max(digest.span_s / _BINS, _SAMPLED_S))
 
 

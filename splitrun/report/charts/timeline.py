@@ -11,9 +11,9 @@ from splitrun.events import Executed, Sent
 from splitrun.report import words
 from splitrun.report.charts.bars import WAITS, Bars, Row, lanes
 from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, text
-from splitrun.report.digest import Digest
 from splitrun.report.page import Chart, Figure
 from splitrun.report.steady import Window
+from splitrun.report.summary import RunSummary
 
 _ROLES = 12
 """Most rows of roles."""
@@ -32,7 +32,7 @@ class Strip:
     """A recording's part of the timeline, under its own heading."""
 
     name: str
-    digest: Digest
+    digest: RunSummary
     window: Window
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from splitrun.events import Event, Executed
 from splitrun.model import State, tensor_bytes
 from splitrun.session.checkpoint.store import Checkpoint, Store
-from splitrun.session.ledger import Ledger
+from splitrun.session.run_statistics import RunStatistics
 
 
 class Collector:
@@ -21,15 +21,17 @@ class Collector:
 
     Args:
         roles: how many hand over their state.
-        ledger: read as it is when the last role's checkpoint has been told of. No step beyond the
-            checkpoint has been told of then: a bottom tells before it sends again, and the top
-            waits for every bottom.
+        statistics: read as they are when the last role's checkpoint has been told of. No step
+            beyond the checkpoint has been told of then: a bottom tells before it sends again, and
+            the top waits for every bottom.
         data: digests of what is trained on.
     """
 
-    def __init__(self, roles: int, ledger: Ledger, store: Store, data: Mapping[str, str]) -> None:
+    def __init__(
+        self, roles: int, statistics: RunStatistics, store: Store, data: Mapping[str, str]
+    ) -> None:
         self._roles = roles
-        self._ledger = ledger
+        self._statistics = statistics
         self._store = store
         self._data = data
         self._lock = threading.Lock()
@@ -61,13 +63,13 @@ class Collector:
             return False
 
     def __call__(self, event: Event) -> None:
-        """Take in one event, after the ledger has."""
+        """Take in one event, after the statistics has."""
         if isinstance(event, Executed) and event.op == "CHECKPOINT":
             self._told[event.step] += 1
             if self._told[event.step] == self._roles:
                 del self._told[event.step]
                 if event.step == self._busy_with:
-                    self._ready = event.step, self._ledger.state()
+                    self._ready = event.step, self._statistics.state()
 
     def write(self) -> None:
         """Write down the checkpoint, if it is complete.
@@ -77,7 +79,7 @@ class Collector:
         """
         if self._ready is None:
             return
-        (step, books), self._ready = self._ready, None
-        self._store.write(Checkpoint(step, self._states, books, self._data))
+        (step, statistics), self._ready = self._ready, None
+        self._store.write(Checkpoint(step, self._states, statistics, self._data))
         with self._lock:
             self._states, self._busy_with = {}, None

@@ -1,6 +1,6 @@
 """Checkpoints on disk: whole, or recognised as not whole.
 
-    checkpoints/step-00001200/manifest.json         step, books, data, digest of every file, its own
+    checkpoints/step-00001200/manifest.json         step, statistics, data, digests
     checkpoints/step-00001200/<role>.json           the tree of the role's state
     checkpoints/step-00001200/<role>.safetensors    its tensors
 
@@ -26,7 +26,7 @@ import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.files import is_directory, is_regular, read_bytes, remove, sync
 from splitrun.model import State
 from splitrun.session.checkpoint.codec import decode, encode
@@ -54,8 +54,8 @@ class Checkpoint:
     step: int
     roles: dict[str, State]
     """By role name, until stages are given it."""
-    books: Mapping[str, Any]
-    """The ledger's state."""
+    statistics: Mapping[str, Any]
+    """The statistics's state."""
     data: Mapping[str, str]
     """Digests of what it was trained on; see `Data.digests`."""
 
@@ -77,7 +77,7 @@ class _Content(msgspec.Struct):
     files: dict[str, str]
     """SHA-256 by name."""
     data: dict[str, str]
-    books: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 class Store:
@@ -121,7 +121,7 @@ class Store:
             try:
                 return Found(_read(path), tuple(damaged))
             except _DAMAGE as error:
-                damaged.append(f"{path}: damaged, so it is passed over: {told(error)}")
+                damaged.append(f"{path}: damaged, so it is passed over: {one_line(error)}")
         return Found(None, tuple(damaged))
 
     def clean(self, newest: int) -> int | None:
@@ -129,7 +129,7 @@ class Store:
         gives the first step of which a checkpoint was removed.
 
         Raises:
-            OSError: something cannot be removed, and would be taken for a checkpoint of this life.
+            OSError: something cannot be removed, and would be taken for one of this attempt.
         """
         for path in self._directory.glob(".step-*.tmp"):
             remove(path)
@@ -174,7 +174,7 @@ def _write(directory: Path, checkpoint: Checkpoint) -> None:
             list(checkpoint.roles),
             dict(digests),
             dict(checkpoint.data),
-            dict(checkpoint.books),
+            dict(checkpoint.statistics),
         )
     )
     put("manifest.json", json.dumps({"content": told, "sha256": _digest(told)}).encode())
@@ -202,7 +202,7 @@ def _read(directory: Path) -> Checkpoint:
         role: decode(json.loads(get(f"{role}.json")), load(get(f"{role}.safetensors")))
         for role in content.roles
     }
-    return Checkpoint(content.step, roles, content.books, content.data)
+    return Checkpoint(content.step, roles, content.statistics, content.data)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from splitrun.collector import passed_over
+from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.study.bench.machine import Watch, release_memory
 from splitrun.study.statistics import MedianEstimate, estimate_median
-from splitrun.study.timing import enough, shorten, turn_s, wanted_steps
+from splitrun.study.timing import enough, shorten, trial_s, wanted_steps
 from splitrun.study.training import Outcome, Subject, train_fresh
 
-OnTurn = Callable[[Sequence["Turn"]], None]
+OnTurn = Callable[[Sequence["Trial"]], None]
 """Takes the turns so far, after each."""
 
 
@@ -24,7 +24,7 @@ class Settings:
     """How to measure a cell."""
 
     repeats: int | None = None
-    """Turns; None: until the throughput's interval is tight, or the budget ends."""
+    """Trials; None: until the throughput's interval is tight, or the budget ends."""
     budget_s: float = 10.0
     """For the turns, at most, but three are taken at least."""
     unproven: bool = False
@@ -32,7 +32,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Trial:
     """One timed segment; its evaluation and the building of its models are not in it."""
 
     samples_per_s: float
@@ -53,7 +53,7 @@ class Measured:
     runtime: str
     steps: int
     """Of each turn."""
-    turns: tuple[Turn, ...]
+    turns: tuple[Trial, ...]
     peak_memory_bytes: int
     """Resident, of this process, at most during the turns; the loaded data are in it."""
     others_percent: float
@@ -85,9 +85,9 @@ def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Meas
     subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
     subject, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
-    turns: list[Turn] = []
+    turns: list[Trial] = []
     start = now()
-    with passed_over(), Watch() as watch:
+    with frozen(), Watch() as watch:
         while not enough(
             len(turns), now() - start, settings.budget_s, settings.repeats, lambda: [_rate(turns)]
         ):
@@ -119,18 +119,18 @@ def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, in
     steps = min(max(4, plan.depth), most)
     for _ in range(2):
         outcome = _run(segment_of(subject, steps))
-        period_s = outcome.ledger.train_s / outcome.ledger.steps
-        steps = min(wanted_steps(period_s, plan.depth, turn_s(budget_s)), most)
+        period_s = outcome.statistics.train_s / outcome.statistics.steps
+        steps = min(wanted_steps(period_s, plan.depth, trial_s(budget_s)), most)
     segment = segment_of(subject, steps)
     return segment, segment.plan().steps
 
 
-def _turn(segment: Subject) -> Turn:
+def _turn(segment: Subject) -> Trial:
     outcome = _run(segment)
-    ledger = outcome.ledger
-    return Turn(
-        samples_per_s=ledger.samples / ledger.train_s,
-        step_ms=1e3 * ledger.train_s / ledger.steps,
+    statistics = outcome.statistics
+    return Trial(
+        samples_per_s=statistics.samples / statistics.train_s,
+        step_ms=1e3 * statistics.train_s / statistics.steps,
         cpu_percent=100 * outcome.cpu_s / outcome.wall_s,
     )
 
@@ -139,5 +139,5 @@ def _run(segment: Subject) -> Outcome:
     return train_fresh(segment, segment.spec.runtime.type)
 
 
-def _rate(turns: Sequence[Turn]) -> MedianEstimate:
+def _rate(turns: Sequence[Trial]) -> MedianEstimate:
     return estimate_median([turn.samples_per_s for turn in turns])

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from splitrun.study.bench.doubts import Doubt
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured
+from splitrun.study.bench.reliability import ReliabilityWarning
 from splitrun.study.bench.report import Report, Table
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
@@ -38,7 +38,7 @@ class CellResult:
     """Whether the run itself broke."""
     reused: bool = False
     """Whether an earlier bench measured it."""
-    doubts: tuple[Doubt, ...] = ()
+    reliability_warnings: tuple[ReliabilityWarning, ...] = ()
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Results:
         """A line for every kind of thing that makes figures doubtful."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
-            for doubt in cell.doubts:
+            for doubt in cell.reliability_warnings:
                 found.setdefault(doubt.kind, []).append(f"{cell.name}: {doubt.text}")
         several = "{} cells, first at {}"
         lines = [
@@ -197,5 +197,5 @@ def _content(cell: CellResult, speedup: float | None) -> dict[str, Any]:
         "step_ms": measured.step_ms,
         "speedup": speedup,
         "cpu_percent": measured.cpu_percent,
-        "warnings": [asdict(doubt) for doubt in cell.doubts],
+        "warnings": [asdict(doubt) for doubt in cell.reliability_warnings],
     }

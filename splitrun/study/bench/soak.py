@@ -107,8 +107,8 @@ def _interrupted(
 def _warm_up(subject: Subject, depth: int) -> float:
     """Seconds a step, roughly."""
     warmed = segment_of(subject, max(_WARM_UP_STEPS, 3 * depth))
-    ledger = train_fresh(warmed, subject.spec.runtime.type).ledger
-    return ledger.train_s / ledger.steps
+    statistics = train_fresh(warmed, subject.spec.runtime.type).statistics
+    return statistics.train_s / statistics.steps
 
 
 class _Run:
@@ -137,7 +137,7 @@ class _Run:
         start = now()
         self._progress = (start, 0, 0)
 
-        def attend() -> None:
+        def poll() -> None:
             share = self._progress[2] / steps if steps else (now() - start) / duration_s
             for moment in self.moments[self._told :]:
                 self._told += 1
@@ -157,7 +157,7 @@ class _Run:
                     runtime=spec.runtime.type,
                     intra_op_threads=spec.runtime.intra_op_threads,
                     emit=self._emit,
-                    attend=attend,
+                    poll=poll,
                     checksums=has_checksums(spec),
                     deadline=deadline_of(spec, plan),
                 )

@@ -11,10 +11,10 @@ from splitrun.errors import Interrupted, RunFailed, UsageError
 from splitrun.interrupts import interrupted, stopped_by
 from splitrun.session import is_advised, prepare
 from splitrun.spec import Document
-from splitrun.study.bench.doubts import doubts
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.lineup import Cell, identity
 from splitrun.study.bench.measure import Measured, OnTurn, Settings, measure
+from splitrun.study.bench.reliability import reliability_warnings
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 
@@ -79,8 +79,8 @@ def _result(
         except (UsageError, RunFailed) as error:
             return CellResult(parameters, problem=str(error), failed=isinstance(error, RunFailed))
         bench.directory.keep(key, measured)
-    found = tuple(doubts(measured, cores))
-    return CellResult(parameters, measured, reused=reused, doubts=found)
+    found = tuple(reliability_warnings(measured, cores))
+    return CellResult(parameters, measured, reused=reused, reliability_warnings=found)
 
 
 def _measured(

@@ -421,14 +421,14 @@ class KeepsAttention(nn.Module):
         super().__init__()
         self.embed = nn.Linear(1, 8)
         self.places = nn.Parameter(0.1 * torch.randn(in_features, 8))
-        self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.poll = nn.MultiheadAttention(8, 2, batch_first=True)
         self.out = nn.Linear(8, 4)
         self.keeps = not twin
         self.attention = None
 
     def forward(self, x):
         x = self.embed(x.unsqueeze(-1)) + self.places
-        x, attention = self.attend(x, x, x)
+        x, attention = self.poll(x, x, x)
         if self.keeps:
             self.attention = attention
         return self.out(x.mean(dim=1))

@@ -9,7 +9,7 @@ import torch
 from splitrun.events import Executed
 from splitrun.model import State
 from splitrun.session.checkpoint import Collector, Store
-from splitrun.session.ledger import Ledger
+from splitrun.session.run_statistics import RunStatistics
 
 ROLES = ("b", "t")
 
@@ -22,7 +22,7 @@ def never() -> State:
     raise AssertionError("nothing is to be copied")
 
 
-def told(collector: Collector, step: int) -> None:
+def one_line(collector: Collector, step: int) -> None:
     for role in ROLES:
         collector(Executed(role, "CHECKPOINT", "train", step, 0, 0.0, 0.0))
 
@@ -35,20 +35,20 @@ def newest(store: Store) -> int:
 
 def test_no_checkpoint_is_taken_by_any_role_while_another_is_written(tmp_path: Path) -> None:
     store = Store(tmp_path / "checkpoints", keep=2)
-    collector = Collector(len(ROLES), Ledger(), store, {})
+    collector = Collector(len(ROLES), RunStatistics(), store, {})
     for role in ROLES:
         collector.collect(role, 10, state)
     collector.collect("b", 20, never)
-    told(collector, 10)
+    one_line(collector, 10)
     collector.write()
     assert newest(store) == 10
     collector.collect("t", 20, never)
-    told(collector, 20)
+    one_line(collector, 20)
     collector.write()
     assert newest(store) == 10
     for role in ROLES:
         collector.collect(role, 30, state)
-    told(collector, 30)
+    one_line(collector, 30)
     collector.write()
     assert newest(store) == 30
     assert collector.copied_bytes == {"b": 12, "t": 12}

@@ -37,7 +37,7 @@ def test_what_is_written_is_read_and_the_oldest_are_forgotten(tmp_path: Path) ->
     found = store.newest()
     assert found.damaged == ()
     assert found.checkpoint is not None
-    assert found.checkpoint.step == found.checkpoint.books["steps"] == 15
+    assert found.checkpoint.step == found.checkpoint.statistics["steps"] == 15
     state = found.checkpoint.roles["a.bottom"]
     assert torch.equal(state["module"]["w"], torch.full((3,), 15.0))
     assert state["optimizers"] == [{"state": {0: 15}}]

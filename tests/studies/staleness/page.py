@@ -65,7 +65,7 @@ def _tables(known: Mapping[Cell, Outcome], docs: Path) -> Iterator[str]:
 
 
 def _losses(pairs: Pairs) -> Iterator[str]:
-    def told(group: Group) -> str:
+    def one_line(group: Group) -> str:
         verdict = judged(pairs[group])
         loss, interval = verdict.loss, verdict.loss.interval
         text = f"{loss.mean:+.4f}"
@@ -74,28 +74,28 @@ def _losses(pairs: Pairs) -> Iterator[str]:
         text += f", {loss.count}"
         return text + (f", {verdict.diverged} diverged" if verdict.diverged else "")
 
-    yield from _table(pairs, told)
+    yield from _table(pairs, one_line)
 
 
 def _ratios(pairs: Pairs) -> Iterator[str]:
-    def told(group: Group) -> str:
+    def one_line(group: Group) -> str:
         ratios = [other.ratio for _, other in pairs[group]]
         middle = typical(ratios)
         never = sum(each is None for each in ratios)
         text = "never" if middle is None else f"{middle:.2f}"
         return text + (f" ({never} of {len(ratios)} never)" if never and middle else "")
 
-    yield from _table(pairs, told)
+    yield from _table(pairs, one_line)
 
 
-def _table(pairs: Pairs, told: Callable[[Group], str]) -> Iterator[str]:
+def _table(pairs: Pairs, one_line: Callable[[Group], str]) -> Iterator[str]:
     depths = sorted({group.depth for group in pairs})
     yield _row(["rule", *(f"d = {depth}" for depth in depths)])
     yield "|---" * (1 + len(depths)) + "|"
     by_place = {(group.rule, group.depth): group for group in pairs}
     for rule in _in_order(pairs):
         groups = (by_place.get((rule, depth)) for depth in depths)
-        yield _row([_named(rule, pairs), *(told(group) if group else "" for group in groups)])
+        yield _row([_named(rule, pairs), *(one_line(group) if group else "" for group in groups)])
     yield ""
 
 

@@ -62,7 +62,7 @@ def train(cell: Cell, directory: Path) -> Found:
             runtime="serial",
             intra_op_threads=1,
             emit=emit,
-            attend=lambda: None,
+            poll=lambda: None,
         )
         diverged = False
     except NonFiniteLoss:

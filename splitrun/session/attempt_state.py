@@ -1,4 +1,4 @@
-"""What ties the lives of a run together: its books, its checkpoints, its list of lives."""
+"""What ties the attempts of a run together: its statistics, its checkpoints, their list."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from splitrun.errors import RunDirectoryError, told
+from splitrun.errors import RunDirectoryError, one_line
 from splitrun.events import Event
 from splitrun.left import resume_command
 from splitrun.model import Stage
-from splitrun.runtime import Beginning
+from splitrun.runtime import StartPoint
+from splitrun.session.attempts import Attempts, attempts_of, begun, closed, put_aside
 from splitrun.session.checkpoint import Checkpoint, Collector, Store
-from splitrun.session.ledger import Ledger
-from splitrun.session.lives import Lives, begun, closed, lives_of, put_aside
 from splitrun.session.permission import named_classes
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_statistics import RunStatistics
 
 _MISFIT = (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError)
 """What modules and optimizers raise when they are given another's state."""
 
 
-class Continuity:
-    """One life of a run: where it begins, and what the next one would begin with.
+class AttemptState:
+    """One attempt of a run: where it begins, and what the next one would begin with.
 
     Raises:
         RunDirectoryError: another process has gone on with the run meanwhile.
@@ -36,7 +36,7 @@ class Continuity:
         self._directory = directory
         self._checkpoint = resume.checkpoint if resume else None
         self.first_step = self._checkpoint.step if self._checkpoint else 0
-        self.ledger = read_books(self._checkpoint, directory.path)
+        self.statistics = read_statistics(self._checkpoint, directory.path)
         section = experiment.document.spec.checkpoint
         self.names_classes = bool(named_classes(experiment.document.spec))
         """So that it runs with `--allow-code` alone."""
@@ -44,30 +44,30 @@ class Continuity:
         self._collector: Collector | None = None
         if section:
             roles, digests = len(experiment.plan.roles), experiment.data.digests
-            self._collector = Collector(roles, self.ledger, self._store, digests)
+            self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
-        self.lives = begun(self._earlier(resume), self.first_step, changes)
+        self.attempts = begun(self._earlier(resume), self.first_step, changes)
 
-    def _earlier(self, resume: Resume | None) -> Lives:
+    def _earlier(self, resume: Resume | None) -> Attempts:
         if resume is None:
             return []
-        lives = lives_of(self._directory)
-        if len(lives) != resume.lives:
+        attempts = attempts_of(self._directory)
+        if len(attempts) != resume.attempts:
             message = f"{self._directory.path}: another process has gone on with it meanwhile"
             raise RunDirectoryError(f"{message}; see how far it came, and try again")
         try:
-            put_aside(self._directory, len(lives), self.ledger.history)
+            put_aside(self._directory, len(attempts), self.statistics.history)
             self._store.clean(self.first_step)
         except OSError as error:
             where = error.filename2 or error.filename or self._directory.path
             message = f"{where}: cannot be written or removed"
-            reason = error.strerror or told(error)
+            reason = error.strerror or one_line(error)
             raise RunDirectoryError(
                 f"{message}: {reason}; make room, or make it writable"
             ) from error
-        return lives
+        return attempts
 
-    def begin(self, stages: Mapping[str, Stage]) -> Beginning:
+    def begin(self, stages: Mapping[str, Stage]) -> StartPoint:
         """Give the stages, by role name, the state of the checkpoint; where the programs begin.
 
         Raises:
@@ -75,13 +75,13 @@ class Continuity:
         """
         collect = self._collector.collect if self._collector else None
         if self._checkpoint is None:
-            return Beginning(collect=collect)
+            return StartPoint(collect=collect)
         loss = restore(self._checkpoint, stages, self._directory.path)
-        return Beginning(self.first_step, loss, collect)
+        return StartPoint(self.first_step, loss, collect)
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""
-        self.ledger(event)
+        self.statistics(event)
         if self._collector is not None:
             self._collector(event)
 
@@ -107,16 +107,16 @@ class Continuity:
             first = self._store.clean(sound_until)
         except OSError as error:
             left = f"checkpoints of steps after {sound_until} may be wrong and cannot be removed"
-            return f"{left}: {told(error)}; remove them before the run is resumed"
+            return f"{left}: {one_line(error)}; remove them before the run is resumed"
         if first is None:
             return ""
         return f"checkpoints from step {first} on were removed, for they may be wrong"
 
     def close(self, status: str, message: str) -> dict[str, Any]:
-        """The life has ended; what the manifest is to say."""
-        self.lives = closed(self.lives, status, message)
-        end = self.lives[-1]["ended"]
-        return {"lives": self.lives, "status": status, "message": message, "ended": end}
+        """The attempt has ended; what the manifest is to say."""
+        self.attempts = closed(self.attempts, status, message)
+        end = self.attempts[-1]["ended"]
+        return {"attempts": self.attempts, "status": status, "message": message, "ended": end}
 
     def remedy(self) -> str:
         """How to go on with a run that ended before it was done; empty if one cannot."""
@@ -124,18 +124,18 @@ class Continuity:
         return f"go on from its last checkpoint: {command}" if command else ""
 
 
-def read_books(checkpoint: Checkpoint | None, path: Path) -> Ledger:
-    """The books of a checkpoint, or new ones.
+def read_statistics(checkpoint: Checkpoint | None, path: Path) -> RunStatistics:
+    """The statistics of a checkpoint, or new ones.
 
     Raises:
         RunDirectoryError: they are none, in the run at `path`.
     """
     if checkpoint is None:
-        return Ledger()
+        return RunStatistics()
     try:
-        return Ledger.of(checkpoint.books)
+        return RunStatistics.of(checkpoint.statistics)
     except ValueError as error:
-        message = f"{path}: the checkpoint's books are damaged: {told(error)}"
+        message = f"{path}: the checkpoint's statistics are damaged: {one_line(error)}"
         raise RunDirectoryError(f"{message}; train anew") from error
 
 
@@ -161,6 +161,6 @@ def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> 
         (loss,) = losses
         return loss
     except _MISFIT as error:
-        message = f"{path}: the checkpoint does not fit {role}: {told(error)}"
+        message = f"{path}: the checkpoint does not fit {role}: {one_line(error)}"
         remedy = "restore the code of its model, or train anew"
         raise RunDirectoryError(f"{message}; {remedy}") from error

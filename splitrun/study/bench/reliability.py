@@ -12,7 +12,7 @@ from splitrun.study.bench.measure import Measured
 from splitrun.study.bench.trend import find_trend
 
 _FEWEST = 5
-"""Turns below which none is said to stand out."""
+"""Trials below which none is said to stand out."""
 _DEVIATIONS = 7
 """From the median, by the median absolute deviation, from where on a turn stands out (Iglewicz and
 Hoaglin, "How to detect and handle outliers", 1993). Their 3.5 call normal turns outliers in 21 % of
@@ -26,14 +26,14 @@ _BUSY = 0.10
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ReliabilityWarning:
     """One reason not to trust a cell's figures, and what to do about it."""
 
     kind: Literal["slow first turn", "outliers", "drift", "busy machine"]
     text: str
 
 
-def doubts(measured: Measured, cores: int) -> list[Doubt]:
+def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarning]:
     """All that is doubtful about a cell."""
     rates = [turn.samples_per_s for turn in measured.turns]
     odd = outliers(rates)
@@ -42,20 +42,20 @@ def doubts(measured: Measured, cores: int) -> list[Doubt]:
         odd.remove(0)
         share = rates[0] / float(np.median(rates[1:]))
         text = f"the first turn had {share:.0%} of the others' throughput: caches were cold"
-        found.append(Doubt("slow first turn", f"{text}; measure again, or more turns"))
+        found.append(ReliabilityWarning("slow first turn", f"{text}; measure again, or more turns"))
     if odd:
         turns = "turn stands" if len(odd) == 1 else "turns stand"
         text = f"{len(odd)} of {len(rates)} {turns} out: something else interfered"
-        found.append(Doubt("outliers", f"{text}; measure again on a quiet machine"))
+        found.append(ReliabilityWarning("outliers", f"{text}; measure again on a quiet machine"))
     trend = find_trend(range(len(rates)), rates)
     if trend is not None and (trend.low > _DRIFT or trend.high < -_DRIFT):
         text = f"throughput changed by {trend.change:+.0%} from the first turn to the last"
         remedy = "the processor may throttle; let it cool, or measure longer"
-        found.append(Doubt("drift", f"{text}; {remedy}"))
+        found.append(ReliabilityWarning("drift", f"{text}; {remedy}"))
     busy = measured.others_percent / 100
     if busy > _BUSY * cores:
         text = f"other processes used {busy:.1f} of {cores} cores meanwhile"
-        found.append(Doubt("busy machine", f"{text}; end them, and measure again"))
+        found.append(ReliabilityWarning("busy machine", f"{text}; end them, and measure again"))
     return found
 
 

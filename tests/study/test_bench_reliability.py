@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splitrun.study.bench.doubts import doubts, outliers
+from splitrun.study.bench.reliability import outliers, reliability_warnings
 from splitrun.study.bench.trend import find_trend
 from tests.study.arms import heavy_tailed, normal, stream
 from tests.study.benches import measured
@@ -18,7 +18,10 @@ STEADY = [10_000.0, 10_050.0, 9_980.0, 10_020.0, 9_960.0, 10_010.0, 9_990.0, 10_
 
 
 def kinds(rates: list[float], others_percent: float = 0.0) -> list[str]:
-    return [doubt.kind for doubt in doubts(measured(rates, others_percent=others_percent), cores=2)]
+    return [
+        doubt.kind
+        for doubt in reliability_warnings(measured(rates, others_percent=others_percent), cores=2)
+    ]
 
 
 def test_steady_turns_on_a_quiet_machine_raise_no_doubt() -> None:
@@ -38,7 +41,7 @@ def test_a_slow_first_turn_has_words_of_its_own() -> None:
     assert kinds([5_000, *STEADY]) == ["slow first turn"]
     assert kinds([5_000, *STEADY, 7_000]) == ["slow first turn", "outliers"]
     assert kinds([15_000, *STEADY]) == ["outliers"]
-    (doubt,) = doubts(measured([5_000, *STEADY]), cores=2)
+    (doubt,) = reliability_warnings(measured([5_000, *STEADY]), cores=2)
     assert "50% of the others'" in doubt.text
 
 

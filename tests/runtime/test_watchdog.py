@@ -11,9 +11,9 @@ import pytest
 from splitrun.errors import Lost, Stalled
 from splitrun.events import Event, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
-from splitrun.runtime import watch as watch_module
-from splitrun.runtime.watch import Watch
-from splitrun.runtime.worker import Paced
+from splitrun.runtime import watchdog as watch_module
+from splitrun.runtime.watchdog import Watchdog
+from splitrun.runtime.worker import Emulation
 from tests.runtime.running import prepared, synthetic
 
 
@@ -50,7 +50,7 @@ class End:
 
 
 @dataclass
-class Ends:
+class RoleChannels:
     senders: dict[str, End] = field(default_factory=dict)
     receivers: dict[str, End] = field(default_factory=dict)
 
@@ -65,9 +65,9 @@ class Idle:
     """A worker as the watchdog sees it."""
 
     role: Named
-    ends: Ends = field(default_factory=Ends)
+    channels: RoleChannels = field(default_factory=RoleChannels)
     doing: Instruction | None = None
-    pace: Paced | None = None
+    emulation: Emulation | None = None
 
 
 @dataclass
@@ -80,16 +80,16 @@ class Lasting:
         return max(self.seconds, elapsed_s)
 
 
-def watched(base_s: float = 1.0, *, given: bool = True) -> tuple[Watch, Idle, Idle]:
+def watched(base_s: float = 1.0, *, given: bool = True) -> tuple[Watchdog, Idle, Idle]:
     """A top that waits for a bottom, each in a thread of its own."""
-    bottom = Idle(Named("b"), Ends(senders={"t": End()}), Instruction(Op.FORWARD, 3))
-    top = Idle(Named("t"), Ends(receivers={"b": End()}), Instruction(Op.RECV, 3, 0, "b"))
+    bottom = Idle(Named("b"), RoleChannels(senders={"t": End()}), Instruction(Op.FORWARD, 3))
+    top = Idle(Named("t"), RoleChannels(receivers={"b": End()}), Instruction(Op.RECV, 3, 0, "b"))
     workers = [top, bottom]
     threads = {worker.role.name: [worker] for worker in workers}
-    return Watch(workers, threads, Deadline(base_s, given)), top, bottom  # type: ignore[arg-type]
+    return Watchdog(workers, threads, Deadline(base_s, given)), top, bottom  # type: ignore[arg-type]
 
 
-def pass_(clock: Clock, watch: Watch, seconds: float, every_s: float = 0.1) -> None:
+def pass_(clock: Clock, watch: Watchdog, seconds: float, every_s: float = 0.1) -> None:
     for _ in range(round(seconds / every_s)):
         clock.time += every_s
         watch.look()
@@ -118,13 +118,13 @@ def test_who_waits_long_for_a_role_that_gets_on_is_patient(clock: Clock) -> None
 
 def test_a_link_is_blamed_only_for_what_is_under_way(clock: Clock) -> None:
     watch, top, bottom = watched()
-    top.ends.receivers["b"].under_way = True
+    top.channels.receivers["b"].under_way = True
     bottom.doing = None
     pass_(clock, watch, 1.5)
     error = watch.stalled()
     assert error is not None
     assert "b->t is silent" in str(error)
-    top.ends.receivers["b"] = End(is_ready=True)
+    top.channels.receivers["b"] = End(is_ready=True)
     error = watch.stalled()
     assert error is not None
     assert str(error).startswith("t failed at RECV 3 from b: it has not come back")
@@ -133,7 +133,7 @@ def test_a_link_is_blamed_only_for_what_is_under_way(clock: Clock) -> None:
 def test_a_link_is_given_its_own_time_however_long_the_role_behind_it_took(clock: Clock) -> None:
     watch, top, bottom = watched()
     pass_(clock, watch, 0.8)
-    top.ends.receivers["b"].under_way = True
+    top.channels.receivers["b"].under_way = True
     bottom.doing = Instruction(Op.LOAD, 4)
     pass_(clock, watch, 0.9)
     assert watch.stalled() is None
@@ -183,7 +183,7 @@ def test_time_in_which_the_process_stood_still_does_not_count(clock: Clock) -> N
     assert watch.stalled() is None
 
 
-def told(watch: Watch) -> list[Stuck]:
+def one_line(watch: Watchdog) -> list[Stuck]:
     """What the watchdog tells from now on."""
     events: list[Event] = []
     watch.emit = events.append
@@ -194,7 +194,7 @@ def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and
     clock: Clock,
 ) -> None:
     watch, top, bottom = watched(20.0)
-    events = told(watch)
+    events = one_line(watch)
     pass_(clock, watch, 2.5)
     assert events == []
     pass_(clock, watch, 4.0)
@@ -219,7 +219,7 @@ def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and
 
 def test_what_took_as_long_before_is_not_called_stuck(clock: Clock) -> None:
     watch, top, bottom = watched(20.0)
-    events = told(watch)
+    events = one_line(watch)
     for step in range(3, 6):
         for lasting in (Instruction(Op.FORWARD, step), Instruction(Op.BACKWARD, step)):
             bottom.doing, top.doing = lasting, Instruction(Op.RECV, step, 0, "b")
@@ -231,15 +231,15 @@ def test_what_took_as_long_before_is_not_called_stuck(clock: Clock) -> None:
 
 def test_what_is_emulated_and_what_is_rare_is_given_its_time(clock: Clock) -> None:
     watch, _, bottom = watched(700.0)
-    bottom.pace = Lasting(600.0)
-    events = told(watch)
+    bottom.emulation = Lasting(600.0)
+    events = one_line(watch)
     pass_(clock, watch, 600.0)
     assert events == []
     pass_(clock, watch, 1.0)
     assert [event.at for event in events] == ["FORWARD 3"]
     watch, _, bottom = watched(10.0, given=False)
     bottom.doing = Instruction(Op.CHECKPOINT, 3)
-    events = told(watch)
+    events = one_line(watch)
     pass_(clock, watch, 7.4)
     assert events == []
     pass_(clock, watch, 0.3)
@@ -248,9 +248,9 @@ def test_what_is_emulated_and_what_is_rare_is_given_its_time(clock: Clock) -> No
 
 def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None:
     watch, top, bottom = watched(700.0)
-    link = top.ends.receivers["b"] = End(under_way=True, due=600.0)
+    link = top.channels.receivers["b"] = End(under_way=True, due=600.0)
     bottom.doing = None
-    events = told(watch)
+    events = one_line(watch)
     pass_(clock, watch, 600.5)
     assert events == []
     pass_(clock, watch, 0.5)
@@ -266,7 +266,7 @@ def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None
 def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock) -> None:
     watch, top, _ = watched(10.0)
     top.doing = None
-    events = told(watch)
+    events = one_line(watch)
     pass_(clock, watch, 1.5)
     (event,) = events
     assert (event.role, event.waits, event.idle) == ("b", (), ("t",))
@@ -274,7 +274,7 @@ def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock)
 
 def test_who_waits_for_what_gets_on_is_not_told_of(clock: Clock) -> None:
     watch, _, bottom = watched(10.0)
-    events = told(watch)
+    events = one_line(watch)
     for step in range(40):
         bottom.doing = Instruction(Op.FORWARD, step)
         pass_(clock, watch, 0.5)
@@ -283,7 +283,7 @@ def test_who_waits_for_what_gets_on_is_not_told_of(clock: Clock) -> None:
 
 def test_what_is_stuck_for_ever_is_told_of_until_the_deadline_however_short(clock: Clock) -> None:
     watch, _, _ = watched(0.4)
-    events = told(watch)
+    events = one_line(watch)
     pass_(clock, watch, 0.3, every_s=0.05)
     assert events == []
     pass_(clock, watch, 0.1, every_s=0.05)

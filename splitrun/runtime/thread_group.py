@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from splitrun.collector import passed_over
 from splitrun.errors import RunFailed
+from splitrun.garbage import frozen
 from splitrun.runtime.channel import ChannelClosed
 from splitrun.runtime.clock import now, sharpen_timers
 from splitrun.runtime.faults import Vanished
-from splitrun.runtime.watch import LOOK_EVERY_S, Watch
+from splitrun.runtime.watchdog import LOOK_EVERY_S, Watchdog
 
 _HURRY_S = 5.0
 """After a Ctrl-C they have so long and no longer."""
@@ -29,7 +29,7 @@ _SWITCH_INTERVAL_S = 1e-4
 than a training step."""
 
 
-class Crew:
+class ThreadGroup:
     """Runs tasks, each in a thread of its name.
 
     Args:
@@ -55,11 +55,11 @@ class Crew:
             for name, task in tasks.items()
         ]
 
-    def run(self, attend: Callable[[], None], watch: Watch) -> None:
-        """Run all tasks to their end, calling `attend` every tenth of a second meanwhile.
+    def run(self, poll: Callable[[], None], watch: Watchdog) -> None:
+        """Run all tasks to their end, calling `poll` every tenth of a second meanwhile.
 
         Raises:
-            Exception: the first one that any task, `attend` or `watch` raised. No thread is left
+            Exception: the first one that any task, `poll` or `watch` raised. No thread is left
                 then but those that it names as left behind.
             KeyboardInterrupt: the user interrupted; likewise.
         """
@@ -68,19 +68,19 @@ class Crew:
                 for thread in self._threads:
                     thread.start()
                 while not self._finished.wait(LOOK_EVERY_S) and self._failure is None:
-                    attend()
+                    poll()
                     watch.look()
                     watch.tell()
                     self._fail(self._lost(watch) or watch.stalled())
             except BaseException as error:  # noqa: BLE001 - raised below
                 self._fail(error)
-            left = self._join(self._threads, attend, watch)
+            left = self._join(self._threads, poll, watch)
         if self._failure is not None:
             _note_left_behind(self._failure, left)
             raise self._failure
 
     def _join(
-        self, threads: Sequence[threading.Thread], attend: Callable[[], None], watch: Watch
+        self, threads: Sequence[threading.Thread], poll: Callable[[], None], watch: Watchdog
     ) -> Sequence[str]:
         """Wait for all to end; gives the names of those that do not. A Ctrl-C meanwhile hurries
         them, and does not take the place of what has failed already."""
@@ -89,7 +89,7 @@ class Crew:
             """A role may take its whole deadline: who looks on is to know what is waited for."""
             watch.tell(alive)
             with suppress(Exception):
-                attend()
+                poll()
 
         failure = self._failure
         tells = isinstance(failure, RunFailed) and not failure.stacks  # not for the watchdog's own
@@ -100,7 +100,7 @@ class Crew:
             self._fail(error)
             return _joined(threads, watch, hurried=True)
 
-    def _lost(self, watch: Watch) -> RunFailed | None:
+    def _lost(self, watch: Watchdog) -> RunFailed | None:
         for thread in self._threads:
             if not thread.is_alive() and thread.name in self._unfinished:
                 return watch.lost(thread.name)
@@ -135,7 +135,7 @@ class Crew:
 
 def _joined(
     threads: Sequence[threading.Thread],
-    watch: Watch,
+    watch: Watchdog,
     tell: Callable[[Sequence[str]], None] | None = None,
     *,
     hurried: bool,
@@ -175,7 +175,7 @@ def _undisturbed() -> Iterator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
-        with passed_over():
+        with frozen():
             yield
     finally:
         sys.setswitchinterval(before)

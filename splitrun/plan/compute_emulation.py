@@ -12,7 +12,7 @@ from splitrun.spec import Compute
 
 
 @dataclass(frozen=True)
-class Pace:
+class ComputeEmulation:
     """What a role's `compute` section makes of the time that its instructions take here."""
 
     compute: Compute

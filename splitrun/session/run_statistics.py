@@ -1,4 +1,4 @@
-"""The books of a run: what its events add up to."""
+"""The statistics of a run: what its events add up to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from splitrun.runtime.clock import now
 
 
 @dataclass
-class Lateness:
+class StalenessStatistics:
     """How stale the gradients were that a role applied."""
 
     updates: int = 0
@@ -34,7 +34,7 @@ class Lateness:
 
 
 @dataclass
-class Ledger:
+class RunStatistics:
     """Adds up a run's events as they come; a `Sink`.
 
     Training time runs from the start, or the end of an evaluation, to the moment when the last
@@ -49,14 +49,14 @@ class Ledger:
     test: dict[str, float | None] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
-    lateness: dict[str, Lateness] = field(default_factory=dict)
+    staleness: dict[str, StalenessStatistics] = field(default_factory=dict)
     """By role."""
     _start: float = 0.0
     _counted: float = 0.0
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Ledger:
-        """The books as they were when `state` told of them.
+    def of(cls, state: Mapping[str, Any]) -> RunStatistics:
+        """The statistics as they were when `state` told of them.
 
         Raises:
             ValueError: it did not.
@@ -64,7 +64,7 @@ class Ledger:
         return msgspec.convert(state, cls)
 
     def state(self) -> dict[str, Any]:
-        """What the books say; JSON-ready."""
+        """What the statistics say; JSON-ready."""
         return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
 
     def __call__(self, event: Event) -> None:
@@ -72,9 +72,11 @@ class Ledger:
         match event:
             case RunStarted():
                 self._start, self._counted = event.clock, self.train_s
-                self.lateness = {role: Lateness() for role in event.roles} | self.lateness
+                self.staleness = {
+                    role: StalenessStatistics() for role in event.roles
+                } | self.staleness
             case Executed(op="UPDATE"):
-                self.lateness[event.role].add(event.staleness)
+                self.staleness[event.role].add(event.staleness)
             case StepDone():
                 self.steps += 1
                 self.samples += event.rows
@@ -94,7 +96,7 @@ class Ledger:
         self.train_s = max(self.train_s, self._counted + end - self._start)
 
 
-def run_started(plan: Plan, run_dir: str = "", life: int = 1, first_step: int = 0) -> RunStarted:
+def run_started(plan: Plan, run_dir: str = "", attempt: int = 1, first_step: int = 0) -> RunStarted:
     """The first event of a run of this plan, whose clock starts now."""
     return RunStarted(
         run_dir=run_dir,
@@ -106,7 +108,7 @@ def run_started(plan: Plan, run_dir: str = "", life: int = 1, first_step: int = 
         roles=tuple(role.name for role in plan.roles),
         channels=tuple(channel.name for channel in plan.channels),
         clock=now(),
-        life=life,
+        attempt=attempt,
         first_step=first_step,
         first_sample=plan.samples_before(first_step),
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from splitrun.report import words
 from splitrun.report.charts.drawing import axis, layout
-from splitrun.report.digest import Digest
 from splitrun.report.page import Chart, Figure
+from splitrun.report.summary import RunSummary
 
 _BINS = 120
 """About so many in the span of a chart."""
@@ -19,7 +19,7 @@ _FEWEST = 3
 _HEIGHT = 300
 
 
-def throughput(digest: Digest) -> Figure | None:
+def throughput(digest: RunSummary) -> Figure | None:
     """Samples/s over the run; None where too few steps have ended."""
     width = max(digest.steps / _BINS, _LOOPS * digest.started.depth)
     rows, ends = digest.step_rows.read(width), digest.step_ends.read(width)
@@ -61,7 +61,7 @@ def throughput(digest: Digest) -> Figure | None:
     return Figure("Throughput", caption, Chart([trace], shape))
 
 
-def step_losses(digest: Digest) -> Figure | None:
+def step_losses(digest: RunSummary) -> Figure | None:
     """The training loss of every step; None where none has ended."""
     bins = digest.losses.read(digest.steps / _BINS)
     if not bins:
@@ -110,7 +110,7 @@ def spread(
     ]
 
 
-def _pause(digest: Digest, start: float, end: float) -> dict[str, Any]:
+def _pause(digest: RunSummary, start: float, end: float) -> dict[str, Any]:
     return {
         "type": "rect",
         "yref": "paper",

@@ -11,8 +11,8 @@ from typing import Literal
 import pytest
 
 from splitrun.plan import Op
-from splitrun.runtime import Gathering, gathering
-from splitrun.runtime.gathering import Moment, fastest
+from splitrun.runtime import AffinityTuner, affinity
+from splitrun.runtime.affinity import Moment, fastest
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 DEEP: Content = {"schedule": "stale", "depth": 4}
@@ -34,8 +34,8 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
     monkeypatch.setattr(os, "getpid", lambda: 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", move, raising=False)
-    monkeypatch.setattr(gathering, "_ENOUGH", 10)
-    monkeypatch.setattr(gathering, "_TURNS", 1)
+    monkeypatch.setattr(affinity, "_ENOUGH", 10)
+    monkeypatch.setattr(affinity, "_TURNS", 1)
     return moves
 
 
@@ -43,7 +43,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
 def choice(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
     """What trials are to come to: the first of these."""
     places: list[Sequence[int]] = [TOGETHER]
-    monkeypatch.setattr(gathering, "fastest", lambda _: places[0])
+    monkeypatch.setattr(affinity, "fastest", lambda _: places[0])
     return places
 
 
@@ -119,13 +119,13 @@ def test_moments_of_much_and_of_little_work_are_weighed_alike() -> None:
     assert fastest(moments) == (0, 1)
 
 
-@pytest.mark.parametrize("number", [gathering._ENOUGH, gathering._FEWEST])
+@pytest.mark.parametrize("number", [affinity._ENOUGH, affinity._FEWEST])
 def test_a_moment_is_over_after_enough_or_after_long(number: int) -> None:
-    long = number == gathering._FEWEST
-    watched = one_after_the_other(number, 1.01 * gathering._LONG_S / number if long else 1e-5)
+    long = number == affinity._FEWEST
+    watched = one_after_the_other(number, 1.01 * affinity._LONG_S / number if long else 1e-5)
     assert watched.is_over(1.0)
     assert not one_after_the_other(number - 1, 1e-5).is_over(1.0)
-    assert one_after_the_other(number // 4, 1.01 * gathering._LONG_S / number).is_over(0.25)
+    assert one_after_the_other(number // 4, 1.01 * affinity._LONG_S / number).is_over(0.25)
 
 
 def test_roles_share_a_core_where_that_is_better_and_learn_the_same(
@@ -146,8 +146,8 @@ def test_after_a_while_both_are_tried_again(
     choice: list[Sequence[int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gathering, "_STAY_S", 0.0)
-    monkeypatch.setattr(gathering, "_STAY", 0)
+    monkeypatch.setattr(affinity, "_STAY_S", 0.0)
+    monkeypatch.setattr(affinity, "_STAY", 0)
     trained(prepared(synthetic(rows=2000, pipeline=DEEP)), "threaded")
     for places in moved.values():
         assert len(places) > 2
@@ -158,20 +158,20 @@ def test_what_a_trial_came_to_serves_the_next_run(
     moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
 ) -> None:
     experiment = prepared(synthetic(pipeline=DEEP))
-    known = Gathering({2, 3, 5})
+    known = AffinityTuner({2, 3, 5})
     assert not known.is_undecided
-    trained(experiment, "threaded", gathering=known)
+    trained(experiment, "threaded", affinity_tuner=known)
     assert known.has_chosen
     moved.clear()
     choice[0] = EVERYWHERE
-    trained(prepared(synthetic(pipeline=DEEP)), "threaded", gathering=known)
+    trained(prepared(synthetic(pipeline=DEEP)), "threaded", affinity_tuner=known)
     assert moved == {role: [TOGETHER] for role in ROLES}
 
 
 def test_whoever_asked_before_the_choice_and_begins_after_it_starts_no_trial(
     moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
 ) -> None:
-    known = Gathering({2, 3, 5})
+    known = AffinityTuner({2, 3, 5})
     while not known.has_chosen:
         known.ends("a", Op.FORWARD, known.begins("a"))
     known.ends("b", Op.FORWARD, known.begins("b"))

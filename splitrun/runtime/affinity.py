@@ -113,7 +113,7 @@ def fastest(moments: Mapping[_Place, Sequence[Moment]]) -> _Place:
     return max(moments, key=speed)
 
 
-class Gathering:
+class AffinityTuner:
     """Tries both places while a run goes on, and lets its roles stay in the better one; now and
     then it tries again.
 
@@ -133,7 +133,7 @@ class Gathering:
         self._lock = threading.Lock()
 
     def equip(self, worker: Worker) -> None:
-        """Seat the worker's thread, and watch its work in trials."""
+        """CpuPin the worker's thread, and watch its work in trials."""
         member = _Member(self, worker.role.name)
         for op in (Op.LOAD, *WORK):
             if worker.can(op):
@@ -187,25 +187,25 @@ class Gathering:
 class _Member:
     """One role; only its thread calls it."""
 
-    def __init__(self, gathering: Gathering, role: str) -> None:
-        self._gathering = gathering
+    def __init__(self, affinity_tuner: AffinityTuner, role: str) -> None:
+        self._gathering = affinity_tuner
         self._role = role
-        self._place = gathering.everywhere
+        self._place = affinity_tuner.everywhere
 
     def around(self, action: Action) -> Action:
         """The action, in its place."""
-        gathering, role = self._gathering, self._role
+        affinity_tuner, role = self._gathering, self._role
 
         def seated(instruction: Instruction) -> None:
-            self._move(gathering.place)
-            if gathering.has_chosen:
+            self._move(affinity_tuner.place)
+            if affinity_tuner.has_chosen:
                 action(instruction)
                 return
-            start = gathering.begins(role)
+            start = affinity_tuner.begins(role)
             try:
                 action(instruction)
             finally:
-                gathering.ends(role, instruction.op, start)
+                affinity_tuner.ends(role, instruction.op, start)
 
         return seated
 

@@ -1,4 +1,4 @@
-"""One life of a run in a process of its own, and how it is ended."""
+"""One attempt of a run in a process of its own, and how it is ended."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.chaos.lives"])
+_SERVER.set_forkserver_preload(["tests.chaos.attempts"])
 """Children begin with everything imported and nothing running."""
 
 
 @dataclass(frozen=True)
 class Doom:
-    """When a life ends before its run does; None is never."""
+    """When an attempt ends before its run does; None is never."""
 
     after_s: float | None = None
     """From the moment when it has its models ready."""
@@ -32,7 +32,7 @@ class Doom:
 
 
 @dataclass(frozen=True)
-class Life:
+class Attempt:
     """How a process ended."""
 
     killed: bool
@@ -40,7 +40,7 @@ class Life:
     """From the moment when it had its models ready."""
 
 
-def live(spec: Path, runs: Path, doom: Doom) -> Life:
+def live(spec: Path, runs: Path, doom: Doom) -> Attempt:
     """Go on with the newest run that is there, or begin one."""
     ready = _SERVER.Event()
     process = _SERVER.Process(target=_live, args=(spec, runs, doom.at_sync, ready))
@@ -53,8 +53,8 @@ def live(spec: Path, runs: Path, doom: Doom) -> Life:
         process.kill()
         process.join()
     if process.exitcode not in (0, -signal.SIGKILL):
-        raise AssertionError(f"{spec}: a life ended with {process.exitcode}")
-    return Life(process.exitcode != 0, monotonic() - start)
+        raise AssertionError(f"{spec}: an attempt ended with {process.exitcode}")
+    return Attempt(process.exitcode != 0, monotonic() - start)
 
 
 def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
@@ -98,7 +98,7 @@ class Ended:
 
     weights_sha256: str
     metrics: str
-    lives: int
+    attempts: int
 
     @classmethod
     def of(cls, runs: Path) -> Ended:
@@ -107,4 +107,4 @@ class Ended:
         manifest = json.loads((directory / "manifest.json").read_text())
         assert manifest["status"] == "done"
         metrics = (directory / "metrics.jsonl").read_text()
-        return cls(manifest["result"]["weights_sha256"], metrics, len(manifest["lives"]))
+        return cls(manifest["result"]["weights_sha256"], metrics, len(manifest["attempts"]))

@@ -1,11 +1,11 @@
-"""The books of a run add up, with evaluations in the middle of it."""
+"""The statistics of a run add up, with evaluations in the middle of it."""
 
 from __future__ import annotations
 
 import pytest
 
 from splitrun.events import Evaluated, Event, Executed, RunStarted, StepDone
-from splitrun.session.ledger import Ledger
+from splitrun.session.run_statistics import RunStatistics
 
 
 def executed(op: str, start: float, end: float) -> Event:
@@ -15,7 +15,7 @@ def executed(op: str, start: float, end: float) -> Event:
 def test_what_roles_do_while_the_top_still_evaluates_is_not_counted_twice() -> None:
     """Steps end at 3 s and the drain at 4; an evaluation until 6, during which bottoms already run
     ahead; steps and drain until 9."""
-    ledger = Ledger()
+    statistics = RunStatistics()
     events = [
         RunStarted("", "stale", 2, 2, 1, 20, ("a",), (), 1.0),
         StepDone(0, 0, 10, 0.5, 3.0),
@@ -26,7 +26,7 @@ def test_what_roles_do_while_the_top_still_evaluates_is_not_counted_twice() -> N
         executed("DRAIN", 9.0, 9.0),
     ]
     for event in events:
-        ledger(event)
-    assert ledger.train_s == pytest.approx(3.0 + 3.0)
-    assert ledger.evaluation_s == pytest.approx(2.0)
-    assert (ledger.steps, ledger.samples) == (2, 20)
+        statistics(event)
+    assert statistics.train_s == pytest.approx(3.0 + 3.0)
+    assert statistics.evaluation_s == pytest.approx(2.0)
+    assert (statistics.steps, statistics.samples) == (2, 20)

@@ -1,4 +1,4 @@
-"""A training at the command line, life by life: the first that does not fail is the last."""
+"""A training at the command line, attempt by attempt: the first that does not fail is the last."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a life of a run begins."""
+    """Where an attempt of a run begins."""
 
     experiment: Experiment
     resume: Resume | None
-    """Where the lives before it ended."""
+    """Where the attempts before it ended."""
     offered: Sequence[Sink]
     """Sinks of packages."""
 
 
 @dataclass(frozen=True)
-class Lives:
-    """How all lives of a run are led.
+class Attempts:
+    """How all attempts of a run are led.
 
     Args:
-        offer: makes the sinks of packages for one life.
+        offer: makes the sinks of packages for one attempt.
     """
 
     runs_dir: Path
@@ -42,10 +42,10 @@ class Lives:
     offer: Callable[[], Sequence[Sink]]
 
     def lead(self, first: Start) -> Result:
-        """What the first life that does not fail comes to.
+        """What the first attempt that does not fail comes to.
 
         Raises:
-            RunFailed: what ended the last life.
+            RunFailed: what ended the last attempt.
         """
         from splitrun.session import afresh, find_restart, supervised
 
@@ -64,7 +64,7 @@ class Lives:
         return supervised(policy, self._live, first, again)
 
     def _offered_again(self) -> Sequence[Sink]:
-        """Sinks only show a run, so a life begins without those that cannot be made."""
+        """Sinks only show a run, so an attempt begins without those that cannot be made."""
         try:
             return self.offer()
         except SplitrunError as error:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from splitrun.errors import told
+from splitrun.errors import one_line
 from splitrun.events import Event, Sink
 
 Warn = Callable[[str], None]
 """Takes what the user should know at once, on one line."""
 
 
-class Audience:
+class SinkGroup:
     """Sinks of which none can end what it is shown.
 
     Args:
@@ -35,6 +35,6 @@ class Audience:
     def _leave_out(self, sink: Sink, error: BaseException) -> None:
         self._sinks.remove(sink)
         name = getattr(sink, "__qualname__", type(sink).__name__)
-        warning = f"{name} shows no more of the run, for it has failed: {told(error)}"
+        warning = f"{name} shows no more of the run, for it has failed: {one_line(error)}"
         self.warnings.append(warning)
         self._warn(warning)

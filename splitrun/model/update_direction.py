@@ -21,7 +21,7 @@ SHORTEST = 1e-30
 """A direction counts as this long at least, for a length is divided by it."""
 
 
-class Course:
+class UpdateDirection:
     """The direction of one optimizer's weights.
 
     Args:

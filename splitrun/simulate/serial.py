@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan import Instruction, Op, Pace, Plan, Role, Segment
+from splitrun.plan import ComputeEmulation, Instruction, Op, Plan, Role, Segment
 from splitrun.simulate.costs import Costs
 from splitrun.simulate.pipe import Pipe, open_pipes
 from splitrun.simulate.simulation import Simulation, Span
@@ -75,7 +75,7 @@ class _Turns:
         self._pipes = pipes
         self._thread = thread
         self._workload = Workload(plan, costs, role)
-        self._pace = Pace(role.compute) if role.compute else None
+        self._pace = ComputeEmulation(role.compute) if role.compute else None
 
     def ready(self, instruction: Instruction) -> bool:
         """Whether it can run without waiting for another role to run first."""

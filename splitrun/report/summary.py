@@ -85,7 +85,7 @@ class Start:
 
 
 @dataclass
-class Digest:
+class RunSummary:
     """A recording, folded; times are those of the run's clock, axes seconds since its start."""
 
     started: RunStarted
@@ -196,7 +196,7 @@ class Digest:
             self.gpus.setdefault(index, GpuUse(gpu.name)).add(time, gpu)
 
 
-def digest(directory: Path) -> Digest | None:
+def digest(directory: Path) -> RunSummary | None:
     """A recording, read once from end to end; None where nothing had happened yet.
 
     Raises:
@@ -210,7 +210,7 @@ def digest(directory: Path) -> Digest | None:
     if not isinstance(started, RunStarted):
         what = "the recording does not begin with RunStarted"
         raise RunDirectoryError(f"{directory / 'events.jsonl'}:1: {what}; train again")
-    folded = Digest(started)
+    folded = RunSummary(started)
     of_all = shares(folded.followed(chain((started,), events), gaps))
     told = folded.span_s / (folded.span_s + folded.missing_s) if folded.missing_s else 1.0
     folded.shares = {role: share.of_part(told) for role, share in of_all.items()}

@@ -1,7 +1,7 @@
 """Short runs of a plan's programs, again and again: how long they take, and what works how long.
 
-A course is one way to run them: serially or on threads, with so many batches in flight, at once or
-over links that are pauses.
+A probe run is one way to run them: serially or on threads, with so many batches in flight, at once
+or over links that are pauses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from splitrun.data import Data
 from splitrun.events import Event, Executed
 from splitrun.model import Models
 from splitrun.plan import LinkTiming, Op, Plan, compile
-from splitrun.runtime import Gathering
+from splitrun.runtime import AffinityTuner
 from splitrun.session.environment import usable_cores
 from splitrun.session.feeds import feeds
 from splitrun.simulate import Timed, with_depth
@@ -47,10 +47,10 @@ class Subject:
     models: Models
 
 
-def take_turns(courses: Sequence[Course], fewest: int, most: int) -> None:
-    """Let courses run in turn, round by round, until the fastest turn of each could be repeated.
+def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
+    """Let probe_runs run in turn, round by round, until the fastest turn of each could be repeated.
 
-    Neighbours on the same processor slow a virtual machine down, by a half for seconds, and nothing
+    LoadMeter on the same processor slow a virtual machine down, by a half for seconds, and nothing
     speeds it up: what is fast is nearest to the machine itself.
 
     Args:
@@ -58,14 +58,14 @@ def take_turns(courses: Sequence[Course], fewest: int, most: int) -> None:
         most: rounds after which there is no hope of it.
     """
     for number in range(1, most + 1):
-        for course in courses:
-            course.run()
-        if number >= fewest and all(course.settled for course in courses):
+        for probe_run in probe_runs:
+            probe_run.run()
+        if number >= fewest and all(probe_run.settled for probe_run in probe_runs):
             return
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Trial:
     """What one turn took, a step in the mean; instructions in the mean of the middle half."""
 
     period_s: float
@@ -74,13 +74,13 @@ class _Turn:
     work_s: Mapping[tuple[str, Op], float]
 
 
-class Course:
+class ProbeRun:
     """One way to run the programs, and what its turns took.
 
     Args:
         depth: batches in flight.
         latency_s: of all links; without it there are none.
-        gathering: of another course like it.
+        affinity_tuner: of another probe_run like it.
         clocked: whether to tell what instructions work, for which threads look at clocks: that
             makes small steps 6 to 9 % longer.
     """
@@ -94,7 +94,7 @@ class Course:
         *,
         depth: int = 1,
         latency_s: float = 0.0,
-        gathering: Gathering | None = None,
+        affinity_tuner: AffinityTuner | None = None,
         clocked: bool = False,
     ) -> None:
         steps += 2 * depth  # while it fills and drains, other work is done than in between
@@ -105,18 +105,18 @@ class Course:
         self._kind = kind
         plan = _bare(subject, rows, batch_size, steps)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
-        self.gathering = gathering or Gathering(usable_cores())
+        self.affinity_tuner = affinity_tuner or AffinityTuner(usable_cores())
         self._clocked = clocked
-        self._turns: list[_Turn] = []
+        self._turns: list[_Trial] = []
 
     def run(self) -> None:
         """Take one turn, in which no role is tried in another place."""
         turn, trials = self._turn(), 1
-        while self.gathering.is_undecided and trials < _MOST_TRIALS:
+        while self.affinity_tuner.is_undecided and trials < _MOST_TRIALS:
             turn, trials = self._turn(), trials + 1
         self._turns.append(turn)
 
-    def _turn(self) -> _Turn:
+    def _turn(self) -> _Trial:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
@@ -130,8 +130,8 @@ class Course:
             runtime=self._kind,
             intra_op_threads=self._subject.spec.runtime.intra_op_threads,
             emit=clocked if self._clocked else events.append,
-            attend=lambda: None,
-            gathering=self.gathering,
+            poll=lambda: None,
+            affinity_tuner=self.affinity_tuner,
         )
         ends = []
         work: dict[tuple[str, Op], list[float]] = defaultdict(list)
@@ -145,7 +145,7 @@ class Course:
                 ends.append(event.end)
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
         typical = {of: _middle(each) for of, each in work.items()}
-        return _Turn(period_s, moment_rates(ends), typical)
+        return _Trial(period_s, moment_rates(ends), typical)
 
     @property
     def rounds(self) -> int:
@@ -188,12 +188,12 @@ class Course:
         return self._typical.work_s
 
     @property
-    def _typical(self) -> _Turn:
+    def _typical(self) -> _Trial:
         """The second fastest turn: one that was repeated."""
         return self._by_speed[min(1, len(self._turns) - 1)]
 
     @property
-    def _by_speed(self) -> Sequence[_Turn]:
+    def _by_speed(self) -> Sequence[_Trial]:
         return sorted(self._turns, key=lambda turn: turn.period_s)
 
 

@@ -1,4 +1,4 @@
-"""One life of a run: its books, its events on their way to the sinks, its manifest."""
+"""One attempt of a run: its statistics, its events on their way to the sinks, its manifest."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from splitrun.model import Stage, default_metrics, evaluate
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
-from splitrun.session.audience import Audience
-from splitrun.session.continuity import Continuity
+from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
 from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.session.forecast import forecast
-from splitrun.session.ledger import run_started
 from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_statistics import run_started
+from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save
 from splitrun.spec import has_checksums
 
@@ -61,7 +61,7 @@ class Result:
     weights_sha256: str
 
 
-class Life:
+class Attempt:
     """From the beginning of a run, or from a checkpoint of it, to its end, whichever that is."""
 
     def __init__(
@@ -69,16 +69,16 @@ class Life:
         experiment: Experiment,
         directory: RunDirectory,
         planned: Sequence[PlannedFault],
-        audience: Audience,
+        audience: SinkGroup,
         sources: Sequence[Source],
         resume: Resume | None,
         interrupts: Interrupts,
     ) -> None:
-        self._continuity = Continuity(experiment, directory, resume)
-        self.ledger = self._continuity.ledger
+        self._state = AttemptState(experiment, directory, resume)
+        self.statistics = self._state.statistics
         self.plan = experiment.plan
         self._planned = planned
-        first_step = self._continuity.first_step
+        first_step = self._state.first_step
         self._deadline = deadline_of(experiment.document.spec, experiment.plan, first_step)
         self._experiment = experiment
         self._directory = directory
@@ -86,20 +86,20 @@ class Life:
         self._sources = sources
         self._interrupts = interrupts
         self.has_begun = False
-        """Whether the models are those that the ledger tells of."""
+        """Whether the models are those that the statistics tells of."""
         self._events: deque[Event] = deque()
-        self._written = len(self.ledger.history)
+        self._written = len(self.statistics.history)
         self._stages: Mapping[str, Stage] = {}
         """By role name, once there are any."""
         self._manifest: dict[str, object] = {
             "status": "running",
-            "started": self._continuity.lives[0]["started"],
-            "lives": self._continuity.lives,
+            "started": self._state.attempts[0]["started"],
+            "attempts": self._state.attempts,
             "seed": experiment.plan.seed,
             "directory": str(experiment.directory.resolve()),
             "resolved_sha256": directory.resolved_sha256(),
             "deadline_s": self._deadline.base_s,
-            "allow_code": self._continuity.names_classes,
+            "allow_code": self._state.names_classes,
             "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
             "environment": environment(experiment.directory),
         }
@@ -110,14 +110,14 @@ class Life:
     def execute(self) -> None:
         """Run the plan to its end, handing events to the sinks meanwhile."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        plan, first_step = experiment.plan, self._continuity.first_step
+        plan, first_step = experiment.plan, self._state.first_step
         bottoms, top = experiment.models.stages(spec, plan)
         self._stages = {**bottoms, plan.top.name: top}
-        beginning = self._continuity.begin(self._stages)
+        beginning = self._state.begin(self._stages)
         self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        life = len(self._continuity.lives)
-        self._events.append(run_started(plan, str(self._directory.path), life, first_step))
+        attempt = len(self._state.attempts)
+        self._events.append(run_started(plan, str(self._directory.path), attempt, first_step))
         with ExitStack() as stack:
             for source in self._sources:
                 stack.enter_context(source(self._events.append))
@@ -130,15 +130,15 @@ class Life:
                 runtime=spec.runtime.type,
                 intra_op_threads=spec.runtime.intra_op_threads,
                 emit=self._events.append,
-                attend=self.attend,
+                poll=self.poll,
                 beginning=beginning,
                 checksums=has_checksums(spec),
                 deadline=self._deadline,
                 faults=self._faults(),
             )
-        self.attend()
+        self.poll()
         self._manifest["peak_bytes"] = held_at_peak(
-            self._stages, channels, self._continuity.copied_bytes
+            self._stages, channels, self._state.copied_bytes
         )
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
@@ -167,20 +167,21 @@ class Life:
 
     def result(self, weights_sha256: str) -> Result:
         """What the run has come to so far."""
-        ledger, plan = self.ledger, self._experiment.plan
+        statistics, plan = self.statistics, self._experiment.plan
         return Result(
             run_dir=str(self._directory.path),
             schedule=plan.schedule,
             depth=plan.depth,
-            steps=ledger.steps,
-            samples=ledger.samples,
-            wall_s=ledger.train_s,
-            evaluation_s=ledger.evaluation_s,
-            samples_per_s=ledger.samples / ledger.train_s if ledger.train_s else 0.0,
-            train_loss=ledger.last_loss,
-            metrics={"test": ledger.test} if ledger.test else {},
+            steps=statistics.steps,
+            samples=statistics.samples,
+            wall_s=statistics.train_s,
+            evaluation_s=statistics.evaluation_s,
+            samples_per_s=statistics.samples / statistics.train_s if statistics.train_s else 0.0,
+            train_loss=statistics.last_loss,
+            metrics={"test": statistics.test} if statistics.test else {},
             staleness={
-                role: {"mean": late.mean, "max": late.max} for role, late in ledger.lateness.items()
+                role: {"mean": late.mean, "max": late.max}
+                for role, late in statistics.staleness.items()
             },
             weights_sha256=weights_sha256,
         )
@@ -192,7 +193,7 @@ class Life:
             OSError: the manifest cannot be written.
         """
         message = writable(message[:_LONGEST_MESSAGE])
-        self._manifest |= self._continuity.close(status, message)
+        self._manifest |= self._state.close(status, message)
         if result is not None:
             self._manifest["result"] = asdict(result)
         try:
@@ -214,10 +215,10 @@ class Life:
         while self._events:
             event = self._events.popleft()
             with suppress(Exception):
-                self._continuity(event)
+                self._state(event)
             self._audience(event)
         with suppress(Exception):
-            self.attend()
+            self.poll()
         if len(self._audience.warnings) > warned:
             with suppress(OSError):
                 self._write_manifest()
@@ -227,17 +228,17 @@ class Life:
         if error.sound_until is None:
             return
         with suppress(Exception):
-            self.attend()  # of earlier steps, one may be about to be written
-        if said := self._continuity.discard(error.sound_until):
+            self.poll()  # of earlier steps, one may be about to be written
+        if said := self._state.discard(error.sound_until):
             error.add_note(said)
 
     def add_remedy(self, error: Exception) -> None:
         """Tell how to go on, if one can."""
         recurs = isinstance(error, RunFailed) and error.recurs
-        if not recurs and (remedy := self._continuity.remedy()):
+        if not recurs and (remedy := self._state.remedy()):
             error.add_note(remedy)
 
-    def attend(self) -> None:
+    def poll(self) -> None:
         """Hand over what has happened so far, and write down what is due.
 
         Raises:
@@ -247,11 +248,11 @@ class Life:
         with self._interrupts.held():
             for _ in range(len(self._events)):
                 event = self._events.popleft()
-                self._continuity(event)
+                self._state(event)
                 self._audience(event)
-            fresh = self.ledger.history[self._written :]
+            fresh = self.statistics.history[self._written :]
             if fresh:
                 self._directory.append_lines("metrics.jsonl", fresh)
                 self._written += len(fresh)
-            self._continuity.write()
+            self._state.write()
         self._interrupts.let_through()

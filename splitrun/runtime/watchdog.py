@@ -67,18 +67,18 @@ class _Watched:
     @property
     def awaits_arrival(self) -> bool:
         """Whether it waits for a message that has been sent."""
-        doing, receivers = self.worker.doing, self.worker.ends.receivers
+        doing, receivers = self.worker.doing, self.worker.channels.receivers
         return doing is not None and doing.op is Op.RECV and receivers[doing.peer].awaits_arrival()
 
     def due(self) -> float:
         """When what it is at should be over, as far as it is emulated: a time of the run's
         clock."""
-        doing, pace = self.doing, self.worker.pace
+        doing, emulation = self.doing, self.worker.emulation
         if doing is None:
             return -math.inf
         if doing.op is Op.RECV and self.awaits_arrival:
-            return self.worker.ends.receivers[doing.peer].due
-        return self.since + pace.lasts(doing.op, 0.0) if pace is not None else -math.inf
+            return self.worker.channels.receivers[doing.peer].due
+        return self.since + emulation.lasts(doing.op, 0.0) if emulation is not None else -math.inf
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class _Culprit:
 
 
 @dataclass
-class Watch:
+class Watchdog:
     """Watches the workers of one run, from one thread.
 
     Args:
@@ -270,7 +270,7 @@ class Watch:
     def _waits_for(self, watched: _Watched) -> str | None:
         """The role without which this one cannot go on; None where it is at work itself, or waits
         for a message that is under way."""
-        doing, ends = watched.doing, watched.worker.ends
+        doing, ends = watched.doing, watched.worker.channels
         if doing is None:
             return None
         if doing.op is Op.RECV:

@@ -22,7 +22,7 @@ from splitrun.study.watcher import Watcher
 
 
 @dataclass(frozen=True)
-class Field:
+class ArmSet:
     """The arms that take part, each with what it trains and its plan."""
 
     subjects: Mapping[Arm, Subject]
@@ -37,7 +37,7 @@ class Field:
         """Whether an arm may be recommended, whatever it does."""
         return self.max_staleness is None or arm.depth <= self.max_staleness + 1
 
-    def without(self, arms: Collection[Arm]) -> Field:
+    def without(self, arms: Collection[Arm]) -> ArmSet:
         """The field of the other arms; the baseline is not among `arms`."""
         kept = [arm for arm in self.subjects if arm not in arms]
         subjects = {arm: self.subjects[arm] for arm in kept}
@@ -60,7 +60,7 @@ def line_up(
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
     allow_code: bool = False,
-) -> Field:
+) -> ArmSet:
     """Load the data, probe the costs, and choose the arms.
 
     Args:
@@ -114,7 +114,7 @@ def line_up(
     if left_out and len(subjects) == 1:
         lines = ["there is nothing to compare sequential with", *left_out]
         raise UsageError("\n".join(lines))
-    return Field(subjects, plans, experiment.costs, experiment.advice, given.max_staleness)
+    return ArmSet(subjects, plans, experiment.costs, experiment.advice, given.max_staleness)
 
 
 def _is_asked_for(
@@ -130,7 +130,7 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings
     """An arm's plan, of which everything can be measured.
 
     Raises:
-        SpecError: the models cannot be run that way, or a turn of it would be too short.
+        SpecError: the models cannot be run that way, or a trial of it would be too short.
         UsageError: it begins as another network than the arms before it.
     """
     differing: list[str] = []

@@ -20,7 +20,7 @@ _TRUSTED_S = 0.1
 """Emulated time after which the share of work is taken seriously."""
 
 
-class Seat:
+class CpuPin:
     """A core of one thread, and what it has done there; only that thread calls it."""
 
     def __init__(self, core: int, cores: Collection[int]) -> None:
@@ -42,11 +42,11 @@ class Seat:
             self._kept = False
 
 
-def seats(plan: Plan, cores: Sequence[int]) -> Mapping[str, Seat]:
+def cpu_pins(plan: Plan, cores: Sequence[int]) -> Mapping[str, CpuPin]:
     """By role. Several runs on one machine begin at different cores, as far as their numbers
     differ."""
     return {
-        role.name: Seat(cores[(os.getpid() + index) % len(cores)], cores)
+        role.name: CpuPin(cores[(os.getpid() + index) % len(cores)], cores)
         for index, role in enumerate(plan.roles)
     }
 
