@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from splitrun.study.bench.measure import Trial
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
-    from splitrun.study.bench.steadiness import Moment
+    from splitrun.study.bench.soak import Moment
 
 _NO_TERMINAL = 140
 """Columns of the table where no screen has another number of them."""

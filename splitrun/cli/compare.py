@@ -40,7 +40,7 @@ _OF_SPECS = (
 
 
 _FEWEST_ROUNDS = 3
-"""With an interval; `splitrun.study.interval.FEWEST`, without its imports."""
+"""With an interval; `splitrun.study.intervals.FEWEST`, without its imports."""
 
 
 class Asserted(StrEnum):
@@ -145,12 +145,11 @@ def compare(
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.download import show_download
-    from splitrun.study.arm_set import line_up
-    from splitrun.study.arms import named
+    from splitrun.study.arms import line_up, named
     from splitrun.study.compare import Settings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
-    from splitrun.study.watcher import Watcher
+    from splitrun.study.timing import Watcher
 
     settings = Settings(
         chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
