@@ -24,8 +24,7 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import echo, echo_json
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
@@ -190,7 +189,7 @@ def _axes(
 
 def _swept(grid: Bench, progress: Progress) -> Results:
     from splitrun.cli.bench_screen import screen_for
-    from splitrun.cli.download import show_download
+    from splitrun.cli.output import show_download
     from splitrun.study.bench.sweep import sweep, warnings_of
 
     for warning in warnings_of(grid.cells):
@@ -233,7 +232,7 @@ def _soaked(
     progress: Progress,
 ) -> Soaked:
     from splitrun.cli.bench_screen import soak_lines
-    from splitrun.cli.download import show_download
+    from splitrun.cli.output import show_download
     from splitrun.session import prepare
     from splitrun.study.bench.soak import soak
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from splitrun.cli.output import echo
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from splitrun.cli.output import echo
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo
 from splitrun.study.timing import Watcher
 
 if TYPE_CHECKING:
