@@ -15,7 +15,7 @@ runs/<utc>-<name>-<hash>/
     attempts/1/      what the first attempt left: its events, where it broke, its unfinished model
 
 A run has one attempt or more: each begins at a checkpoint, the first at step 0. `manifest.json`
-tells of all of them under `attempts`: when each began and ended, at which step it began, and how it ended.
+tells of all of them under `attempts`: when each began and ended, from which step, and how.
 """
 
 from __future__ import annotations
