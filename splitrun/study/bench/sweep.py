@@ -20,7 +20,7 @@ from splitrun.files import read_bytes
 from splitrun.interrupts import interrupted, stopped_by
 from splitrun.session import is_advised, prepare
 from splitrun.session.environment import cpu_model, usable_cores
-from splitrun.session.permission import named_classes
+from splitrun.session.prepare import named_classes
 from splitrun.spec import Document, load, resolved_yaml
 from splitrun.study.bench.grid import Axis, Combination, combinations, overrides_of
 from splitrun.study.bench.measure import Measured, OnTurn, Settings, measure, reliability_warnings
