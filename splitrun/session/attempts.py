@@ -15,7 +15,7 @@ from typing import Any
 from splitrun.errors import RunDirectoryError
 from splitrun.files import is_something, remove
 from splitrun.session.run_directory import RunDirectory, read_json
-from splitrun.telemetry.parts import part_numbers, part_path
+from splitrun.telemetry.jsonl import part_numbers, part_path
 
 Attempts = list[dict[str, Any]]
 
