@@ -43,7 +43,8 @@ def trace(
         echo(f"note: {written.missing_events:,} events of the run's middle are not kept", err=True)
     if written.attempt > 1:
         echo(
-            f"note: attempt {written.attempt} of the run, from step {written.first_step:,} on; "
+            "note: this is attempt "
+            f"{written.attempt} of the run, from step {written.first_step:,} on; "
             f"for earlier ones: splitrun trace {directory}/attempts/1, …",
             err=True,
         )

@@ -20,12 +20,11 @@ from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
 from splitrun.session.feeds import feeds
-from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
-from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save

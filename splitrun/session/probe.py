@@ -29,8 +29,7 @@ from splitrun.model import assemble
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
-from splitrun.session.environment import usable_cores
-from splitrun.session.machine_load import LoadMeter
+from splitrun.session.environment import LoadMeter, usable_cores
 from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec

@@ -80,7 +80,7 @@ def emulated(period_ms: float) -> Document:
 class _Idle:
     """A stage that has its results already: what an instruction takes is its nominal duration."""
 
-    late = 0
+    staleness = 0
 
     def __init__(self, plan: Plan, width: int) -> None:
         self._cut: tuple[torch.Tensor, ...] = (torch.zeros(plan.rows(0), width),)

@@ -40,7 +40,7 @@ MOMENTS = {
     "while probing": ("splitrun.session.prepare.probe_costs", 1),
     "while the directory is made": ("splitrun.session.run_directory.write_text", 1),
     "while a checkpoint is restored": ("splitrun.session.attempt_state.restore", 1),
-    "while training": ("splitrun.runtime.watchdog.Watch.look", 4),
+    "while training": ("splitrun.runtime.watchdog.Watchdog.look", 4),
     "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 40),
     "while a checkpoint is written": ("splitrun.session.checkpoint.store.encode", 1),
     "while the model is saved": ("splitrun.session.store.save_file", 1),
@@ -91,14 +91,14 @@ def _hurry() -> None:
     """Look at events soon, measure as little as there can be, and collect what is new alone: what
     figures come to is not asked here."""
     for name, value in {
-        "runtime.crew.LOOK_EVERY_S": 0.005,
+        "runtime.thread_group.LOOK_EVERY_S": 0.005,
         "session.probe._WARM_UP_S": 0.0,
         "session.probe._ROUNDS": 1,
         "session.probe._MOST_ROUNDS": 1,
         "session.probe._PAUSED_ROUNDS": 1,
         "session.probe._TURN_S": 0.03,
         "session.probe._SHORTEST_S": 0.03,
-        "session.turns._MOST_TRIALS": 1,
+        "session.probe_run._MOST_TRIALS": 1,
         "simulate.calibrate._PASSES": 1,
         "simulate.calibrate._PRECISION": 0.05,
         "study.compare._FORECAST_DEPTHS": (1, 2),

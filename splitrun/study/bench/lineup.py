@@ -15,7 +15,7 @@ from splitrun.data import check_columns, fingerprint
 from splitrun.errors import SpecError
 from splitrun.files import read_bytes
 from splitrun.session.environment import cpu_model, usable_cores
-from splitrun.session.permission import named_classes
+from splitrun.session.prepare import named_classes
 from splitrun.spec import Document, load, resolved_yaml
 from splitrun.study.bench.grid import Axis, Combination, combinations, overrides_of
 from splitrun.study.bench.measure import Settings
