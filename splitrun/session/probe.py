@@ -34,7 +34,7 @@ from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
-from splitrun.spec.model.section import Section
+from splitrun.spec.section import Section
 
 _DEPTH = 8
 """Deep enough that many roles keep each other busy."""
