@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 from rich.console import Console
 
-from splitrun.dashboard import ProgressBar
+from splitrun.dashboard import PlainLines, ProgressBar
 from splitrun.events import Event, RunEnded
 from tests.dashboard.runs import CLOCK, slow_run, started, step
 from tests.dashboard.screen import Screen
@@ -91,3 +91,29 @@ epoch 1/4                       step 1/252 -- samples/s loss 2.170e+29 ETA --:--
 def test_a_loss_beyond_measure_leaves_room_for_the_rest() -> None:
     started_and_diverged = [started(252, steps_per_epoch=63), step(0, 2.0, loss=2.17e29)]
     assert shown([*started_and_diverged, RunEnded("failed", "", CLOCK + 3)], 80) == DIVERGED
+
+
+WRITTEN = """\
+epoch 1/2  step 2/6  50 samples/s  loss 0.5000  ETA 00:08
+evaluated after epoch 1: loss 0.2500  auroc 0.9000  f1 --
+epoch 2/2  step 4/6  50 samples/s  loss 0.5000  ETA 00:04
+epoch 2/2  step 6/6  50 samples/s  loss 0.5000  ETA 00:00
+evaluated after epoch 2: loss 0.2500  auroc 0.9000  f1 --
+"""
+
+
+def lines(status: str, steps_done: int = 6) -> str:
+    stream = io.StringIO()
+    sink = PlainLines(stream)
+    for event in slow_run(status, steps_done=steps_done):
+        sink(event)
+    return stream.getvalue()
+
+
+def test_a_run_that_is_done() -> None:
+    assert lines("done") == WRITTEN
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_how_a_run_broke_off_is_left_to_the_message_that_follows(status: str) -> None:
+    assert lines(status, steps_done=5) == "".join(WRITTEN.splitlines(keepends=True)[:3])

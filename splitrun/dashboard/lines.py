@@ -1,4 +1,4 @@
-"""Progress on a terminal: one bar with epoch, step, throughput, loss and time to go.
+"""Progress without a dashboard: one bar on a terminal, or a line every few seconds.
 
 The cursor waits at the start of the bar's line: what the terminal itself writes there, such as the
 `^C` of an interrupt, is overwritten by the next drawing and cannot push the bar to another line.
@@ -6,15 +6,15 @@ The cursor waits at the start of the bar's line: what the terminal itself writes
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.control import Control
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.segment import ControlType
 
+from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.stuck import stacks_text, stuck_text
-from splitrun.dashboard.view import RunProgress
 from splitrun.dashboard.words import (
     clock_text,
     evaluation_text,
@@ -22,8 +22,9 @@ from splitrun.dashboard.words import (
     value_text,
 )
 from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
+from splitrun.terminal import plain
 
-_EVERY_S = 0.1
+_DRAWN_EVERY_S = 0.1
 _LINE_START = Control(ControlType.CARRIAGE_RETURN)
 
 
@@ -62,9 +63,9 @@ class ProgressBar:
                 self._task = self._progress.add_task("", total=event.steps, **fields)
                 self._progress.start()
                 self._console.control(_LINE_START)
-            case StepDone() if event.end - self._drawn >= _EVERY_S:
+            case StepDone() if event.end - self._drawn >= _DRAWN_EVERY_S:
                 self._draw(event.end)
-            case Sampled() if event.time - self._drawn >= _EVERY_S:
+            case Sampled() if event.time - self._drawn >= _DRAWN_EVERY_S:
                 self._draw(event.time)
             case Evaluated():
                 self._draw(event.end)
@@ -100,3 +101,59 @@ def _fields(view: RunProgress, now: float) -> dict[str, Any]:
         "loss": value_text(view.loss),
         "eta": clock_text(view.eta_s_at(now)),
     }
+
+
+_WRITTEN_EVERY_S = 3.0
+
+
+class PlainLines:
+    """A sink that writes a line every few seconds, at the last step, at every evaluation, and where
+    the run is stuck."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._view = RunProgress()
+        self._last: float | None = None
+        self._run_dir = ""
+        self._stuck_told: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self._view.fold(event)
+        match event:
+            case StepDone():
+                self._last = self._view.start if self._last is None else self._last
+                if (
+                    event.end - self._last >= _WRITTEN_EVERY_S
+                    or self._view.step == self._view.steps
+                ):
+                    self._last = event.end
+                    self._write(_progress(self._view, event.end))
+            case Evaluated():
+                self._write(evaluation_text(event))
+            case RunStarted():
+                self._run_dir = event.run_dir
+            case Stuck():
+                self._tell(event)
+            case RunEnded(status="failed"):
+                if text := stacks_text(self._run_dir):
+                    self._write(text)
+
+    def _tell(self, event: Stuck) -> None:
+        told, time = self._stuck_told, event.time
+        if event.over or told is None or time - told >= _WRITTEN_EVERY_S:
+            self._write(stuck_text(event))
+            if not event.over:
+                self._write(_progress(self._view, time))
+            self._last, self._stuck_told = time, None if event.over else time
+
+    def _write(self, line: str) -> None:
+        print(plain(line), file=self._stream, flush=True)
+
+
+def _progress(view: RunProgress, now: float) -> str:
+    return (
+        f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
+        f"{rate_text(view.samples_per_s_at(now))}  loss {value_text(view.loss)}  "
+        f"ETA {clock_text(view.eta_s_at(now))}"
+    )

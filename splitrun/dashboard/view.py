@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import get_args
 
-from splitrun.dashboard.view.links import Links
-from splitrun.dashboard.view.machine import MachineView
-from splitrun.dashboard.view.progress import RunProgress, Status
-from splitrun.dashboard.view.roles import RoleView
+from splitrun.dashboard.links import Links
+from splitrun.dashboard.progress import RunProgress, Status
+from splitrun.dashboard.roles import RoleView
 from splitrun.events import (
     EpochDone,
     Evaluated,
@@ -183,3 +182,16 @@ def moment(event: Event) -> float:
         case Executed() | StepDone() | EpochDone() | Evaluated() | RunEnded():
             return event.end
     return 0.0
+
+
+class MachineView:
+    """The last sample, and the most memory of all; `fold` brings it up to date."""
+
+    def __init__(self) -> None:
+        self.last: Sampled | None = None
+        self.peak_memory_bytes = 0
+
+    def fold(self, event: Sampled) -> None:
+        """Take in a sample."""
+        self.last = event
+        self.peak_memory_bytes = max(self.peak_memory_bytes, event.memory_bytes)
