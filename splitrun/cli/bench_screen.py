@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from splitrun.cli.output import echo
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from splitrun.study.bench.measure import Trial
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
-    from splitrun.study.bench.steadiness import Moment
+    from splitrun.study.bench.soak import Moment
 
 _NO_TERMINAL = 140
 """Columns of the table where no screen has another number of them."""

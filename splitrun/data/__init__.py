@@ -17,13 +17,11 @@ from splitrun.data.columns import (
     fingerprint,
 )
 from splitrun.data.download import OnDownload
-from splitrun.data.shape import InputShape
 
 if TYPE_CHECKING:
-    from splitrun.data.encoding import Encoders
-    from splitrun.data.feed import Batch, Feed
+    from splitrun.data.encoding import Encoders, InputShape
+    from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.load import Data, load_data
-    from splitrun.data.order import BatchOrder, EvaluationOrder, digest, gather
 
 __all__ = [
     "Batch",
@@ -45,10 +43,9 @@ __all__ = [
 ]
 
 _IMPORTED_ON_USE = {
-    **dict.fromkeys(("Batch", "Feed"), "feed"),
-    **dict.fromkeys(("BatchOrder", "EvaluationOrder", "digest", "gather"), "order"),
+    **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Data", "load_data"), "load"),
-    "Encoders": "encoding",
+    **dict.fromkeys(("Encoders", "InputShape"), "encoding"),
 }
 
 

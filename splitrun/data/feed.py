@@ -1,15 +1,87 @@
-"""What a role loads: its rows of one batch, and the digest of the batch's sample ids."""
+"""Which samples are in which batch, and what a role loads of it.
+
+The order of batches is a function of (seed, epoch) alone. Every role computes it for itself.
+Nothing else draws from its random streams, so no model's dropout can shift it, and each message
+carries a digest that proves it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
-from splitrun.data.order import digest, gather
 from splitrun.events import Phase
+from splitrun.seeds import derive_seed
+
+
+class BatchOrder:
+    """Shuffles the samples anew in every epoch, and deals them out in batches.
+
+    A role has one of its own: it remembers the permutation of the epoch it was last asked about.
+
+    Args:
+        ids: int64 [samples], at least one.
+        batch_size: samples in a batch; the last one of an epoch may be shorter.
+        seed: the spec's.
+    """
+
+    def __init__(self, ids: Tensor, batch_size: int, seed: int) -> None:
+        self._ids = ids
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = -1
+        self._shuffled = ids
+        self.steps_per_epoch = -(-len(ids) // batch_size)
+
+    def ids_at(self, step: int) -> Tensor:
+        """int64 [batch], the samples of this step, counted from 0 over all epochs."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._shuffled = self._ids[self._permutation(epoch)]
+            self._epoch = epoch
+        start = index * self._batch_size
+        return self._shuffled[start : start + self._batch_size]
+
+    def _permutation(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive_seed("batch order", self._seed, epoch))
+        return torch.randperm(len(self._ids), generator=generator)
+
+
+class EvaluationOrder:
+    """Deals out the samples as they come; every evaluation starts at step 0.
+
+    Args:
+        ids: int64 [samples].
+        batch_size: samples in a batch; the last one may be shorter.
+    """
+
+    def __init__(self, ids: Tensor, batch_size: int) -> None:
+        self._ids = ids
+        self._batch_size = batch_size
+
+    def ids_at(self, step: int) -> Tensor:
+        """int64 [batch], the samples of this step; none beyond the last."""
+        start = step * self._batch_size
+        return self._ids[start : start + self._batch_size]
+
+
+def digest(ids: Tensor) -> bytes:
+    """8 bytes that differ where sample ids (int64) or their order do, on every machine alike."""
+    raw = ids.numpy()
+    if sys.byteorder != "little":
+        raw = raw.byteswap()
+    return hashlib.blake2b(raw.data, digest_size=8).digest()
+
+
+def gather(features: Sequence[Tensor], ids: Tensor) -> tuple[Tensor, ...]:
+    """The rows with these ids, as new tensors."""
+    return tuple(tensor.index_select(0, ids) for tensor in features)
 
 
 class Order(Protocol):

@@ -9,20 +9,51 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.download import OnDownload
-from splitrun.data.encoding import Encoders
-from splitrun.data.fit import Rows, fit_party
+from splitrun.data.encoding import Encoders, InputShape, Rows, fit_party
 from splitrun.data.labels import encode_classes, find_classes, number_label
-from splitrun.data.shape import InputShape
 from splitrun.data.sources import open_source
-from splitrun.data.split import split_rows
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
-from splitrun.spec.model import BottomModel, CustomBottom, EmbeddingMlp, FileDataset, Spec
+from splitrun.spec.model import (
+    BottomModel,
+    CustomBottom,
+    DatasetSection,
+    EmbeddingMlp,
+    FileDataset,
+    Spec,
+)
+
+
+def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
+    """The numbers of the training rows and of the held-out rows, each int64 and ascending.
+
+    The choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
+    `test_fraction` of 0 nothing is held out.
+
+    Raises:
+        DataError: fewer than two rows, or none left to train on.
+    """
+    if table.rows < 2:
+        message = f"{table.origin}: {table.rows} row(s) of data"
+        raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
+    everything = np.arange(table.rows, dtype=np.int64)
+    if dataset.test_fraction == 0:
+        return everything, everything[:0]
+    try:
+        train, test = train_test_split(
+            everything, test_size=dataset.test_fraction, random_state=dataset.split_seed
+        )
+    except ValueError as error:
+        message = f"{table.origin}: of {table.rows} rows, none is left to train on"
+        raise DataError(f"{message}; lower dataset.test_fraction") from error
+    return np.sort(train), np.sort(test)
 
 
 @dataclass(frozen=True)

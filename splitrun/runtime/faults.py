@@ -17,7 +17,7 @@ from splitrun.plan import Channel, Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
 from splitrun.runtime.job import WORK, RoleContext, RoleHook, Run, Send
-from splitrun.spec.model import Damage, Die, Kill, LinkFault, Raise, Silence, Slow, Stall
+from splitrun.spec.faults import Damage, Die, Kill, LinkFault, Raise, Silence, Slow, Stall
 
 OnFire = Callable[[int, str, Instruction], None]
 """Told of a fault, in the role's thread and before it happens: its index, the role, the

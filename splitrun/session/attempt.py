@@ -19,12 +19,11 @@ from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
-from splitrun.session.fired import fired_faults, forget_torn, note_fired
 from splitrun.session.forecast import forecast
 from splitrun.session.job import job_of
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
-from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save
@@ -147,7 +146,10 @@ class Attempt:
         self.poll()
         copied = self._state.copied_bytes
         self._manifest["peak_bytes"] = {
-            name: {**role.peak_bytes, **({"checkpoint_copy": copied[name]} if name in copied else {})}
+            name: {
+                **role.peak_bytes,
+                **({"checkpoint_copy": copied[name]} if name in copied else {}),
+            }
             for name, role in outcome.roles.items()
         }
         self._manifest["channels"] = {

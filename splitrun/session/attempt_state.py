@@ -11,12 +11,17 @@ from splitrun.events import Event
 from splitrun.left import resume_command
 from splitrun.model import Stage
 from splitrun.runtime import Collect, StartPoint
-from splitrun.session.attempts import Attempts, attempts_of, begun, closed, put_aside
 from splitrun.session.checkpoint import Checkpoint, Collector, Store
-from splitrun.session.permission import named_classes
-from splitrun.session.prepare import Experiment
+from splitrun.session.prepare import Experiment, named_classes
 from splitrun.session.resume import Resume
-from splitrun.session.run_directory import RunDirectory
+from splitrun.session.run_directory import (
+    Attempts,
+    RunDirectory,
+    attempts_of,
+    begun,
+    closed,
+    put_aside,
+)
 from splitrun.session.run_statistics import RunStatistics
 
 _MISFIT = (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError)
@@ -75,9 +80,7 @@ class AttemptState:
         """
         if self._checkpoint is None:
             return StartPoint()
-        return StartPoint(
-            self.first_step, restore(self._checkpoint, stages, self._directory.path)
-        )
+        return StartPoint(self.first_step, restore(self._checkpoint, stages, self._directory.path))
 
     @property
     def collect(self) -> Collect | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from splitrun.errors import Problem, SpecError
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate import with_depth

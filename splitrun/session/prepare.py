@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitrun.data import Data, Encoders, OnDownload, load_data
-from splitrun.errors import UsageError
+from splitrun.errors import ModelError, Problem, UsageError
+from splitrun.errors import Path as SpecPath
+from splitrun.files import is_something
 from splitrun.model import Models, assemble, refuse_odd_weights, section_of
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
-from splitrun.session.permission import refuse_code
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import (
     MICRO_BATCHES,
@@ -21,6 +22,44 @@ from splitrun.simulate import (
     shown,
 )
 from splitrun.spec import Document, Spec
+from splitrun.spec.model import CustomModule
+
+
+def refuse_code(spec: Spec, directory: Path) -> None:
+    """Refuse a spec that names classes; nothing is imported to tell where they come from.
+
+    Args:
+        directory: where custom classes are looked up first.
+
+    Raises:
+        ModelError: naming each class and the file it would be imported from.
+    """
+    problems = [
+        Problem(
+            (*path, "class"),
+            f"{model.class_} would run the code of {_origin(model.class_, directory)}",
+            "if you trust it with all that you may do here, add --allow-code",
+        )
+        for path, model in named_classes(spec).items()
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
+def named_classes(spec: Spec) -> dict[SpecPath, CustomModule]:
+    """The models that are classes, by where they stand in the spec."""
+    models: dict[SpecPath, object] = {("top", "model"): spec.top.model}
+    for name, party in spec.parties.items():
+        models["parties", name, "bottom"] = party.bottom
+    return {path: model for path, model in models.items() if isinstance(model, CustomModule)}
+
+
+def _origin(class_path: str, directory: Path) -> str:
+    """The file next to the spec that the class's import begins with, or the installed module."""
+    module = class_path.partition(":")[0]
+    package = module.partition(".")[0]
+    own = (directory / f"{package}.py", directory / package)
+    return next((str(path) for path in own if is_something(path)), f"{module}, an installed module")
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,12 @@ from splitrun.model import assemble
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
-from splitrun.session.environment import usable_cores
-from splitrun.session.machine_load import LoadMeter
+from splitrun.session.environment import LoadMeter, usable_cores
 from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
-from splitrun.spec.model.section import Section
+from splitrun.spec.section import Section
 
 _DEPTH = 8
 """Deep enough that many roles keep each other busy."""

@@ -14,12 +14,10 @@ from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import why_odd
 from splitrun.left import fate
 from splitrun.lock import locked
-from splitrun.session.attempts import attempts_of
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
-from splitrun.session.fired import fired_faults
 from splitrun.session.prepare import Experiment, prepare
-from splitrun.session.run_directory import RunDirectory, refuse_odd
+from splitrun.session.run_directory import RunDirectory, attempts_of, fired_faults, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
 
 

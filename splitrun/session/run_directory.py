@@ -11,8 +11,11 @@ runs/<utc>-<name>-<hash>/
     checkpoints/     the newest states of the run, to go on from
     failure.txt      where a failed run broke
     stacks.txt       where every thread was when a watchdog ended the run
-    faults.jsonl     which of the spec's faults have happened
-    attempts/           what earlier attempts of a resumed or restarted run left
+    faults.jsonl     which of the spec's faults have happened: a line each, written before it does
+    attempts/1/      what the first attempt left: its events, where it broke, its unfinished model
+
+A run has one attempt or more: each begins at a checkpoint, the first at step 0. `manifest.json`
+tells of all of them under `attempts`: when each began and ended, from which step, and how.
 """
 
 from __future__ import annotations
@@ -37,11 +40,14 @@ from splitrun.files import (
     is_regular,
     is_something,
     read_bytes,
+    remove,
     why_odd,
     write_text,
 )
+from splitrun.plan import Instruction
 from splitrun.spec import Document, load, loads, resolved_yaml
 from splitrun.spec.yaml_text import MAX_BYTES
+from splitrun.telemetry.parts import part_numbers, part_path
 
 
 @dataclass(frozen=True)
@@ -236,3 +242,107 @@ def _new_directory(runs_dir: Path, name: str) -> Path:
             count += 1
         else:
             return path
+
+
+Attempts = list[dict[str, Any]]
+
+
+def utc() -> str:
+    """This moment, as manifests have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def attempts_of(directory: RunDirectory) -> Attempts:
+    """Those that the manifest tells of.
+
+    Raises:
+        RunDirectoryError: it is damaged.
+    """
+    keys = {"status": str, "attempts": list, "environment": dict}
+    path = directory.path / "manifest.json"
+    attempts: Attempts = read_json(path, keys)["attempts"]
+    if not all(isinstance(attempt, dict) and "status" in attempt for attempt in attempts):
+        message = f"{path}: damaged: no 'attempts' in it"
+        raise RunDirectoryError(f"{message}; restore the file, or train anew")
+    return attempts
+
+
+def begun(earlier: Sequence[Mapping[str, Any]], step: int, changes: Sequence[str] = ()) -> Attempts:
+    """The attempts with one more that begins now; one that was never closed was killed.
+
+    Args:
+        step: its first.
+        changes: of the spec, for it.
+    """
+    killed = {"status": "killed"}
+    attempts = [
+        {**attempt, **(killed if attempt["status"] == "running" else {})} for attempt in earlier
+    ]
+    attempt = {"started": utc(), "from_step": step, "ended": None, "status": "running"}
+    return [*attempts, attempt | ({"changes": list(changes)} if changes else {})]
+
+
+def closed(attempts: Attempts, status: str, message: str) -> Attempts:
+    """The attempts, of which the last one ends now."""
+    return [*attempts[:-1], {**attempts[-1], "ended": utc(), "status": status, "message": message}]
+
+
+def put_aside(
+    directory: RunDirectory, attempt: int, history: Sequence[Mapping[str, object]]
+) -> None:
+    """Make room for an attempt after number `attempt`; can be done again if it was interrupted.
+
+    Args:
+        history: the lines of `metrics.jsonl` up to the checkpoint; later ones will come again.
+    """
+    kept = directory.path / "attempts" / str(attempt)
+    kept.mkdir(parents=True, exist_ok=True)
+    for number in part_numbers(directory.path):
+        remove(part_path(kept, number))
+        part_path(directory.path, number).replace(part_path(kept, number))
+    for name in ("failure.txt", "stacks.txt", "model"):
+        if is_something(directory.path / name):
+            remove(kept / name)
+            (directory.path / name).replace(kept / name)
+    lines = "".join(json.dumps(record) + "\n" for record in history)
+    directory.write_text("metrics.jsonl", lines)
+
+
+_FAULTS = "faults.jsonl"
+
+
+def fired_faults(directory: RunDirectory) -> frozenset[int]:
+    """Indices, in the spec's list, of the faults that have happened.
+
+    Raises:
+        RunDirectoryError: the record is damaged.
+    """
+    path = directory.path / _FAULTS
+    try:
+        *lines, _ = read_bytes(path).split(b"\n")  # a torn line was killed before its fault
+        return frozenset(int(json.loads(line)["fault"]) for line in lines)
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path}: damaged, so nothing tells which faults have happened"
+        raise RunDirectoryError(f"{message}; restore the file, or train again") from error
+
+
+def forget_torn(directory: RunDirectory) -> None:
+    """Cut off a last line that was not finished, so that others can follow.
+
+    Raises:
+        OSError: the record cannot be written.
+    """
+    try:
+        whole, newline, torn = read_bytes(directory.path / _FAULTS).rpartition(b"\n")
+    except FileNotFoundError:
+        return
+    if torn:
+        directory.write_text(_FAULTS, (whole + newline).decode())
+
+
+def note_fired(directory: RunDirectory, index: int, role: str, instruction: Instruction) -> None:
+    """Write down that a fault happens now; from any thread."""
+    record = {"fault": index, "role": role, "instruction": str(instruction)}
+    directory.append_lines(_FAULTS, [record])

@@ -25,7 +25,7 @@ from splitrun.data import Data, Encoders
 from splitrun.errors import RunDirectoryError, one_line
 from splitrun.files import is_something, read_bytes, remove, sync
 from splitrun.model import Finite, extra_states, fill, named_tensors, set_extra_states
-from splitrun.session.checkpoint.codec import decode, encode
+from splitrun.session.checkpoint.store import decode, encode
 from splitrun.session.run_directory import read_json
 
 FORMAT = 1

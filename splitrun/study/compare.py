@@ -14,8 +14,7 @@ from pathlib import Path
 from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
-from splitrun.study.arm_set import ArmSet
-from splitrun.study.arms import BASELINE, Arm, Schedule
+from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
     Choice,
@@ -24,16 +23,22 @@ from splitrun.study.comparison import (
     Staleness,
     recording_path,
 )
-from splitrun.study.notebook import Notebook
+from splitrun.study.directory import Notebook
 from splitrun.study.quality import Scores, refuse_undefined, score
-from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
-from splitrun.study.target import time_to_target
-from splitrun.study.timed_arm import TimedArm, Trials
-from splitrun.study.timing import baseline_of, enter, rates, time_rounds, trial_s, trial_steps
-from splitrun.study.training import RuntimeName
-from splitrun.study.verdict import compare_metric
-from splitrun.study.watcher import Watcher
+from splitrun.study.timing import (
+    TimedArm,
+    Trials,
+    Watcher,
+    baseline_of,
+    enter,
+    rates,
+    time_rounds,
+    trial_s,
+    trial_steps,
+)
+from splitrun.study.training import Recording, RuntimeName, record
+from splitrun.study.verdict import compare_metric, time_to_target
 
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
@@ -93,7 +98,7 @@ def compare(
     )
     watcher.tell("recording a trial of each arm …")
     recordings = {
-        each.arm: record(each, directory / recording_path(each.arm))
+        each.arm: record(each.subject, each.plan, directory / recording_path(each.arm))
         for each in timed_arms
         if each.runtime == "threaded"
     }

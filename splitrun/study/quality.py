@@ -20,9 +20,8 @@ from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.beginnings import Beginnings
-from splitrun.study.training import Subject, train_fresh
-from splitrun.study.watcher import Watcher
+from splitrun.study.timing import Watcher
+from splitrun.study.training import Beginnings, Subject, train_fresh
 
 _SEEDS = 2**32
 """A seed is less than this."""
@@ -89,7 +88,7 @@ def score(
 
 
 def _expect_same(beginnings: Beginnings, arm: Arm, seed: int, models: Models) -> None:
-    differing = beginnings.differing(seed, arm, models)
+    differing = beginnings.differing(seed, str(arm), models)
     if differing:
         raise RunFailed("the comparison", f"the first weights of {arm}", differing)
 

@@ -18,8 +18,8 @@ from splitrun.dashboard import Dashboard
 from splitrun.events import Event, Sampled, Sink, StepDone
 from splitrun.session import prepare, train
 from splitrun.spec import loads
-from splitrun.study.bench.steadiness import Moment, judge
-from splitrun.study.bench.trend import Trend, find_trend
+from splitrun.study.bench.soak import Moment, judge
+from splitrun.study.statistics import Trend, find_trend
 from splitrun.telemetry import JsonLines, Sampler
 
 STEPS = 1_000_000

@@ -22,8 +22,8 @@ from splitrun.report.write import write
 from splitrun.session import evaluate_run, find_resume
 from splitrun.session.checkpoint import Store
 from splitrun.spec import load
-from splitrun.study.bench.lineup import _digest
 from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.bench.sweep import _digest
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import read_events
 from tests.cli.trial import ROWS, SPEC, refusal
@@ -168,7 +168,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two checkpoints that was stopped."""
     content = content_of("sequential", checkpoint={"every_steps": 4})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.005)
+        patch.setattr("splitrun.runtime.threaded.LOOK_EVERY_S", 0.005)
         return stopped(content, tmp_path_factory.mktemp("odd"))
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from splitrun.session.machine_load import LoadMeter, MachineLoad
+from splitrun.session.environment import LoadMeter, MachineLoad
 
 
 def test_others_are_all_that_worked_but_us_whatever_their_priority(
@@ -17,8 +17,8 @@ def test_others_are_all_that_worked_but_us_whatever_their_priority(
     before = [_core(), _core(), _core()]
     after = [_core(user=3, nice=4, idle=3), _core(system=1, steal=2, iowait=7), _core(user=10)]
     times = iter([before, after])
-    monkeypatch.setattr("splitrun.session.machine_load.usable_cores", lambda: [0, 1])
-    monkeypatch.setattr("splitrun.session.machine_load.now", lambda: next(clock))
+    monkeypatch.setattr("splitrun.session.environment.usable_cores", lambda: [0, 1])
+    monkeypatch.setattr("splitrun.session.environment.now", lambda: next(clock))
     monkeypatch.setattr("time.process_time", lambda: next(ours))
     monkeypatch.setattr("psutil.cpu_times", lambda **_: next(times))
     assert LoadMeter().crowd() == MachineLoad(others_percent=80.0, idle_percent=100.0)

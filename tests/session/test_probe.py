@@ -11,7 +11,7 @@ import yaml
 from splitrun.errors import UsageError
 from splitrun.plan import Op
 from splitrun.session import Experiment, RunDirectory, prepare, train
-from splitrun.session.machine_load import MachineLoad
+from splitrun.session.environment import MachineLoad
 from splitrun.session.probe import probe_costs, steps_of_a_trial
 from splitrun.session.probe_run import ProbeRun, Subject, moment_rates
 from splitrun.spec import loads
@@ -115,7 +115,7 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
     }.items():
         monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
     monkeypatch.setattr(
-        "splitrun.session.machine_load.LoadMeter.crowd", lambda _: MachineLoad(0.0, 100.0)
+        "splitrun.session.environment.LoadMeter.crowd", lambda _: MachineLoad(0.0, 100.0)
     )
     monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
     monkeypatch.setattr("splitrun.session.probe_run._MOST_TRIALS", 1)

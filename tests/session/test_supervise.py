@@ -33,7 +33,7 @@ from splitrun.session import (
     supervised,
     train,
 )
-from splitrun.session.fired import fired_faults, forget_torn, note_fired
+from splitrun.session.run_directory import fired_faults, forget_torn, note_fired
 from splitrun.spec.model import Supervision
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic

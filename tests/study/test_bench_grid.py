@@ -14,12 +14,13 @@ from splitrun.study.bench.grid import (
     Point,
     combinations,
     combined,
+    default_baseline,
     overrides_of,
     parse_axis,
     parse_baseline,
+    preset_axes,
     split,
 )
-from splitrun.study.bench.presets import default_baseline, preset_axes
 from tests.cli.trial import SPEC, SYNTHETIC
 
 scalars = st.one_of(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from splitrun.study.bench.steadiness import Moment, judge
+from splitrun.study.bench.soak import Moment, judge
 from tests.study.arms import Floats, stream
 
 RUNS = 1_000

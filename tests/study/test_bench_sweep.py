@@ -10,13 +10,12 @@ import pytest
 
 from splitrun.errors import Interrupted, SpecError
 from splitrun.spec import load
-from splitrun.study.bench import lineup
+from splitrun.study.bench import sweep as sweeping
 from splitrun.study.bench.grid import combined, parse_axis
-from splitrun.study.bench.lineup import Cell, identity, line_up
 from splitrun.study.bench.measure import Settings, Trial
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
-from splitrun.study.bench.sweep import Bench, sweep
+from splitrun.study.bench.sweep import Bench, Cell, identity, line_up, sweep
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC
 
 SETTINGS = Settings(repeats=2, budget_s=0.1)
@@ -189,7 +188,7 @@ def test_an_identity_is_of_all_that_matters(spec: Path, monkeypatch: pytest.Monk
         identity(document, Settings(repeats=2, budget_s=0.2)),
         identity(document, Settings(repeats=2, budget_s=0.1, unproven=True)),
     }
-    monkeypatch.setattr(lineup, "__version__", "99")
+    monkeypatch.setattr(sweeping, "__version__", "99")
     others.add(identity(document, SETTINGS))
     assert len(others - {one}) == 5
 

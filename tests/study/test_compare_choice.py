@@ -18,15 +18,14 @@ from splitrun.errors import Interrupted, RunFailed
 from splitrun.model import Models, assemble
 from splitrun.session import prepare
 from splitrun.spec import load
-from splitrun.study.arm_set import line_up
-from splitrun.study.arms import Arm
+from splitrun.study.arms import Arm, line_up
 from splitrun.study.bench.measure import Settings as Trials
 from splitrun.study.bench.measure import measure
 from splitrun.study.compare import Settings
 from splitrun.study.directory import comparison_directory
 from splitrun.study.quality import score
+from splitrun.study.timing import Watcher
 from splitrun.study.training import Subject
-from splitrun.study.watcher import Watcher
 from tests.cli.trial import refusal
 from tests.report.reading import Report
 from tests.runtime.running import Content, prepared, synthetic

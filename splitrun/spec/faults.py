@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from splitrun.spec.model.section import (
+from splitrun.spec.section import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,

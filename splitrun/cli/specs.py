@@ -1,9 +1,10 @@
-"""`splitrun plan`: explain what a spec compiles into."""
+"""Commands about a spec that train nothing: `splitrun validate`, `plan` and `schema`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +20,39 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import echo_json
+from splitrun.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
     from splitrun.cli.console import Console
+    from splitrun.spec.model import Dataset
+
+
+def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = None) -> None:
+    """Check a spec and the header of its data file; say everything that is wrong with them.
+
+    That is: every key and value, columns and label, and whether models, losses, schedules and links
+    agree, as far as the spec tells. `plan` also reads the rows, builds and joins the models, your
+    own classes among them, and compiles the programs; `train` does that too before it starts.
+    """
+    document = load_document(spec, overrides, data_dir)
+    if absent := _absent_file(document.spec.dataset, data_dir):
+        echo(f"note: {absent} is not here yet; plan and train download it", err=True)
+    parties = ", ".join(document.spec.parties)
+    echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
+
+
+def _absent_file(dataset: Dataset, data_dir: Path | None) -> str | None:
+    """The name of a public dataset's file that is nowhere on this machine."""
+    from splitrun.data.sources.bank_marketing import FILES, BankMarketingSource
+    from splitrun.spec.model import BankMarketingDataset
+
+    if not isinstance(dataset, BankMarketingDataset):
+        return None
+    found = BankMarketingSource(dataset.size, data_dir).find()
+    return None if found else FILES[dataset.size].name
 
 
 _NO_TERMINAL = 1_000
@@ -48,7 +75,7 @@ def plan(
 ) -> None:
     """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
     document = load_document(spec, overrides, data_dir)
-    from splitrun.cli.download import show_download
+    from splitrun.cli.output import show_download
     from splitrun.plan.explain import describe
     from splitrun.session import forecast, prepare
 
@@ -204,3 +231,10 @@ def _size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def schema() -> None:
+    """Print the JSON Schema of specs; editors check and complete YAML with it."""
+    from splitrun.spec import json_schema
+
+    echo_json(json_schema(), indent=2)

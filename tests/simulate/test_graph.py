@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitrun.simulate.cycle import Cycle, Edge, maximum_ratio_cycle
+from splitrun.simulate.graph import Cycle, Edge, maximum_ratio_cycle
 
 
 @st.composite
