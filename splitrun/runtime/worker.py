@@ -150,7 +150,7 @@ class Worker:
             RunFailed: naming role, instruction and batch.
             ChannelClosed: another role failed, or the run was stopped.
         """
-        op, step, micro, _, phase = instruction
+        op, step, micro, peer, phase = instruction
         self.doing = instruction
         start = end = now()
         try:
@@ -164,7 +164,7 @@ class Worker:
         if end > start:
             wait_until(end, self.stopped)
         late = self._stage.staleness if op is Op.UPDATE else 0
-        self._emit(Executed(self._name, op, phase, step, micro, start, now(), late))
+        self._emit(Executed(self._name, op, phase, step, micro, start, now(), late, peer))
         self.doing = None
 
     def can(self, op: Op) -> bool:
