@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
     from splitrun.study.bench.store import BenchDirectory
-    from splitrun.study.bench.sweep import Bench, Cell
+    from splitrun.study.bench.sweep import Bench, BenchCell
 
 
 class Preset(StrEnum):
@@ -117,7 +117,7 @@ def bench(
     note_no_faults(document)
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
-    from splitrun.study.bench.measure import Settings
+    from splitrun.study.bench.measure import BenchSettings
     from splitrun.study.bench.report import check_export
     from splitrun.study.bench.store import BenchDirectory
     from splitrun.study.bench.sweep import Bench, line_up
@@ -143,7 +143,7 @@ def bench(
     directory = BenchDirectory.create(runs_dir, document, axes)
     if fresh:
         directory.clear()
-    settings = Settings(repeats, budget, unproven)
+    settings = BenchSettings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
     report = results.report()
@@ -208,7 +208,7 @@ def _swept(grid: Bench, progress: Progress) -> Results:
     return results
 
 
-def _refuse_unproven(cells: Sequence[Cell], *, unproven: bool) -> None:
+def _refuse_unproven(cells: Sequence[BenchCell], *, unproven: bool) -> None:
     from splitrun.session import is_advised
 
     if unproven and not any(cell.document and is_advised(cell.document.spec) for cell in cells):

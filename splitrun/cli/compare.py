@@ -41,7 +41,7 @@ _FEWEST_ROUNDS = 3
 """With an interval; `splitrun.study.intervals.FEWEST`, without its imports."""
 
 
-class Asserted(StrEnum):
+class AssertedSameness(StrEnum):
     """What `--assert` can demand of an arm's metric."""
 
     EQUIVALENT = "equivalent"
@@ -105,7 +105,7 @@ def compare(
         ),
     ] = None,
     asserted: Annotated[
-        Asserted | None,
+        AssertedSameness | None,
         typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
@@ -144,12 +144,12 @@ def compare(
     from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.output import show_download
     from splitrun.study.arms import line_up, named
-    from splitrun.study.compare import Settings
+    from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
     from splitrun.study.timing import Watcher
 
-    settings = Settings(
+    settings = CompareSettings(
         chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
     )
     with own_stdout():
@@ -266,7 +266,7 @@ def _depths(text: str | None) -> tuple[int, ...] | None:
 
 
 def _gate(
-    comparison: Comparison, arm: Arm, fail_below: float | None, asserted: Asserted | None
+    comparison: Comparison, arm: Arm, fail_below: float | None, asserted: AssertedSameness | None
 ) -> None:
     from splitrun.study import Finding, fails_assertion, fails_below
 

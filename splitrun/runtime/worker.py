@@ -90,7 +90,7 @@ class Worker:
         """
         runs, emit, name = self._runs, self._emit, self.name
         for instruction in program:
-            op, step, micro, _, phase = instruction
+            op, step, micro, peer, phase = instruction
             self._since = start = now()
             self._doing = instruction
             try:
@@ -100,7 +100,7 @@ class Worker:
             except (Exception, SystemExit) as error:
                 raise RunFailed(name, str(instruction), one_line(error)) from error
             staleness = self.stage.staleness if op is Op.UPDATE else 0
-            emit(Executed(name, op, phase, step, micro, start, now(), staleness))
+            emit(Executed(name, op, phase, step, micro, start, now(), staleness, peer))
             self._doing = None
 
     def stop(self) -> None:

@@ -25,7 +25,7 @@ from splitrun.plan import LinkTiming, Op, Plan, compile
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores
 from splitrun.session.job import job_of
-from splitrun.simulate import Timed, with_depth
+from splitrun.simulate import TimedPlan, with_depth
 from splitrun.spec import Spec
 
 _ALIKE = 1.05
@@ -38,7 +38,7 @@ _MOST_TRIALS = 6
 
 
 @dataclass(frozen=True)
-class Subject:
+class ProbeSubject:
     """What is run again and again."""
 
     spec: Spec
@@ -86,7 +86,7 @@ class ProbeRun:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: ProbeSubject,
         kind: Literal["serial", "threaded"],
         batch_size: int,
         steps: int,
@@ -163,9 +163,9 @@ class ProbeRun:
         fastest, typical = self._by_speed[0], self._typical
         return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
 
-    def timed(self) -> Timed:
+    def timed(self) -> TimedPlan:
         """Seconds a step."""
-        return Timed(self.plan, self._typical.period_s)
+        return TimedPlan(self.plan, self._typical.period_s)
 
     @property
     def unevenness(self) -> float:
@@ -203,7 +203,7 @@ class _Clocked:
             self._thread.last = time.thread_time()
 
 
-def _bare(subject: Subject, rows: int, batch_size: int, steps: int) -> Plan:
+def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan:
     """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
     plan = compile(subject.spec, subject.models.facts)
     return replace(

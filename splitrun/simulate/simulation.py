@@ -22,7 +22,7 @@ from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Role, Segment
 
 
-class Span(NamedTuple):
+class InstructionSpan(NamedTuple):
     """One instruction of a role; times in seconds from the start of the segment."""
 
     op: Op
@@ -53,7 +53,7 @@ class Simulation:
 
     plan: Plan
     segment: Segment
-    timeline: Mapping[str, Sequence[Span]]
+    timeline: Mapping[str, Sequence[InstructionSpan]]
     """By role name, in the order of the program."""
     transits: Mapping[str, Sequence[Transit]]
     """By channel name, in the order of sending."""
@@ -124,8 +124,8 @@ def _executed(simulation: Simulation, role: Role) -> Iterator[Executed | Sent]:
     plan, bottom = simulation.plan, role.kind == "bottom"
     for span in simulation.timeline[role.name]:
         late = plan.staleness(role, span.step) if bottom and span.op is Op.UPDATE else 0
-        moment = span.start, span.end
-        yield Executed(role.name, span.op, "train", span.step, span.micro, *moment, late)
+        work, moment = (span.step, span.micro), (span.start, span.end)
+        yield Executed(role.name, span.op, "train", *work, *moment, late, span.peer)
 
 
 def _sent(channel: str, transits: Sequence[Transit]) -> Iterator[Executed | Sent]:

@@ -15,7 +15,7 @@ from splitrun.study.intervals import Interval
 from splitrun.study.quality import Curve
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.timing import Trial
-from splitrun.study.training import Recording, RuntimeName
+from splitrun.study.training import RecordedTrial, RuntimeName
 from splitrun.study.verdict import MetricComparison, TimeToTarget
 
 
@@ -65,7 +65,7 @@ class ArmResult:
     """Training time of an epoch at the measured throughput."""
     target: TimeToTarget | None
     """None where none was asked for."""
-    recording: Recording
+    recording: RecordedTrial
 
     @property
     def cpu_percent(self) -> float:

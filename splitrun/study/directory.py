@@ -33,7 +33,7 @@ from splitrun.study.quality import Scores
 from splitrun.study.timing import TimedArm, Trial, Watcher
 
 if TYPE_CHECKING:
-    from splitrun.study.compare import Settings
+    from splitrun.study.compare import CompareSettings
 
 Status = Literal["running", "done", "interrupted", "failed"]
 
@@ -89,7 +89,7 @@ def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
 
 
 def keep(
-    directory: RunDirectory, document: Document, settings: Settings, comparison: Comparison
+    directory: RunDirectory, document: Document, settings: CompareSettings, comparison: Comparison
 ) -> dict[str, Any]:
     """Write `comparison.json`; gives what is in it.
 
@@ -114,7 +114,7 @@ def keep(
 MEASURED = "measured.jsonl"
 
 
-class Notebook(Watcher):
+class MeasurementLog(Watcher):
     """Writes down every training and every trial, and tells another watcher.
 
     Args:

@@ -111,7 +111,11 @@ def enter(
 
 
 def time_rounds(
-    timed_arms: Sequence[TimedArm], *, budget_s: float, repeats: int | None, watcher: Watcher
+    timed_arms: Sequence[TimedArm],
+    *,
+    budget_s: float,
+    repeats: int | None,
+    watcher: Watcher,
 ) -> dict[TimedArm, list[Trial]]:
     """Time every timed_arm once a round, so many times or until the speedups are known well enough.
 

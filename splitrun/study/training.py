@@ -71,7 +71,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What one training came to."""
 
     statistics: RunStatistics
@@ -98,7 +98,7 @@ def train_fresh(
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
     on_built: OnBuilt = _ignore,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train models made for it from their first weights to the end of the plan.
 
     Before it, what earlier trainings left behind is collected: the runtime keeps the collector off,
@@ -125,7 +125,7 @@ def train_fresh(
         find_runtime(kind)(job, Observer(books.emit, books.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    return Outcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
+    return TrainingOutcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
 
 
 class _Recorded:
@@ -170,20 +170,20 @@ class _Counted:
     close = enter
 
 
-StartPoint = Mapping[str, str]
+WeightDigests = Mapping[str, str]
 """Digests of initial weights, by role."""
 
 
-def beginning_of(models: Models) -> StartPoint:
+def beginning_of(models: Models) -> WeightDigests:
     """Of models that nobody has trained."""
     return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
 
 
-class Beginnings:
+class InitialWeights:
     """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
 
     def __init__(self) -> None:
-        self._first: dict[int, tuple[str, StartPoint]] = {}
+        self._first: dict[int, tuple[str, WeightDigests]] = {}
 
     def differing(self, seed: int, arm: str, models: Models) -> str:
         """What is wrong with an arm's beginning; empty where it is as it should be."""
@@ -212,7 +212,7 @@ class Traffic:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedTrial:
     """What a trial's events add up to."""
 
     roles: Mapping[str, Shares]
@@ -225,7 +225,7 @@ class Recording:
     """Of all processors of that kind, whoever's work; None where there is none."""
 
 
-def record(subject: Subject, plan: Plan, directory: Path) -> Recording:
+def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:
     """Run one trial on threads and keep its `events.jsonl` in a new directory.
 
     Raises:
@@ -240,7 +240,7 @@ def record(subject: Subject, plan: Plan, directory: Path) -> Recording:
     with locked(directory):
         train_fresh(subject, "threaded", recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]
-    return Recording(
+    return RecordedTrial(
         roles=shares(events),
         links=_traffic(plan, [event for event in events if isinstance(event, Sent)]),
         peak_memory_bytes=max((sample.memory_bytes for sample in sampled), default=0),

@@ -22,15 +22,15 @@ from splitrun.session import Experiment
 from splitrun.session.environment import usable_cores
 from splitrun.study.statistics import MedianEstimate, estimate_median, find_trend
 from splitrun.study.timing import enough, shorten, trial_s, wanted_steps
-from splitrun.study.training import Outcome, Subject, train_fresh
+from splitrun.study.training import Subject, TrainingOutcome, train_fresh
 from splitrun.telemetry import Sampler
 
-OnTurn = Callable[[Sequence["Trial"]], None]
+OnTrial = Callable[[Sequence["Trial"]], None]
 """Takes the turns so far, after each."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """How to measure a cell."""
 
     repeats: int | None = None
@@ -85,7 +85,7 @@ class Measured:
         return median(turn.cpu_percent for turn in self.turns)
 
 
-def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Measured:
+def measure(experiment: Experiment, settings: BenchSettings, on_turn: OnTrial) -> Measured:
     """Warm up, then take turns.
 
     Raises:
@@ -145,7 +145,7 @@ def _turn(segment: Subject) -> Trial:
     )
 
 
-def _run(segment: Subject) -> Outcome:
+def _run(segment: Subject) -> TrainingOutcome:
     return train_fresh(segment, segment.spec.runtime.type)
 
 

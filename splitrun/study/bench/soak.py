@@ -36,7 +36,7 @@ _LEAST_GROWTH_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class Moment:
+class SoakSample:
     """A look at a run that goes on."""
 
     time: float
@@ -49,7 +49,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Figure:
+class StabilityCheck:
     """Something that should stay as it is, over the whole run."""
 
     name: str
@@ -71,7 +71,7 @@ class Steadiness:
     memory_growth_bytes: int
     thread_growth: int
     descriptor_growth: int
-    figures: tuple[Figure, ...]
+    figures: tuple[StabilityCheck, ...]
 
     @property
     def verdict(self) -> str:
@@ -84,7 +84,7 @@ class Steadiness:
         """Whether every figure is within its limit, and known to be."""
         return not any(figure.complaint for figure in self.figures)
 
-    def report(self, about: Mapping[str, Any], moments: Sequence[Moment]) -> Report:
+    def report(self, about: Mapping[str, Any], moments: Sequence[SoakSample]) -> Report:
         """What there is to print and to export.
 
         Args:
@@ -104,7 +104,7 @@ class Steadiness:
                 self.verdict,
                 f"results: {about['directory']}",
             ),
-            numbers=Table(Moment.__match_args__, tuple(astuple(moment) for moment in moments)),
+            numbers=Table(SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)),
             content={
                 "kind": "soak",
                 **about,
@@ -121,7 +121,7 @@ class Steadiness:
         )
 
 
-def judge(moments: Sequence[Moment]) -> Steadiness:
+def judge(moments: Sequence[SoakSample]) -> Steadiness:
     """Judge a run by what was seen of it, its first hundredth left out.
 
     Growth is what the last tenth of the moments has more than the first tenth, each by its median.
@@ -153,9 +153,9 @@ def judge(moments: Sequence[Moment]) -> Steadiness:
     )
 
 
-def _warm(moments: Sequence[Moment]) -> list[Moment]:
+def _warm(moments: Sequence[SoakSample]) -> list[SoakSample]:
     """Those after the first hundredth of the run, each with progress since the one before."""
-    seen: list[Moment] = []
+    seen: list[SoakSample] = []
     for moment in moments:
         if not seen or moment.samples > seen[-1].samples:
             seen.append(moment)
@@ -165,7 +165,7 @@ def _warm(moments: Sequence[Moment]) -> list[Moment]:
     return [moment for moment in seen if moment.time >= begin]
 
 
-def _windows(seen: Sequence[Moment]) -> tuple[list[float], list[float]]:
+def _windows(seen: Sequence[SoakSample]) -> tuple[list[float], list[float]]:
     """Middles and throughputs of up to 20 windows with as many moments each."""
     count = min(_WINDOWS, len(seen) - 1)
     edges = [seen[round(index * (len(seen) - 1) / count)] for index in range(count + 1)]
@@ -180,32 +180,32 @@ def _growth(values: Sequence[int]) -> int:
     return round(median(values[-tenth:]) - median(values[:tenth]))
 
 
-def _throughput(trend: Trend | None) -> Figure:
+def _throughput(trend: Trend | None) -> StabilityCheck:
     name, limit = "throughput", f"at least {-_LARGEST_FALL:+.0%}"
     if trend is None:
-        return Figure(name, "too short to tell", limit, "too short to tell; run longer")
+        return StabilityCheck(name, "too short to tell", limit, "too short to tell; run longer")
     value = f"{trend.change:+.1%} [{trend.low:+.1%}, {trend.high:+.1%}]"
     if trend.low >= -_LARGEST_FALL:
-        return Figure(name, value, limit)
+        return StabilityCheck(name, value, limit)
     if trend.high < -_LARGEST_FALL:
-        return Figure(name, value, limit, f"throughput changed by {value} over the run")
+        return StabilityCheck(name, value, limit, f"throughput changed by {value} over the run")
     complaint = f"throughput may have changed by {trend.low:+.1%} over the run; run longer to tell"
-    return Figure(name, value, limit, complaint)
+    return StabilityCheck(name, value, limit, complaint)
 
 
-def _memory(growth: int, before: int) -> Figure:
+def _memory(growth: int, before: int) -> StabilityCheck:
     limit = max(_LARGEST_GROWTH * before, _LEAST_GROWTH_BYTES)
     value = f"{growth / 2**20:+.1f} MiB"
     complaint = f"memory grew by {value}" if growth > limit else ""
-    return Figure("memory", value, f"at most {limit / 2**20:+.1f} MiB", complaint)
+    return StabilityCheck("memory", value, f"at most {limit / 2**20:+.1f} MiB", complaint)
 
 
-def _count(name: str, growth: int) -> Figure:
+def _count(name: str, growth: int) -> StabilityCheck:
     complaint = f"{name} grew by {growth:+d}" if growth > 0 else ""
-    return Figure(name, f"{growth:+d}", "at most +0", complaint)
+    return StabilityCheck(name, f"{growth:+d}", "at most +0", complaint)
 
 
-OnMoment = Callable[[Moment, float], None]
+OnSoakSample = Callable[[SoakSample, float], None]
 """Takes each moment, and the share of the run that is done."""
 
 _MOMENTS = 200
@@ -233,7 +233,7 @@ def soak(
     directory: BenchDirectory,
     duration_s: float,
     steps: int | None,
-    on_moment: OnMoment,
+    on_moment: OnSoakSample,
 ) -> Soaked:
     """Train without evaluations, looking at it from time to time, and judge what was seen.
 
@@ -294,8 +294,8 @@ def _warm_up(subject: Subject, depth: int) -> float:
 class _Run:
     """One run; its moments are taken in the sampler's thread, its steps in the top's."""
 
-    def __init__(self, subject: Subject, on_moment: OnMoment) -> None:
-        self.moments: list[Moment] = []
+    def __init__(self, subject: Subject, on_moment: OnSoakSample) -> None:
+        self.moments: list[SoakSample] = []
         self._subject = subject
         self._on_moment = on_moment
         self._progress = (0.0, 0, 0)
@@ -342,5 +342,5 @@ class _Run:
     def _look(self, event: Event) -> None:
         if isinstance(event, Sampled):
             time, samples, _ = self._progress
-            moment = Moment(time, samples, event.memory_bytes, event.threads, event.descriptors)
+            moment = SoakSample(time, samples, event.memory_bytes, event.threads, event.descriptors)
             self.moments.append(moment)
