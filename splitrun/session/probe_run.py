@@ -18,14 +18,13 @@ from typing import Literal
 
 import numpy as np
 
-from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed
 from splitrun.model import Models
 from splitrun.plan import LinkTiming, Op, Plan, compile
-from splitrun.runtime import AffinityTuner
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores
-from splitrun.session.feeds import feeds
+from splitrun.session.job import job_of
 from splitrun.simulate import TimedPlan, with_depth
 from splitrun.spec import Spec
 
@@ -120,19 +119,11 @@ class ProbeRun:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
-        bottoms, top = self._subject.models.stages(self._subject.spec, plan)
-        runtime.run(
-            plan,
-            bottoms,
-            top,
-            feeds(self._data, plan),
-            lambda *_: {},
-            runtime=self._kind,
-            intra_op_threads=self._subject.spec.runtime.intra_op_threads,
-            emit=clocked if self._clocked else events.append,
-            poll=lambda: None,
-            affinity_tuner=self.affinity_tuner,
+        job = job_of(self._subject.spec, self._data, self._subject.models, plan)
+        bare = replace(
+            job, hooks=(), deadline=None, digests=False, affinity_tuner=self.affinity_tuner
         )
+        find_runtime(self._kind)(bare, Observer(clocked if self._clocked else events.append))
         ends = []
         work: dict[tuple[str, Op], list[float]] = defaultdict(list)
         unclocked = ((event, 0.0) for event in events if isinstance(event, Executed))

@@ -18,19 +18,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model import Models, assemble, evaluate
-from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
-from splitrun.runtime import AffinityTuner
+from splitrun.model import Models, assemble
+from splitrun.plan import Op, Plan, RoleFacts, check, compile
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
-from splitrun.session.feeds import feeds
+from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
-from splitrun.spec import Spec, has_checksums
+from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.telemetry import JsonLines, Sampler, Shares, shares
 
@@ -117,26 +116,13 @@ def train_fresh(
     models = assemble(spec, subject.data, subject.directory, subject.known)
     on_built(models)
     plan = compile(spec, models.facts)
-    bottoms, top = models.stages(spec, plan)
+    job = replace(job_of(spec, subject.data, models, plan, metrics), affinity_tuner=affinity_tuner)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
             stack.enter_context(source(books.emit))
-        runtime.run(
-            plan,
-            bottoms,
-            top,
-            feeds(subject.data, plan),
-            partial(evaluate, spec.top.loss, metrics),
-            runtime=kind,
-            intra_op_threads=spec.runtime.intra_op_threads,
-            emit=books.emit,
-            poll=books.enter,
-            checksums=has_checksums(spec),
-            deadline=deadline_of(spec, plan),
-            affinity_tuner=affinity_tuner,
-        )
+        find_runtime(kind)(job, Observer(books.emit, books.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
     return TrainingOutcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)

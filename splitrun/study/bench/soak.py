@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
-from functools import partial
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from splitrun import runtime
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble, evaluate
-from splitrun.plan import compile, deadline_of
+from splitrun.model import assemble
+from splitrun.plan import compile
+from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
-from splitrun.spec import has_checksums
+from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
 from splitrun.study.bench.report import Report, Table
 from splitrun.study.bench.store import BenchDirectory
@@ -315,7 +313,7 @@ class _Run:
         spec = subject.spec
         models = assemble(spec, subject.data, subject.directory, subject.known)
         plan = compile(spec, models.facts)
-        bottoms, top = models.stages(spec, plan)
+        job = replace(job_of(spec, subject.data, models, plan), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 
@@ -330,19 +328,7 @@ class _Run:
         sampler = Sampler(self._look, every_s)
         try:
             with sampler:
-                runtime.run(
-                    plan,
-                    bottoms,
-                    top,
-                    feeds(subject.data, plan),
-                    partial(evaluate, spec.top.loss, ()),
-                    runtime=spec.runtime.type,
-                    intra_op_threads=spec.runtime.intra_op_threads,
-                    emit=self._emit,
-                    poll=poll,
-                    checksums=has_checksums(spec),
-                    deadline=deadline_of(spec, plan),
-                )
+                find_runtime(spec.runtime.type)(job, Observer(self._emit, poll))
         except _Over:
             pass
         finally:
