@@ -49,8 +49,8 @@ class ProbeSubject:
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
     """Let probe_runs run in turn, round by round, until the fastest turn of each could be repeated.
 
-    LoadMeter on the same processor slow a virtual machine down, by a half for seconds, and nothing
-    speeds it up: what is fast is nearest to the machine itself.
+    Other processes on the same processor slow a virtual machine down, by a half for seconds, and
+    nothing speeds it up: what is fast is nearest to the machine itself.
 
     Args:
         fewest: rounds there are at least.
