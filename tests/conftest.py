@@ -67,15 +67,6 @@ def brief_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["splitrun.session.prepare"], "probe_costs", brief)
 
 
-@pytest.fixture
-def whole_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe as users have it, but that it ends while the machine is busy, as it is in tests."""
-    from splitrun.session.probe import ProbeEffort, probe_costs
-
-    whole = partial(probe_costs, effort=ProbeEffort(budget_s=0.0))
-    monkeypatch.setattr(sys.modules["splitrun.session.prepare"], "probe_costs", whole)
-
-
 @pytest.fixture(scope="session")
 def bank_dir() -> Path:
     """The directory that holds bank.csv and bank-full.csv, the published files."""

@@ -49,7 +49,7 @@ class Preset(StrEnum):
 
 
 _MINUTES = 10.0
-"""Of a soak, unless others are asked for."""
+"""Minutes of a soak, unless others are asked for."""
 
 
 def bench(

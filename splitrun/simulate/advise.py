@@ -51,9 +51,9 @@ def _in_flight(plan: Plan, depth: int, micro_batches: int) -> Plan:
 
 
 ENOUGH = 0.95
-"""Of the best throughput: what is left of it is not worth more depth."""
+"""The share of the best throughput that is enough: the rest is not worth more depth."""
 DEPTHS = range(1, 65)
-"""Looked at, unless others are asked for."""
+"""The depths that are looked at, unless others are asked for."""
 MICRO_BATCHES = (2, 4, 8)
 BATCH_FACTORS = (0.25, 0.5, 2, 4)
 """Other batch sizes, as multiples of the plan's."""
@@ -190,7 +190,7 @@ class _DepthSearch:
         return self._predictions[depth]
 
     def samples_per_s(self) -> Mapping[int, float]:
-        """Of every depth that was predicted so far."""
+        """The throughput at every depth that was predicted so far."""
         return {depth: each.samples_per_s for depth, each in sorted(self._predictions.items())}
 
     def smallest_enough(self, depths: Sequence[int]) -> int:

@@ -46,12 +46,12 @@ class Bound:
     run with its mean, the segment as it is drawn."""
 
     limit: Limit
-    """Of the endless run."""
+    """What limits the endless run."""
     samples_per_s: float
-    """Of the endless run, its batches all full. Infinite where nothing takes any time."""
+    """Throughput of the endless run, its batches all full. Infinite where nothing takes time."""
     segment_s: float
-    """Seconds of the first segment, with its fill and its drain; extrapolated (`stretch`) from
-    some hundred steps on."""
+    """Seconds of the first segment, with its fill and its drain; extrapolated from some
+    hundred steps on."""
     segment_samples_per_s: float
 
     @property

@@ -3,7 +3,7 @@
 Two things slow threads down that no instruction's own cost shows: they get in each other's way, and
 they have to be woken. Two runs without links tell them apart. In a pipeline with several batches in
 flight everybody works and nobody waits, so that its period gives the effective cores; one batch at
-a time is mostly waiting, so that its period gives the handover.
+a time is mostly waiting, so that its period gives the wake-up latency.
 
 What instructions cost more in cold caches was measured in threads that stood in each other's way
 already. So a third run, whose links are pauses, gives the part of it that belongs to the caches.
@@ -19,9 +19,9 @@ from splitrun.simulate.costs import CalibrationPoint, Costs
 from splitrun.simulate.engine import simulate
 
 _FEWEST_CORES = 0.2
-_LONGEST_HANDOVER_S = 5e-3
+_LONGEST_WAKEUP_LATENCY_S = 5e-3
 _PRECISION = 1e-4
-"""Of the interval in which a value is looked for."""
+"""How exactly a value is found, as a share of the interval in which it is looked for."""
 _PASSES = 3
 """Each value depends a little on the other."""
 
@@ -41,8 +41,8 @@ def calibrate(
     paused: TimedPlan,
     cores: float,
 ) -> Costs:
-    """Costs whose effective cores, handover and cold caches make simulations take as long as the
-    runs did.
+    """Costs whose effective cores, wake-up latency and cold caches make simulations take as long
+    as the runs did.
 
     Args:
         costs: what instructions cost in a thread that has its core to itself, and at most in cold
@@ -60,7 +60,7 @@ def calibrate(
     for _ in range(_PASSES):
         if pipelined is not None:
             fitted = _fit_cores(fitted, pipelined, cores)
-        fitted = _fit_handover(fitted, sequential)
+        fitted = _fit_wakeup_latency(fitted, sequential)
     return _fit_coldness(fitted, paused)
 
 
@@ -71,11 +71,11 @@ def _fit_cores(costs: Costs, timed: TimedPlan, most: float) -> Costs:
     return with_slowness(_match(timed, with_slowness, 1 / most, 1 / _FEWEST_CORES))
 
 
-def _fit_handover(costs: Costs, timed: TimedPlan) -> Costs:
-    def with_handover(wakeup_latency_s: float) -> Costs:
+def _fit_wakeup_latency(costs: Costs, timed: TimedPlan) -> Costs:
+    def with_latency(wakeup_latency_s: float) -> Costs:
         return replace(costs, wakeup_latency_s=wakeup_latency_s)
 
-    return with_handover(_match(timed, with_handover, 0.0, _LONGEST_HANDOVER_S))
+    return with_latency(_match(timed, with_latency, 0.0, _LONGEST_WAKEUP_LATENCY_S))
 
 
 def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:

@@ -54,12 +54,12 @@ FREE = Cost()
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """Where effective cores were measured."""
+    """What effective cores were measured with."""
 
     rows: int
-    """Of a slice."""
+    """Rows of a slice of a batch."""
     cores: float
-    """Of the machine."""
+    """Cores of the machine."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Costs:
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""
     found_with: CalibrationPoint | None = None
-    """Where the effective cores were measured; None if they are given, for any number of rows."""
+    """What the effective cores were measured with; None if they are given, for any rows."""
     unevenness: float = 0.0
     """By how much everybody's speed differs from one moment to the next: its standard deviation
     over its mean."""
@@ -90,7 +90,7 @@ class Costs:
             raise ValueError(f"{self.effective_cores} effective cores: must be positive")
         if not 0 <= self.wakeup_latency_s < math.inf:
             raise ValueError(
-                f"a handover of {self.wakeup_latency_s} s: must be finite, not negative"
+                f"a wake-up latency of {self.wakeup_latency_s} s: must be finite, not negative"
             )
         if not 0 <= self.unevenness <= MOST_UNEVEN:
             raise ValueError(f"an unevenness of {self.unevenness}: must be 0 to {MOST_UNEVEN}")
@@ -239,7 +239,7 @@ class Clock:
 
 
 def _rate(cores: float, together: int, roles: int) -> float:
-    """Of a core, what each of those who work together gets."""
+    """The share of a core that each of those who work together gets."""
     if cores < 1 and roles > 1:
         cores = 1 + (cores - 1) * (together - 1) / (roles - 1)
     return min(1.0, cores / together)

@@ -104,7 +104,7 @@ _Process = Generator[None, None, None]
 def simulate(plan: Plan, costs: Costs, segment: Segment | None = None) -> Simulation:
     """Run a segment of a plan, default its first, without the evaluation that may follow it.
 
-    The segment may be any stretch of steps, also beyond the end of the run. Deterministic; takes
+    The segment may be any range of steps, also beyond the end of the run. Deterministic; takes
     about 5 µs an instruction.
 
     Raises:
@@ -123,7 +123,7 @@ class _Engine:
         self._costs = costs
         self._segment = segment
         self._clock = Clock(costs.cores(plan), len(plan.roles))
-        self._handover_s = costs.wakeup_latency_s
+        self._wakeup_latency_s = costs.wakeup_latency_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}
         self._timeline: dict[str, list[InstructionSpan]] = {role.name: [] for role in plan.roles}
@@ -183,7 +183,7 @@ class _Engine:
             yield
         arrive = pipe.arrivals.popleft()
         if clock.now > start or arrive > clock.now:
-            clock.sleep(number, max(arrive, clock.now) + self._handover_s)
+            clock.sleep(number, max(arrive, clock.now) + self._wakeup_latency_s)
             yield
         pipe.credits += 1
         self._wake(pipe)
@@ -192,7 +192,7 @@ class _Engine:
         if not pipe.credits:
             pipe.blocked = number
             yield
-            self._clock.sleep(number, self._clock.now + self._handover_s)
+            self._clock.sleep(number, self._clock.now + self._wakeup_latency_s)
             yield
         pipe.credits -= 1
 
@@ -203,7 +203,7 @@ class _Engine:
 
 
 def simulate_serial(plan: Plan, costs: Costs, segment: Segment | None = None) -> Simulation:
-    """What `simulate` does, for the serial runtime; effective cores and handovers play no part.
+    """What `simulate` does, for the serial runtime: it has one core, and nobody has to be woken.
 
     Raises:
         KeyError: a role has no costs.
@@ -212,11 +212,11 @@ def simulate_serial(plan: Plan, costs: Costs, segment: Segment | None = None) ->
     segment = replace(segment or next(plan.segments()), evaluation_batches=0)
     pipes = open_pipes(plan)
     thread = _Thread()
-    turns = [_Turns(plan, costs, role, segment, pipes, thread) for role in plan.roles]
-    while any(each.next for each in turns):
+    roles = [_SerialRole(plan, costs, role, segment, pipes, thread) for role in plan.roles]
+    while any(each.next for each in roles):
         done = thread.done
         for op in Op:
-            for each in turns:
+            for each in roles:
                 while each.next and each.next.op is op and each.ready(each.next):
                     each.run(each.next)
         if done == thread.done:
@@ -224,7 +224,7 @@ def simulate_serial(plan: Plan, costs: Costs, segment: Segment | None = None) ->
     return Simulation(
         plan,
         segment,
-        {each.role.name: tuple(each.spans) for each in turns},
+        {each.role.name: tuple(each.spans) for each in roles},
         {
             channel.name: tuple(pipes[channel.source, channel.target].transits)
             for channel in plan.channels
@@ -234,15 +234,15 @@ def simulate_serial(plan: Plan, costs: Costs, segment: Segment | None = None) ->
 
 @dataclass
 class _Thread:
-    """What all roles share."""
+    """The one thread that all roles share; times in seconds."""
 
     now: float = 0.0
     worked_s: float = 0.0
     done: int = 0
-    """Instructions."""
+    """How many instructions have been run."""
 
 
-class _Turns:
+class _SerialRole:
     """One role's program under way."""
 
     def __init__(

@@ -26,7 +26,7 @@ class Evidence(msgspec.Struct, frozen=True):
     compensation: tuple[Rule, ...]
     """In any order; empty where nothing makes up for staleness."""
     steps: int
-    """Of the shortest training at the deepest depth that was confirmed."""
+    """Steps of the shortest training at the deepest depth that was confirmed."""
     shown: tuple[int, ...]
     """Depths that were confirmed on every dataset, ascending."""
     lost_at_most: Mapping[int, float]

@@ -55,12 +55,12 @@ class Cycle:
 
     @property
     def weight(self) -> float:
-        """Of all edges."""
+        """Sum of the edges' weights, in seconds."""
         return sum(edge.weight for edge in self.edges)
 
     @property
     def tokens(self) -> int:
-        """Of all edges."""
+        """Sum of the edges' tokens."""
         return sum(edge.tokens for edge in self.edges)
 
     @property

@@ -25,15 +25,15 @@ class HeldBack:
     """What rules it out: "pipeline.max_staleness 3"."""
     depth: int
     gain: float
-    """Of throughput over the fastest that is allowed: 0.22 for 22 %."""
+    """How much more throughput than the fastest depth that is allowed: 0.22 is 22 % more."""
 
 
 _SURE = 1.25
-"""Times the least, that the greatest of several answers may be."""
+"""How many times the least of several answers the greatest may be."""
 _FEWEST_ROUNDS = 4
-"""Two for each half: of one turn nobody knows whether it was disturbed."""
+"""Rounds of a probe, two for each half: of one trial nobody knows whether it was disturbed."""
 _IDLE_PERCENT, _OTHERS_PERCENT = 30, 25
-"""Of a core. With less of it idle, and as much taken by others, nobody gets what they could use."""
+"""Percent of a core: with less idle, and more taken by others, the probe lacked cores."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Certainty:
     others_percent: float
     """Processor time that other processes had meanwhile; 100 is one core."""
     idle_percent: float
-    """Of the cores, what nobody used."""
+    """Processor time of the usable cores that nobody used; 100 is one core."""
 
     @property
     def crowded(self) -> bool:
@@ -112,7 +112,7 @@ class Recommendation:
     certainty: Certainty | None
     """None where costs were not probed."""
     limit: Limit
-    """Of the recommended plan."""
+    """What limits the throughput of the recommended plan."""
     sequential: ThroughputPrediction
     """The same, one batch at a time, on the runtime that is faster at that."""
     by_depth: Mapping[int, float]
@@ -127,12 +127,12 @@ class Recommendation:
 
     @property
     def speedup(self) -> float:
-        """Over one batch at a time."""
+        """How many times as fast as one batch at a time the recommended plan is predicted to be."""
         return self.sequential.train_s / self.prediction.train_s
 
     @property
     def fastest_speedup(self) -> float:
-        """Of the fastest plan, likewise."""
+        """How many times as fast as one batch at a time the fastest plan is predicted to be."""
         return self.sequential.train_s / self.fastest_prediction.train_s
 
     @property

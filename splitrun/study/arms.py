@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Schedule = Literal["sequential", "microbatch", "stale"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 DEPTHS = (2, 4, 8)
-"""Of `stale`, unless others are asked for."""
+"""Depths of `stale`, unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ class ArmSet:
     advice: Recommendation
     """What the probed costs and the evidence on accuracy speak for, before anything is trained."""
     max_staleness: int | None
-    """Of an arm that may be recommended."""
+    """The most updates of delay that a recommended arm may have; None: any."""
 
     def allows(self, arm: Arm) -> bool:
         """Whether an arm may be recommended, whatever it does."""
         return self.max_staleness is None or arm.depth <= self.max_staleness + 1
 
     def without(self, arms: Collection[Arm]) -> ArmSet:
-        """The field of the other arms; the baseline is not among `arms`."""
+        """The set of the other arms; the baseline is not among `arms`."""
         kept = [arm for arm in self.subjects if arm not in arms]
         subjects = {arm: self.subjects[arm] for arm in kept}
         return replace(self, subjects=subjects, plans={arm: self.plans[arm] for arm in kept})

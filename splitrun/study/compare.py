@@ -50,16 +50,16 @@ class CompareSettings:
     schedules: tuple[Schedule, ...] | None = None
     """Beside the baseline and what the probe finds the fastest; None: all that can be run."""
     depths: tuple[int, ...] | None = None
-    """Of `stale`; None: 2, 4 and 8, as far as the run has steps for them."""
+    """Depths of `stale`; None: 2, 4 and 8, as far as the run has steps for them."""
     repeats: int | None = None
     """Rounds of timing; None: until the speedups' intervals are tight, or the budget ends."""
     budget_s: float = 60.0
-    """For the timing; what has begun is finished."""
+    """Seconds for the timing; what has begun is finished."""
     seeds: int = 3
     margin: float = 0.005
     """The largest difference of the metric that doesn't matter, in its own unit."""
     target: float | None = None
-    """Of the metric: the time until it is reached is told."""
+    """A value of the metric: the time until it is reached is told."""
     unproven: bool = False
     """Whether the fastest arm is taken, whatever its verdict."""
 
@@ -111,7 +111,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Measured:
-    """All that was measured, to be put together."""
+    """All that was measured of a comparison, before it is judged."""
 
     arms: ArmSet
     settings: CompareSettings

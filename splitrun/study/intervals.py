@@ -158,7 +158,9 @@ def bootstrap_interval(values: Floats) -> Interval:
         acceleration=_acceleration(np.clip(ordered, kept[0], kept[-1])),
         count=count,
     )
-    low, lower_bound, upper_bound, high = (float(end) for end in np.quantile(trimmed_means, levels))
+    places = (_RESAMPLES - 1) * np.asarray(levels)
+    quantiles = np.interp(places, np.arange(_RESAMPLES), np.sort(trimmed_means))
+    low, lower_bound, upper_bound, high = map(float, quantiles)
     return Interval(low, high, lower_bound, upper_bound)
 
 

@@ -33,7 +33,7 @@ Curve = Mapping[int, float]
 
 @dataclass
 class Scores:
-    """Of one arm, one value a seed."""
+    """What one arm learned: a value for each seed."""
 
     values: list[float] = field(default_factory=list)
     """At the end."""

@@ -83,7 +83,7 @@ class RunComparison:
 
     @property
     def differences(self) -> Mapping[str, float]:
-        """Of the metrics that both have: the second's less the first's."""
+        """The differences of the metrics that both have: the second's less the first's."""
         second = self.second.metrics
         return {
             name: second[name] - value

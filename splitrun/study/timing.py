@@ -40,7 +40,7 @@ class TimedArm:
     subject: Subject
     plan: Plan
     affinity_tuner: AffinityTuner = field(default_factory=lambda: AffinityTuner(usable_cores()))
-    """Where its roles belong, for one trial is too short to find out."""
+    """Finds the cores that its roles do best on; one trial is too short for that."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Trial:
 
 
 Trials = Mapping[TimedArm, Sequence[Trial]]
-"""Of every timed_arm its trials, one a round."""
+"""The trials of every timed arm, one a round."""
 
 
 class Watcher:
@@ -70,17 +70,17 @@ class Watcher:
     def round(
         self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
     ) -> None:
-        """Every timed_arm has had a trial; these are all so far.
+        """Every arm has had a trial; these are all so far.
 
         Args:
-            trials: of every timed_arm.
+            trials: of every timed arm.
             elapsed_s: seconds of timing so far.
             budget_s: how many there are at most; None where a number of rounds was asked for.
         """
 
 
 _HALF_WIDTH = 0.02
-"""Of an interval, that is tight enough."""
+"""Half the width of an interval, as a share of the median, that is tight enough."""
 _FEWEST_ROUNDS = 3
 """Before a budget may end the timing: fewer have no interval."""
 _STEPS = 60
@@ -113,7 +113,7 @@ def time_rounds(
     repeats: int | None,
     watcher: Watcher,
 ) -> dict[TimedArm, list[Trial]]:
-    """Time every timed_arm once a round, so many times or until the speedups are known well enough.
+    """Time every arm once a round, so many times or until the speedups are known well enough.
 
     Raises:
         RunFailed: a role failed.
@@ -136,7 +136,7 @@ def time_rounds(
 
 
 def baseline_of(trials: Trials) -> TimedArm:
-    """The sequential timed_arm that was faster: no overhead of ours is sold as a speedup."""
+    """The faster of the two sequential arms: no overhead of ours is sold as a speedup."""
     candidates = [timed_arm for timed_arm in trials if timed_arm.arm == BASELINE]
     return max(candidates, key=lambda timed_arm: estimate_median(rates(trials[timed_arm])).median)
 

@@ -66,7 +66,7 @@ class Subject:
         return plan
 
     def found_out(self, plan: Plan) -> Subject:
-        """The same, with what is known since it was planned, or another seed or stretch of it."""
+        """The same, with the facts of a plan of it, which may have another seed or other steps."""
         return replace(self, known=plan.facts.roles)
 
 
@@ -117,19 +117,19 @@ def train_fresh(
     on_built(models)
     plan = compile(spec, models.facts)
     job = replace(job_of(spec, subject.data, models, plan, metrics), affinity_tuner=affinity_tuner)
-    books = _Recorded(plan, recorder) if recorder else _Counted(plan)
+    events = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
-            stack.enter_context(source(books.emit))
-        find_runtime(kind)(job, Observer(books.emit, books.enter))
+            stack.enter_context(source(events.emit))
+        find_runtime(kind)(job, Observer(events.emit, events.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
-    books.close()
-    return TrainingOutcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
+    events.close()
+    return TrainingOutcome(events.statistics, weights_sha256(models.modules), cpu_s, wall_s)
 
 
 class _Recorded:
-    """A statistics and sinks that are told everything."""
+    """Statistics and sinks that are told of every event."""
 
     def __init__(self, plan: Plan, recorder: Recorder) -> None:
         self.statistics = RunStatistics()
@@ -174,20 +174,20 @@ WeightDigests = Mapping[str, str]
 """Digests of initial weights, by role."""
 
 
-def beginning_of(models: Models) -> WeightDigests:
-    """Of models that nobody has trained."""
+def initial_digests(models: Models) -> WeightDigests:
+    """The digests of models that nobody has trained."""
     return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
 
 
 class InitialWeights:
-    """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
+    """The digests of all arms' initial weights, by seed: the first at a seed is the reference."""
 
     def __init__(self) -> None:
         self._first: dict[int, tuple[str, WeightDigests]] = {}
 
     def differing(self, seed: int, arm: str, models: Models) -> str:
-        """What is wrong with an arm's beginning; empty where it is as it should be."""
-        mine = beginning_of(models)
+        """What is wrong with an arm's initial weights; empty where they are the reference's."""
+        mine = initial_digests(models)
         first, other = self._first.setdefault(seed, (arm, mine))
         roles = [role for role in mine if mine[role] != other.get(role)]
         if not roles:
@@ -222,7 +222,7 @@ class RecordedTrial:
     peak_memory_bytes: int
     """Resident, of the process, which has run other arms before."""
     gpu_percent: float | None
-    """Of all processors of that kind, whoever's work; None where there is none."""
+    """How busy the graphics processors were, whoever's work it was; None where there is none."""
 
 
 def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:

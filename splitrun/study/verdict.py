@@ -160,12 +160,12 @@ def fails_assertion(verdict: Verdict, asserted: Finding) -> bool:
 
 
 LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae"})
-"""Of the metrics; of all others more is better."""
+"""Metrics of which less is better; of all others, more is."""
 
 
 @dataclass(frozen=True)
 class TimeToTarget:
-    """Of one arm, over all seeds."""
+    """When one arm reaches the target, over all seeds."""
 
     time_s: float | None
     """In the median of the seeds; None where half of them or more never get there."""

@@ -105,10 +105,10 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
         steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, depth)) + 3 * depth
         subjects[depth] = subject_of(experiment, deep, steps)
     turns: dict[int, list[float]] = {depth: [] for depth in depths}
-    gatherings = {depth: AffinityTuner(usable_cores()) for depth in depths}
+    affinity_tuners = {depth: AffinityTuner(usable_cores()) for depth in depths}
     for turn in range(repeats):
         for depth in depths if turn % 2 == 0 else reversed(depths):
-            turns[depth].append(steady_samples_per_s(subjects[depth], gatherings[depth]))
+            turns[depth].append(steady_samples_per_s(subjects[depth], affinity_tuners[depth]))
     fitted = _rising(turns)
     best = fitted[depths[-1]]
     found = next(depth for depth, rate in fitted.items() if rate >= ENOUGH * best)

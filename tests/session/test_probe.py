@@ -82,7 +82,7 @@ def test_a_probe_run_tells_work_if_it_is_clocked_and_its_period_always(*, clocke
     assert probe_run.timed().period_s > 0
 
 
-@pytest.mark.usefixtures("whole_probe")
+@pytest.mark.usefixtures("brief_probe")
 def test_auto_takes_the_depth_that_fills_the_wait_and_the_run_directory_states_it(
     tmp_path: Path,
 ) -> None:
@@ -142,10 +142,9 @@ def test_auto_heeds_the_greatest_staleness() -> None:
 
 @pytest.mark.usefixtures("brief_probe")
 def test_probing_touches_neither_the_models_nor_the_result() -> None:
-    plain, probed = (
-        prepared(far(depth=6)),
-        prepare(loads(yaml.safe_dump(far(depth=6), sort_keys=False), "spec.yaml"), probe=True),
-    )
+    content = synthetic(rows=300, pipeline={"schedule": "stale", "depth": 2})
+    document = loads(yaml.safe_dump(content, sort_keys=False), "spec.yaml")
+    plain, probed = prepare(document), prepare(document, probe=True)
     for role, module in plain.models.modules.items():
         for name, value in module.state_dict().items():
             assert value.equal(probed.models.modules[role].state_dict()[name])

@@ -15,7 +15,7 @@ from tests.simulate.timing import uniform_costs
 
 @pytest.mark.parametrize("cores", [0.7, 1.0, 1.6])
 @pytest.mark.parametrize("wakeup_latency_s", [0.0, 50e-6, 800e-6])
-def test_cores_and_handover_are_found_again(cores: float, wakeup_latency_s: float) -> None:
+def test_cores_and_wakeup_latency_are_found_again(cores: float, wakeup_latency_s: float) -> None:
     plan = make_plan(rows=300, parties=3)
     costs = uniform_costs(plan)
     truth = replace(costs, effective_cores=cores, wakeup_latency_s=wakeup_latency_s)
@@ -27,7 +27,7 @@ def test_cores_and_handover_are_found_again(cores: float, wakeup_latency_s: floa
     assert found.wakeup_latency_s == pytest.approx(wakeup_latency_s, abs=10e-6)
 
 
-def test_there_are_no_more_effective_cores_than_cores_and_no_negative_handover() -> None:
+def test_there_are_no_more_effective_cores_than_cores_and_no_negative_wakeup_latency() -> None:
     plan = make_plan(rows=300)
     nothing = TimedPlan(plan, 0.0)
     found = calibrate(uniform_costs(plan), nothing, nothing, nothing, cores=2)

@@ -147,7 +147,7 @@ def test_below_one_effective_core_only_those_who_work_together_are_slower() -> N
     assert ends_ms(simulation, "p1.bottom", Op.FORWARD) == [round(8 / 0.9 + 5, 6)]
 
 
-def test_who_has_waited_takes_a_handover_to_go_on() -> None:
+def test_who_has_waited_goes_on_after_the_wakeup_latency() -> None:
     plan = make_plan(rows=10, links={"default": {"latency_ms": 5}})
     costs = replace(uniform_costs(plan, forward=ms(2)), wakeup_latency_s=0.5e-3)
     received = spans_of(simulate(plan, costs), "p0.top", Op.RECV)

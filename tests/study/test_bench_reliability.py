@@ -1,4 +1,4 @@
-"""Doubts about a cell's figures: that they are voiced, and how often for nothing.
+"""Warnings about a cell's figures: that they are given, and how often for nothing.
 
 4,000 cells a case; streams were fixed before the first run.
 """
@@ -19,12 +19,12 @@ STEADY = [10_000.0, 10_050.0, 9_980.0, 10_020.0, 9_960.0, 10_010.0, 9_990.0, 10_
 
 def kinds(rates: list[float], others_percent: float = 0.0) -> list[str]:
     return [
-        doubt.kind
-        for doubt in reliability_warnings(measured(rates, others_percent=others_percent), cores=2)
+        warning.kind
+        for warning in reliability_warnings(measured(rates, others_percent=others_percent), cores=2)
     ]
 
 
-def test_steady_trials_on_a_quiet_machine_raise_no_doubt() -> None:
+def test_steady_trials_on_a_quiet_machine_raise_no_warning() -> None:
     assert kinds(STEADY, others_percent=15) == []
     assert kinds([10_000.0]) == []
 
@@ -41,8 +41,8 @@ def test_a_slow_first_trial_has_words_of_its_own() -> None:
     assert kinds([5_000, *STEADY]) == ["slow first trial"]
     assert kinds([5_000, *STEADY, 7_000]) == ["slow first trial", "outliers"]
     assert kinds([15_000, *STEADY]) == ["outliers"]
-    (doubt,) = reliability_warnings(measured([5_000, *STEADY]), cores=2)
-    assert "50% of the others'" in doubt.text
+    (warning,) = reliability_warnings(measured([5_000, *STEADY]), cores=2)
+    assert "50% of the others'" in warning.text
 
 
 def test_a_machine_that_slows_down_is_told() -> None:

@@ -102,10 +102,10 @@ def test_json_has_every_trial_and_every_problem() -> None:
     assert last["problem"].startswith("spec.yaml:1:2")
 
 
-def test_doubts_of_one_kind_are_one_line() -> None:
-    doubt = ReliabilityWarning("busy machine", "others worked")
+def test_warnings_of_one_kind_are_one_line() -> None:
+    warning = ReliabilityWarning("busy machine", "others worked")
     cells = tuple(
-        CellResult({"seed": seed}, measured([1.0]), reliability_warnings=(doubt,))
+        CellResult({"seed": seed}, measured([1.0]), reliability_warnings=(warning,))
         for seed in ("1", "2")
     )
     lone = CellResult(

@@ -24,6 +24,7 @@ from splitrun.study.verdict import TimeToTarget, time_to_target
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.runtime.running import Content, prepared, synthetic
+from tests.study.conftest import ARGUMENTS, Compared
 
 QUICK = ("--repeats", "3", "--budget", "1", "--seeds", "1", "--progress", "none")
 TOP_LEVEL = {"arms", "recommended", "advice", "report"}
@@ -60,19 +61,13 @@ def test_arms_compensate_as_the_spec_says() -> None:
     assert Arm("stale", 2).applied(spec).pipeline.compensation == ("discount",)
 
 
-def test_json_holds_every_arm_with_all_that_scripts_rely_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    spec = written(tmp_path)
-    options = ("--depths", "1,2", "--runs-dir", str(tmp_path / "runs"))
-    assert run(["compare", spec, *QUICK, *options, "--json"]) == 0
-    captured = capsys.readouterr()
-    found = json.loads(captured.out)
-    assert captured.err == ""
+def test_json_holds_every_arm_with_all_that_scripts_rely_on(compared: Compared) -> None:
+    found = json.loads(compared.stdout)
+    assert compared.stderr == ""
     assert found.keys() >= TOP_LEVEL
     assert found["advice"]
     directory = Path(found["report"]).parent
-    assert directory.parent == tmp_path / "runs"
+    assert directory == compared.directory
     assert json.loads((directory / "comparison.json").read_text()) == found
     assert "<html" in (directory / "report.html").read_text()
     depths = [each["depth"] for each in found["forecast"]]
@@ -130,6 +125,7 @@ def _check_recording(arm: dict[str, Any], directory: Path) -> None:
     ],
 )
 def test_gates_end_the_command_with_exit_code_4_after_the_result(
+    measured_before: Compared,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arm: str,
@@ -137,9 +133,10 @@ def test_gates_end_the_command_with_exit_code_4_after_the_result(
     exit_code: int,
     told: list[str],
 ) -> None:
-    arms = ("--schedules", "stale", "--depths", "1,2", "--arm", arm, "--runs-dir", str(tmp_path))
+    options = ("--arm", arm, "--runs-dir", str(tmp_path), "--progress", "none")
     gates = ("--fail-below", bound, "--assert", "identical")
-    assert run(["compare", written(tmp_path), *QUICK, *arms, *gates]) == exit_code
+    command = ["compare", str(measured_before.spec), *ARGUMENTS, *options, *gates]
+    assert run(command) == exit_code
     captured = capsys.readouterr()
     said = captured.err.splitlines()
     assert len(said) == len(told)

@@ -271,11 +271,11 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     content = synthetic(rows=300)
     content["parties"]["p1"]["bottom"] = {"class": "tower:Tower"}
     document = load(Path(written(tmp_path, content)))
-    field = line_up(document, ("stale",), (2,), Watcher(), allow_code=True)
+    arms = line_up(document, ("stale",), (2,), Watcher(), allow_code=True)
     experiment = prepare(document, allow_code=True)
     monkeypatch.setattr("splitrun.model.custom.probe.Trials", _never)
     settings = CompareSettings(repeats=1, budget_s=0.1, seeds=2)
-    comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
+    comparison = comparing.compare(arms, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
     trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).trials
     assert len(trials) == 1

@@ -39,7 +39,7 @@ class Axis:
 
 
 Combination = Mapping[str, AxisValue]
-"""Of every axis a point."""
+"""A value of every axis, by the axis's key."""
 
 
 def parse_axis(argument: str) -> Axis:

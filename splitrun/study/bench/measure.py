@@ -52,7 +52,7 @@ class Measured:
     batch_size: int
     runtime: str
     steps: int
-    """Of each trial."""
+    """Steps of each trial."""
     trials: tuple[Trial, ...]
     peak_memory_bytes: int
     """Most resident bytes of this process during the trials, looked at 20 times a second; the
@@ -157,7 +157,7 @@ def load_average() -> float:
 
 
 def all_cores() -> int:
-    """Of the machine, whether this process may use them or not."""
+    """How many cores the machine has, whether this process may use them or not."""
     return psutil.cpu_count() or 1
 
 
@@ -191,7 +191,7 @@ class ReliabilityWarning:
 
 
 def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarning]:
-    """All that is doubtful about a cell."""
+    """All reasons not to trust a cell's figures."""
     rates = [trial.samples_per_s for trial in measured.trials]
     odd = outliers(rates)
     found = []

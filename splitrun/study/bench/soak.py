@@ -29,10 +29,10 @@ _WARM_UP = 0.01
 """Share of the run that is left out at its start."""
 _WINDOWS = 20
 _LARGEST_FALL = 0.10
-"""Of the throughput, over the run."""
+"""The most that throughput may fall over the run, as a share of it."""
 _LARGEST_GROWTH = 0.05
 _LEAST_GROWTH_BYTES = 16 * 2**20
-"""Of the memory: that much of what there was at first, or so many bytes if that is more."""
+"""How much memory may grow: a share of what there was at first, or bytes if that is more."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Steadiness:
     """From the first moment that counts to the last."""
     duration_s: float
     trend: Trend | None
-    """Of the throughput; None where there were too few moments to tell."""
+    """How the throughput changed; None where there were too few samples to tell."""
     memory_growth_bytes: int
     thread_growth: int
     descriptor_growth: int

@@ -95,7 +95,7 @@ def _own_code(document: Document) -> Mapping[str, str]:
 
 
 def _digest(directory: Path, module: str) -> str:
-    """Of a module's file; empty where there is none."""
+    """SHA-256 of a module's file; empty where there is none."""
     place = directory.joinpath(*module.split("."))
     for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
         with suppress(OSError, ValueError):
