@@ -261,6 +261,6 @@ def _show(report: Report, *, as_json: bool) -> None:
     from splitrun.cli.bench_screen import show
 
     if as_json:
-        echo_json(report.content)
+        echo_json(report.record.to_json())
     else:
         show(report)

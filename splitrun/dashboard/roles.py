@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from splitrun.events import Executed
-from splitrun.telemetry import Shares
+from splitrun.records.comparison import Shares
 
 CELL_S = 0.05
 """How much time a cell stands for, until steps are found to be long."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from splitrun.report import words
-from splitrun.report.comparison import Arm, Comparison
+from splitrun import units
+from splitrun.records.comparison import ArmRecord, ComparisonRecord
 from splitrun.report.page import Block, Cell, Column, Table
+from splitrun.units import PAGE
 
 
-def arms_table(comparison: Comparison) -> Table:
+def arms_table(comparison: ComparisonRecord) -> Table:
     """A row for each arm."""
-    metric = words.metric_name(comparison.metric)
+    metric = units.metric_name(comparison.metric)
     target = comparison.target
     columns = [
         Column("arm", number=False),
@@ -38,50 +39,50 @@ def arms_table(comparison: Comparison) -> Table:
     return Table("The arms", caption, columns, rows, emphasised)
 
 
-def _gpu(comparison: Comparison) -> bool:
+def _gpu(comparison: ComparisonRecord) -> bool:
     return any(arm.gpu_percent is not None for arm in comparison.arms)
 
 
-def _memory(comparison: Comparison) -> bool:
+def _memory(comparison: ComparisonRecord) -> bool:
     return any(arm.peak_memory_bytes is not None for arm in comparison.arms)
 
 
-def _row(comparison: Comparison, arm: Arm) -> list[Cell]:
+def _row(comparison: ComparisonRecord, arm: ArmRecord) -> list[Cell]:
     difference = arm.metric.difference
     return [
         Cell(arm.name, arm.runtime),
-        Cell(words.whole(arm.samples_per_s.median), words.within(arm.samples_per_s.ci95, ",.0f")),
+        Cell(PAGE.whole(arm.samples_per_s.median), units.within(arm.samples_per_s.ci95, ",.0f")),
         Cell("1") if arm.sequential else _speedup(arm),
-        Cell(words.share(arm.fraction_of_bound)),
-        Cell(words.value(arm.metric.mean)),
+        Cell(PAGE.share(arm.fraction_of_bound)),
+        Cell(PAGE.value(arm.metric.mean)),
         Cell("0") if arm.sequential else _difference(difference.mean, difference.ci95),
         Cell(
             "baseline" if arm.sequential else arm.verdict,
             "faster, unproven" if arm.name in comparison.faster_unproven else "",
         ),
         *([_time_to(arm)] if comparison.target is not None else []),
-        Cell(words.UNKNOWN if arm.staleness.mean is None else f"{arm.staleness.mean:.1f}"),
-        Cell(words.size(arm.bytes_per_step)),
-        Cell(words.percent(arm.cpu_percent)),
-        *([Cell(words.percent(arm.gpu_percent))] if _gpu(comparison) else []),
-        *([Cell(words.size(arm.peak_memory_bytes))] if _memory(comparison) else []),
+        Cell(PAGE.unknown if arm.staleness.mean is None else f"{arm.staleness.mean:.1f}"),
+        Cell(PAGE.size(arm.bytes_per_step)),
+        Cell(PAGE.percent(arm.cpu_percent)),
+        *([Cell(PAGE.percent(arm.gpu_percent))] if _gpu(comparison) else []),
+        *([Cell(PAGE.size(arm.peak_memory_bytes))] if _memory(comparison) else []),
     ]
 
 
-def _speedup(arm: Arm) -> Cell:
-    return Cell(words.factor(arm.speedup.median), words.within(arm.speedup.ci95, ".2f"))
+def _speedup(arm: ArmRecord) -> Cell:
+    return Cell(PAGE.factor(arm.speedup.median), units.within(arm.speedup.ci95, ".2f"))
 
 
-def _difference(mean: float | None, ends: words.RoleChannels | None) -> Cell:
-    return Cell(words.change(mean), words.half_width(ends, ".4f"))
+def _difference(mean: float | None, ends: units.Ends | None) -> Cell:
+    return Cell(PAGE.change(mean), units.half_width(ends, ".4f"))
 
 
-def _time_to(arm: Arm) -> Cell:
-    told = words.duration(arm.time_to_target_s)
-    return Cell(told, "" if arm.reached is None else words.plural(arm.reached, "seed"))
+def _time_to(arm: ArmRecord) -> Cell:
+    told = PAGE.duration(arm.time_to_target_s)
+    return Cell(told, "" if arm.reached is None else PAGE.plural(arm.reached, "seed"))
 
 
-def links_table(comparison: Comparison) -> list[Block]:
+def links_table(comparison: ComparisonRecord) -> list[Block]:
     """What each link carries; nothing where that is not known."""
     arms = [arm for arm in comparison.arms if arm.links]
     names = list(dict.fromkeys(name for arm in arms for name in arm.links))
@@ -91,9 +92,9 @@ def links_table(comparison: Comparison) -> list[Block]:
     for name in names:
         uses = [arm.links.get(name) for arm in arms]
         cells = [
-            Cell(words.size(use.bytes_per_step), f"{words.whole(use.messages)} messages")
+            Cell(PAGE.size(use.bytes_per_step), f"{PAGE.whole(use.messages)} messages")
             if use is not None
-            else Cell(words.UNKNOWN)
+            else Cell(PAGE.unknown)
             for use in uses
         ]
         rows.append([Cell(name), *cells])
@@ -102,7 +103,7 @@ def links_table(comparison: Comparison) -> list[Block]:
     return [Table("What crosses, a step", caption, columns, rows)]
 
 
-def limits_table(comparison: Comparison) -> Table:
+def limits_table(comparison: ComparisonRecord) -> Table:
     """How fast each arm could be, and what keeps it from being faster."""
     columns = [
         Column("arm", number=False),
@@ -114,10 +115,10 @@ def limits_table(comparison: Comparison) -> Table:
     rows = [
         [
             Cell(arm.name),
-            Cell(words.whole(arm.bound_samples_per_s)),
-            Cell(words.whole(arm.predicted_samples_per_s)),
-            Cell(words.whole(arm.samples_per_s.median)),
-            Cell(arm.limited_by or words.UNKNOWN),
+            Cell(PAGE.whole(arm.bound_samples_per_s)),
+            Cell(PAGE.whole(arm.predicted_samples_per_s)),
+            Cell(PAGE.whole(arm.samples_per_s.median)),
+            Cell(arm.limited_by or PAGE.unknown),
         ]
         for arm in comparison.arms
     ]

@@ -12,7 +12,8 @@ from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.plan import planned_faults
-from splitrun.session.attempt import Attempt, Result, Source
+from splitrun.records.run import RunResult
+from splitrun.session.attempt import Attempt, Source
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -26,7 +27,7 @@ def train(
     sources: Sequence[Source] = (),
     resume: Resume | None = None,
     warn: Warn = lambda _: None,
-) -> Result:
+) -> RunResult:
     """Run an experiment's plan, or what is left of it, and save what comes of it.
 
     However it ends, the run directory tells: its manifest says `done`, `failed` or `interrupted`.
@@ -64,7 +65,7 @@ def train(
         return _train(attempt, directory, interrupts)
 
 
-def _train(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) -> Result:
+def _train(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) -> RunResult:
     try:
         try:
             interrupts.let_through()

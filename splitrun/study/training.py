@@ -24,6 +24,7 @@ from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
 from splitrun.model import Models, assemble, evaluate
 from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
+from splitrun.records.comparison import Shares, Traffic
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
@@ -32,7 +33,7 @@ from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
-from splitrun.telemetry import JsonLines, Sampler, Shares, shares
+from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = Literal["serial", "threaded"]
 OnBuilt = Callable[[Models], None]
@@ -215,14 +216,6 @@ class Beginnings:
 
 _SAMPLES_EVERY_S = 0.05
 """A trial is short."""
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What went over one channel between parties."""
-
-    messages: int
-    bytes_per_step: float
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.result import CellResult, Results
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write
 from tests.dashboard.screen import Screen
-from tests.study.benches import ABOUT, measured
+from tests.study.benches import HEADER, measured
 
 QUICK = ("--repeats", "3", "--budget", "0.1", "--progress", "none")
 DELAYED = "links: {default: {latency_ms: 2}}\n"
@@ -189,7 +189,7 @@ def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
     one = measured([100.0, 101.0, 99.0])
     table.turn(one.turns[:2])
     assert "cell 1 of 2, turn 2: 100 samples/s" in shown()
-    results = Results(ABOUT, axes, {}, (CellResult({"seed": "1"}, one),))
+    results = Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),))
     table.cell(results)
     assert "1 of 2 cells" in shown()
     assert "300 MiB" in shown()

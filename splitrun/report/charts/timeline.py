@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitrun.events import Executed, Sent
-from splitrun.report import words
 from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
 from splitrun.report.page import Chart, Figure, Swatch
 from splitrun.report.summary import RunSummary, Window
+from splitrun.units import PAGE
 
 WAITS = ("RECV", "SEND")
 _LABELLED = 0.035
@@ -84,7 +84,7 @@ class Bars:
 
     def send(self, event: Sent, window: Window, row: Row) -> None:
         """Add a message's flight, as far as it is within the window."""
-        what = f"{text(event.channel)}<br>{words.size(event.bytes)} of {_of(event)} on their way"
+        what = f"{text(event.channel)}<br>{PAGE.size(event.bytes)} of {_of(event)} on their way"
         self._add(_FLIGHT, (event.start, event.arrive), window, row, "", what)
 
     def _add(
@@ -106,7 +106,7 @@ class Bars:
         kind.y.append(row.y)
         kind.thickness.append(row.thickness)
         kind.label.append(label if width >= _LABELLED * self._span_s else "")
-        kind.hover.append(f"{what}: {words.duration(times[1] - times[0])}")
+        kind.hover.append(f"{what}: {PAGE.duration(times[1] - times[0])}")
 
     @property
     def looks(self) -> list[Look]:
@@ -188,7 +188,7 @@ class Strip:
     """A recording's part of the timeline, under its own heading."""
 
     name: str
-    digest: RunSummary
+    summary: RunSummary
     window: Window
 
 
@@ -200,7 +200,7 @@ def timeline(strips: Sequence[Strip]) -> Figure:
     heads: list[dict[str, Any]] = []
     y = 0.0
     for strip in strips:
-        steps = words.plural(strip.window.steps, "step")
+        steps = PAGE.plural(strip.window.steps, "step")
         heads.append(heading(strip.name, y - _HEAD / 2, steps))
         y = _draw_roles(strip, y - _HEAD, bars, ticks)
         y = _draw_links(strip, y, bars, ticks, span_s)
@@ -224,7 +224,7 @@ def timeline(strips: Sequence[Strip]) -> Figure:
 
 def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
     """Add a row for each role from this height downwards; gives where they end."""
-    roles = strip.digest.started.roles
+    roles = strip.summary.started.roles
     if len(roles) > _ROLES:  # the first bottoms, and the top, which comes last
         roles = (*roles[: _ROLES - 1], roles[-1])
     rows = {}
@@ -232,7 +232,7 @@ def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
         rows[name] = Row(y - _ROLE / 2, 0.78 * _ROLE)
         y -= _ROLE
     ticks += [(row.y, name) for name, row in rows.items()]
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Executed) and event.role in rows:
             bars.execute(event, strip.window, rows[event.role])
     return y
@@ -241,10 +241,10 @@ def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
 def _draw_links(strip: Strip, y: float, bars: Bars, ticks: Ticks, span_s: float) -> float:
     window = strip.window
     flights: defaultdict[str, list[Sent]] = defaultdict(list)
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Sent) and event.arrive > window.start and event.start < window.end:
             flights[event.channel].append(event)
-    links = strip.digest.started.channels
+    links = strip.summary.started.channels
     seen = [name for name in links if _longest_s(flights[name]) > _SEEN * span_s]
     for name in seen[:_LINKS]:
         chosen = lanes(flights[name])
@@ -261,7 +261,7 @@ def _longest_s(flights: Sequence[Sent]) -> float:
 
 
 def _hidden(strips: Sequence[Strip]) -> str:
-    roles = max(len(strip.digest.started.roles) for strip in strips)
+    roles = max(len(strip.summary.started.roles) for strip in strips)
     if roles <= _ROLES:
         return ""
     return f" Of {roles} roles {_ROLES} are shown; `splitrun trace` has them all."
@@ -270,16 +270,16 @@ def _hidden(strips: Sequence[Strip]) -> str:
 def _told(strip: Strip) -> str:
     window = strip.window
     spent: defaultdict[str, float] = defaultdict(float)
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Executed) and event.op not in WAITS:
             within = min(event.end, window.end) - max(event.start, window.start)
             spent[event.role] += max(0.0, within)
     span_s = window.end - window.start
     name = f"{strip.name} finishes" if strip.name else "The label holder finishes"
-    what = f"{name} {words.plural(window.steps, 'step')} in {words.duration(span_s)}"
+    what = f"{name} {PAGE.plural(window.steps, 'step')} in {PAGE.duration(span_s)}"
     if not spent:
         return f"{what}."
     busiest = max(spent, key=spent.__getitem__)
     return (
-        f"{what}; the busiest role, {busiest}, works {words.share(spent[busiest] / span_s)} of it."
+        f"{what}; the busiest role, {busiest}, works {PAGE.share(spent[busiest] / span_s)} of it."
     )
