@@ -109,7 +109,7 @@ def train(
             how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
-        result = Attempts(runs_dir, progress, offer).lead(Start(experiment, start, offered))
+        result = Attempts(runs_dir, progress, offer).lead(AttemptStart(experiment, start, offered))
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
             echo_json(result.to_json())
@@ -135,7 +135,7 @@ def summary(name: str, result: RunResult) -> str:
 
 
 @dataclass(frozen=True)
-class Start:
+class AttemptStart:
     """Where an attempt of a run begins."""
 
     experiment: Experiment
@@ -157,7 +157,7 @@ class Attempts:
     progress: Progress
     offer: Callable[[], Sequence[Sink]]
 
-    def lead(self, first: Start) -> RunResult:
+    def lead(self, first: AttemptStart) -> RunResult:
         """What the first attempt that does not fail comes to.
 
         Raises:
@@ -168,14 +168,14 @@ class Attempts:
         experiment = first.experiment
         policy = experiment.document.spec.supervision
 
-        def again(error: RunFailed, restart: int) -> Start:
+        def again(error: RunFailed, restart: int) -> AttemptStart:
             resume = find_restart(Path(error.run_dir))
             echo(error, err=True)
             for remark in resume.remarks:
                 warn(remark)
             place = f"from step {resume.step:,}"
             echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
-            return Start(afresh(experiment), resume, self._offered_again())
+            return AttemptStart(afresh(experiment), resume, self._offered_again())
 
         return supervised(policy, self._live, first, again)
 
@@ -187,7 +187,7 @@ class Attempts:
             warn(str(error))
             return ()
 
-    def _live(self, start: Start) -> RunResult:
+    def _live(self, start: AttemptStart) -> RunResult:
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 

@@ -5,7 +5,7 @@ A stage knows tensors and keys, nothing of batches, channels or time. Keys are (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,6 +19,7 @@ from splitrun.model.randomness import Untouched, seeded
 from splitrun.model.state import (
     State,
     cloned,
+    digest_of,
     extra_states,
     fill,
     named_tensors,
@@ -60,14 +61,15 @@ class Stage:
         """Staleness of the gradients that were applied last: updates since their forward."""
 
     @property
-    def weight_bytes(self) -> int:
-        """Of parameters and buffers."""
-        return sum(tensor.nbytes for tensor in named_tensors(self.module).values())
+    def peak_bytes(self) -> Mapping[str, int]:
+        """The most bytes that it held so far, by kind: weights, buffers among them, and the
+        optimizer's state."""
+        weights = sum(tensor.nbytes for tensor in named_tensors(self.module).values())
+        return {"weights": weights, "optimizer": self._optimizer.state_bytes}
 
-    @property
-    def optimizer_bytes(self) -> int:
-        """Of the optimizer's state as it is now."""
-        return self._optimizer.state_bytes
+    def digest(self) -> str:
+        """SHA-256 over parameters and buffers, sorted by name: raw little-endian bytes."""
+        return digest_of(self.module)
 
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""

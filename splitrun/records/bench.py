@@ -34,12 +34,6 @@ class BenchHeader(FileRecord, frozen=True, kw_only=True):
     """How it was asked to measure, key by key."""
 
 
-class BenchTrial(TrialRecord, frozen=True, kw_only=True):
-    """One timed segment of a cell."""
-
-    step_ms: float
-
-
 class BenchWarning(Record, frozen=True, kw_only=True):
     """One reason not to trust a cell's figures."""
 
@@ -70,7 +64,7 @@ class CellRecord(Record, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     others_percent: float | None = None
     """Processor time of other processes during the trials; 100 is one core."""
-    trials: tuple[BenchTrial, ...] = ()
+    trials: tuple[TrialRecord, ...] = ()
     warnings: tuple[BenchWarning, ...] = ()
 
 

@@ -101,9 +101,11 @@ class CurveRecord(Record, frozen=True, kw_only=True):
 
 
 class TrialRecord(Record, frozen=True, kw_only=True):
-    """One timed segment of an arm."""
+    """One timed segment of an arm or a cell."""
 
     samples_per_s: float | None = None
+    step_ms: float | None = None
+    """Wall time of the segment by its steps."""
     cpu_percent: float | None = None
     """Of this process; 100 is one core."""
 
@@ -266,6 +268,7 @@ class MeasuredTrial(Record, frozen=True, kw_only=True, tag_field="what", tag="tr
     round: int
     """From 1."""
     samples_per_s: float
+    step_ms: float | None = None
     cpu_percent: float
 
 

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from msgspec.structs import replace
+from msgspec import structs
 
-from splitrun import runtime
 from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded
 from splitrun.interrupts import Interrupts
-from splitrun.model import Stage, default_metrics, evaluate
+from splitrun.model import Stage, default_metrics
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
+from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
-from splitrun.session.feeds import feeds
 from splitrun.session.forecast import forecast
-from splitrun.session.memory import held_at_peak
+from splitrun.session.job import job_of
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save
-from splitrun.spec import has_checksums
 
 _LONGEST_MESSAGE = 100_000
 """Of how a run ended, in characters: a line of events has its bounds."""
@@ -87,51 +86,66 @@ class Attempt:
         if resume is None:
             directory.write_json("plan.json", forecast(experiment, describe(experiment.plan)))
 
-    def execute(self) -> None:
-        """Run the plan to its end, handing events to the sinks meanwhile."""
+    @property
+    def observer(self) -> Observer:
+        """Who takes the run's events and checkpoints."""
+        return Observer(self._events.append, self.poll, self._state.collect)
+
+    def begin(self) -> Job:
+        """What a runtime is to do: all that is left of the plan, on stages of the state that the
+        attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        plan, first_step = experiment.plan, self._state.first_step
-        bottoms, top = experiment.models.stages(spec, plan)
-        self._stages = {**bottoms, plan.top.name: top}
-        beginning = self._state.begin(self._stages)
-        self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        attempt = len(self._state.attempts)
-        self._events.append(run_started(plan, str(self._directory.path), attempt, first_step))
+        job = job_of(spec, experiment.data, experiment.models, self.plan, metrics)
+        self._stages = {name: work.stage for name, work in job.roles.items()}
+        start = self._state.begin(self._stages)
+        self.has_begun = True
+        attempt, run_dir = len(self._state.attempts), str(self._directory.path)
+        self._events.append(run_started(self.plan, run_dir, attempt, start.step))
+        hooks = (*job.hooks, self._faults())
+        return replace(job, start=start, deadline=self._deadline, hooks=hooks, digests=False)
+
+    def _faults(self) -> Faults:
+        directory = self._directory
+        forget_torn(directory)
+        return Faults(self._planned, fired_faults(directory), partial(note_fired, directory))
+
+    @contextmanager
+    def sources(self) -> Iterator[None]:
+        """In here, what emits events of its own does."""
         with ExitStack() as stack:
             for source in self._sources:
                 stack.enter_context(source(self._events.append))
-            channels = runtime.run(
-                plan,
-                bottoms,
-                top,
-                feeds(experiment.data, plan),
-                partial(evaluate, spec.top.loss, metrics),
-                runtime=spec.runtime.type,
-                intra_op_threads=spec.runtime.intra_op_threads,
-                emit=self._events.append,
-                poll=self.poll,
-                beginning=beginning,
-                checksums=has_checksums(spec),
-                deadline=self._deadline,
-                faults=self._faults(),
-            )
+            yield
+
+    def finish(self, outcome: Outcome) -> RunResult:
+        """Save what a run that is done has come to.
+
+        Raises:
+            NonFiniteWeights: its weights are not finite; there is no model then.
+            OSError: they cannot be written.
+        """
         self.poll()
-        self._manifest = replace(
+        copied = self._state.copied_bytes
+        self._manifest = structs.replace(
             self._manifest,
-            peak_bytes=held_at_peak(self._stages, channels, self._state.copied_bytes),
+            peak_bytes={
+                name: {
+                    **role.peak_bytes,
+                    **({"checkpoint_copy": copied[name]} if name in copied else {}),
+                }
+                for name, role in outcome.roles.items()
+            },
             channels={
                 name: ChannelTotals(messages=passed.messages, bytes=passed.bytes)
-                for name, passed in channels.items()
+                for name, passed in outcome.channels.items()
             },
         )
-
-    def _faults(self) -> runtime.Faults:
-        directory = self._directory
-        forget_torn(directory)
-        return runtime.Faults(
-            self._planned, fired_faults(directory), partial(note_fired, directory)
-        )
+        with self._interrupts.held():
+            result = self.result(self.save_model())
+            self.close("done", "", result)
+            self._interrupts.finish()
+        return result
 
     def save_model(self) -> str:
         """Save the weights as they are; gives their digest.
@@ -176,7 +190,7 @@ class Attempt:
         message = writable(message[:_LONGEST_MESSAGE])
         self._manifest = self._state.close(self._manifest, status, message)
         if result is not None:
-            self._manifest = replace(self._manifest, result=result)
+            self._manifest = structs.replace(self._manifest, result=result)
         try:
             self._write_manifest()
         except OSError:
@@ -186,7 +200,7 @@ class Attempt:
         self._tell_the_end(status, message)
 
     def _write_manifest(self) -> None:
-        self._manifest = replace(self._manifest, warnings=tuple(self._audience.warnings))
+        self._manifest = structs.replace(self._manifest, warnings=tuple(self._audience.warnings))
         self._directory.write_json("manifest.json", self._manifest)
 
     def _tell_the_end(self, status: RunStatus, message: str) -> None:

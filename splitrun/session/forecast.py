@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from splitrun.plan import Plan
 from splitrun.records.run import BoundRecord, ChoiceRecord, PlanRecord
 from splitrun.session.prepare import Experiment
-from splitrun.simulate import Prediction, bound, predict
+from splitrun.simulate import ThroughputPrediction, bound, predict
 
 
 def forecast(experiment: Experiment, plan: PlanRecord) -> PlanRecord:
@@ -41,7 +41,7 @@ def forecast(experiment: Experiment, plan: PlanRecord) -> PlanRecord:
     )
 
 
-def _choice(plan: Plan, prediction: Prediction, speedup: float) -> ChoiceRecord:
+def _choice(plan: Plan, prediction: ThroughputPrediction, speedup: float) -> ChoiceRecord:
     return ChoiceRecord(
         schedule=plan.schedule,
         depth=plan.depth,

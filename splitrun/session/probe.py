@@ -7,9 +7,9 @@ share more than cores. Small operations spend much of their time under Python's 
 is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
 take (`splitrun.simulate.calibrate`).
 
-LoadMeter on the machine make all of it slower. So each half of the rounds is asked by itself which
-depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are run, for
-20 s in all, and where that doesn't help, the probe says so.
+Other processes on the machine make all of it slower. So each half of the rounds is asked by itself
+which depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are
+run, for 20 s in all, and where that doesn't help, the probe says so.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.environment import LoadMeter, usable_cores
-from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
+from splitrun.session.probe_run import ProbeRun, ProbeSubject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
@@ -62,7 +62,7 @@ _SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """What was measured, on models made for it and dropped."""
 
     costs: Costs
@@ -74,7 +74,7 @@ class Probed:
 @frozen()
 def probe_costs(
     spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
-) -> Probed:
+) -> ProbeResult:
     """Measure what the instructions of a spec's roles cost, until it is sure or 20 s are over.
 
     Args:
@@ -102,23 +102,23 @@ def probe_costs(
     )
     pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
     probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
-    start, neighbours = now(), LoadMeter()
+    start, meter = now(), LoadMeter()
     run_rounds(probe_runs.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
     run_rounds([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
     while True:
         each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
-        crowd = neighbours.crowd()
+        load = meter.so_far()
         certainty = Certainty(
             min(each),
             max(each),
             serial.rounds,
             now() - start,
-            crowd.others_percent,
-            crowd.idle_percent,
+            load.others_percent,
+            load.idle_percent,
         )
         over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
         if certainty.sure or over:
-            return Probed(probe_runs.costs(), pipelines, certainty)
+            return ProbeResult(probe_runs.costs(), pipelines, certainty)
         run_rounds(probe_runs.busy, _MORE_ROUNDS, _MORE_ROUNDS)
 
 
@@ -162,15 +162,15 @@ class _ProbeRuns:
             return self.costs()
 
 
-def _subject(spec: Spec, data: Data, directory: Path) -> tuple[Subject, bool]:
+def _subject(spec: Spec, data: Data, directory: Path) -> tuple[ProbeSubject, bool]:
     """Models to run, and whether they can be pipelined."""
     pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
     spec = _standing_still(spec)
     stale = spec.model_copy(update={"pipeline": pipeline})
     try:
-        return Subject(stale, data, assemble(stale, data, directory)), True
+        return ProbeSubject(stale, data, assemble(stale, data, directory)), True
     except SpecError:
-        return Subject(spec, data, assemble(spec, data, directory)), False
+        return ProbeSubject(spec, data, assemble(spec, data, directory)), False
 
 
 def _standing_still(spec: Spec) -> Spec:
@@ -189,7 +189,7 @@ def _standing_still(spec: Spec) -> Spec:
     return spec.model_copy(update=update)
 
 
-def _warm_up(subject: Subject, batch_size: int) -> tuple[int, AffinityTuner]:
+def _warm_up(subject: ProbeSubject, batch_size: int) -> tuple[int, AffinityTuner]:
     """Steps that take about as long as a turn should, and where one batch at a time is trained.
 
     On the way everything warms up, the processor too: the one that this was written on runs 1.6

@@ -18,15 +18,14 @@ from typing import Literal
 
 import numpy as np
 
-from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed
 from splitrun.model import Models
 from splitrun.plan import LinkTiming, Op, Plan, compile
-from splitrun.runtime import AffinityTuner
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores
-from splitrun.session.feeds import feeds
-from splitrun.simulate import Timed, with_depth
+from splitrun.session.job import job_of
+from splitrun.simulate import TimedPlan, with_depth
 from splitrun.spec import Spec
 
 _ALIKE = 1.05
@@ -39,7 +38,7 @@ _MOST_TRIALS = 6
 
 
 @dataclass(frozen=True)
-class Subject:
+class ProbeSubject:
     """What is run again and again."""
 
     spec: Spec
@@ -50,8 +49,8 @@ class Subject:
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
     """Let probe_runs run in turn, round by round, until the fastest turn of each could be repeated.
 
-    LoadMeter on the same processor slow a virtual machine down, by a half for seconds, and nothing
-    speeds it up: what is fast is nearest to the machine itself.
+    Other processes on the same processor slow a virtual machine down, by a half for seconds, and
+    nothing speeds it up: what is fast is nearest to the machine itself.
 
     Args:
         fewest: rounds there are at least.
@@ -87,7 +86,7 @@ class ProbeRun:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: ProbeSubject,
         kind: Literal["serial", "threaded"],
         batch_size: int,
         steps: int,
@@ -120,19 +119,11 @@ class ProbeRun:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
-        bottoms, top = self._subject.models.stages(self._subject.spec, plan)
-        runtime.run(
-            plan,
-            bottoms,
-            top,
-            feeds(self._data, plan),
-            lambda *_: {},
-            runtime=self._kind,
-            intra_op_threads=self._subject.spec.runtime.intra_op_threads,
-            emit=clocked if self._clocked else events.append,
-            poll=lambda: None,
-            affinity_tuner=self.affinity_tuner,
+        job = job_of(self._subject.spec, self._data, self._subject.models, plan)
+        bare = replace(
+            job, hooks=(), deadline=None, digests=False, affinity_tuner=self.affinity_tuner
         )
+        find_runtime(self._kind)(bare, Observer(clocked if self._clocked else events.append))
         ends = []
         work: dict[tuple[str, Op], list[float]] = defaultdict(list)
         unclocked = ((event, 0.0) for event in events if isinstance(event, Executed))
@@ -172,9 +163,9 @@ class ProbeRun:
         fastest, typical = self._by_speed[0], self._typical
         return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
 
-    def timed(self) -> Timed:
+    def timed(self) -> TimedPlan:
         """Seconds a step."""
-        return Timed(self.plan, self._typical.period_s)
+        return TimedPlan(self.plan, self._typical.period_s)
 
     @property
     def unevenness(self) -> float:
@@ -212,7 +203,7 @@ class _Clocked:
             self._thread.last = time.thread_time()
 
 
-def _bare(subject: Subject, rows: int, batch_size: int, steps: int) -> Plan:
+def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan:
     """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
     plan = compile(subject.spec, subject.models.facts)
     return replace(

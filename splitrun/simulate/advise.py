@@ -18,8 +18,8 @@ from dataclasses import replace
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate.bound import Limit, steady_limit
 from splitrun.simulate.costs import Costs, step_work_s
-from splitrun.simulate.evidence import Shown
-from splitrun.simulate.predict import Prediction, predict
+from splitrun.simulate.evidence import ShownDepths
+from splitrun.simulate.predict import ThroughputPrediction, predict
 from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
 
 
@@ -63,7 +63,7 @@ def recommend(
     plan: Plan,
     costs: Costs,
     *,
-    shown: Shown | None = None,
+    shown: ShownDepths | None = None,
     certainty: Certainty | None = None,
     max_staleness: int | None = None,
     memory_limit_bytes: float = math.inf,
@@ -177,14 +177,14 @@ class _DepthSearch:
         self._plan = plan
         self._costs = costs
         self._limits: dict[int, Limit] = {}
-        self._predictions: dict[int, Prediction] = {}
+        self._predictions: dict[int, ThroughputPrediction] = {}
 
     def limit(self, depth: int) -> Limit:
         if depth not in self._limits:
             self._limits[depth] = steady_limit(with_depth(self._plan, depth), self._costs)
         return self._limits[depth]
 
-    def prediction(self, depth: int) -> Prediction:
+    def prediction(self, depth: int) -> ThroughputPrediction:
         if depth not in self._predictions:
             self._predictions[depth] = _best(with_depth(self._plan, depth), self._costs)
         return self._predictions[depth]
@@ -210,7 +210,7 @@ class _DepthSearch:
         return [depth for depth in depths if depth <= 2 * depths[place] + 2]
 
 
-def _best(plan: Plan, costs: Costs) -> Prediction:
+def _best(plan: Plan, costs: Costs) -> ThroughputPrediction:
     """One batch at a time on the runtime that is faster at it, which is often the serial one."""
     predictions = [predict(plan, costs)]
     if plan.schedule == "sequential":
@@ -228,8 +228,8 @@ def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: float) -> list[int]
 
 
 def _in_slices(
-    sequential: Plan, costs: Costs, prediction: Prediction, slices: Sequence[int]
-) -> tuple[Plan, Prediction]:
+    sequential: Plan, costs: Costs, prediction: ThroughputPrediction, slices: Sequence[int]
+) -> tuple[Plan, ThroughputPrediction]:
     """One batch at a time: whole, or in as few slices as have nearly the best throughput."""
     plans = [with_micro_batches(sequential, n) for n in slices if n <= sequential.rows(0)]
     choices = [(sequential, prediction), *((plan, predict(plan, costs)) for plan in plans)]

@@ -53,7 +53,7 @@ FREE = Cost()
 
 
 @dataclass(frozen=True)
-class Found:
+class CalibrationPoint:
     """Where effective cores were measured."""
 
     rows: int
@@ -79,7 +79,7 @@ class Costs:
     wakeup_latency_s: float = 0.0
     """Seconds from the moment when a role that waits could go on until it does: a thread has to be
     woken, on a core that may have gone to sleep."""
-    found_with: Found | None = None
+    found_with: CalibrationPoint | None = None
     """Where the effective cores were measured; None if they are given, for any number of rows."""
     unevenness: float = 0.0
     """By how much everybody's speed differs from one moment to the next: its standard deviation

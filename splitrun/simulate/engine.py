@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from splitrun.errors import PlanInvalid
 from splitrun.plan import Channel, ComputeEmulation, Instruction, LinkState, Op, Plan, Role, Segment
 from splitrun.simulate.costs import FREE, Clock, Costs, coldness, loads_ahead, rows_of
-from splitrun.simulate.simulation import Simulation, Span, Transit
+from splitrun.simulate.simulation import InstructionSpan, Simulation, Transit
 
 
 class Workload:
@@ -126,7 +126,7 @@ class _Engine:
         self._handover_s = costs.wakeup_latency_s
         self._ready = deque(range(len(plan.roles)))
         self._unfinished = {role.name for role in plan.roles}
-        self._timeline: dict[str, list[Span]] = {role.name: [] for role in plan.roles}
+        self._timeline: dict[str, list[InstructionSpan]] = {role.name: [] for role in plan.roles}
         self._pipes = open_pipes(plan)
 
     def run(self) -> Simulation:
@@ -173,7 +173,7 @@ class _Engine:
                 pipe = self._pipes[role.name, peer]
                 pipe.enter(clock.now, step, micro, rows)
                 self._wake(pipe)
-            spans.append(Span(op, step, micro, peer, start, clock.now, waited))
+            spans.append(InstructionSpan(op, step, micro, peer, start, clock.now, waited))
         self._unfinished.remove(role.name)
 
     def _receive(self, number: int, pipe: Pipe) -> _Process:
@@ -202,7 +202,7 @@ class _Engine:
             pipe.blocked = None
 
 
-def simulate_in_turn(plan: Plan, costs: Costs, segment: Segment | None = None) -> Simulation:
+def simulate_serial(plan: Plan, costs: Costs, segment: Segment | None = None) -> Simulation:
     """What `simulate` does, for the serial runtime; effective cores and handovers play no part.
 
     Raises:
@@ -255,7 +255,7 @@ class _Turns:
         thread: _Thread,
     ) -> None:
         self.role = role
-        self.spans: list[Span] = []
+        self.spans: list[InstructionSpan] = []
         self._program = plan.segment_program(role, segment)
         self.next = next(self._program, None)
         self._pipes = pipes
@@ -293,7 +293,7 @@ class _Turns:
             pipe = self._pipe(instruction)
             pipe.credits -= 1
             pipe.enter(now, step, micro, rows)
-        self.spans.append(Span(op, step, micro, peer, start, now, waited))
+        self.spans.append(InstructionSpan(op, step, micro, peer, start, now, waited))
         self.next = next(self._program, None)
         thread.now = now
         thread.done += 1

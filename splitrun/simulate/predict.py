@@ -24,7 +24,7 @@ from typing import Literal
 
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
-from splitrun.simulate.engine import simulate, simulate_in_turn
+from splitrun.simulate.engine import simulate, simulate_serial
 from splitrun.simulate.simulation import Simulation
 
 _QUARTERS = (-1.271, -0.325, 0.325, 1.271)
@@ -32,7 +32,7 @@ _QUARTERS = (-1.271, -0.325, 0.325, 1.271)
 
 
 @dataclass(frozen=True)
-class Prediction:
+class ThroughputPrediction:
     """A run's training as the simulator foresees it, evaluations left out."""
 
     samples: int
@@ -54,7 +54,7 @@ class Prediction:
 
 def predict(
     plan: Plan, costs: Costs, runtime: Literal["serial", "threaded"] = "threaded"
-) -> Prediction:
+) -> ThroughputPrediction:
     """Predict the training time of a whole run.
 
     Raises:
@@ -63,7 +63,7 @@ def predict(
     """
     if not plan.steps:
         raise ValueError("the plan trains nothing: there is no throughput to predict")
-    return Prediction(
+    return ThroughputPrediction(
         samples=plan.epochs * plan.facts.train_rows,
         steps=plan.steps,
         train_s=harmonic_mean(_train_s(plan, each, runtime) for each in _moments(costs)),
@@ -79,7 +79,7 @@ def _moments(costs: Costs) -> Sequence[Costs]:
 
 
 def _train_s(plan: Plan, costs: Costs, runtime: Literal["serial", "threaded"]) -> float:
-    simulated = simulate_in_turn if runtime == "serial" else simulate
+    simulated = simulate_serial if runtime == "serial" else simulate
     lengths = Counter(segment.stop - segment.start for segment in plan.segments())
     return sum(
         count * segment_time_s(plan, costs, Segment(0, steps), simulated)

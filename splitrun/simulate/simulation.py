@@ -22,7 +22,7 @@ from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Role, Segment
 
 
-class Span(NamedTuple):
+class InstructionSpan(NamedTuple):
     """One instruction of a role; times in seconds from the start of the segment."""
 
     op: Op
@@ -53,7 +53,7 @@ class Simulation:
 
     plan: Plan
     segment: Segment
-    timeline: Mapping[str, Sequence[Span]]
+    timeline: Mapping[str, Sequence[InstructionSpan]]
     """By role name, in the order of the program."""
     transits: Mapping[str, Sequence[Transit]]
     """By channel name, in the order of sending."""

@@ -21,7 +21,7 @@ from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document, Spec
 from splitrun.spec.effective import DEFAULT_MICRO_BATCHES
 from splitrun.spec.model import Metric, Pipeline
-from splitrun.study.training import Beginnings, Subject
+from splitrun.study.training import InitialWeights, Subject
 
 if TYPE_CHECKING:
     from splitrun.study.timing import Watcher
@@ -182,7 +182,7 @@ def line_up(
     subjects: dict[Arm, Subject] = {}
     plans: dict[Arm, Plan] = {}
     left_out: list[str] = []
-    beginnings = Beginnings()
+    beginnings = InitialWeights()
     fastest = Arm.of(experiment.advice.fastest)
     for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
         subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
@@ -210,7 +210,7 @@ def _is_asked_for(
     return arm.schedule in (schedules or ())
 
 
-def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings) -> Plan:
+def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWeights) -> Plan:
     """An arm's plan, of which everything can be measured.
 
     Raises:

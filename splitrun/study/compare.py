@@ -23,7 +23,7 @@ from splitrun.study.comparison import (
     recording_path,
     staleness_of,
 )
-from splitrun.study.directory import Notebook
+from splitrun.study.directory import MeasurementLog
 from splitrun.study.quality import Scores, refuse_undefined, score
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.timing import (
@@ -37,14 +37,14 @@ from splitrun.study.timing import (
     trial_s,
     trial_steps,
 )
-from splitrun.study.training import Recording, RuntimeName, record
+from splitrun.study.training import RecordedTrial, RuntimeName, record
 from splitrun.study.verdict import compare_metric, time_to_target
 
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)
-class Settings:
+class CompareSettings:
     """How to compare."""
 
     schedules: tuple[Schedule, ...] | None = None
@@ -66,7 +66,11 @@ class Settings:
 
 @frozen()
 def compare(
-    arms: ArmSet, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
+    arms: ArmSet,
+    settings: CompareSettings,
+    metric: str | None,
+    directory: Path,
+    watcher: Watcher,
 ) -> Comparison:
     """Measure the arms; what could not be measured is found before anything is trained.
 
@@ -88,7 +92,7 @@ def compare(
     if known is not None:
         refuse_undefined(baseline.spec, baseline.data, known)
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
-    watcher = Notebook(directory, name, watcher)
+    watcher = MeasurementLog(directory, name, watcher)
     scores = score(arms.subjects, known, settings.seeds, watcher)
     diverged = tuple(arm for arm in arms.subjects if arm not in scores)
     arms = arms.without(diverged)
@@ -110,12 +114,12 @@ class _Measured:
     """All that was measured, to be put together."""
 
     arms: ArmSet
-    settings: Settings
+    settings: CompareSettings
     metric: str
     scores: Mapping[Arm, Scores]
     diverged: tuple[Arm, ...]
     trials: Trials
-    recordings: Mapping[Arm, Recording]
+    recordings: Mapping[Arm, RecordedTrial]
 
     def comparison(self) -> Comparison:
         """The arms' results, the baseline's on the runtime that was faster."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.quality import Curve
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.timing import Trial
-from splitrun.study.training import Recording, RuntimeName
+from splitrun.study.training import RecordedTrial, RuntimeName
 from splitrun.study.verdict import MetricComparison, TimeToTarget
 
 
@@ -66,7 +66,7 @@ class ArmResult:
     """Training time of an epoch at the measured throughput."""
     target: TimeToTarget | None
     """None where none was asked for."""
-    recording: Recording
+    recording: RecordedTrial
 
     @property
     def cpu_percent(self) -> float:
@@ -109,10 +109,7 @@ class ArmResult:
             verdict=str(self.comparison.verdict),
             roles=recording.roles,
             links=recording.links,
-            trials=tuple(
-                TrialRecord(samples_per_s=trial.samples_per_s, cpu_percent=trial.cpu_percent)
-                for trial in self.trials
-            ),
+            trials=tuple(TrialRecord(**asdict(trial)) for trial in self.trials),
             curves=tuple(self._curve(seed, curve) for seed, curve in self.curves.items()),
             recording=recording_path(self.arm),
         )

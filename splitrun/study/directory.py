@@ -42,7 +42,7 @@ from splitrun.study.quality import Scores
 from splitrun.study.timing import TimedArm, Trial, Watcher
 
 if TYPE_CHECKING:
-    from splitrun.study.compare import Settings
+    from splitrun.study.compare import CompareSettings
 
 Status = Literal["running", "done", "interrupted", "failed"]
 
@@ -97,7 +97,7 @@ def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
 
 
 def keep(
-    directory: RunDirectory, document: Document, settings: Settings, comparison: Comparison
+    directory: RunDirectory, document: Document, settings: CompareSettings, comparison: Comparison
 ) -> ComparisonRecord:
     """Write `comparison.json`; gives what is in it.
 
@@ -120,7 +120,7 @@ def keep(
 MEASURED = "measured.jsonl"
 
 
-class Notebook(Watcher):
+class MeasurementLog(Watcher):
     """Writes down every training and every trial, and tells another watcher.
 
     Args:
@@ -170,8 +170,7 @@ class Notebook(Watcher):
                 arm=str(timed_arm.arm),
                 runtime=timed_arm.runtime,
                 round=len(each),
-                samples_per_s=each[-1].samples_per_s,
-                cpu_percent=each[-1].cpu_percent,
+                **asdict(each[-1]),
             )
             self._write(trial)
         self._watcher.round(trials, elapsed_s, budget_s)

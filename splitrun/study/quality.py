@@ -21,7 +21,7 @@ from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.timing import Watcher
-from splitrun.study.training import Beginnings, Subject, train_fresh
+from splitrun.study.training import InitialWeights, Subject, train_fresh
 
 _SEEDS = 2**32
 """A seed is less than this."""
@@ -58,7 +58,7 @@ def score(
     """
     name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
-    beginnings = Beginnings()
+    beginnings = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
@@ -87,7 +87,7 @@ def score(
     return scores
 
 
-def _expect_same(beginnings: Beginnings, arm: Arm, seed: int, models: Models) -> None:
+def _expect_same(beginnings: InitialWeights, arm: Arm, seed: int, models: Models) -> None:
     differing = beginnings.differing(seed, str(arm), models)
     if differing:
         raise RunFailed("the comparison", f"the first weights of {arm}", differing)

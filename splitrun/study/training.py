@@ -18,20 +18,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from splitrun import runtime
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model import Models, assemble, evaluate
-from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
+from splitrun.model import Models, assemble
+from splitrun.plan import Op, Plan, RoleFacts, check, compile
 from splitrun.records.comparison import Shares, Traffic
-from splitrun.runtime import AffinityTuner
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
-from splitrun.session.feeds import feeds
+from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
-from splitrun.spec import Spec, has_checksums
+from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 
@@ -73,7 +72,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What one training came to."""
 
     statistics: RunStatistics
@@ -100,7 +99,7 @@ def train_fresh(
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
     on_built: OnBuilt = _ignore,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train models made for it from their first weights to the end of the plan.
 
     Before it, what earlier trainings left behind is collected: the runtime keeps the collector off,
@@ -118,29 +117,16 @@ def train_fresh(
     models = assemble(spec, subject.data, subject.directory, subject.known)
     on_built(models)
     plan = compile(spec, models.facts)
-    bottoms, top = models.stages(spec, plan)
+    job = replace(job_of(spec, subject.data, models, plan, metrics), affinity_tuner=affinity_tuner)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
             stack.enter_context(source(books.emit))
-        runtime.run(
-            plan,
-            bottoms,
-            top,
-            feeds(subject.data, plan),
-            partial(evaluate, spec.top.loss, metrics),
-            runtime=kind,
-            intra_op_threads=spec.runtime.intra_op_threads,
-            emit=books.emit,
-            poll=books.enter,
-            checksums=has_checksums(spec),
-            deadline=deadline_of(spec, plan),
-            affinity_tuner=affinity_tuner,
-        )
+        find_runtime(kind)(job, Observer(books.emit, books.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    return Outcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
+    return TrainingOutcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
 
 
 class _Recorded:
@@ -185,20 +171,20 @@ class _Counted:
     close = enter
 
 
-StartPoint = Mapping[str, str]
+WeightDigests = Mapping[str, str]
 """Digests of initial weights, by role."""
 
 
-def beginning_of(models: Models) -> StartPoint:
+def beginning_of(models: Models) -> WeightDigests:
     """Of models that nobody has trained."""
     return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
 
 
-class Beginnings:
+class InitialWeights:
     """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
 
     def __init__(self) -> None:
-        self._first: dict[int, tuple[str, StartPoint]] = {}
+        self._first: dict[int, tuple[str, WeightDigests]] = {}
 
     def differing(self, seed: int, arm: str, models: Models) -> str:
         """What is wrong with an arm's beginning; empty where it is as it should be."""
@@ -219,7 +205,7 @@ _SAMPLES_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedTrial:
     """What a trial's events add up to."""
 
     roles: Mapping[str, Shares]
@@ -232,7 +218,7 @@ class Recording:
     """Of all processors of that kind, whoever's work; None where there is none."""
 
 
-def record(subject: Subject, plan: Plan, directory: Path) -> Recording:
+def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:
     """Run one trial on threads and keep its `events.jsonl` in a new directory.
 
     Raises:
@@ -247,7 +233,7 @@ def record(subject: Subject, plan: Plan, directory: Path) -> Recording:
     with locked(directory):
         train_fresh(subject, "threaded", recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]
-    return Recording(
+    return RecordedTrial(
         roles=shares(events),
         links=_traffic(plan, [event for event in events if isinstance(event, Sent)]),
         peak_memory_bytes=max((sample.memory_bytes for sample in sampled), default=0),

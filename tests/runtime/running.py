@@ -5,23 +5,29 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import yaml
 
-from splitrun import runtime
-from splitrun.data import Feed
 from splitrun.events import Event
-from splitrun.model import evaluate
-from splitrun.plan import deadline_of, planned_faults
-from splitrun.runtime import AffinityTuner, Faults
+from splitrun.plan import planned_faults
+from splitrun.runtime import (
+    AffinityTuner,
+    BatchLoader,
+    Faults,
+    Hook,
+    Observer,
+    Outcome,
+    find_runtime,
+)
 from splitrun.session import Experiment, prepare
-from splitrun.session.feeds import feeds
+from splitrun.session.job import job_of
 from splitrun.session.store import weights_sha256
-from splitrun.spec import has_checksums, loads
+from splitrun.spec import loads
 
 Content = dict[str, Any]
 
@@ -37,6 +43,7 @@ class Trained:
 
     experiment: Experiment
     events: list[Event]
+    outcome: Outcome
 
     @property
     def weights_sha256(self) -> str:
@@ -47,13 +54,14 @@ def trained(
     experiment: Experiment,
     kind: Literal["serial", "threaded"],
     emit: Callable[[Event], None] | None = None,
-    tampered: Mapping[str, Feed] | None = None,
+    tampered: Mapping[str, BatchLoader] = MappingProxyType({}),
     intra_op_threads: int = 1,
     affinity_tuner: AffinityTuner | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
-    `tampered` are other feeds than the experiment's.
+    `tampered` are other batches than the experiment's, by role.
     """
     events: list[Event] = []
     spec = experiment.document.spec
@@ -63,23 +71,20 @@ def trained(
         if emit is not None:
             emit(event)
 
-    bottoms, top = experiment.models.stages(spec, experiment.plan)
-    runtime.run(
-        experiment.plan,
-        bottoms,
-        top,
-        tampered or feeds(experiment.data, experiment.plan),
-        lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
-        runtime=kind,
+    job = job_of(spec, experiment.data, experiment.models, experiment.plan)
+    roles = {
+        name: replace(work, batches=tampered[name]) if name in tampered else work
+        for name, work in job.roles.items()
+    }
+    faults = Faults(planned_faults(spec, experiment.plan))
+    job = replace(
+        job,
+        roles=roles,
         intra_op_threads=intra_op_threads,
-        emit=both,
-        poll=lambda: None,
-        checksums=has_checksums(spec),
-        deadline=deadline_of(spec, experiment.plan),
-        faults=Faults(planned_faults(spec, experiment.plan)),
+        hooks=(*job.hooks, faults, *hooks),
         affinity_tuner=affinity_tuner,
     )
-    return Trained(experiment, events)
+    return Trained(experiment, events, find_runtime(kind)(job, Observer(both)))
 
 
 class RandomDelays:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import LinkState, Op, Plan, Segment
-from splitrun.simulate import Cost, Costs, Simulation, Span, events, simulate, simulate_in_turn
+from splitrun.simulate import (
+    Cost,
+    Costs,
+    InstructionSpan,
+    Simulation,
+    events,
+    simulate,
+    simulate_serial,
+)
 from splitrun.simulate.bound import steady_limit
 from splitrun.simulate.costs import step_work_s
 from splitrun.spec import Compute
@@ -25,7 +33,7 @@ unlike_plans = timed_plans(
 )
 
 
-def spans_of(simulation: Simulation, role: str, op: Op) -> list[Span]:
+def spans_of(simulation: Simulation, role: str, op: Op) -> list[InstructionSpan]:
     return [span for span in simulation.timeline[role] if span.op is op]
 
 
@@ -258,8 +266,8 @@ def test_batches_are_loaded_while_emulated_hardware_is_waited_for_if_there_is_ti
 @few
 @given(timed_plans(rows=st.integers(60, 300), jitter=st.integers(0, 20)))
 def test_every_role_runs_exactly_its_program_and_one_at_a_time(timed: tuple[Plan, Costs]) -> None:
-    simulation = simulate_in_turn(*timed)
-    spans: list[Span] = []
+    simulation = simulate_serial(*timed)
+    spans: list[InstructionSpan] = []
     for role in timed[0].roles:
         program = timed[0].segment_program(role, simulation.segment)
         timeline = simulation.timeline[role.name]
@@ -273,17 +281,17 @@ def test_without_links_it_takes_all_the_work() -> None:
     plan = make_plan(rows=100)
     costs = uniform_costs(plan, cores=64)
     work_s = sum(step_work_s(plan, costs, step) for step in range(plan.steps))
-    assert simulate_in_turn(plan, costs).makespan_s == pytest.approx(work_s)
+    assert simulate_serial(plan, costs).makespan_s == pytest.approx(work_s)
 
 
 def test_nobody_uses_the_time_in_which_one_waits() -> None:
     """Forwards 2 + 2, up 5, loss 1, down 5; then both backwards and all updates: 6 + 3 ms."""
     plan = make_plan(rows=10, links={"default": {"latency_ms": 5}})
-    assert simulate_in_turn(plan, uniform_costs(plan)).makespan_s == pytest.approx(24e-3)
+    assert simulate_serial(plan, uniform_costs(plan)).makespan_s == pytest.approx(24e-3)
 
 
 def test_emulated_hardware_is_waited_for_one_role_after_the_other() -> None:
     slow = Compute(forward_ms=10)
     plan = emulating(make_plan(rows=10), {"p0.bottom": slow, "p1.bottom": slow})
-    spans = simulate_in_turn(plan, uniform_costs(plan)).timeline["p1.bottom"]
+    spans = simulate_serial(plan, uniform_costs(plan)).timeline["p1.bottom"]
     assert [span.end for span in spans if span.op is Op.FORWARD] == pytest.approx([20e-3])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from splitrun.records.bench import BenchHeader
 from splitrun.records.run import Environment
-from splitrun.study.bench.measure import Measured, Trial
+from splitrun.study.bench.measure import Measured
+from splitrun.study.timing import Trial
 
 HEADER = BenchHeader(
     name="made",
@@ -26,7 +27,7 @@ def measured(rates: Sequence[float], *, others_percent: float = 0.0) -> Measured
         batch_size=100,
         runtime="threaded",
         steps=60,
-        turns=tuple(Trial(rate, 1e5 / rate, 150.0) for rate in rates),
+        trials=tuple(Trial(rate, 1e5 / rate, 150.0) for rate in rates),
         peak_memory_bytes=300 * 2**20,
         others_percent=others_percent,
     )

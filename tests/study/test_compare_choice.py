@@ -19,9 +19,8 @@ from splitrun.model import Models, assemble
 from splitrun.session import prepare
 from splitrun.spec import load
 from splitrun.study.arms import Arm, line_up
-from splitrun.study.bench.measure import Settings as Trials
-from splitrun.study.bench.measure import measure
-from splitrun.study.compare import Settings
+from splitrun.study.bench.measure import BenchSettings, measure
+from splitrun.study.compare import CompareSettings
 from splitrun.study.directory import comparison_directory
 from splitrun.study.quality import score
 from splitrun.study.timing import Watcher
@@ -146,7 +145,7 @@ def _never(*_: object) -> None:
     raise AssertionError("nothing is to be trained")
 
 
-def test_an_arm_that_no_turn_is_long_enough_for_is_left_out(
+def test_an_arm_that_no_trial_is_long_enough_for_is_left_out(
     tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--progress", "plain", "--runs-dir", str(runs), "--arm", "stale:8")
@@ -275,8 +274,8 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     field = line_up(document, ("stale",), (2,), Watcher(), allow_code=True)
     experiment = prepare(document, allow_code=True)
     monkeypatch.setattr("splitrun.model.custom.probe.Trials", _never)
-    settings = Settings(repeats=1, budget_s=0.1, seeds=2)
+    settings = CompareSettings(repeats=1, budget_s=0.1, seeds=2)
     comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
-    trials = measure(experiment, Trials(repeats=1, budget_s=0.1), lambda _: None).turns
+    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).trials
     assert len(trials) == 1

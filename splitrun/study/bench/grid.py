@@ -19,7 +19,7 @@ _EXAMPLE = "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4"
 
 
 @dataclass(frozen=True)
-class Point:
+class AxisValue:
     """One value of an axis, and the overrides of the spec that it stands for."""
 
     label: str
@@ -31,14 +31,14 @@ class Axis:
     """What varies, and its values in order."""
 
     key: str
-    points: tuple[Point, ...]
+    points: tuple[AxisValue, ...]
 
-    def point(self, label: str) -> Point | None:
+    def point(self, label: str) -> AxisValue | None:
         """The value of this name, if there is one."""
         return next((point for point in self.points if point.label == label), None)
 
 
-Combination = Mapping[str, Point]
+Combination = Mapping[str, AxisValue]
 """Of every axis a point."""
 
 
@@ -55,7 +55,7 @@ def parse_axis(argument: str) -> Axis:
     for index, label in enumerate(labels):
         if label in labels[:index]:
             raise UsageError(f"-P {argument}: {label} is there twice; keep one")
-    return Axis(key, tuple(Point(label, (f"{key}={label}",)) for label in labels))
+    return Axis(key, tuple(AxisValue(label, (f"{key}={label}",)) for label in labels))
 
 
 def split(text: str) -> list[str]:
@@ -185,7 +185,7 @@ def default_baseline(axes: Sequence[Axis]) -> dict[str, str]:
 
 
 def _numbers(key: str, values: tuple[int, ...]) -> Axis:
-    return Axis(key, tuple(Point(str(value), (f"{key}={value}",)) for value in values))
+    return Axis(key, tuple(AxisValue(str(value), (f"{key}={value}",)) for value in values))
 
 
 def _pipelines(spec: Spec, depths: tuple[int, ...]) -> Axis:
@@ -196,10 +196,10 @@ def _pipelines(spec: Spec, depths: tuple[int, ...]) -> Axis:
     rules = f"[{', '.join(given)}]" if isinstance(given, tuple) else given
     kept = () if given == "none" else (f"pipeline.compensation={rules}",)
     stale = tuple(
-        Point(f"stale:{depth}", (f"pipeline={{schedule: stale, depth: {depth}}}", *kept, *same))
+        AxisValue(f"stale:{depth}", (f"pipeline={{schedule: stale, depth: {depth}}}", *kept, *same))
         for depth in depths
     )
-    return Axis("pipeline", (Point(_SEQUENTIAL, ("pipeline=sequential", *same)), *stale))
+    return Axis("pipeline", (AxisValue(_SEQUENTIAL, ("pipeline=sequential", *same)), *stale))
 
 
 def _depth(spec: Spec) -> int:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec import structs
 
 from splitrun.records.bench import (
     BenchHeader,
     BenchRecord,
-    BenchTrial,
     BenchWarning,
     CellRecord,
 )
+from splitrun.records.comparison import TrialRecord
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, ReliabilityWarning
 from splitrun.study.bench.report import Report, Table
@@ -28,7 +28,7 @@ _NUMBERS = (
     "speedup",
     "cpu_percent",
     "peak_memory_bytes",
-    "turns",
+    "trials",
     "problem",
 )
 _UNKNOWN = "–"
@@ -134,7 +134,7 @@ class Results:
             ),
             numbers=Table((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
             record=BenchRecord(
-                **asdict(self.header),
+                **structs.asdict(self.header),
                 axes={axis.key: tuple(point.label for point in axis.points) for axis in self.axes},
                 baseline=self.baseline,
                 cells=tuple(_record(*each) for each in speedups),
@@ -186,7 +186,7 @@ def _numbers(cell: CellResult, speedup: float | None) -> tuple[Any, ...]:
         speedup,
         measured.cpu_percent,
         measured.peak_memory_bytes,
-        len(measured.turns),
+        len(measured.trials),
         None,
     )
 
@@ -210,14 +210,7 @@ def _record(cell: CellResult, speedup: float | None) -> CellRecord:
         cpu_percent=measured.cpu_percent,
         peak_memory_bytes=measured.peak_memory_bytes,
         others_percent=measured.others_percent,
-        trials=tuple(
-            BenchTrial(
-                samples_per_s=trial.samples_per_s,
-                step_ms=trial.step_ms,
-                cpu_percent=trial.cpu_percent,
-            )
-            for trial in measured.turns
-        ),
+        trials=tuple(TrialRecord(**asdict(trial)) for trial in measured.trials),
         warnings=tuple(
             BenchWarning(kind=warning.kind, text=warning.text)
             for warning in cell.reliability_warnings

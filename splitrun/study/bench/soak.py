@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass
-from functools import partial
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from statistics import median
 
 from msgspec import structs
 
-from splitrun import runtime
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble, evaluate
-from splitrun.plan import compile, deadline_of
+from splitrun.model import assemble
+from splitrun.plan import compile
 from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
+from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
-from splitrun.spec import has_checksums
+from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
 from splitrun.study.bench.report import Report, Table
 from splitrun.study.bench.store import BenchDirectory
@@ -40,7 +38,7 @@ _LEAST_GROWTH_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class Moment:
+class SoakSample:
     """A look at a run that goes on."""
 
     time: float
@@ -53,7 +51,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Figure:
+class StabilityCheck:
     """Something that should stay as it is, over the whole run."""
 
     name: str
@@ -75,7 +73,7 @@ class Steadiness:
     memory_growth_bytes: int
     thread_growth: int
     descriptor_growth: int
-    figures: tuple[Figure, ...]
+    figures: tuple[StabilityCheck, ...]
 
     @property
     def verdict(self) -> str:
@@ -89,7 +87,7 @@ class Steadiness:
         return not any(figure.complaint for figure in self.figures)
 
     def report(
-        self, header: BenchHeader, moments: Sequence[Moment], *, interrupted: bool = False
+        self, header: BenchHeader, moments: Sequence[SoakSample], *, interrupted: bool = False
     ) -> Report:
         """What there is to print and to export.
 
@@ -113,7 +111,7 @@ class Steadiness:
                 self.verdict,
                 f"results: {header.directory}",
             ),
-            numbers=Table(Moment.__match_args__, tuple(astuple(moment) for moment in moments)),
+            numbers=Table(SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)),
             record=SoakRecord(
                 **structs.asdict(header),
                 interrupted=interrupted,
@@ -130,7 +128,7 @@ class Steadiness:
         )
 
 
-def judge(moments: Sequence[Moment]) -> Steadiness:
+def judge(moments: Sequence[SoakSample]) -> Steadiness:
     """Judge a run by what was seen of it, its first hundredth left out.
 
     Growth is what the last tenth of the moments has more than the first tenth, each by its median.
@@ -162,9 +160,9 @@ def judge(moments: Sequence[Moment]) -> Steadiness:
     )
 
 
-def _warm(moments: Sequence[Moment]) -> list[Moment]:
+def _warm(moments: Sequence[SoakSample]) -> list[SoakSample]:
     """Those after the first hundredth of the run, each with progress since the one before."""
-    seen: list[Moment] = []
+    seen: list[SoakSample] = []
     for moment in moments:
         if not seen or moment.samples > seen[-1].samples:
             seen.append(moment)
@@ -174,7 +172,7 @@ def _warm(moments: Sequence[Moment]) -> list[Moment]:
     return [moment for moment in seen if moment.time >= begin]
 
 
-def _windows(seen: Sequence[Moment]) -> tuple[list[float], list[float]]:
+def _windows(seen: Sequence[SoakSample]) -> tuple[list[float], list[float]]:
     """Middles and throughputs of up to 20 windows with as many moments each."""
     count = min(_WINDOWS, len(seen) - 1)
     edges = [seen[round(index * (len(seen) - 1) / count)] for index in range(count + 1)]
@@ -189,32 +187,32 @@ def _growth(values: Sequence[int]) -> int:
     return round(median(values[-tenth:]) - median(values[:tenth]))
 
 
-def _throughput(trend: Trend | None) -> Figure:
+def _throughput(trend: Trend | None) -> StabilityCheck:
     name, limit = "throughput", f"at least {-_LARGEST_FALL:+.0%}"
     if trend is None:
-        return Figure(name, "too short to tell", limit, "too short to tell; run longer")
+        return StabilityCheck(name, "too short to tell", limit, "too short to tell; run longer")
     value = f"{trend.change:+.1%} [{trend.low:+.1%}, {trend.high:+.1%}]"
     if trend.low >= -_LARGEST_FALL:
-        return Figure(name, value, limit)
+        return StabilityCheck(name, value, limit)
     if trend.high < -_LARGEST_FALL:
-        return Figure(name, value, limit, f"throughput changed by {value} over the run")
+        return StabilityCheck(name, value, limit, f"throughput changed by {value} over the run")
     complaint = f"throughput may have changed by {trend.low:+.1%} over the run; run longer to tell"
-    return Figure(name, value, limit, complaint)
+    return StabilityCheck(name, value, limit, complaint)
 
 
-def _memory(growth: int, before: int) -> Figure:
+def _memory(growth: int, before: int) -> StabilityCheck:
     limit = max(_LARGEST_GROWTH * before, _LEAST_GROWTH_BYTES)
     value = f"{growth / 2**20:+.1f} MiB"
     complaint = f"memory grew by {value}" if growth > limit else ""
-    return Figure("memory", value, f"at most {limit / 2**20:+.1f} MiB", complaint)
+    return StabilityCheck("memory", value, f"at most {limit / 2**20:+.1f} MiB", complaint)
 
 
-def _count(name: str, growth: int) -> Figure:
+def _count(name: str, growth: int) -> StabilityCheck:
     complaint = f"{name} grew by {growth:+d}" if growth > 0 else ""
-    return Figure(name, f"{growth:+d}", "at most +0", complaint)
+    return StabilityCheck(name, f"{growth:+d}", "at most +0", complaint)
 
 
-OnMoment = Callable[[Moment, float], None]
+OnSoakSample = Callable[[SoakSample, float], None]
 """Takes each moment, and the share of the run that is done."""
 
 _MOMENTS = 200
@@ -242,7 +240,7 @@ def soak(
     directory: BenchDirectory,
     duration_s: float,
     steps: int | None,
-    on_moment: OnMoment,
+    on_moment: OnSoakSample,
 ) -> Soaked:
     """Train without evaluations, looking at it from time to time, and judge what was seen.
 
@@ -305,8 +303,8 @@ def _warm_up(subject: Subject, depth: int) -> float:
 class _Run:
     """One run; its moments are taken in the sampler's thread, its steps in the top's."""
 
-    def __init__(self, subject: Subject, on_moment: OnMoment) -> None:
-        self.moments: list[Moment] = []
+    def __init__(self, subject: Subject, on_moment: OnSoakSample) -> None:
+        self.moments: list[SoakSample] = []
         self._subject = subject
         self._on_moment = on_moment
         self._progress = (0.0, 0, 0)
@@ -324,7 +322,7 @@ class _Run:
         spec = subject.spec
         models = assemble(spec, subject.data, subject.directory, subject.known)
         plan = compile(spec, models.facts)
-        bottoms, top = models.stages(spec, plan)
+        job = replace(job_of(spec, subject.data, models, plan), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 
@@ -339,19 +337,7 @@ class _Run:
         sampler = Sampler(self._look, every_s)
         try:
             with sampler:
-                runtime.run(
-                    plan,
-                    bottoms,
-                    top,
-                    feeds(subject.data, plan),
-                    partial(evaluate, spec.top.loss, ()),
-                    runtime=spec.runtime.type,
-                    intra_op_threads=spec.runtime.intra_op_threads,
-                    emit=self._emit,
-                    poll=poll,
-                    checksums=has_checksums(spec),
-                    deadline=deadline_of(spec, plan),
-                )
+                find_runtime(spec.runtime.type)(job, Observer(self._emit, poll))
         except _Over:
             pass
         finally:
@@ -365,5 +351,5 @@ class _Run:
     def _look(self, event: Event) -> None:
         if isinstance(event, Sampled):
             time, samples, _ = self._progress
-            moment = Moment(time, samples, event.memory_bytes, event.threads, event.descriptors)
+            moment = SoakSample(time, samples, event.memory_bytes, event.threads, event.descriptors)
             self.moments.append(moment)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -68,7 +69,10 @@ class BenchDirectory:
     def cell(self, identity: str) -> Measured | None:
         """What a cell came to; None where it is not done, or its file is damaged."""
         try:
-            return msgspec.json.decode(read_bytes(self._file(identity)), type=Measured)
+            content = msgspec.json.decode(read_bytes(self._file(identity)), type=dict[str, Any])
+            if "turns" in content:  # as trials were called before
+                content["trials"] = content.pop("turns")
+            return msgspec.convert(content, Measured)
         except (OSError, ValueError, RecursionError):
             return None
 

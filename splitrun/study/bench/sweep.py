@@ -23,7 +23,13 @@ from splitrun.session.environment import cpu_model, usable_cores
 from splitrun.session.prepare import named_classes
 from splitrun.spec import Document, load, resolved_yaml
 from splitrun.study.bench.grid import Axis, Combination, combinations, overrides_of
-from splitrun.study.bench.measure import Measured, OnTurn, Settings, measure, reliability_warnings
+from splitrun.study.bench.measure import (
+    BenchSettings,
+    Measured,
+    OnTrial,
+    measure,
+    reliability_warnings,
+)
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 
@@ -31,7 +37,7 @@ _ENDLESS = "training.epochs=1000000000"
 
 
 @dataclass(frozen=True)
-class Cell:
+class BenchCell:
     """One combination of the axes' values."""
 
     combination: Combination
@@ -42,7 +48,7 @@ class Cell:
 
 def line_up(
     file: Path, overrides: Sequence[str], axes: Sequence[Axis], data_dir: Path | None
-) -> list[Cell]:
+) -> list[BenchCell]:
     """Load every cell's spec.
 
     A cell that is wrong has a problem of its own where its values are right, each in another cell,
@@ -52,16 +58,16 @@ def line_up(
         SpecError: a value is wrong; with the problems of every cell that has such a one.
         DataError: a data file has no header to check columns by.
     """
-    cells: list[Cell] = []
+    cells: list[BenchCell] = []
     errors: list[tuple[Combination, SpecError]] = []
     for combination in combinations(axes):
         arguments = [*overrides, *overrides_of(combination)]
         try:
-            cells.append(Cell(combination, _loaded(file, arguments, data_dir)))
+            cells.append(BenchCell(combination, _loaded(file, arguments, data_dir)))
         except SpecError as error:
             if not _lacks_steps(error, file, arguments):
                 errors.append((combination, error))
-            cells.append(Cell(combination, None, error.problems[0].what))
+            cells.append(BenchCell(combination, None, error.problems[0].what))
     right = {
         (key, point)
         for cell in cells
@@ -74,7 +80,7 @@ def line_up(
     return cells
 
 
-def identity(document: Document, settings: Settings) -> str:
+def identity(document: Document, settings: BenchSettings) -> str:
     """SHA-256 of what a cell's figures depend on, but for what classes import."""
     data = fingerprint(document.spec, document.directory)
     what = [resolved_yaml(document.spec), asdict(settings), _own_code(document), data]
@@ -97,7 +103,7 @@ def _digest(directory: Path, module: str) -> str:
     return ""
 
 
-def warnings_of(cells: Sequence[Cell]) -> list[str]:
+def warnings_of(cells: Sequence[BenchCell]) -> list[str]:
     """What the specs' checks remark, each once."""
     return list(
         dict.fromkeys(text for cell in cells if cell.document for text in cell.document.warnings)
@@ -135,15 +141,15 @@ class Bench:
     axes: tuple[Axis, ...]
     baseline: Mapping[str, str]
     """As in `Results`."""
-    cells: Sequence[Cell]
-    settings: Settings
+    cells: Sequence[BenchCell]
+    settings: BenchSettings
     directory: BenchDirectory
     data_dir: Path | None = None
     allow_code: bool = False
     """Import and run the classes that the specs name."""
 
 
-def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownload) -> Results:
+def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownload) -> Results:
     """Measure every cell that is not done yet, and write down each as soon as it is.
 
     A cell that cannot be run, or fails, has a problem instead of figures, and is tried again next
@@ -156,7 +162,7 @@ def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownloa
     results = Results(header, bench.axes, bench.baseline, ())
     try:
         for cell in bench.cells:
-            result = _result(bench, cell, results.cores, on_turn, on_download)
+            result = _result(bench, cell, results.cores, on_trial, on_download)
             results = replace(results, cells=(*results.cells, result))
             bench.directory.write("bench.json", results.report().record)
             on_cell(results)
@@ -169,7 +175,7 @@ def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownloa
 
 
 def _result(
-    bench: Bench, cell: Cell, cores: int, on_turn: OnTurn, on_download: OnDownload
+    bench: Bench, cell: BenchCell, cores: int, on_trial: OnTrial, on_download: OnDownload
 ) -> CellResult:
     parameters = {key: point.label for key, point in cell.combination.items()}
     if cell.document is None:
@@ -179,7 +185,7 @@ def _result(
     reused = measured is not None
     if measured is None:
         try:
-            measured = _measured(bench, cell.document, on_turn, on_download)
+            measured = _measured(bench, cell.document, on_trial, on_download)
         except (UsageError, RunFailed) as error:
             return CellResult(parameters, problem=str(error), failed=isinstance(error, RunFailed))
         bench.directory.keep(key, measured)
@@ -188,7 +194,7 @@ def _result(
 
 
 def _measured(
-    bench: Bench, document: Document, on_turn: OnTurn, on_download: OnDownload
+    bench: Bench, document: Document, on_trial: OnTrial, on_download: OnDownload
 ) -> Measured:
     """In a function of its own, so that no cell's data are in the next one's memory."""
     experiment = prepare(
@@ -198,4 +204,4 @@ def _measured(
         unproven=bench.settings.unproven and is_advised(document.spec),
         allow_code=bench.allow_code,
     )
-    return measure(experiment, bench.settings, on_turn)
+    return measure(experiment, bench.settings, on_trial)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
-from splitrun import runtime
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
-from splitrun.model import BottomStage, Models, RoleOptimizer, assemble, evaluate
+from splitrun.model import BottomStage, Models, RoleOptimizer, assemble
 from splitrun.plan import Plan, compile
-from splitrun.session.feeds import feeds
+from splitrun.runtime import Observer, find_runtime
+from splitrun.session.job import job_of
 from splitrun.spec import Rule, Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
@@ -51,18 +53,15 @@ def train(cell: Cell, directory: Path) -> Found:
         elif isinstance(event, StepDone):
             losses.append(event.loss)
 
-    bottoms, top = models.stages(spec, plan)
+    job = job_of(spec, data, models, plan, (task.metric,))
+    bottoms = {role.name: cast("BottomStage", job.roles[role.name].stage) for role in plan.bottoms}
+    tried = {
+        name: replace(job.roles[name], stage=stage)
+        for name, stage in _under_trial(cell, spec, plan, models, bottoms).items()
+    }
     try:
-        runtime.run(
-            plan,
-            _under_trial(cell, spec, plan, models, bottoms),
-            top,
-            feeds(data, plan),
-            partial(evaluate, spec.top.loss, (task.metric,)),
-            runtime="serial",
-            intra_op_threads=1,
-            emit=emit,
-            poll=lambda: None,
+        find_runtime("serial")(
+            replace(job, roles={**job.roles, **tried}, intra_op_threads=1), Observer(emit)
         )
         diverged = False
     except NonFiniteLoss:
