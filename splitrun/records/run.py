@@ -48,7 +48,7 @@ class Environment(Record, frozen=True, kw_only=True):
     git: Git | None = None
 
 
-class AttemptRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
+class AttemptRecord(Record, frozen=True, kw_only=True):
     """One attempt of a run: from its beginning or a checkpoint to its end."""
 
     started: str = ""

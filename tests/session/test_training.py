@@ -45,9 +45,9 @@ def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
         "model",
     }
     manifest = json.loads((directory / "manifest.json").read_text())
-    assert manifest.status == "done"
-    assert manifest.result["weights_sha256"] == result.weights_sha256
-    assert manifest.result["staleness"] == result.staleness
+    assert manifest["status"] == "done"
+    assert manifest["result"]["weights_sha256"] == result.weights_sha256
+    assert manifest["result"]["staleness"] == result.to_json()["staleness"]
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 2]
     events = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
