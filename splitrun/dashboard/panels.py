@@ -72,7 +72,10 @@ def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
     bar = min(_LARGEST_BAR, left - waits - 1)
     window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
     over = f"last {units.span(window_s)}" if view.running else "whole run"
-    columns += [Column(over, max(0, bar), right=False), Column("waits for", waits, right=False)]
+    columns += [
+        Column(over, max(0, bar), right=False),
+        Column("waits for", waits, right=False),
+    ]
     shown, others = kept(list(view.roles.values()), height)
     lines = [title_line(columns, width)]
     lines += [_role_line(role, view, plan, columns, width) for role in shown]
@@ -206,7 +209,11 @@ def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
 
 
 def _link_line(
-    link: LinkView, view: RunView, bandwidth: float | None, columns: Sequence[Column], width: int
+    link: LinkView,
+    view: RunView,
+    bandwidth: float | None,
+    columns: Sequence[Column],
+    width: int,
 ) -> Line:
     rate = _mbps(link, view)
     texts = [

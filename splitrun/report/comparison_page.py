@@ -13,9 +13,9 @@ from splitrun.report import glossary
 from splitrun.report.bins import Bins
 from splitrun.report.charts.arms import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.charts.timeline import Strip, timeline
-from splitrun.report.charts.utilisation import Group, Line, mean, shares, use
+from splitrun.report.charts.utilisation import Group, UsageLine, mean, shares, use
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
-from splitrun.report.page import Block, Fact, Figure, Note, Page, Section, Source, Terms
+from splitrun.report.page import Block, Fact, Figure, Note, Page, PageSection, SourceText, Terms
 from splitrun.report.run_page import environment_terms
 from splitrun.report.summary import RunSummary, period_s, summarise, window
 from splitrun.telemetry.jsonl import FIRST_PART
@@ -54,12 +54,12 @@ def comparison_page(directory: Path, comparison: ComparisonRecord) -> Page:
         sections=[
             section
             for section in (
-                Section("How fast", [arms_table(comparison), *_some(by_depth(comparison))]),
-                Section("What it learns", _learning(comparison), side_by_side=True),
-                Section("Where the time goes", _time(comparison, recordings)),
-                Section("The machine", _machine(comparison, recordings), side_by_side=True),
-                Section("The links", links_table(comparison)),
-                Section("How it was measured", _appendix(directory, comparison)),
+                PageSection("How fast", [arms_table(comparison), *_some(by_depth(comparison))]),
+                PageSection("What it learns", _learning(comparison), side_by_side=True),
+                PageSection("Where the time goes", _time(comparison, recordings)),
+                PageSection("The machine", _machine(comparison, recordings), side_by_side=True),
+                PageSection("The links", links_table(comparison)),
+                PageSection("How it was measured", _appendix(directory, comparison)),
             )
             if section.blocks
         ],
@@ -132,11 +132,11 @@ def _machine(comparison: ComparisonRecord, recordings: Recordings) -> list[Block
     return figures or [Note("The machine was not sampled during the recorded turns.")]
 
 
-def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[Line]:
+def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[UsageLine]:
     arms = comparison.arms
     read = [(arm, bins[arm.name].read(_SAMPLED_S)) for arm in arms if arm.name in bins]
     return [
-        Line(arm.name, each, colour(arm, arms), dash(arm), symbol(arm, arms))
+        UsageLine(arm.name, each, colour(arm, arms), dash(arm), symbol(arm, arms))
         for arm, each in read
         if each
     ]
@@ -154,7 +154,7 @@ def _appendix(directory: Path, comparison: ComparisonRecord) -> list[Block]:
     blocks: list[Block] = [Terms(title, pairs) for title, pairs in lists if pairs]
     spec = read_text(directory / "resolved.yaml")
     if spec:
-        blocks.append(Source("The spec as understood, every key stated", spec))
+        blocks.append(SourceText("The spec as understood, every key stated", spec))
     return blocks
 
 

@@ -23,15 +23,15 @@ from splitrun.report.charts.timeline import Strip, timeline
 from splitrun.report.charts.utilisation import machine, shares
 from splitrun.report.page import (
     Block,
-    Cell,
-    Column,
     Fact,
     Figure,
     Note,
     Page,
-    Section,
-    Source,
-    Table,
+    PageSection,
+    PageTable,
+    SourceText,
+    TableCell,
+    TableColumn,
     Terms,
 )
 from splitrun.report.summary import RunSummary, summarise, window
@@ -97,12 +97,12 @@ def run_page(run: Run) -> Page:
         sections=[
             section
             for section in (
-                Section("Speed and learning", _progress(run), side_by_side=True),
-                Section("Where the time goes", _time(run.summary)),
-                Section("The machine", _machine(run.summary), side_by_side=True),
-                Section("The links", links_table(run.summary)),
-                Section("The plan", roles_table(run.plan, result)),
-                Section("How it was run and measured", _appendix(run)),
+                PageSection("Speed and learning", _progress(run), side_by_side=True),
+                PageSection("Where the time goes", _time(run.summary)),
+                PageSection("The machine", _machine(run.summary), side_by_side=True),
+                PageSection("The links", links_table(run.summary)),
+                PageSection("The plan", roles_table(run.plan, result)),
+                PageSection("How it was run and measured", _appendix(run)),
             )
             if section.blocks
         ],
@@ -246,9 +246,9 @@ def _appendix(run: Run) -> list[Block]:
     if pairs:
         blocks.append(Terms("Environment", pairs))
     if run.failure:
-        blocks.append(Source("Where it broke", run.failure))
+        blocks.append(SourceText("Where it broke", run.failure))
     if run.spec:
-        blocks.append(Source("The spec as understood, every key stated", run.spec))
+        blocks.append(SourceText("The spec as understood, every key stated", run.spec))
     return blocks
 
 
@@ -262,21 +262,21 @@ def links_table(summary: RunSummary | None) -> list[Block]:
     if summary is None or not summary.links:
         return []
     names = ("link", "messages", "sent", "a training step", "on its way, mean", "longest")
-    columns = [Column(name, number=place > 0) for place, name in enumerate(names)]
+    columns = [TableColumn(name, number=place > 0) for place, name in enumerate(names)]
     rows = [
         [
-            Cell(name),
-            Cell(PAGE.whole(link.messages)),
-            Cell(PAGE.size(link.bytes)),
-            Cell(PAGE.size(link.train_bytes / summary.steps if summary.steps else None)),
-            Cell(PAGE.duration(link.flight_s / link.messages if link.messages else None)),
-            Cell(PAGE.duration(link.longest_s if link.messages else None)),
+            TableCell(name),
+            TableCell(PAGE.whole(link.messages)),
+            TableCell(PAGE.size(link.bytes)),
+            TableCell(PAGE.size(link.train_bytes / summary.steps if summary.steps else None)),
+            TableCell(PAGE.duration(link.flight_s / link.messages if link.messages else None)),
+            TableCell(PAGE.duration(link.longest_s if link.messages else None)),
         ]
         for name, link in summary.links.items()
     ]
     sent = PAGE.size(sum(link.bytes for link in summary.links.values()))
     caption = f"{sent} in all, between roles of one party too; tensors alone, without framing."
-    return [Table("What crossed", caption, columns, rows)]
+    return [PageTable("What crossed", caption, columns, rows)]
 
 
 def roles_table(plan: PlanRecord | None, result: RunResult) -> list[Block]:
@@ -284,16 +284,16 @@ def roles_table(plan: PlanRecord | None, result: RunResult) -> list[Block]:
     if plan is None or not plan.roles:
         return []
     names = ("role", "depth", "staleness, mean", "largest", "weights", "versions", "they hold")
-    columns = [Column(name, number=place > 0) for place, name in enumerate(names)]
+    columns = [TableColumn(name, number=place > 0) for place, name in enumerate(names)]
     rows = [
         [
-            Cell(name),
-            Cell(PAGE.whole(role.depth)),
-            Cell(PAGE.unknown if late is None else f"{late.mean:.2f}"),
-            Cell(PAGE.whole(role.staleness if late is None else late.max)),
-            Cell(PAGE.whole(role.parameters)),
-            Cell(PAGE.whole(role.versions)),
-            Cell(PAGE.size(role.version_bytes)),
+            TableCell(name),
+            TableCell(PAGE.whole(role.depth)),
+            TableCell(PAGE.unknown if late is None else f"{late.mean:.2f}"),
+            TableCell(PAGE.whole(role.staleness if late is None else late.max)),
+            TableCell(PAGE.whole(role.parameters)),
+            TableCell(PAGE.whole(role.versions)),
+            TableCell(PAGE.size(role.version_bytes)),
         ]
         for name, role in plan.roles.items()
         for late in (result.staleness.get(name),)
@@ -302,4 +302,4 @@ def roles_table(plan: PlanRecord | None, result: RunResult) -> list[Block]:
         f"{PAGE.plural(plan.steps, 'step')}: {PAGE.plural(plan.epochs, 'epoch')}, batches of "
         f"{plan.batch_size:,}; {plan.train_rows:,} rows to train on, {plan.test_rows:,} held out."
     )
-    return [Table("Roles", caption, columns, rows)]
+    return [PageTable("Roles", caption, columns, rows)]

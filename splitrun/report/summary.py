@@ -39,7 +39,7 @@ _BIN_S = 1e-3
 
 
 @dataclass
-class Link:
+class LinkSummary:
     """What passed through one channel."""
 
     messages: int = 0
@@ -117,7 +117,7 @@ class RunSummary:
     """Times."""
     evaluations: list[tuple[float, float]] = field(default_factory=list)
     """The first ones, from when to when."""
-    links: dict[str, Link] = field(default_factory=dict)
+    links: dict[str, LinkSummary] = field(default_factory=dict)
     shares: Mapping[str, Shares] = field(default_factory=dict)
     cpu_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
     cores_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
@@ -127,7 +127,7 @@ class RunSummary:
 
     def __post_init__(self) -> None:
         self.end, self.done = self.started.clock, self.started.first_step
-        self.links = {name: Link() for name in self.started.channels}
+        self.links = {name: LinkSummary() for name in self.started.channels}
 
     @property
     def span_s(self) -> float:

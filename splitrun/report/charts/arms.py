@@ -11,7 +11,16 @@ from typing import Any
 
 from splitrun import units
 from splitrun.records.comparison import ArmRecord, ComparisonRecord, CurveRecord, PointRecord
-from splitrun.report.charts.drawing import End, axis, beside, key, layout, padded, text, whiskers
+from splitrun.report.charts.drawing import (
+    LineEnd,
+    axis,
+    beside,
+    key,
+    layout,
+    padded,
+    text,
+    whiskers,
+)
 from splitrun.report.charts.learning import spread
 from splitrun.report.page import Chart, Figure
 from splitrun.units import PAGE
@@ -127,7 +136,8 @@ def _figure(comparison: ComparisonRecord, title: str, x_title: str, lines: _Line
         + ([comparison.target] if comparison.target is not None else [])
     )
     ends = [
-        End(arm.name, points[-1][1], colour(arm, arms), symbol(arm, arms)) for arm, points in lines
+        LineEnd(arm.name, points[-1][1], colour(arm, arms), symbol(arm, arms))
+        for arm, points in lines
     ]
     shape = layout(
         axis(x_title, rangemode="tozero"),

@@ -11,7 +11,7 @@ from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.charts.drawing import (
     SMALL_TICKS,
-    End,
+    LineEnd,
     axis,
     heading,
     key,
@@ -36,7 +36,7 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @dataclass(frozen=True)
-class Line:
+class UsageLine:
     """A named series."""
 
     name: str
@@ -46,7 +46,9 @@ class Line:
     symbol: str = "circle"
 
 
-def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float = 1) -> Figure:
+def use(
+    title: str, unit: str, lines: Sequence[UsageLine], caption: str, scale: float = 1
+) -> Figure:
     """Samples of the machine over time, each line with its name beside its end."""
     traces = [
         {
@@ -62,7 +64,9 @@ def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float
         for line in lines
     ]
     high = 1.06 * max(each.mean / scale for line in lines for each in line.bins) or 1.0
-    ends = [End(line.name, line.bins[-1].mean / scale, line.colour, line.symbol) for line in lines]
+    ends = [
+        LineEnd(line.name, line.bins[-1].mean / scale, line.colour, line.symbol) for line in lines
+    ]
     several = len(lines) > 1
     shape = layout(
         axis("seconds since the start", rangemode="tozero"),
@@ -89,13 +93,15 @@ def machine(summary: RunSummary) -> list[Figure]:
                 f" All of the machine's cores together were {PAGE.percent(mean(cores))} busy, "
                 "with whatever else ran."
             )
-        figures.append(use("Processor", "% of a core", [Line("this process", cpu)], caption))
+        figures.append(use("Processor", "% of a core", [UsageLine("this process", cpu)], caption))
     memory = _read(summary.memory_bytes, summary)
     if memory:
         caption = f"Resident memory of this process; at most {PAGE.size(_most(memory))}."
-        figures.append(use("Memory", "MiB", [Line("this process", memory)], caption, _MIB))
+        figures.append(use("Memory", "MiB", [UsageLine("this process", memory)], caption, _MIB))
     busy = [
-        Line(f"GPU {index}", _read(gpu.busy_percent, summary), dash=_DASHES[index % len(_DASHES)])
+        UsageLine(
+            f"GPU {index}", _read(gpu.busy_percent, summary), dash=_DASHES[index % len(_DASHES)]
+        )
         for index, gpu in sorted(summary.gpus.items())
     ]
     busy = [line for line in busy if line.bins]

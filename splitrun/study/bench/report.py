@@ -21,7 +21,7 @@ SUFFIXES = (".json", ".csv", ".md")
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Heads, and rows as long as they."""
 
     heads: tuple[str, ...]
@@ -32,13 +32,13 @@ class Table:
 class Report:
     """What was measured, in three forms."""
 
-    shown: Table
+    shown: ResultTable
     """Text for a person."""
     names: int
     """How many columns of `shown`, from the left, name what the others are figures of."""
     lines: tuple[str, ...]
     """What there is to say about it."""
-    numbers: Table
+    numbers: ResultTable
     """Numbers and text for a program; None where something is unknown."""
     record: BenchHeader
     """All there is to know."""

@@ -17,7 +17,7 @@ from splitrun.records.bench import (
 from splitrun.records.comparison import TrialRecord
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, ReliabilityWarning
-from splitrun.study.bench.report import Report, Table
+from splitrun.study.bench.report import Report, ResultTable
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
 _NUMBERS = (
@@ -123,7 +123,7 @@ class Results:
         remark = f"{before} of {len(self.cells)} cells were measured before; --fresh measures again"
         compared = " ".join(f"{key}={label}" for key, label in self.baseline.items())
         return Report(
-            shown=Table((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
+            shown=ResultTable((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
             names=len(keys),
             lines=(
                 f"speedup: against {compared or 'the first cell'}; cells run one after the other",
@@ -132,7 +132,7 @@ class Results:
                 *(f"warning: {line}" for line in self.warnings),
                 f"results: {self.header.directory}",
             ),
-            numbers=Table((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
+            numbers=ResultTable((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
             record=BenchRecord(
                 **structs.asdict(self.header),
                 axes={axis.key: tuple(point.label for point in axis.points) for axis in self.axes},

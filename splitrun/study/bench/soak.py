@@ -20,7 +20,7 @@ from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
-from splitrun.study.bench.report import Report, Table
+from splitrun.study.bench.report import Report, ResultTable
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
@@ -104,14 +104,16 @@ class Steadiness:
             (it.name, it.value, it.limit, "no" if it.complaint else "ok") for it in self.figures
         )
         return Report(
-            shown=Table(heads, rows),
+            shown=ResultTable(heads, rows),
             names=1,
             lines=(
                 f"{self.samples_per_s:,.0f} samples/s over {self.duration_s:,.1f} s",
                 self.verdict,
                 f"results: {header.directory}",
             ),
-            numbers=Table(SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)),
+            numbers=ResultTable(
+                SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)
+            ),
             record=SoakRecord(
                 **structs.asdict(header),
                 interrupted=interrupted,
