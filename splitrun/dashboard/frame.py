@@ -201,7 +201,7 @@ def _bar_line(view: RunView, width: int) -> Line:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value, and its course."""
+    """A value, and how it was before."""
 
     label: str
     value: str

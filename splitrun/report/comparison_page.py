@@ -24,7 +24,7 @@ from splitrun.units import PAGE
 _SEQUENTIAL_STEPS = 2.2
 """The timeline's span, in steps of the sequential arm: two and the edges of their neighbours."""
 _SAMPLED_S = 0.1
-"""Width of a bin of samples: a turn is short."""
+"""Width of a bin of samples: a trial is short."""
 
 Recordings = Mapping[str, RunSummary]
 """By the name of the arm."""
@@ -90,7 +90,7 @@ def _time(comparison: ComparisonRecord, recordings: Recordings) -> list[Block]:
     if strips:
         blocks.append(timeline(strips))
     else:
-        blocks.append(Note("No turn was recorded, so there is no timeline."))
+        blocks.append(Note("No trial was recorded, so there is no timeline."))
     groups: list[Group] = [(arm.name, arm.roles) for arm in comparison.arms if arm.roles]
     if groups:
         blocks.append(shares(groups))
@@ -119,7 +119,7 @@ def _machine(comparison: ComparisonRecord, recordings: Recordings) -> list[Block
     cpu = _lines(comparison, {name: each.cpu_percent for name, each in recordings.items()})
     if cpu:
         means = "; ".join(f"{line.name} {PAGE.percent(mean(line.bins))}" for line in cpu)
-        caption = f"Of this process during the recorded turns, on average: {means}."
+        caption = f"Of this process during the recorded trials, on average: {means}."
         figures.append(use("Processor", "% of a core", cpu, caption))
     gpu = _lines(
         comparison,
@@ -129,7 +129,7 @@ def _machine(comparison: ComparisonRecord, recordings: Recordings) -> list[Block
         means = "; ".join(f"{line.name} {PAGE.percent(mean(line.bins))}" for line in gpu)
         caption = f"Share of the time in which a kernel ran, whoever's: {means}."
         figures.append(use("Graphics processor", "% of the time", gpu, caption))
-    return figures or [Note("The machine was not sampled during the recorded turns.")]
+    return figures or [Note("The machine was not sampled during the recorded trials.")]
 
 
 def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[UsageLine]:

@@ -101,7 +101,7 @@ def links_table(comparison: ComparisonRecord) -> list[Block]:
         ]
         rows.append([TableCell(name), *cells])
     columns = [TableColumn("link", number=False), *(TableColumn(arm.name) for arm in arms)]
-    caption = "Bytes of tensors that a training step sends, and messages of the recorded turn."
+    caption = "Bytes of tensors that a training step sends, and messages of the recorded trial."
     return [PageTable("What crosses, a step", caption, columns, rows)]
 
 

@@ -68,7 +68,7 @@ _HEIGHT = 360
 def curves(comparison: ComparisonRecord) -> list[Figure]:
     """The metric against epochs, and against training time where it is known.
 
-    Where it was evaluated but once, there is no course to show against epochs.
+    Where it was evaluated but once, there is no curve to show against epochs.
     """
     name = units.metric_name(comparison.metric)
     figures = []

@@ -17,7 +17,7 @@ _BINS = 120
 _LOOPS = 4
 """A bin of the throughput has so many batches for each that is in flight: they end in bursts."""
 _FEWEST = 3
-"""A throughput of fewer bins is no course of anything."""
+"""A throughput of fewer bins shows no change over time."""
 _HEIGHT = 300
 
 
