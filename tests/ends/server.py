@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import signal
 import sys
 import termios
@@ -23,17 +24,10 @@ from typing import Any
 
 import typer
 
+import splitrun
 from splitrun.cli.app import app, main
 from splitrun.spec import loads
 from tests.ends.processes import FILES, SPEC
-
-EVERYTHING = (
-    *("cli.bench_screen", "cli.download", "cli.compare_screen", "cli.compare_table"),
-    *("dashboard", "report.write", "session", "session.probe", "telemetry"),
-    *("study.bench.soak", "study.bench.sweep", "study.compare", "study.directory", "study.runs"),
-)
-"""Of splitrun; imported, with what PyTorch's optimizers load when they are first made, so that no
-case has to."""
 
 MOMENTS = {
     "while loading": ("splitrun.session.prepare.load_data", 1),
@@ -61,8 +55,7 @@ MOMENTS = {
 
 def serve() -> None:
     """Fork for every case until there are no more."""
-    for name in ("torch._dynamo", *(f"splitrun.{name}" for name in EVERYTHING)):
-        importlib.import_module(name)
+    _import_everything()
     _hurry()
     loads(SPEC, "ends.yaml")  # the first one has validators made
     gc.collect()
@@ -87,11 +80,20 @@ def serve() -> None:
         answers.flush()
 
 
+def _import_everything() -> None:
+    """All of splitrun, with what PyTorch's optimizers load when they are first made, so that no
+    case has to."""
+    importlib.import_module("torch._dynamo")
+    for module in pkgutil.walk_packages(splitrun.__path__, "splitrun."):
+        if module.name not in ("splitrun.__main__", "splitrun.telemetry.tensorboard"):
+            importlib.import_module(module.name)
+
+
 def _hurry() -> None:
     """Look at events soon, measure as little as there can be, and collect what is new alone: what
     figures come to is not asked here."""
     for name, value in {
-        "runtime.thread_group.LOOK_EVERY_S": 0.005,
+        "runtime.threaded.LOOK_EVERY_S": 0.005,
         "session.probe._WARM_UP_S": 0.0,
         "session.probe._ROUNDS": 1,
         "session.probe._MOST_ROUNDS": 1,
