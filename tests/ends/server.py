@@ -19,6 +19,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ import typer
 
 import splitrun
 from splitrun.cli.app import app, main
+from splitrun.session.probe import probe_costs
 from splitrun.spec import loads
 from tests.ends.processes import FILES, SPEC
+from tests.probing import BRIEF
 
 MOMENTS = {
     "while loading": ("splitrun.session.prepare.load_data", 1),
@@ -94,15 +97,7 @@ def _hurry() -> None:
     figures come to is not asked here."""
     for name, value in {
         "runtime.threaded.LOOK_EVERY_S": 0.005,
-        "session.probe._WARM_UP_S": 0.0,
-        "session.probe._ROUNDS": 1,
-        "session.probe._MOST_ROUNDS": 1,
-        "session.probe._PAUSED_ROUNDS": 1,
-        "session.probe._TURN_S": 0.03,
-        "session.probe._SHORTEST_S": 0.03,
-        "session.probe_run._MOST_TRIALS": 1,
-        "simulate.calibrate._PASSES": 1,
-        "simulate.calibrate._PRECISION": 0.05,
+        "session.prepare.probe_costs": partial(probe_costs, effort=BRIEF),
         "study.compare._FORECAST_DEPTHS": (1, 2),
         "study.timing._STEPS": 8,
         "study.timing._LONGEST_S": 0.1,
