@@ -131,10 +131,10 @@ class Job:
     """Of instructions; default: what the plan suggests."""
     hooks: Sequence[Hook] = ()
     senders: Mapping[str, SenderEnd] = field(default_factory=dict)
-    """By channel name, ends of channels that lead to roles elsewhere."""
+    """By channel name, the ends of channels that lead to roles elsewhere; between roles that are
+    here there are local channels."""
     receivers: Mapping[str, ReceiverEnd] = field(default_factory=dict)
-    """By channel name, ends of channels that come from roles elsewhere. Between roles that are here
-    there are local channels."""
+    """Likewise, of channels that come from roles elsewhere."""
     affinity_tuner: AffinityTuner | None = None
     """Of an earlier run of such a plan, which knows where its roles belong."""
     digests: bool = True
