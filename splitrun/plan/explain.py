@@ -71,7 +71,7 @@ def _role(plan: Plan, role: Role) -> dict[str, object]:
         "staleness": max(0, min(depth, plan.longest_segment) - 1),
         "parameters": facts.parameters,
         "parameter_bytes": facts.parameter_bytes,
-        "compensation": list(role.rules),
+        "compensation": [rule.type for rule in role.rules],
         "versions": versions,
         "version_bytes": versions * role.version_bytes(facts),
         "saved_parameters": list(facts.saved),

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from splitrun.data import Data
-from splitrun.model import Models, evaluate
+from splitrun.model import evaluate
+from splitrun.model.assemble import Models
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
 from splitrun.session.feeds import feeds
 from splitrun.spec import Spec, has_checksums
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 
 
 def job_of(

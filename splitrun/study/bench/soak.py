@@ -11,7 +11,7 @@ from typing import Any
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble
+from splitrun.model.assemble import assemble
 from splitrun.plan import compile
 from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
