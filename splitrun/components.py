@@ -20,7 +20,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_args
 
-from splitrun.errors import one_line
+from splitrun.errors import UsageError, one_line
 
 API = 1
 """The version of the contract between splitrun and the components of packages."""
@@ -65,6 +65,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "long_momentum": "splitrun.model.compensation:LongMomentum",
         "discount": "splitrun.model.compensation:Discount",
     },
+    "sinks": {"tensorboard": "splitrun.telemetry.tensorboard:TensorBoard"},
 }
 """splitrun's own components, by kind and name, each as `module:attribute`."""
 
@@ -73,9 +74,14 @@ CONTRACTS: Mapping[str, str] = {
     "losses": "LossSection",
     "bottoms": "ModelSection",
     "compensation": "RuleSection",
+    "hooks": "HookSection",
+    "sinks": "SinkSection",
 }
 """The kinds of which packages may offer components, in the entry-point groups `splitrun.<kind>`,
 and the class in `splitrun.spec.contracts` that each must extend."""
+
+
+KINDS = tuple(dict.fromkeys([*OWN, *CONTRACTS]))
 
 
 @dataclass(frozen=True)
@@ -121,10 +127,30 @@ class Registry:
             self._load(kind)
         return self._members[kind]
 
+    def packages(self, kind: str) -> Mapping[str, str]:
+        """The package that each of these classes is of, by its name."""
+        offered = {offer.name: offer.package for offer in self._offers if offer.kind == kind}
+        own = OWN.get(kind, {})
+        return {name: "splitrun" if name in own else offered[name] for name in self.members(kind)}
+
     def unusable(self, kind: str) -> tuple[Unusable, ...]:
         """The offers of a kind that cannot be used."""
         self.members(kind)
         return self._unusable[kind]
+
+    def find(self, kind: str, name: str) -> type[Any]:
+        """The class of that name.
+
+        Raises:
+            UsageError: there is none, or it cannot be used.
+        """
+        members = self.members(kind)
+        if name in members:
+            return members[name]
+        for one in self.unusable(kind):
+            if one.offer.name == name:
+                raise UsageError(f"{one.offer} cannot be used: {one.why}")
+        raise UsageError(f"not one of those installed: {', '.join(members) or 'none'}")
 
     def _load(self, kind: str) -> None:
         members: dict[str, type[Any]] = {

@@ -223,8 +223,25 @@ def _size(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def schema() -> None:
+def schema(
+    components: Annotated[
+        bool,
+        typer.Option(
+            "--components",
+            help="List the components of specs instead, and those of packages that cannot be used.",
+        ),
+    ] = False,
+) -> None:
     """Print the JSON Schema of specs; editors check and complete YAML with it."""
+    if components:
+        from splitrun.components import KINDS, registry
+
+        for kind in KINDS:
+            for name, package in registry().packages(kind).items():
+                echo(f"{kind:<12}  {name:<20}  {package}")
+        for unusable in (one for kind in KINDS for one in registry().unusable(kind)):
+            echo(unusable)
+        return
     from splitrun.spec import json_schema
 
     echo_json(json_schema(), indent=2)

@@ -36,5 +36,8 @@ def job_of(
         roles | {plan.top.name: RoleWork(top, batches[plan.top.name], score)},
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
-        hooks=(Checksums(),) if has_checksums(spec) else (),
+        hooks=(
+            *((Checksums(),) if has_checksums(spec) else ()),
+            *(section.build() for section in spec.hooks),
+        ),
     )

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from splitrun.data import InputShape
     from splitrun.data.sources import Opening, Source
+    from splitrun.events import Sink
+    from splitrun.runtime import Hook
     from splitrun.spec.model import Spec
 
 CLASS_TAG = "class"
@@ -59,11 +61,19 @@ class OneOf:
     ) -> CoreSchema:
         """A union that is told apart by `type`, made when the first spec is validated."""
         choices = {tag: handler.generate_schema(section) for tag, section in self.members.items()}
+        if not choices:
+            return handler.generate_schema(_Nothing)
         discriminator = _tag if CLASS_TAG in choices else "type"
         union = core_schema.tagged_union_schema(choices, discriminator)
         if not all(issubclass(section, WordOrSection) for section in self.members.values()):
             return union
         return core_schema.no_info_before_validator_function(_in_long, union)
+
+
+class _Nothing(Section):
+    """Stands for the components of a kind that has none; no installed package offers one."""
+
+    type: Literal["none of the installed packages offers one"]
 
 
 def _in_long(value: Any) -> Any:
@@ -488,6 +498,26 @@ class RuleSection(WordOrSection):
 
     def updated(self, optimizers: Sequence[optim.Optimizer]) -> None:
         """Note what is needed of an update that was just made."""
+
+
+class HookSection(WordOrSection):
+    """What acts on a run from outside: around its instructions, and on its messages."""
+
+    @abstractmethod
+    def build(self) -> Hook:
+        """A new hook, made once for every run of a plan."""
+
+
+class SinkSection(WordOrSection):
+    """What takes the events of a run, to show or to record them."""
+
+    extra: ClassVar[str | None] = None
+    """The extra of splitrun's that it wants installed."""
+
+    @abstractmethod
+    def build(self) -> Sink:
+        """A new sink, made once for every attempt of a run; packages that it wants are imported
+        here."""
 
 
 def components_of(section: Section, path: Path = ()) -> Iterator[tuple[Path, Component]]:

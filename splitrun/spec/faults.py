@@ -60,6 +60,21 @@ class FaultSection(Section):
     step: NonNegativeInt = Field(description="The training step, from 0.")
 
     @property
+    def hit_role(self) -> str | None:
+        """The role that it happens to; None for the top."""
+        return None
+
+    @property
+    def hit_link(self) -> str | None:
+        """The link whose message it happens to, if it is one."""
+        return None
+
+    @property
+    def hit_instruction(self) -> At | None:
+        """The instruction that it happens in; None for a bottom's forward, the top's loss."""
+        return None
+
+    @property
     def is_seen_by_checksums(self) -> bool:
         """Whether messages need checksums for it to be noticed."""
         return False
@@ -73,6 +88,11 @@ class RoleFault(FaultSection):
     """Something that happens to a role."""
 
     role: str = Field(description="Such as `bob.bottom` or `alice.top`.")
+
+    @property
+    def hit_role(self) -> str:
+        """As stated."""
+        return self.role
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """A role that is none."""
@@ -88,6 +108,11 @@ class InstructionFault(RoleFault):
     at: At | None = Field(
         None, description="The instruction; default: a bottom's forward, the top's loss."
     )
+
+    @property
+    def hit_instruction(self) -> At | None:
+        """As stated."""
+        return self.at
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """An instruction that the role does not have, too."""
@@ -139,6 +164,11 @@ class LinkFault(FaultSection):
     """Something that happens to the message of a step."""
 
     link: str = Field(description="One direction between two parties, such as `bob->alice`.")
+
+    @property
+    def hit_link(self) -> str:
+        """As stated."""
+        return self.link
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """A link that carries no messages."""

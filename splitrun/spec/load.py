@@ -101,7 +101,11 @@ def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
 
 def resolved_yaml(spec: Spec) -> str:
     """All of a spec in its long form, with effective values; `loads` gives an equal one back."""
-    return dump(resolved(spec).model_dump(mode="json", by_alias=True))
+    content = resolved(spec).model_dump(mode="json", by_alias=True)
+    for key in ("hooks", "sinks"):
+        if not content[key]:  # as before there were any, so that digests of specs stay
+            del content[key]
+    return dump(content)
 
 
 def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:

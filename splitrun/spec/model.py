@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from splitrun.components import registry
 from splitrun.spec.contracts import (
     DatasetSection,
+    HookSection,
     LossSection,
     LrScheduleSection,
     Metric,
@@ -20,6 +21,7 @@ from splitrun.spec.contracts import (
     OneOf,
     OptimizerSection,
     RuleSection,
+    SinkSection,
 )
 from splitrun.spec.faults import Fault
 from splitrun.spec.section import (
@@ -260,6 +262,12 @@ class Spec(Section):
     faults: tuple[Fault, ...] = Field(
         (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."
     )
+    hooks: tuple[Annotated[HookSection, OneOf("hooks")], ...] = Field(
+        (), description="What acts on the run from outside; the first is the outermost."
+    )
+    sinks: tuple[Annotated[SinkSection, OneOf("sinks")], ...] = Field(
+        (), description="What also takes the events of `splitrun train`."
+    )
 
 
 SHORT_FORMS: dict[tuple[str, ...], str] = {
@@ -275,6 +283,8 @@ SHORT_FORMS: dict[tuple[str, ...], str] = {
     ("top", "loss"): "type",
     ("pipeline", "compensation"): "type",
     ("pipeline", "compensation", "[]"): "type",
+    ("hooks", "[]"): "type",
+    ("sinks", "[]"): "type",
 }
 """Where one word may stand for a mapping, and the key it is the value of; `*` is any key, and
 `[]` any item of a list.

@@ -160,7 +160,8 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["links"]["propertyNames"] = {"pattern": _LINK_KEYS}
     for pattern in sorted(SHORT_FORMS, key=len, reverse=True):
         holder, key = _slot(schema, pattern)
-        holder[key] = {"anyOf": [{"enum": _words(pattern)}, holder[key]]}
+        if words := _words(pattern):
+            holder[key] = {"anyOf": [{"enum": words}, holder[key]]}
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": "splitrun spec"}
 
 
