@@ -14,26 +14,23 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import signal
 import sys
 import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
+import splitrun
 from splitrun.cli.app import app, main
+from splitrun.session.probe import probe_costs
 from splitrun.spec import loads
 from tests.ends.processes import FILES, SPEC
-
-EVERYTHING = (
-    *("cli.bench_screen", "cli.download", "cli.compare_screen", "cli.compare_table"),
-    *("dashboard", "report.write", "session", "session.probe", "telemetry"),
-    *("study.bench.soak", "study.bench.sweep", "study.compare", "study.directory", "study.runs"),
-)
-"""Of splitrun; imported, with what PyTorch's optimizers load when they are first made, so that no
-case has to."""
+from tests.probing import BRIEF
 
 MOMENTS = {
     "while loading": ("splitrun.session.prepare.load_data", 1),
@@ -61,8 +58,7 @@ MOMENTS = {
 
 def serve() -> None:
     """Fork for every case until there are no more."""
-    for name in ("torch._dynamo", *(f"splitrun.{name}" for name in EVERYTHING)):
-        importlib.import_module(name)
+    _import_everything()
     _hurry()
     loads(SPEC, "ends.yaml")  # the first one has validators made
     gc.collect()
@@ -87,20 +83,21 @@ def serve() -> None:
         answers.flush()
 
 
+def _import_everything() -> None:
+    """All of splitrun, with what PyTorch's optimizers load when they are first made, so that no
+    case has to."""
+    importlib.import_module("torch._dynamo")
+    for module in pkgutil.walk_packages(splitrun.__path__, "splitrun."):
+        if module.name not in ("splitrun.__main__", "splitrun.telemetry.tensorboard"):
+            importlib.import_module(module.name)
+
+
 def _hurry() -> None:
     """Look at events soon, measure as little as there can be, and collect what is new alone: what
     figures come to is not asked here."""
     for name, value in {
-        "runtime.thread_group.LOOK_EVERY_S": 0.005,
-        "session.probe._WARM_UP_S": 0.0,
-        "session.probe._ROUNDS": 1,
-        "session.probe._MOST_ROUNDS": 1,
-        "session.probe._PAUSED_ROUNDS": 1,
-        "session.probe._TURN_S": 0.03,
-        "session.probe._SHORTEST_S": 0.03,
-        "session.probe_run._MOST_TRIALS": 1,
-        "simulate.calibrate._PASSES": 1,
-        "simulate.calibrate._PRECISION": 0.05,
+        "runtime.threaded.LOOK_EVERY_S": 0.005,
+        "session.prepare.probe_costs": partial(probe_costs, effort=BRIEF),
         "study.compare._FORECAST_DEPTHS": (1, 2),
         "study.timing._STEPS": 8,
         "study.timing._LONGEST_S": 0.1,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.errors import UsageError
+from splitrun.model.compensation import Discount
 from splitrun.spec import loads
 from splitrun.study.bench.grid import (
     Axis,
