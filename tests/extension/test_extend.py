@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import splitrun
 from splitrun import extend
 from splitrun.components import CONTRACTS
 from splitrun.spec.section import Section
+from tests.extension.test_plugin import PLUGIN, SPEC
 
 ROOT = Path(splitrun.__file__).parent
 
@@ -41,6 +43,15 @@ def test_the_contract_is_imported_without_torch() -> None:
     code = "import sys, splitrun.extend; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "pandas", "sklearn", "typer"} & set(run.stdout.split())
+
+
+def test_every_example_of_the_documentation_is_a_file_of_the_package_that_is_trained_with() -> None:
+    text = (ROOT.parent / "docs" / "extending.md").read_text()
+    examples = re.findall(r"```(?:python|toml)\n(.*?)```", text, re.DOTALL)
+    files = [*PLUGIN.rglob("pyproject.toml"), *PLUGIN.glob("splitrun_example/[a-z]*.py")]
+    assert sorted(examples) == sorted(path.read_text() for path in files)
+    (spec,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert spec == SPEC
 
 
 def test_nobody_asks_what_kind_of_section_another_module_has() -> None:
