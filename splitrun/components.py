@@ -65,7 +65,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "long_momentum": "splitrun.model.compensation:LongMomentum",
         "discount": "splitrun.model.compensation:Discount",
     },
-    "sinks": {"tensorboard": "splitrun.telemetry.tensorboard:TensorBoard"},
+    "sinks": {"tensorboard": "splitrun.telemetry.tensorboard:TensorBoardSink"},
 }
 """splitrun's own components, by kind and name, each as `module:attribute`."""
 

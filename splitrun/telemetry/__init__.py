@@ -3,13 +3,12 @@
 from splitrun.telemetry.jsonl import JsonLines
 from splitrun.telemetry.reading import Recording, read_events
 from splitrun.telemetry.sampler import Sampler
-from splitrun.telemetry.shares import Shares, shares
+from splitrun.telemetry.shares import shares
 
 __all__ = [
     "JsonLines",
     "Recording",
     "Sampler",
-    "Shares",
     "read_events",
     "shares",
 ]

@@ -17,19 +17,19 @@ _EVERY_S = 0.2
 _FLUSHES_EVERY_S = 5.0
 
 
-class TensorBoard(SinkSection):
+class TensorBoardSink(SinkSection):
     """Scalars for TensorBoard, in the run directory's `tensorboard/`."""
 
     extra: ClassVar[str | None] = "tensorboard"
 
     type: Literal["tensorboard"]
 
-    def build(self) -> TensorBoardSink:
+    def build(self) -> TensorBoard:
         """A writer of one attempt's events."""
-        return TensorBoardSink()
+        return TensorBoard()
 
 
-class TensorBoardSink:
+class TensorBoard:
     """A sink that writes `tensorboard/` into the directory which `RunStarted` names.
 
     It writes in the thread that calls it. `SummaryWriter` has a thread of its own, which ends on a

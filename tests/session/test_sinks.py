@@ -15,7 +15,7 @@ from splitrun.errors import MissingExtra, UsageError
 from splitrun.events import Evaluated, Sink, StepDone
 from splitrun.session.sinks import make_sinks
 from splitrun.spec.contracts import SinkSection
-from splitrun.telemetry.tensorboard import TensorBoard
+from splitrun.telemetry.tensorboard import TensorBoardSink
 from tests.telemetry.recordings import CLOCK, ended, started
 
 
@@ -78,5 +78,5 @@ def test_a_sink_that_cannot_be_made_is_an_error_of_the_command() -> None:
 
 
 def test_a_sink_that_the_spec_has_is_not_made_twice() -> None:
-    section = TensorBoard(type="tensorboard")
+    section = TensorBoardSink(type="tensorboard")
     assert len(make_sinks([section], ["tensorboard", "tensorboard"])) == 1
