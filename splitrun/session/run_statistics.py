@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
 from splitrun.plan import Plan
+from splitrun.records.run import EpochRecord
 from splitrun.runtime.clock import now
 
 
@@ -47,7 +48,7 @@ class RunStatistics:
     evaluation_s: float = 0.0
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     staleness: dict[str, StalenessStatistics] = field(default_factory=dict)
     """By role."""
@@ -65,7 +66,8 @@ class RunStatistics:
 
     def state(self) -> dict[str, Any]:
         """What the statistics say; JSON-ready."""
-        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+        content: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in content.items() if not name.startswith("_")}
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""
@@ -85,11 +87,12 @@ class RunStatistics:
                 self._extend(event.end)
             case EpochDone():
                 self.last_loss = event.loss
-                self.history.append({"epoch": event.epoch + 1, "train": {"loss": event.loss}})
+                loss = {"loss": event.loss}
+                self.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
             case Evaluated():
                 self.test = event.metrics
                 self.evaluation_s += event.end - self._start - (self.train_s - self._counted)
-                self.history.append({"epoch": event.epoch, "test": event.metrics})
+                self.history.append(EpochRecord(epoch=event.epoch, test=event.metrics))
                 self._start, self._counted = event.end, self.train_s
 
     def _extend(self, end: float) -> None:

@@ -21,8 +21,9 @@ from typing import Literal
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model import Models, assemble
+from splitrun.model.assemble import Models, assemble
 from splitrun.plan import Op, Plan, RoleFacts, check, compile
+from splitrun.records.comparison import Shares, Traffic
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
@@ -30,8 +31,8 @@ from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec
-from splitrun.spec.model import Metric
-from splitrun.telemetry import JsonLines, Sampler, Shares, shares
+from splitrun.spec.contracts import Metric
+from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = Literal["serial", "threaded"]
 OnBuilt = Callable[[Models], None]
@@ -201,14 +202,6 @@ class InitialWeights:
 
 _SAMPLES_EVERY_S = 0.05
 """A trial is short."""
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What went over one channel between parties."""
-
-    messages: int
-    bytes_per_step: float
 
 
 @dataclass(frozen=True)

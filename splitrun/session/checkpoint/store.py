@@ -232,7 +232,7 @@ def _read(directory: Path) -> Checkpoint:
     manifest = json.loads(read_bytes(directory / "manifest.json", None))
     if manifest["sha256"] != _digest(manifest["content"]):
         raise ValueError("manifest.json was changed")
-    content = msgspec.convert(manifest["content"], _Content)
+    content = msgspec.convert(_renamed(manifest["content"]), _Content)
     if content.format != FORMAT:
         raise ValueError(f"of format {content.format}, not of {FORMAT}")
 
@@ -250,6 +250,14 @@ def _read(directory: Path) -> Checkpoint:
         for role in content.roles
     }
     return Checkpoint(content.step, roles, content.statistics, content.data)
+
+
+def _renamed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with the names that statistics have now; 0.1.0 called them books."""
+    if "books" not in content:
+        return content
+    books: dict[str, Any] = content["books"]
+    return content | {"statistics": books | {"staleness": books["lateness"]}}
 
 
 def _digest(content: Mapping[str, Any]) -> str:

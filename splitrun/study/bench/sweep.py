@@ -90,7 +90,7 @@ def identity(document: Document, settings: BenchSettings) -> str:
 
 def _own_code(document: Document) -> Mapping[str, str]:
     """Digests of the files beside the spec that its classes are in, by module."""
-    modules = {model.class_.partition(":")[0] for model in named_classes(document.spec).values()}
+    modules = {class_path.partition(":")[0] for class_path in named_classes(document.spec).values()}
     return {module: _digest(document.directory, module) for module in sorted(modules)}
 
 
@@ -158,13 +158,13 @@ def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownl
     Raises:
         Interrupted: the user stopped it; the cells that are done are kept.
     """
-    about = bench.directory.about(bench.document, asdict(bench.settings))
-    results = Results(about, bench.axes, bench.baseline, ())
+    header = bench.directory.header(bench.document, asdict(bench.settings))
+    results = Results(header, bench.axes, bench.baseline, ())
     try:
         for cell in bench.cells:
             result = _result(bench, cell, results.cores, on_trial, on_download)
             results = replace(results, cells=(*results.cells, result))
-            bench.directory.write("bench.json", results.report().content)
+            bench.directory.write("bench.json", results.report().record)
             on_cell(results)
     except KeyboardInterrupt as error:
         number = stopped_by(error)
