@@ -31,10 +31,9 @@ from splitrun.errors import GateFailed, SplitrunError, UsageError
 if TYPE_CHECKING:
     from splitrun.spec import Document
     from splitrun.study.bench.grid import Axis
-    from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
-    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.store import BenchDirectory, Report
     from splitrun.study.bench.sweep import Bench, BenchCell
 
 
@@ -118,8 +117,7 @@ def bench(
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.measure import BenchSettings
-    from splitrun.study.bench.report import check_export
-    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.store import BenchDirectory, check_export
     from splitrun.study.bench.sweep import Bench, line_up
 
     for file in exports or ():
@@ -251,7 +249,7 @@ def _soaked(
 
 
 def _export(report: Report, exports: Sequence[Path] | None) -> None:
-    from splitrun.study.bench.report import export
+    from splitrun.study.bench.store import export
 
     for file in exports or ():
         export(file, report)

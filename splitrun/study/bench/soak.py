@@ -20,8 +20,7 @@ from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
-from splitrun.study.bench.report import Report, ResultTable
-from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.bench.store import BenchDirectory, Report, ResultTable
 from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
