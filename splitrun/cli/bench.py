@@ -76,13 +76,15 @@ def bench(
         typer.Option("--repeats", min=1, help="Trials of a cell; default: until it is precise."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="For a cell's trials, at most.")
+        float,
+        typer.Option("--budget", metavar="SECONDS", help="Time for a cell's trials, at most."),
     ] = 10.0,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Of a soak; default: 10.")
+        float | None, typer.Option("--minutes", help="How long a soak lasts; default: 10.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Of a soak, instead of minutes.")
+        int | None,
+        typer.Option("--steps", min=1, help="Steps of a soak at least, instead of minutes."),
     ] = None,
     exports: Annotated[
         list[Path] | None,
