@@ -72,7 +72,7 @@ class Subject:
         plan = compile(self.spec, models.facts)
         return models, job_of(self.spec, self.data, models, plan, metrics)
 
-    def found_out(self, plan: Plan) -> Subject:
+    def with_facts_of(self, plan: Plan) -> Subject:
         """The same, with the facts of a plan of it, which may have another seed or other steps."""
         return replace(self, known=plan.facts.roles)
 

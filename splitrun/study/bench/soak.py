@@ -257,7 +257,7 @@ def soak(
         document, {"duration_s": None if steps else duration_s, "steps": steps}
     )
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(document.spec, experiment.data, document.directory).with_facts_of(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
