@@ -15,8 +15,8 @@ from splitrun.cli.console import Console
 from splitrun.cli.output import echo
 from splitrun.dashboard.line import PLAIN, line
 from splitrun.data.csv_text import csv_cell
-from splitrun.study.bench.report import Report, to_csv, to_markdown
-from splitrun.study.bench.report import ResultTable as Numbers
+from splitrun.study.bench.store import Report, to_csv, to_markdown
+from splitrun.study.bench.store import ResultTable as Numbers
 from splitrun.terminal import plain
 from tests.cli.trial import SYNTHETIC
 from tests.session.stopping import content_of, stopped

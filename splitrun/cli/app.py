@@ -66,6 +66,9 @@ app = typer.Typer(
     cls=_Commands,
     name="splitrun",
     help="Vertical split learning with pipeline parallelism, from a YAML spec.",
+    epilog="Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an "
+    "optional package is missing; 4 a gate failed; 5 the result could not be printed; 130, 143 "
+    "and 129 interrupted by Ctrl-C, SIGTERM and SIGHUP.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -31,10 +31,9 @@ from splitrun.errors import GateFailed, SplitrunError, UsageError
 if TYPE_CHECKING:
     from splitrun.spec import Document
     from splitrun.study.bench.grid import Axis
-    from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
-    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.store import BenchDirectory, Report
     from splitrun.study.bench.sweep import Bench, BenchCell
 
 
@@ -77,13 +76,15 @@ def bench(
         typer.Option("--repeats", min=1, help="Trials of a cell; default: until it is precise."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="For a cell's trials, at most.")
+        float,
+        typer.Option("--budget", metavar="SECONDS", help="Time for a cell's trials, at most."),
     ] = 10.0,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Of a soak; default: 10.")
+        float | None, typer.Option("--minutes", help="How long a soak lasts; default: 10.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Of a soak, instead of minutes.")
+        int | None,
+        typer.Option("--steps", min=1, help="Steps of a soak at least, instead of minutes."),
     ] = None,
     exports: Annotated[
         list[Path] | None,
@@ -118,8 +119,7 @@ def bench(
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.study.bench.measure import BenchSettings
-    from splitrun.study.bench.report import check_export
-    from splitrun.study.bench.store import BenchDirectory
+    from splitrun.study.bench.store import BenchDirectory, check_export
     from splitrun.study.bench.sweep import Bench, line_up
 
     for file in exports or ():
@@ -251,7 +251,7 @@ def _soaked(
 
 
 def _export(report: Report, exports: Sequence[Path] | None) -> None:
-    from splitrun.study.bench.report import export
+    from splitrun.study.bench.store import export
 
     for file in exports or ():
         export(file, report)

@@ -35,8 +35,6 @@ _OF_SPECS = (
     *("metric", "margin", "target", "arm", "fail_below", "unproven"),
 )
 """Options that mean nothing where two runs are compared."""
-
-
 _FEWEST_ROUNDS = 3
 """With an interval; `splitrun.study.intervals.FEWEST`, without its imports."""
 
@@ -64,38 +62,49 @@ def compare(
     ] = None,
     schedules: Annotated[
         str | None,
-        typer.Option("--schedules", metavar="A,B,…", help="Default: all that the models allow."),
+        typer.Option(
+            "--schedules",
+            metavar="A,B,…",
+            help="Schedules to set against sequential; default: all that the models allow.",
+        ),
     ] = None,
     depths: Annotated[
-        str | None, typer.Option("--depths", metavar="N,N,…", help="Of stale; default: 2,4,8.")
+        str | None,
+        typer.Option("--depths", metavar="N,N,…", help="Depths of stale; default: 2,4,8."),
     ] = None,
     repeats: Annotated[
         int | None,
         typer.Option("--repeats", min=1, help="Rounds of timing; default: until it is precise."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="For the timing, at most.")
+        float, typer.Option("--budget", metavar="SECONDS", help="Time for the timing, at most.")
     ] = 60.0,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="Whole trainings per arm, for the metric.")
     ] = 3,
     metric: Annotated[
         str | None,
-        typer.Option("--metric", metavar="NAME", help="Default: the first of training.metrics."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="What arms are judged by; default: the first of training.metrics.",
+        ),
     ] = None,
     margin: Annotated[
         float, typer.Option("--margin", help="Differences of the metric below this count as none.")
     ] = 0.005,
     target: Annotated[
         float | None,
-        typer.Option("--target", help="Of the metric: also tell the time until it is reached."),
+        typer.Option(
+            "--target", help="A value of the metric: also tell the time until it is reached."
+        ),
     ] = None,
     arm: Annotated[
         str | None,
         typer.Option(
             "--arm",
             metavar="ARM",
-            help="That gates look at, such as stale:4; default: the recommended one.",
+            help="The arm that gates look at, such as stale:4; default: the recommended one.",
         ),
     ] = None,
     fail_below: Annotated[

@@ -105,7 +105,11 @@ def trace(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Default: trace.json in the directory."),
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="Where it is written; default: trace.json in the directory.",
+        ),
     ] = None,
     steps: Annotated[
         str | None,
@@ -157,7 +161,11 @@ def report(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Default: report.html in that directory."),
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="Where it is written; default: report.html in that directory.",
+        ),
     ] = None,
 ) -> None:
     """Write a page that shows where the time went and what came out; it opens offline."""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.cli.console import Console
-    from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import SoakSample
+    from splitrun.study.bench.store import Report
     from splitrun.study.timing import TimedArm, Trial
 
 _NO_TERMINAL = 140

@@ -6,6 +6,14 @@ into an exit code.
 """
 
 from splitrun.study.intervals import Interval
+from splitrun.study.quality import (
+    Finding,
+    MetricComparison,
+    Verdict,
+    compare_metric,
+    fails_assertion,
+    fails_below,
+)
 from splitrun.study.statistics import (
     MeanEstimate,
     MedianEstimate,
@@ -13,14 +21,6 @@ from splitrun.study.statistics import (
     estimate_median,
     estimate_speedup,
     needs_more,
-)
-from splitrun.study.verdict import (
-    Finding,
-    MetricComparison,
-    Verdict,
-    compare_metric,
-    fails_assertion,
-    fails_below,
 )
 
 __all__ = [

@@ -195,7 +195,7 @@ def line_up(
             left_out.append(f"left out {arm}: {error.problems[0].what}")
             watcher.tell(left_out[-1])
         else:
-            subjects[arm], plans[arm] = subject.found_out(plan), plan
+            subjects[arm], plans[arm] = subject.with_facts_of(plan), plan
     if left_out and len(subjects) == 1:
         lines = ["there is nothing to compare sequential with", *left_out]
         raise UsageError("\n".join(lines))

@@ -24,7 +24,7 @@ from splitrun.study.comparison import (
     staleness_of,
 )
 from splitrun.study.directory import MeasurementLog
-from splitrun.study.quality import Scores, refuse_undefined, score
+from splitrun.study.quality import Scores, compare_metric, refuse_undefined, score, time_to_target
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.timing import (
     TimedArm,
@@ -38,7 +38,6 @@ from splitrun.study.timing import (
     trial_steps,
 )
 from splitrun.study.training import RecordedTrial, RuntimeName, record
-from splitrun.study.verdict import compare_metric, time_to_target
 
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 

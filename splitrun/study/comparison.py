@@ -22,11 +22,10 @@ from splitrun.records.comparison import (
 from splitrun.records.run import ChoiceRecord, Staleness
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.quality import Curve
+from splitrun.study.quality import Curve, MetricComparison, TimeToTarget
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.timing import Trial
 from splitrun.study.training import RecordedTrial, RuntimeName
-from splitrun.study.verdict import MetricComparison, TimeToTarget
 
 
 def staleness_of(plan: Plan) -> Staleness:

@@ -24,7 +24,7 @@ from splitrun.lock import locked
 from splitrun.model.assemble import Models, assemble
 from splitrun.plan import Op, Plan, RoleFacts, check, compile
 from splitrun.records.comparison import Shares, Traffic
-from splitrun.runtime import AffinityTuner, Observer, find_runtime
+from splitrun.runtime import AffinityTuner, Job, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
 from splitrun.session.job import job_of
@@ -66,7 +66,13 @@ class Subject:
         check(plan)
         return plan
 
-    def found_out(self, plan: Plan) -> Subject:
+    def fresh(self, metrics: Sequence[Metric] = ()) -> tuple[Models, Job]:
+        """Models made for one training from their first weights on, and that training."""
+        models = assemble(self.spec, self.data, self.directory, self.known)
+        plan = compile(self.spec, models.facts)
+        return models, job_of(self.spec, self.data, models, plan, metrics)
+
+    def with_facts_of(self, plan: Plan) -> Subject:
         """The same, with the facts of a plan of it, which may have another seed or other steps."""
         return replace(self, known=plan.facts.roles)
 
@@ -113,17 +119,15 @@ def train_fresh(
         RunFailed: a role failed.
     """
     gc.collect()
-    spec = subject.spec
-    models = assemble(spec, subject.data, subject.directory, subject.known)
+    models, job = subject.fresh(metrics)
     on_built(models)
-    plan = compile(spec, models.facts)
-    job = replace(job_of(spec, subject.data, models, plan, metrics), affinity_tuner=affinity_tuner)
-    events = _Recorded(plan, recorder) if recorder else _Counted(plan)
+    events = _Recorded(job.plan, recorder) if recorder else _Counted(job.plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
             stack.enter_context(source(events.emit))
-        find_runtime(kind)(job, Observer(events.emit, events.enter))
+        run = find_runtime(kind)
+        run(replace(job, affinity_tuner=affinity_tuner), Observer(events.emit, events.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     events.close()
     return TrainingOutcome(events.statistics, weights_sha256(models.modules), cpu_s, wall_s)

@@ -113,7 +113,7 @@ def _idle_s(subject: Subject) -> float:
 
 
 def _trained_s(subject: Subject) -> float:
-    """Seconds of a run, by its own books."""
+    """Seconds of a run, by its own statistics."""
     return train_fresh(subject, "threaded").statistics.train_s
 
 

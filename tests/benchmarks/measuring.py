@@ -1,4 +1,4 @@
-"""How fast an experiment trains over a stretch of it, and what was foretold."""
+"""How fast an experiment trains over some of its steps, and what was predicted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from splitrun.study.timing import shorten
 from splitrun.study.training import Recorder, RuntimeName, Subject, train_fresh
 
 WARM_UPS = 6
-"""At most."""
+"""The most trainings before one is measured."""
 
 
 def probed(document: Document) -> Experiment:
@@ -27,22 +27,22 @@ def probed(document: Document) -> Experiment:
     return prepare(document, probe=True)
 
 
-def stretch(experiment: Experiment, plan: Plan, seconds: float, fewest: int) -> int:
-    """Steps that are foretold to take so long, in whole rounds of the pipeline."""
+def steps_lasting(experiment: Experiment, plan: Plan, seconds: float, fewest: int) -> int:
+    """Steps that are predicted to take so many seconds, in whole rounds of the pipeline."""
     assert experiment.costs is not None
     steps = max(fewest, math.ceil(seconds / predict(plan, experiment.costs).period_s))
     return -(-steps // plan.depth) * plan.depth
 
 
 def subject_of(experiment: Experiment, document: Document, steps: int) -> Subject:
-    """So many steps of it."""
+    """So many steps of the experiment."""
     return shorten(Subject(document.spec, experiment.data, document.directory), steps)
 
 
 def samples_per_s(
     subject: Subject, kind: RuntimeName = "threaded", affinity_tuner: AffinityTuner | None = None
 ) -> float:
-    """Of one training of fresh models."""
+    """The throughput of one training of fresh models."""
     statistics = train_fresh(subject, kind, affinity_tuner=affinity_tuner).statistics
     return statistics.samples / statistics.train_s
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,7 @@ import pytest
 
 from splitrun.cli import screens
 from splitrun.cli.app import run
-from splitrun.cli.console import Console
-from splitrun.cli.screens import BenchProgress, TableScreen
-from splitrun.study.bench.grid import combined, parse_axis
-from splitrun.study.bench.result import CellResult, Results
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write
-from tests.dashboard.screen import Screen
-from tests.study.benches import HEADER, measured
 
 QUICK = ("--repeats", "3", "--budget", "0.1", "--progress", "none")
 DELAYED = "links: {default: {latency_ms: 2}}\n"
@@ -172,31 +165,6 @@ def test_an_interrupt_keeps_what_is_done(
     assert told.startswith("interrupted after 1 of 2 cells")
     content = printed(capsys, "trial.yaml", "-P", "seed=1,2", *QUICK)
     assert [cell["status"] for cell in content["cells"]] == ["measured before", "measured"]
-
-
-def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
-    output = io.StringIO()
-    table = TableScreen(Console(file=output, force_terminal=True, width=100))
-    progress = BenchProgress(table, 2)
-    axes = combined([], [parse_axis("seed=1,2")])
-    screen = Screen(100)
-
-    def shown() -> str:
-        screen.feed(output.getvalue())
-        output.seek(0)
-        output.truncate()
-        return screen.text()
-
-    one = measured([100.0, 101.0, 99.0])
-    with table:
-        progress.trial(one.trials[:2])
-        assert "cell 1 of 2, trial 2: 100 samples/s" in shown()
-        progress.cell(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
-        assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in shown()
-        assert "300 MiB" in shown()
-        progress.trial(one.trials)
-        assert "cell 2 of 2, trial 3" in shown()
-    assert shown().strip() == ""
 
 
 def test_a_soak_says_how_steady_the_run_is(trial: Path, capsys: pytest.CaptureFixture[str]) -> None:

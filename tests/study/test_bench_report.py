@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from splitrun.errors import UsageError
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.measure import ReliabilityWarning
-from splitrun.study.bench.report import check_export, export, to_csv, to_json, to_markdown
 from splitrun.study.bench.result import CellResult, Results
+from splitrun.study.bench.store import check_export, export, to_csv, to_json, to_markdown
 from tests.study.benches import HEADER, measured
 
 AXES = combined([], [parse_axis("rows=10,20"), parse_axis("pipeline=sequential,stale|4")])

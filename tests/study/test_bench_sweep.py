@@ -110,6 +110,16 @@ def test_what_is_done_is_not_done_again_unless_something_changed(spec: Path) -> 
     assert seen.trials == 2 * 2
 
 
+def test_a_cell_is_read_that_an_earlier_version_wrote(spec: Path) -> None:
+    grid = bench(spec)
+    (before,) = swept(grid, Seen()).cells
+    (file,) = (grid.directory.path / "cells").iterdir()
+    file.write_text(file.read_text().replace('"trials"', '"turns"'))
+    (after,) = swept(grid, Seen()).cells
+    assert after.reused
+    assert after.measured == before.measured
+
+
 def test_data_that_changed_are_measured_again(spec: Path) -> None:
     spec.write_text(SPEC)
     rows = spec.parent / "rows.csv"

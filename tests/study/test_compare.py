@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import asdict
 
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed
@@ -20,9 +20,9 @@ from splitrun.records.run import Staleness
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import comparison_directory
+from splitrun.study.quality import TimeToTarget, time_to_target
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
-from splitrun.study.verdict import TimeToTarget, time_to_target
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.runtime.running import Content, prepared, synthetic

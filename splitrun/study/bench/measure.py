@@ -83,7 +83,7 @@ def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) 
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(document.spec, experiment.data, document.directory).with_facts_of(plan)
     segment, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
     trials: list[Trial] = []
@@ -168,7 +168,7 @@ def release_memory() -> None:
         libc.malloc_trim(0)
 
 
-_FEWEST = 5
+_FEWEST_FOR_OUTLIERS = 5
 """Trials below which none is said to stand out."""
 _DEVIATIONS = 7
 """From the median, by the median absolute deviation, from where on a trial stands out (Iglewicz and
@@ -220,7 +220,7 @@ def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarn
 
 def outliers(rates: Sequence[float]) -> list[int]:
     """Which of the trials' throughputs stand out from the rest."""
-    if len(rates) < _FEWEST:
+    if len(rates) < _FEWEST_FOR_OUTLIERS:
         return []
     values = np.asarray(rates, dtype=np.float64)
     distances = np.abs(values - np.median(values))

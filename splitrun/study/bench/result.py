@@ -17,7 +17,7 @@ from splitrun.records.bench import (
 from splitrun.records.comparison import TrialRecord
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, ReliabilityWarning
-from splitrun.study.bench.report import Report, ResultTable
+from splitrun.study.bench.store import Report, ResultTable
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
 _NUMBERS = (

@@ -12,16 +12,12 @@ from msgspec import structs
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model.assemble import assemble
-from splitrun.plan import compile
 from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
 from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
-from splitrun.study.bench.report import Report, ResultTable
-from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.bench.store import BenchDirectory, Report, ResultTable
 from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
@@ -261,7 +257,7 @@ def soak(
         document, {"duration_s": None if steps else duration_s, "steps": steps}
     )
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(document.spec, experiment.data, document.directory).with_facts_of(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
@@ -320,11 +316,7 @@ class _Run:
 
     def execute(self, every_s: float, duration_s: float, steps: int | None) -> None:
         """Run until the time is over, or to the last step where these are given."""
-        subject = self._subject
-        spec = subject.spec
-        models = assemble(spec, subject.data, subject.directory, subject.known)
-        plan = compile(spec, models.facts)
-        job = replace(job_of(spec, subject.data, models, plan), digests=False)
+        _, job = self._subject.fresh()
         start = now()
         self._progress = (start, 0, 0)
 
@@ -339,7 +331,8 @@ class _Run:
         sampler = Sampler(self._look, every_s)
         try:
             with sampler:
-                find_runtime(spec.runtime.type)(job, Observer(self._emit, poll))
+                run = find_runtime(self._subject.spec.runtime.type)
+                run(replace(job, digests=False), Observer(self._emit, poll))
         except _Over:
             pass
         finally:
