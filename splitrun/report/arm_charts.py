@@ -11,7 +11,7 @@ from typing import Any
 
 from splitrun import units
 from splitrun.records.comparison import ArmRecord, ComparisonRecord, CurveRecord, PointRecord
-from splitrun.report.charts.drawing import (
+from splitrun.report.drawing import (
     LineEnd,
     axis,
     beside,
@@ -21,7 +21,7 @@ from splitrun.report.charts.drawing import (
     text,
     whiskers,
 )
-from splitrun.report.charts.learning import spread
+from splitrun.report.learning_charts import spread
 from splitrun.report.page import Chart, Figure
 from splitrun.units import PAGE
 

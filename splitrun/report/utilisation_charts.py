@@ -9,7 +9,7 @@ from typing import Any
 from splitrun import units
 from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bin, Bins
-from splitrun.report.charts.drawing import (
+from splitrun.report.drawing import (
     SMALL_TICKS,
     LineEnd,
     axis,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitrun.events import Executed, Sent
-from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
+from splitrun.report.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
 from splitrun.report.page import Chart, Figure, Swatch
 from splitrun.report.summary import RunSummary, Window
 from splitrun.units import PAGE
