@@ -12,7 +12,7 @@ from splitrun.events import Executed, Sent
 _MOST_UNDER_WAY = 1 << 16
 _SHORTEST_S = 1e-3
 _MARKS = 20
-"""Of what a link has come to, one every so often: the oldest one is where `recent` begins."""
+"""Marks that are kept of a link; the last seconds begin at the oldest one."""
 _MOST_EARLY = 64
 """RECVs of a channel whose message may be told later than they are."""
 

@@ -211,7 +211,7 @@ def _effect(arm: ArmRecord, metric: str) -> str:
 
 
 def key_facts(comparison: ComparisonRecord) -> list[Fact]:
-    """Of the recommended arm; nothing where it took no part."""
+    """Numbers of the recommended arm; none where it took no part."""
     arm, baseline = comparison.chosen, comparison.sequential
     if arm is None:
         return []

@@ -21,14 +21,14 @@ _LANES = 8
 
 @dataclass(frozen=True)
 class BarStyle:
-    """Of an instruction's bars."""
+    """How the bars of an instruction look."""
 
     name: str
     colour: str
     pattern: str = ""
     pattern_colour: str = "var(--paper)"
     ink: str = "var(--paper)"
-    """Of what is written in a bar."""
+    """The colour of what is written in a bar."""
 
 
 _STYLES = {

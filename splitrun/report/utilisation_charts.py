@@ -126,7 +126,7 @@ def _read(bins: Bins, summary: RunSummary) -> list[Bin]:
 
 
 def mean(bins: Sequence[Bin]) -> float:
-    """Of all values."""
+    """The mean of all values in the bins."""
     return sum(each.total for each in bins) / sum(each.number for each in bins)
 
 

@@ -15,7 +15,7 @@ from splitrun.events import Sink
 
 GROUP = "splitrun.sinks"
 _EXTRAS = {"tensorboard": "tensorboard"}
-"""Of splitrun's own sinks, which extra they want."""
+"""The extra that a sink of splitrun's own wants, by its name."""
 
 
 def load_sink(name: str) -> Sink:
