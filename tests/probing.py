@@ -7,7 +7,7 @@ from pathlib import Path
 
 from splitrun.data import Data
 from splitrun.errors import SpecError
-from splitrun.model import assemble
+from splitrun.model.assemble import assemble
 from splitrun.plan import Op, compile
 from splitrun.session.probe import ProbeEffort, ProbeResult
 from splitrun.simulate import Certainty, Cost, Costs

@@ -15,6 +15,7 @@ from splitrun.data.columns import (
     check_columns,
     column_problems,
     fingerprint,
+    opening,
 )
 from splitrun.data.download import OnDownload
 
@@ -40,6 +41,7 @@ __all__ = [
     "fingerprint",
     "gather",
     "load_data",
+    "opening",
 ]
 
 _IMPORTED_ON_USE = {

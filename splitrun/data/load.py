@@ -7,28 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from splitrun.data.columns import assigned_columns, column_problems
+from splitrun.data.columns import assigned_columns, column_problems, opening
 from splitrun.data.download import OnDownload
 from splitrun.data.encoding import Encoders, InputShape, Rows, fit_party
 from splitrun.data.labels import encode_classes, find_classes, number_label
-from splitrun.data.sources import open_source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
-from splitrun.spec.model import (
-    BottomModel,
-    CustomBottom,
-    DatasetSection,
-    EmbeddingMlp,
-    FileDataset,
-    Spec,
-)
+from splitrun.spec import Spec
+from splitrun.spec.contracts import DatasetSection
 
 
 def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
@@ -118,7 +110,7 @@ def load_data(
         SpecError: columns that the dataset does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
-    source = open_source(spec.dataset, spec.parties, directory, data_dir, on_download)
+    source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
     problems = column_problems(spec, source.columns())
     if problems:
         raise SpecError(problems)
@@ -140,27 +132,25 @@ def load_data(
 
 def _read_as_text(spec: Spec, encoders: Encoders | None) -> frozenset[str]:
     """The columns to read as categories, whatever they hold."""
-    listed = spec.dataset.categorical if isinstance(spec.dataset, FileDataset) else ()
-    label = () if spec.top.loss == "mse" else (spec.dataset.label,)
-    return (encoders.categorical if encoders else frozenset(listed)).union(label)
+    listed = frozenset(spec.dataset.read_as_categories)
+    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
+    return (encoders.categorical if encoders else listed).union(label)
 
 
 def _fit(spec: Spec, table: Table, train: Rows) -> Encoders:
     dataset = spec.dataset
     classes: tuple[str, ...] = ()
-    if spec.top.loss != "mse":
-        binary = spec.top.loss == "binary_cross_entropy"
-        positive = dataset.positive if isinstance(dataset, FileDataset) else None
-        classes = find_classes(table, dataset.label, train, binary=binary, positive=positive)
-    fill_missing = isinstance(dataset, FileDataset) and dataset.missing == "mean"
+    if spec.top.loss.labels != "numbers":
+        positive = dataset.counts_as_one
+        classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
     parties = {
         name: fit_party(
             table,
             columns,
             train,
-            inputs=_inputs_of(spec.parties[name].bottom),
+            inputs=bottom.takes if (bottom := spec.parties[name].bottom) else "one_hot",
             scaling=spec.parties[name].scaling,
-            fill_missing=fill_missing,
+            fill_missing=dataset.fills_missing,
         )
         for name, columns in assigned_columns(spec).items()
     }
@@ -168,16 +158,11 @@ def _fit(spec: Spec, table: Table, train: Rows) -> Encoders:
 
 
 def _labels(spec: Spec, table: Table, encoders: Encoders) -> Tensor:
-    if spec.top.loss == "mse":
-        return number_label(table, encoders.label)
+    loss = spec.top.loss
+    if loss.labels == "numbers":
+        return number_label(table, encoders.label, loss)
     codes = torch.from_numpy(encode_classes(table, encoders.label, encoders.classes))
-    return codes if spec.top.loss == "cross_entropy" else codes.to(torch.float32).unsqueeze(1)
-
-
-def _inputs_of(bottom: BottomModel | None) -> Literal["one_hot", "codes"]:
-    if isinstance(bottom, CustomBottom):
-        return bottom.inputs
-    return "codes" if isinstance(bottom, EmbeddingMlp) else "one_hot"
+    return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
 
 def _refuse_other_columns(

@@ -13,27 +13,25 @@ from torch import Tensor, nn
 from splitrun.data import Data, InputShape, gather
 from splitrun.errors import ModelError, Problem, SpecError
 from splitrun.model.bottom_stage import BottomStage
-from splitrun.model.build import build_bottom, build_top, section_of, undisturbed
+from splitrun.model.build import build_model, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.footprint import optimizer_bytes
 from splitrun.model.fusion import fuse, fused_features
-from splitrun.model.optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.probe import Probed, Use, probe
+from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.state import parameters_of
 from splitrun.model.tensors import Tensors
 from splitrun.model.top_stage import TopStage
 from splitrun.plan import Facts, Plan, Role, RoleFacts, bottom_name, top_name
 from splitrun.spec import (
-    Rule,
     Spec,
     compensation_of,
     effective_depth,
     effective_micro_batches,
     optimizer_of,
 )
-from splitrun.spec.check_learning import refuses_sparse
-from splitrun.spec.model import BottomModel, CustomModule, EmbeddingMlp, Mlp, Optimizer, TopModel
+from splitrun.spec.contracts import ModelSection, OptimizerSection, RuleSection
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,11 @@ class _Candidate:
     """A role's model that is to be found out about."""
 
     role: str
-    section: BottomModel | TopModel | None
-    optimizer: Optimizer
+    section: ModelSection | None
+    optimizer: OptimizerSection
     use: Use
     build: Callable[[], nn.Module]
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RuleSection, ...] = ()
 
 
 def assemble(
@@ -141,10 +139,11 @@ def assemble(
 
 
 def _bottom(
-    spec: Spec, data: Data, directory: Path, party: str, section: BottomModel
+    spec: Spec, data: Data, directory: Path, party: str, section: ModelSection
 ) -> _Candidate:
     role, shape = bottom_name(party), data.inputs[party]
-    _check_embeddings(section, shape, party)
+    if unfit := section.unfit(shape):
+        raise refused(section, role, *unfit)
     rules = compensation_of(spec, party)
     use = Use(
         is_bottom=True,
@@ -152,7 +151,7 @@ def _bottom(
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
     )
-    make = partial(build_bottom, section, shape, role=role, seed=spec.seed, directory=directory)
+    make = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
     return _Candidate(role, section, optimizer_of(spec, party), use, make, rules)
 
 
@@ -163,7 +162,8 @@ def _top(spec: Spec, directory: Path, width: int) -> _Candidate:
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
     )
-    make = partial(build_top, section, width, role=role, seed=spec.seed, directory=directory)
+    inputs = InputShape(numeric=width, cardinalities=(), width=width)
+    make = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
     return _Candidate(role, section, optimizer_of(spec, None), use, make)
 
 
@@ -186,19 +186,19 @@ def _probed(
         _refuse_sparse(role, module, sparse_tables(module), optimizer)
         _check_batch_norm(spec, data, role, module)
 
-    if isinstance(section, CustomModule):
+    if section is not None and not section.is_own:
         tried = probe_custom(
             role,
             candidate.build,
             inputs,
             candidate.use,
             directory,
-            undisturbed=partial(undisturbed, section.class_, role),
+            undisturbed=partial(undisturbed, section, role),
             check=check,
         )
         module = candidate.build()
         if differs_from_the_first(module, candidate.build, tried.first, inputs):
-            raise _another_network(role, section.class_)
+            raise _another_network(section, role)
         probed: Probed = tried
     else:
         module = candidate.build()
@@ -210,10 +210,10 @@ def _probed(
 
 
 def _refuse_sparse(
-    role: str, module: nn.Module, sparse: Collection[str], optimizer: Optimizer
+    role: str, module: nn.Module, sparse: Collection[str], optimizer: OptimizerSection
 ) -> None:
     """Refuse sparse gradients where the optimizer takes none."""
-    if why := bool(sparse) and refuses_sparse(optimizer):
+    if why := bool(sparse) and optimizer.refuses_sparse:
         layers = sparse_tables(module)
         has = "a sparse embedding" if layers else f"sparse gradients of {next(iter(sparse))}"
         what = f"{why}, and {type(module).__name__} has {has}"
@@ -221,12 +221,14 @@ def _refuse_sparse(
         raise ModelError([Problem(section_of(role), what, remedy)])
 
 
-def _another_network(role: str, class_path: str) -> ModelError:
-    what = f"{class_path} builds another network every time: its layers or initial weights differ"
+def _another_network(section: ModelSection, role: str) -> ModelError:
+    what = (
+        f"{section.title} builds another network every time: its layers or initial weights differ"
+    )
     remedy = (
         "make them of its kwargs and of PyTorch's, NumPy's and Python's global generators alone"
     )
-    return ModelError([Problem((*section_of(role), "class"), what, remedy)])
+    return refused(section, role, what, remedy)
 
 
 def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
@@ -246,23 +248,17 @@ def _refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
             raise ModelError([Problem(section_of(role), what, remedy)])
 
 
-def _check_embeddings(model: BottomModel, shape: InputShape, party: str) -> None:
-    if isinstance(model, EmbeddingMlp) and not shape.cardinalities:
-        what = "embedding_mlp has nothing to embed: no column of the party is categorical"
-        remedy = "list columns under dataset.categorical, or use mlp"
-        raise ModelError([Problem((*section_of(bottom_name(party)), "type"), what, remedy)])
-
-
 def _check_output(spec: Spec, data: Data, output: Tensor) -> None:
     """The top's output must fit the loss and the labels."""
     shape = list(output.shape[1:])
-    wanted = len(data.classes) if spec.top.loss == "cross_entropy" else 1
-    if shape == [wanted]:
+    loss = spec.top.loss
+    wanted = loss.width(len(data.classes))
+    if shape == [wanted] or (wanted is None and len(shape) == 1):
         return
     model = spec.top.model
-    path = (*section_of(top_name(spec)), *(("out",) if isinstance(model, Mlp) else ()))
+    path = (*section_of(top_name(spec)), *(model.width_key if model else ()))
     labels = f"{len(data.classes)} classes" if data.classes else "numbers"
-    what = f"the output is {shape} per row, and {spec.top.loss} over {labels} takes [{wanted}]"
+    what = f"the output is {shape} per row, and {loss.type} over {labels} takes [{wanted}]"
     remedy = f"make it {wanted} wide" if model else "add a top model, or change the bottoms' out"
     raise ModelError([Problem(path, what, remedy)])
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from splitrun.data import Data
-from splitrun.model import Models, evaluate
+from splitrun.model import evaluate
+from splitrun.model.assemble import Models
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
 from splitrun.session.feeds import feeds
 from splitrun.spec import Spec, has_checksums
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 
 
 def job_of(
@@ -35,5 +36,8 @@ def job_of(
         roles | {plan.top.name: RoleWork(top, batches[plan.top.name], score)},
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
-        hooks=(Checksums(),) if has_checksums(spec) else (),
+        hooks=(
+            *((Checksums(),) if has_checksums(spec) else ()),
+            *(section.build() for section in spec.hooks),
+        ),
     )

@@ -9,7 +9,8 @@ from splitrun.data import Data, Encoders, OnDownload, load_data
 from splitrun.errors import ModelError, Problem, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
-from splitrun.model import Models, assemble, refuse_odd_weights, section_of
+from splitrun.model import refuse_odd_weights, section_of
+from splitrun.model.assemble import Models, assemble
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.probe import probe_costs
@@ -22,7 +23,7 @@ from splitrun.simulate import (
     shown,
 )
 from splitrun.spec import Document, Spec
-from splitrun.spec.model import CustomModule
+from splitrun.spec.contracts import ModelSection
 
 
 def refuse_code(spec: Spec, directory: Path) -> None:
@@ -37,21 +38,25 @@ def refuse_code(spec: Spec, directory: Path) -> None:
     problems = [
         Problem(
             (*path, "class"),
-            f"{model.class_} would run the code of {_origin(model.class_, directory)}",
+            f"{class_path} would run the code of {_origin(class_path, directory)}",
             "if you trust it with all that you may do here, add --allow-code",
         )
-        for path, model in named_classes(spec).items()
+        for path, class_path in named_classes(spec).items()
     ]
     if problems:
         raise ModelError(problems)
 
 
-def named_classes(spec: Spec) -> dict[SpecPath, CustomModule]:
-    """The models that are classes, by where they stand in the spec."""
-    models: dict[SpecPath, object] = {("top", "model"): spec.top.model}
+def named_classes(spec: Spec) -> dict[SpecPath, str]:
+    """The classes that models name, by where they stand in the spec."""
+    models: dict[SpecPath, ModelSection | None] = {("top", "model"): spec.top.model}
     for name, party in spec.parties.items():
         models["parties", name, "bottom"] = party.bottom
-    return {path: model for path, model in models.items() if isinstance(model, CustomModule)}
+    return {
+        path: model.class_path
+        for path, model in models.items()
+        if model is not None and model.class_path is not None
+    }
 
 
 def _origin(class_path: str, directory: Path) -> str:

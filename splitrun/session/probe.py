@@ -25,7 +25,7 @@ from statistics import fmean
 from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.garbage import frozen
-from splitrun.model import assemble
+from splitrun.model.assemble import assemble
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now

@@ -20,7 +20,7 @@ import numpy as np
 
 from splitrun.data import Data
 from splitrun.events import Event, Executed
-from splitrun.model import Models
+from splitrun.model.assemble import Models
 from splitrun.plan import LinkTiming, Op, Plan, compile
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from splitrun.errors import Interrupted, MissingExtra, RunFailed, UsageError
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble
+from splitrun.model.assemble import assemble
 from splitrun.session.prepare import Experiment
 from splitrun.spec.model import Supervision
 

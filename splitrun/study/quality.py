@@ -15,10 +15,11 @@ import torch
 
 from splitrun.data import Data
 from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
-from splitrun.model import Models, evaluate
+from splitrun.model import evaluate
+from splitrun.model.assemble import Models
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.timing import Watcher
 from splitrun.study.training import InitialWeights, Subject, train_fresh
@@ -100,9 +101,7 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
         UsageError: it is such a one.
     """
     labels = data.labels[data.test_ids]
-    outputs = torch.zeros(len(labels), max(1, len(data.classes)))
-    if spec.top.loss != "cross_entropy":
-        outputs = outputs[:, :1]
+    outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
     if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
         message = f"{metric} is not defined on the held-out rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")

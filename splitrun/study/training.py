@@ -21,7 +21,7 @@ from typing import Literal
 from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model import Models, assemble
+from splitrun.model.assemble import Models, assemble
 from splitrun.plan import Op, Plan, RoleFacts, check, compile
 from splitrun.records.comparison import Shares, Traffic
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
@@ -31,7 +31,7 @@ from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = Literal["serial", "threaded"]

@@ -15,7 +15,7 @@ import yaml
 import splitrun.study.compare as comparing
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed
-from splitrun.model import Models, assemble
+from splitrun.model.assemble import Models, assemble
 from splitrun.session import prepare
 from splitrun.spec import load
 from splitrun.study.arms import Arm, line_up

@@ -12,7 +12,7 @@ from msgspec import structs
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble
+from splitrun.model.assemble import assemble
 from splitrun.plan import compile
 from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
 from splitrun.runtime import Observer, find_runtime
