@@ -47,7 +47,7 @@ class Attempts:
         Raises:
             RunFailed: what ended the last attempt.
         """
-        from splitrun.session import afresh, find_restart, supervised
+        from splitrun.session import find_restart, supervised
 
         experiment = first.experiment
         policy = experiment.document.spec.supervision
@@ -59,7 +59,7 @@ class Attempts:
                 warn(remark)
             place = f"from step {resume.step:,}"
             echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
-            return Start(afresh(experiment), resume, self._offered_again())
+            return Start(experiment, resume, self._offered_again())
 
         return supervised(policy, self._live, first, again)
 

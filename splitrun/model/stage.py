@@ -19,6 +19,7 @@ from splitrun.model.randomness import Untouched, seeded
 from splitrun.model.state import (
     State,
     cloned,
+    digest_of,
     extra_states,
     fill,
     named_tensors,
@@ -68,6 +69,10 @@ class Stage:
     def optimizer_bytes(self) -> int:
         """Of the optimizer's state as it is now."""
         return self._optimizer.state_bytes
+
+    def digest(self) -> str:
+        """SHA-256 over parameters and buffers, sorted by name: raw little-endian bytes."""
+        return digest_of(self.module)
 
     def update(self) -> None:
         """Apply the gradients gathered since the last update."""

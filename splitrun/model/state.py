@@ -46,6 +46,24 @@ def _left_out(module: nn.Module) -> set[str]:
     }
 
 
+def digest_of(module: nn.Module) -> str:
+    """SHA-256 over a module's parameters and buffers, sorted by name: raw little-endian bytes."""
+    digest = hashlib.sha256()
+    for _, tensor in sorted(named_tensors(module).items()):
+        content = tensor.detach().cpu().contiguous().view(-1)
+        digest.update(content.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def weights_sha256(digests: Mapping[str, str]) -> str:
+    """The digest of a whole model: SHA-256 over the digests of its roles, sorted by role, so that
+    nobody needs everybody's weights."""
+    digest = hashlib.sha256()
+    for role in sorted(digests):
+        digest.update(bytes.fromhex(digests[role]))
+    return digest.hexdigest()
+
+
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
     return {**parameters_of(module), **buffers_of(module)}

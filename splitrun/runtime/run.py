@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from splitrun.data import Feed
 from splitrun.events import Emit
-from splitrun.model import BottomStage, TopStage
+from splitrun.model import BottomStage, Stage, TopStage
 from splitrun.plan import Deadline, Plan, Role
 from splitrun.runtime import serial, threaded
 from splitrun.runtime.affinity import AffinityTuner
@@ -24,8 +24,7 @@ from splitrun.runtime.worker import FROM_THE_START, RoleChannels, StartPoint, Wo
 
 def run(
     plan: Plan,
-    bottoms: Mapping[str, BottomStage],
-    top: TopStage,
+    stages: Mapping[str, Stage],
     feeds: Mapping[str, Feed],
     score: Score,
     *,
@@ -42,7 +41,7 @@ def run(
     """Run a plan; the stages hold the trained weights afterwards.
 
     Args:
-        bottoms: by role name, as are `feeds`.
+        stages: by role name, as are `feeds`.
         emit: called by the roles' threads for every event.
         poll: called in this thread every tenth of a second.
         beginning: a checkpoint's; the stages have been restored to it.
@@ -65,8 +64,10 @@ def run(
         return feeds[role.name], ends[role.name], emit, beginning
 
     workers: list[Worker] = [
-        BottomWorker(plan, role, bottoms[role.name], *ties(role)) for role in plan.bottoms
+        BottomWorker(plan, role, cast("BottomStage", stages[role.name]), *ties(role))
+        for role in plan.bottoms
     ]
+    top = cast("TopStage", stages[plan.top.name])
     workers.append(TopWorker(plan, plan.top, top, *ties(plan.top), score))
 
     if runtime == "threaded":

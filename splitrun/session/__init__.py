@@ -12,7 +12,7 @@ from splitrun.session.resume import (
     prepare_resume,
 )
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.supervise import afresh, supervised
+from splitrun.session.supervise import supervised
 from splitrun.session.train import train
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Resume",
     "RunDirectory",
     "accept",
-    "afresh",
     "evaluate_run",
     "find_restart",
     "find_resume",

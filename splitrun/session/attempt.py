@@ -19,7 +19,6 @@ from splitrun.plan.explain import describe
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
-from splitrun.session.feeds import feeds
 from splitrun.session.forecast import forecast
 from splitrun.session.memory import held_at_peak
 from splitrun.session.prepare import Experiment
@@ -110,8 +109,8 @@ class Attempt:
         """Run the plan to its end, handing events to the sinks meanwhile."""
         experiment, spec = self._experiment, self._experiment.document.spec
         plan, first_step = experiment.plan, self._state.first_step
-        bottoms, top = experiment.models.stages(spec, plan)
-        self._stages = {**bottoms, plan.top.name: top}
+        with experiment.document.located():
+            self._stages = experiment.parties.stages(plan)
         beginning = self._state.begin(self._stages)
         self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
@@ -122,9 +121,8 @@ class Attempt:
                 stack.enter_context(source(self._events.append))
             channels = runtime.run(
                 plan,
-                bottoms,
-                top,
-                feeds(experiment.data, plan),
+                self._stages,
+                experiment.parties.feeds(plan),
                 partial(evaluate, spec.top.loss, metrics),
                 runtime=spec.runtime.type,
                 intra_op_threads=spec.runtime.intra_op_threads,
@@ -158,11 +156,10 @@ class Attempt:
             NonFiniteWeights: they are not finite; there is no model then.
             OSError: they cannot be written.
         """
-        experiment = self._experiment
         for role, stage in self._stages.items():
             if odd := stage.odd_weight():
                 raise NonFiniteWeights(role, "the save of the model", odd)
-        return save(self._directory.model, experiment.models.modules, experiment.data)
+        return save(self._directory.model, self._experiment.parties, self._stages)
 
     def result(self, weights_sha256: str) -> Result:
         """What the run has come to so far."""

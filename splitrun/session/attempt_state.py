@@ -48,7 +48,7 @@ class AttemptState:
         self._store = Store(directory.checkpoints, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
-            roles, digests = len(experiment.plan.roles), experiment.data.digests
+            roles, digests = len(experiment.plan.roles), experiment.parties.digests
             self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
         self.attempts = begun(self._earlier(resume), self.first_step, changes)

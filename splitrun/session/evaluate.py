@@ -15,10 +15,9 @@ from splitrun.events import Evaluated, Event
 from splitrun.files import is_something
 from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
-from splitrun.session.feeds import feeds
 from splitrun.session.prepare import prepare
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.store import check_data, load_encoders, load_weights
+from splitrun.session.store import check_data, load_encoder, load_weights
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,10 @@ def evaluate_run(
         document,
         directory=Path(manifest["directory"]),
         data_dir=data_dir,
-        encoders=load_encoders(directory.model),
+        encoders={party: load_encoder(directory.model, party) for party in document.spec.parties},
         allow_code=allow_code,
     )
-    check_data(directory.model, experiment.data)
-    load_weights(directory.model, experiment.models.modules)
+    check_data(directory.model, experiment.parties)
     spec, plan = document.spec, experiment.plan.evaluation()
     if not plan.evaluation_batches:
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
@@ -95,13 +93,13 @@ def evaluate_run(
         outputs.append(output)
         return evaluate(spec.top.loss, metrics, output, labels)
 
-    bottoms, top = experiment.models.stages(spec, plan)
+    stages = experiment.parties.stages(plan)
+    load_weights(directory.model, stages)
     events: list[Event] = []
     runtime.run(
         plan,
-        bottoms,
-        top,
-        feeds(experiment.data, plan),
+        stages,
+        experiment.parties.feeds(plan),
         score,
         runtime="serial",
         intra_op_threads=spec.runtime.intra_op_threads,
@@ -113,7 +111,7 @@ def evaluate_run(
         status=status,
         metrics=evaluated.metrics,
         at_the_end=_at_the_end(manifest),
-        row_ids=experiment.data.test_ids,
+        row_ids=experiment.parties.label_holder.data.test_ids,
         predictions=predictions(spec.top.loss, outputs[0]),
-        classes=experiment.data.classes,
+        classes=experiment.parties.label_holder.data.classes,
     )

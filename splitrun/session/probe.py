@@ -19,13 +19,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
-from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.garbage import frozen
-from splitrun.model import assemble
+from splitrun.party import Parties
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
@@ -72,10 +70,8 @@ class Probed:
 
 
 @frozen()
-def probe_costs(
-    spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
-) -> Probed:
-    """Measure what the instructions of a spec's roles cost, until it is sure or 20 s are over.
+def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Probed:
+    """Measure what the instructions of the parties' roles cost, until it is sure or 20 s are over.
 
     Args:
         fastest: the depth that costs speak for, and whether models can be pipelined: what there is
@@ -84,9 +80,9 @@ def probe_costs(
     Raises:
         RunFailed: a role failed.
     """
-    full = min(spec.dataset.batch_size, len(data.train_ids))
+    full = min(parties.spec.dataset.batch_size, len(parties.label_holder.data.train_ids))
     small = min(full, max(2, full // _SMALLER))
-    subject, pipelines = _subject(spec, data, directory)
+    subject, pipelines = _subject(parties)
     steps, affinity_tuner = _warm_up(subject, full)
     serial = ProbeRun(subject, "serial", full, steps, clocked=True)
     smaller = ProbeRun(subject, "serial", small, steps, clocked=True)
@@ -162,15 +158,16 @@ class _ProbeRuns:
             return self.costs()
 
 
-def _subject(spec: Spec, data: Data, directory: Path) -> tuple[Subject, bool]:
-    """Models to run, and whether they can be pipelined."""
+def _subject(parties: Parties) -> tuple[Subject, bool]:
+    """Parties whose models are run, and whether they can be pipelined."""
+    spec = parties.spec
     pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
     spec = _standing_still(spec)
     stale = spec.model_copy(update={"pipeline": pipeline})
     try:
-        return Subject(stale, data, assemble(stale, data, directory)), True
+        return Subject.of(parties.under(stale)), True
     except SpecError:
-        return Subject(spec, data, assemble(spec, data, directory)), False
+        return Subject.of(parties.under(spec)), False
 
 
 def _standing_still(spec: Spec) -> Spec:

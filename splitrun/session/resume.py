@@ -154,7 +154,7 @@ def prepare_resume(
     on_download: OnDownload | None = None,
     allow_code: bool = False,
 ) -> Experiment:
-    """The run's experiment, with fresh models; `train` gives them the checkpoint's state.
+    """The run's experiment, prepared anew; `train` gives its models the checkpoint's state.
 
     The arguments are those of `prepare`.
 
@@ -170,7 +170,7 @@ def prepare_resume(
         on_download=on_download,
         allow_code=allow_code,
     )
-    now = experiment.data.digests
+    now = experiment.parties.digests
     before = resume.checkpoint.data if resume.checkpoint else now
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
-from splitrun.model import Models, default_metrics
+from splitrun.model import default_metrics
 from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
@@ -88,7 +88,7 @@ def line_up(
     )
     for warning in experiment.warnings:
         watcher.tell(f"warning: {warning}")
-    if not len(experiment.data.test_ids):
+    if not experiment.plan.facts.test_rows:
         remedy = "compare with dataset.test_fraction above 0"
         raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
     assert experiment.costs is not None
@@ -101,7 +101,7 @@ def line_up(
     beginnings = Beginnings()
     fastest = Arm.of(experiment.advice.fastest)
     for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
-        subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
+        subject = Subject(experiment.parties.under(arm.applied(document.spec)))
         try:
             plan = _plan(arm, subject, document, beginnings)
         except SpecError as error:
@@ -133,13 +133,8 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings
         SpecError: the models cannot be run that way, or a trial of it would be too short.
         UsageError: it begins as another network than the arms before it.
     """
-    differing: list[str] = []
-
-    def on_built(models: Models) -> None:
-        differing.append(beginnings.differing(subject.spec.seed, arm, models))
-
     with document.located():
-        plan = subject.plan(on_built)
+        plan = subject.plan()
         refuse_beyond(plan, memory_limit_bytes(document.spec))
         steps = next(plan.segments()).stop
         if plan.depth > steps:
@@ -148,6 +143,6 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: Beginnings
                 "compare smaller --depths, or leave more steps between evaluations and checkpoints"
             )
             raise SpecError([Problem(("pipeline", "depth"), what, remedy)])
-    if any(differing):
-        raise UsageError("".join(differing))
+    if differing := beginnings.differing(subject.spec.seed, arm, subject.first_weights(plan)):
+        raise UsageError(differing)
     return plan

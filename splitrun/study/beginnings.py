@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splitrun.model import Models
-from splitrun.session.store import weights_sha256
 from splitrun.study.arms import Arm
 
 StartPoint = Mapping[str, str]
 """Digests of initial weights, by role."""
-
-
-def beginning_of(models: Models) -> StartPoint:
-    """Of models that nobody has trained."""
-    return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
 
 
 class Beginnings:
@@ -27,9 +20,8 @@ class Beginnings:
     def __init__(self) -> None:
         self._first: dict[int, tuple[Arm, StartPoint]] = {}
 
-    def differing(self, seed: int, arm: Arm, models: Models) -> str:
+    def differing(self, seed: int, arm: Arm, mine: StartPoint) -> str:
         """What is wrong with an arm's beginning; empty where it is as it should be."""
-        mine = beginning_of(models)
         first, other = self._first.setdefault(seed, (arm, mine))
         roles = [role for role in mine if mine[role] != other.get(role)]
         if not roles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,50 +13,51 @@ from pathlib import Path
 from typing import Literal
 
 from splitrun import runtime
-from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sent, Sink
-from splitrun.model import Models, assemble, evaluate
+from splitrun.model import evaluate, weights_sha256
+from splitrun.party import Parties
 from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
-from splitrun.session.feeds import feeds
 from splitrun.session.run_statistics import RunStatistics, run_started
-from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
 
 RuntimeName = Literal["serial", "threaded"]
-OnBuilt = Callable[[Models], None]
-"""Takes models before anything is trained."""
-
-
-def _ignore(_: Models) -> None:
-    pass
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained: a spec, its data, and where its custom classes are looked up."""
+    """What is trained: parties, under the spec that they share."""
 
-    spec: Spec
-    data: Data
-    directory: Path
+    parties: Parties
     known: Mapping[str, RoleFacts] | None = None
     """Facts of the models by role, where they have been found out: a user's class then is not tried
     again, which takes longer than a short training."""
 
-    def plan(self, on_built: OnBuilt = _ignore) -> Plan:
-        """The checked plan of models that are made for it and dropped.
+    @property
+    def spec(self) -> Spec:
+        """The parties'."""
+        return self.parties.spec
+
+    def under(self, spec: Spec) -> Subject:
+        """The same with another spec of the same data and models."""
+        return replace(self, parties=self.parties.under(spec))
+
+    def plan(self) -> Plan:
+        """The checked plan of the parties' models.
 
         Raises:
             SpecError: the models cannot be run that way, or the run has too few steps.
         """
-        models = assemble(self.spec, self.data, self.directory, self.known)
-        on_built(models)
-        plan = compile(self.spec, models.facts)
+        plan = compile(self.spec, self.parties.facts(self.known))
         check(plan)
         return plan
+
+    def first_weights(self, plan: Plan) -> dict[str, str]:
+        """Digests of the weights, by role, that trainings of a plan begin with."""
+        return {name: stage.digest() for name, stage in self.parties.stages(plan).items()}
 
     def found_out(self, plan: Plan) -> Subject:
         """The same, with what is known since it was planned, or another seed or stretch of it."""
@@ -90,7 +91,6 @@ def train_fresh(
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
-    on_built: OnBuilt = _ignore,
 ) -> Outcome:
     """Train models made for it from their first weights to the end of the plan.
 
@@ -105,11 +105,9 @@ def train_fresh(
         RunFailed: a role failed.
     """
     gc.collect()
-    spec = subject.spec
-    models = assemble(spec, subject.data, subject.directory, subject.known)
-    on_built(models)
-    plan = compile(spec, models.facts)
-    bottoms, top = models.stages(spec, plan)
+    spec, parties = subject.spec, subject.parties
+    plan = compile(spec, parties.facts(subject.known))
+    stages = parties.stages(plan)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
@@ -117,9 +115,8 @@ def train_fresh(
             stack.enter_context(source(books.emit))
         runtime.run(
             plan,
-            bottoms,
-            top,
-            feeds(subject.data, plan),
+            stages,
+            parties.feeds(plan),
             partial(evaluate, spec.top.loss, metrics),
             runtime=kind,
             intra_op_threads=spec.runtime.intra_op_threads,
@@ -131,7 +128,8 @@ def train_fresh(
         )
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    return Outcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
+    digests = {name: stage.digest() for name, stage in stages.items()}
+    return Outcome(books.statistics, weights_sha256(digests), cpu_s, wall_s)
 
 
 class _Recorded:

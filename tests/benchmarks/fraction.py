@@ -12,11 +12,10 @@ import torch
 
 from splitrun import runtime
 from splitrun.events import Event
-from splitrun.model import BottomStage, TopStage
+from splitrun.model import Stage
 from splitrun.plan import Op, Plan
 from splitrun.runtime.clock import now
 from splitrun.session import prepare
-from splitrun.session.feeds import feeds
 from splitrun.simulate import Cost, Costs, bound
 from splitrun.spec import Document
 from splitrun.study.timing import shorten
@@ -102,13 +101,12 @@ class _Idle:
 def _idle_s(subject: Subject) -> float:
     """Seconds of a run on idle stages, from before its threads start until they have ended."""
     plan, stage = subject.plan(), _Idle(subject.plan(), width=4)
-    fed, events = feeds(subject.data, plan), deque[Event]()
+    fed, events = subject.parties.feeds(plan), deque[Event]()
     gc.collect()
     start = now()
     runtime.run(
         plan,
-        {role.name: cast("BottomStage", stage) for role in plan.bottoms},
-        cast("TopStage", stage),
+        {role.name: cast("Stage", stage) for role in plan.roles},
         fed,
         lambda *_: {},
         runtime="threaded",

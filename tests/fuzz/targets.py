@@ -19,7 +19,7 @@ from splitrun.report.write import write
 from splitrun.session import prepare, train
 from splitrun.session.attempt_state import read_statistics, restore
 from splitrun.session.checkpoint import Store
-from splitrun.session.store import load_encoders, load_weights
+from splitrun.session.store import load_encoder, load_weights
 from splitrun.spec import load, loads
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import JsonLines, read_events
@@ -61,16 +61,15 @@ def _trained(directory: Path) -> Path:
 
 
 _EXPERIMENT = prepare(loads(MADE, "made.yaml"))
-_MODULES = _EXPERIMENT.models.modules
-_BOTTOMS, _TOP = _EXPERIMENT.models.stages(_EXPERIMENT.document.spec, _EXPERIMENT.plan)
-_STAGES = {**_BOTTOMS, _EXPERIMENT.plan.top.name: _TOP}
+_STAGES = _EXPERIMENT.parties.stages(_EXPERIMENT.plan)
 """What damaged weights and states are loaded into."""
 
 
 def _read_model(directory: Path) -> None:
     model = directory / "run" / "model"
-    load_encoders(model)
-    load_weights(model, _MODULES)
+    for party in _EXPERIMENT.parties:
+        load_encoder(model, party.name)
+    load_weights(model, _STAGES)
 
 
 _DIGEST = re.compile(rb'(?<="resolved_sha256": ")[0-9a-f]+')

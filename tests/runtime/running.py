@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from torch import Tensor, nn
 
 from splitrun import runtime
 from splitrun.data import Feed
 from splitrun.events import Event
-from splitrun.model import evaluate
+from splitrun.model import Stage, evaluate, weights_sha256
 from splitrun.plan import deadline_of, planned_faults
 from splitrun.runtime import AffinityTuner, Faults
 from splitrun.session import Experiment, prepare
-from splitrun.session.feeds import feeds
-from splitrun.session.store import weights_sha256
 from splitrun.spec import has_checksums, loads
 
 Content = dict[str, Any]
@@ -36,11 +35,32 @@ class Trained:
     """What a run left behind."""
 
     experiment: Experiment
+    stages: Mapping[str, Stage]
+    """By role."""
     events: list[Event]
 
     @property
     def weights_sha256(self) -> str:
-        return weights_sha256(self.experiment.models.modules)
+        return weights_sha256({role: stage.digest() for role, stage in self.stages.items()})
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All parameters, in the roles' order."""
+        modules = (stage.module for stage in self.stages.values())
+        return [each.detach() for module in modules for each in module.parameters()]
+
+
+def modules_of(experiment: Experiment) -> dict[str, nn.Module]:
+    """Fresh modules with an experiment's initial weights, by role."""
+    stages = experiment.parties.stages(experiment.plan)
+    return {role: stage.module for role, stage in stages.items()}
+
+
+def labels_of(experiment: Experiment) -> Tensor:
+    """The label holder's, of all rows."""
+    labels = experiment.parties.label_holder.data.labels
+    assert labels is not None
+    return labels
 
 
 def trained(
@@ -50,10 +70,11 @@ def trained(
     tampered: Mapping[str, Feed] | None = None,
     intra_op_threads: int = 1,
     affinity_tuner: AffinityTuner | None = None,
+    stages: Mapping[str, Stage] | None = None,
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
-    `tampered` are other feeds than the experiment's.
+    `tampered` are other feeds than the experiment's, `stages` others than its fresh ones.
     """
     events: list[Event] = []
     spec = experiment.document.spec
@@ -63,12 +84,11 @@ def trained(
         if emit is not None:
             emit(event)
 
-    bottoms, top = experiment.models.stages(spec, experiment.plan)
+    stages = stages or experiment.parties.stages(experiment.plan)
     runtime.run(
         experiment.plan,
-        bottoms,
-        top,
-        tampered or feeds(experiment.data, experiment.plan),
+        stages,
+        tampered or experiment.parties.feeds(experiment.plan),
         lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
         runtime=kind,
         intra_op_threads=intra_op_threads,
@@ -79,7 +99,7 @@ def trained(
         faults=Faults(planned_faults(spec, experiment.plan)),
         affinity_tuner=affinity_tuner,
     )
-    return Trained(experiment, events)
+    return Trained(experiment, stages, events)
 
 
 class RandomDelays:

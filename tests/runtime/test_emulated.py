@@ -16,7 +16,6 @@ from splitrun.runtime import cpu_pin
 from splitrun.runtime.clock import now
 from splitrun.runtime.cpu_pin import CpuPin
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 SCHEDULES: dict[str, Content] = {
@@ -60,7 +59,7 @@ class Noting(Feed):
 
 
 def noting_feeds(experiment: Experiment) -> dict[str, Noting]:
-    given = feeds(experiment.data, experiment.plan)
+    given = experiment.parties.feeds(experiment.plan)
     return {role: Noting(feed.tensors, feed.orders) for role, feed in given.items()}
 
 

@@ -11,11 +11,10 @@ from splitrun import runtime
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import assemble, evaluate
+from splitrun.model import evaluate
 from splitrun.plan import compile, deadline_of
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
 from splitrun.spec import has_checksums
 from splitrun.study.bench.measure import segment_of
 from splitrun.study.bench.report import Report
@@ -70,7 +69,7 @@ def soak(
     document = experiment.document
     about = directory.about(document, {"duration_s": None if steps else duration_s, "steps": steps})
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(experiment.parties).found_out(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
@@ -131,9 +130,7 @@ class _Run:
         """Run until the time is over, or to the last step where these are given."""
         subject = self._subject
         spec = subject.spec
-        models = assemble(spec, subject.data, subject.directory, subject.known)
-        plan = compile(spec, models.facts)
-        bottoms, top = models.stages(spec, plan)
+        plan = compile(spec, subject.parties.facts(subject.known))
         start = now()
         self._progress = (start, 0, 0)
 
@@ -150,9 +147,8 @@ class _Run:
             with sampler:
                 runtime.run(
                     plan,
-                    bottoms,
-                    top,
-                    feeds(subject.data, plan),
+                    subject.parties.stages(plan),
+                    subject.parties.feeds(plan),
                     partial(evaluate, spec.top.loss, ()),
                     runtime=spec.runtime.type,
                     intra_op_threads=spec.runtime.intra_op_threads,

@@ -10,13 +10,12 @@ from pathlib import Path
 from splitrun import runtime
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
-from splitrun.model import BottomStage, Models, RoleOptimizer, assemble, evaluate
+from splitrun.model import BottomStage, RoleOptimizer, Stage, evaluate
 from splitrun.plan import Plan, compile
-from splitrun.session.feeds import feeds
 from splitrun.spec import Rule, Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
-from tests.studies.staleness.tasks import TASKS, data_of, spec_of
+from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
@@ -39,9 +38,8 @@ def train(cell: Cell, directory: Path) -> Found:
     spec = spec_of(cell.task, cell.seed, **sections_of(*parts))
     if OTHER_SEED in parts_of(cell.rule):
         spec = spec.model_copy(update={"seed": _FAR + cell.seed})
-    data = data_of(cell.task, cell.seed, directory)
-    models = assemble(spec, data, directory)
-    plan = compile(spec, models.facts)
+    parties = parties_of(cell.task, cell.seed, directory).under(spec)
+    plan = compile(spec, parties.facts())
     scores: list[float] = []
     losses: list[float] = []
 
@@ -51,13 +49,11 @@ def train(cell: Cell, directory: Path) -> Found:
         elif isinstance(event, StepDone):
             losses.append(event.loss)
 
-    bottoms, top = models.stages(spec, plan)
     try:
         runtime.run(
             plan,
-            _under_trial(cell, spec, plan, models, bottoms),
-            top,
-            feeds(data, plan),
+            _under_trial(cell, spec, plan, parties.stages(plan)),
+            parties.feeds(plan),
             partial(evaluate, spec.top.loss, (task.metric,)),
             runtime="serial",
             intra_op_threads=1,
@@ -77,18 +73,16 @@ def train(cell: Cell, directory: Path) -> Found:
     )
 
 
-def _under_trial(
-    cell: Cell, spec: Spec, plan: Plan, models: Models, bottoms: dict[str, BottomStage]
-) -> dict[str, BottomStage]:
-    """The bottoms as the cell's rule wants them, where it is not one that the spec can name."""
+def _under_trial(cell: Cell, spec: Spec, plan: Plan, stages: dict[str, Stage]) -> dict[str, Stage]:
+    """The roles, with bottoms as a rule of the cell wants them that the spec cannot name."""
     parts = parts_of(cell.rule)
     kinds = [STAGES[part] for part in parts if part in STAGES]
     controls = [part for part in parts if part == CONTROL or (cell.depth == 1 and part == _LONG[0])]
     if not controls and not kinds:
-        return bottoms
-    changed = {}
+        return stages
+    changed = dict(stages)
     for role in plan.bottoms:
-        module, optimizer = models.modules[role.name], bottoms[role.name]._optimizer
+        module, optimizer = stages[role.name].module, stages[role.name]._optimizer
         if controls:
             optimizer = RoleOptimizer(
                 module,
