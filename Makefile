@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench study habits fuzz chaos clean
+.PHONY: help setup hooks demo test lint coverage bench study habits fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ setup: .venv/.ready  ## Make .venv with splitrun in it.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+hooks: setup  ## Let git run the lint's checks before every commit.
+	$(BIN)/pre-commit install
+
 demo: setup  ## Train the quickstart over a wide-area link: one batch at a time, then four in flight.
 	$(BIN)/splitrun train experiments/quickstart.yaml pipeline=sequential
 	$(BIN)/splitrun train experiments/quickstart.yaml
@@ -22,11 +25,14 @@ demo: setup  ## Train the quickstart over a wide-area link: one batch at a time,
 test: lint  ## Every check.
 	$(BIN)/pytest -n 3
 
-lint: setup
+lint: setup  ## What is checked without running anything; also before a commit, see `hooks`.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+coverage: setup  ## Every test once more, and which lines and branches of splitrun it never reached (long).
+	$(BIN)/pytest -n 3 --cov --cov-report=term
 
 bench: setup  ## Measure what docs/performance.md reports (long).
 	$(BIN)/python -m tests.benchmarks

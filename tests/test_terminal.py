@@ -13,8 +13,7 @@ from rich.table import Table
 from splitrun.cli.app import run
 from splitrun.cli.console import Console
 from splitrun.cli.output import echo
-from splitrun.dashboard.screen.line import line
-from splitrun.dashboard.screen.look import PLAIN
+from splitrun.dashboard.line import PLAIN, line
 from splitrun.data.csv_text import csv_cell
 from splitrun.study.bench.report import Report, to_csv, to_markdown
 from splitrun.study.bench.report import Table as Numbers

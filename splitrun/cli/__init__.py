@@ -1,1 +1,1 @@
-"""The command line: one file per command."""
+"""The command line: `train`, `compare`, `bench`, those about a spec, and those about a run."""

@@ -19,19 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import (
-    bench,
-    compare,
-    evaluate,
-    plan,
-    report,
-    schema,
-    streams,
-    trace,
-    train,
-    validate,
-    watch,
-)
+from splitrun.cli import bench, compare, runs, specs, streams, train
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -85,15 +73,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.command("validate")(validate.validate)
-app.command("plan")(plan.plan)
+app.command("eval")(runs.evaluate)
+app.command("validate")(specs.validate)
+app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)
 app.command("bench")(bench.bench)
-app.command("watch")(watch.watch)
-app.command("trace")(trace.trace)
-app.command("report")(report.report)
-app.command("schema")(schema.schema)
+app.command("watch")(runs.watch)
+app.command("trace")(runs.trace)
+app.command("report")(runs.report)
+app.command("schema")(specs.schema)
 
 
 @app.callback(invoke_without_command=True)

@@ -24,20 +24,18 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import echo, echo_json
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
 if TYPE_CHECKING:
     from splitrun.spec import Document
     from splitrun.study.bench.grid import Axis
-    from splitrun.study.bench.lineup import Cell
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import Soaked
     from splitrun.study.bench.store import BenchDirectory
-    from splitrun.study.bench.sweep import Bench
+    from splitrun.study.bench.sweep import Bench, BenchCell
 
 
 class Preset(StrEnum):
@@ -119,11 +117,10 @@ def bench(
     note_no_faults(document)
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
-    from splitrun.study.bench.lineup import line_up
-    from splitrun.study.bench.measure import Settings
+    from splitrun.study.bench.measure import BenchSettings
     from splitrun.study.bench.report import check_export
     from splitrun.study.bench.store import BenchDirectory
-    from splitrun.study.bench.sweep import Bench
+    from splitrun.study.bench.sweep import Bench, line_up
 
     for file in exports or ():
         check_export(file)
@@ -146,7 +143,7 @@ def bench(
     directory = BenchDirectory.create(runs_dir, document, axes)
     if fresh:
         directory.clear()
-    settings = Settings(repeats, budget, unproven)
+    settings = BenchSettings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
     results = _swept(grid, progress)
     report = results.report()
@@ -175,8 +172,13 @@ def _axes(
     document: Document, varied: Sequence[str], preset: Preset | None, baseline: str | None
 ) -> tuple[tuple[Axis, ...], Mapping[str, str]]:
     """The grid's axes, and what its cells are compared with."""
-    from splitrun.study.bench.grid import combined, parse_axis, parse_baseline
-    from splitrun.study.bench.presets import default_baseline, preset_axes
+    from splitrun.study.bench.grid import (
+        combined,
+        default_baseline,
+        parse_axis,
+        parse_baseline,
+        preset_axes,
+    )
 
     wanted: tuple[Axis, ...] = ()
     if preset is not None and preset is not Preset.SOAK:
@@ -187,9 +189,8 @@ def _axes(
 
 def _swept(grid: Bench, progress: Progress) -> Results:
     from splitrun.cli.bench_screen import screen_for
-    from splitrun.cli.download import show_download
-    from splitrun.study.bench.lineup import warnings_of
-    from splitrun.study.bench.sweep import sweep
+    from splitrun.cli.output import show_download
+    from splitrun.study.bench.sweep import sweep, warnings_of
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
@@ -207,7 +208,7 @@ def _swept(grid: Bench, progress: Progress) -> Results:
     return results
 
 
-def _refuse_unproven(cells: Sequence[Cell], *, unproven: bool) -> None:
+def _refuse_unproven(cells: Sequence[BenchCell], *, unproven: bool) -> None:
     from splitrun.session import is_advised
 
     if unproven and not any(cell.document and is_advised(cell.document.spec) for cell in cells):
@@ -231,7 +232,7 @@ def _soaked(
     progress: Progress,
 ) -> Soaked:
     from splitrun.cli.bench_screen import soak_lines
-    from splitrun.cli.download import show_download
+    from splitrun.cli.output import show_download
     from splitrun.session import prepare
     from splitrun.study.bench.soak import soak
 

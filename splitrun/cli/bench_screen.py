@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from splitrun.cli.output import echo
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from splitrun.study.bench.measure import Trial
     from splitrun.study.bench.report import Report
     from splitrun.study.bench.result import Results
-    from splitrun.study.bench.steadiness import Moment
+    from splitrun.study.bench.soak import SoakSample
 
 _NO_TERMINAL = 140
 """Columns of the table where no screen has another number of them."""
@@ -114,11 +113,11 @@ def screen_for(progress: Progress, count: int) -> Silent:
     return LiveTable(count, Console(stderr=True))
 
 
-def soak_lines(*, quiet: bool) -> Callable[[Moment, float], None]:
+def soak_lines(*, quiet: bool) -> Callable[[SoakSample, float], None]:
     """Takes a soak's moments, and writes a line now and then."""
-    told: Moment | None = None
+    told: SoakSample | None = None
 
-    def tell(moment: Moment, share: float) -> None:
+    def tell(moment: SoakSample, share: float) -> None:
         nonlocal told
         if told is not None and moment.time - told.time < _EVERY_S:
             return

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from splitrun.cli.compare_runs import show_runs
-from splitrun.cli.compare_table import show_comparison
+from splitrun.cli.compare_table import show_comparison, show_runs
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -22,8 +21,7 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
-from splitrun.cli.output import echo, echo_json
-from splitrun.cli.progress import Progress
+from splitrun.cli.output import Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, one_line
 from splitrun.files import is_directory
@@ -40,10 +38,10 @@ _OF_SPECS = (
 
 
 _FEWEST_ROUNDS = 3
-"""With an interval; `splitrun.study.interval.FEWEST`, without its imports."""
+"""With an interval; `splitrun.study.intervals.FEWEST`, without its imports."""
 
 
-class Asserted(StrEnum):
+class AssertedSameness(StrEnum):
     """What `--assert` can demand of an arm's metric."""
 
     EQUIVALENT = "equivalent"
@@ -107,7 +105,7 @@ def compare(
         ),
     ] = None,
     asserted: Annotated[
-        Asserted | None,
+        AssertedSameness | None,
         typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
@@ -144,15 +142,14 @@ def compare(
     if not quiet:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.compare_screen import Lines, watcher_for
-    from splitrun.cli.download import show_download
-    from splitrun.study.arm_set import line_up
-    from splitrun.study.arms import named
-    from splitrun.study.compare import Settings
+    from splitrun.cli.output import show_download
+    from splitrun.study.arms import line_up, named
+    from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
-    from splitrun.study.watcher import Watcher
+    from splitrun.study.timing import Watcher
 
-    settings = Settings(
+    settings = CompareSettings(
         chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
     )
     with own_stdout():
@@ -269,7 +266,7 @@ def _depths(text: str | None) -> tuple[int, ...] | None:
 
 
 def _gate(
-    comparison: Comparison, arm: Arm, fail_below: float | None, asserted: Asserted | None
+    comparison: Comparison, arm: Arm, fail_below: float | None, asserted: AssertedSameness | None
 ) -> None:
     from splitrun.study import Finding, fails_assertion, fails_below
 

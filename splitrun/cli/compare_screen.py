@@ -6,15 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from splitrun.cli.output import echo
-from splitrun.cli.progress import Progress
-from splitrun.study.watcher import Watcher
+from splitrun.cli.output import Progress, echo
+from splitrun.study.timing import Watcher
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.cli.console import Console
-    from splitrun.study.timed_arm import TimedArm, Trial
+    from splitrun.study.timing import TimedArm, Trial
 
 
 class Lines(Watcher):

@@ -1,13 +1,24 @@
-"""Every line that a command says; `cli.console` draws what is more than lines."""
+"""What commands show: lines, JSON, a run's progress and a download's; rich's is in `cli.console`.
+
+Nothing that is shown holds what a terminal would take for commands.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from splitrun.terminal import plain
+
+if TYPE_CHECKING:
+    from splitrun.events import Sink
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
@@ -28,3 +39,57 @@ def echo_json(content: object, indent: int | None = None) -> None:
 def followed(output: Path) -> Path:
     """Where a file is written that the user names: what a link leads to."""
     return output.resolve() if output.is_symlink() else output
+
+
+class Progress(StrEnum):
+    """How a run shows that it is getting on."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    PLAIN = "plain"
+    NONE = "none"
+
+
+@contextmanager
+def shown(progress: Progress) -> Iterator[list[Sink]]:
+    """Sinks that show a run; what they draw is in order again when the context ends."""
+    from splitrun.cli.console import Console
+    from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
+
+    console = Console(stderr=True)
+    if progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+        with Dashboard(console) as dashboard:
+            yield [dashboard]
+    elif progress is Progress.BAR:
+        yield [ProgressBar(console)]
+    elif progress is Progress.NONE:
+        yield []
+    else:
+        yield [PlainLines(sys.stderr)]
+
+
+@contextmanager
+def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A callback `(bytes done, bytes in all, if known)` that draws a bar on stderr once called."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from splitrun.cli.console import Console
+
+    bar = Progress(
+        TextColumn("downloading"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True, quiet=quiet),
+    )
+    task = bar.add_task("", total=None)
+
+    def on_download(done: int, total: int | None) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield on_download
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -27,7 +27,7 @@ from splitrun.interrupts import interrupted, stopped_by
 _CLOSED = "it is closed"
 
 
-class Shown:
+class ForgivingStream:
     """A text stream, of which nobody notices that it fails.
 
     Args:
@@ -88,7 +88,7 @@ class Shown:
         """Nobody minds."""
 
 
-class Needed(Shown):
+class RequiredStream(ForgivingStream):
     """A text stream that fails once: with `Unprinted`."""
 
     def _complain(self, reason: str) -> None:
@@ -103,7 +103,7 @@ def guarded() -> Iterator[None]:
     Raises:
         Unprinted: what was printed has not been taken.
     """
-    result = Needed(sys.stdout)
+    result = RequiredStream(sys.stdout)
     with redirect_stdout(cast("TextIO", result)):
         yield
     result.flush()
@@ -111,7 +111,7 @@ def guarded() -> Iterator[None]:
 
 def unnoticed() -> AbstractContextManager[object]:
     """In here nobody notices that stderr fails."""
-    return redirect_stderr(cast("TextIO", Shown(sys.stderr)))
+    return redirect_stderr(cast("TextIO", ForgivingStream(sys.stderr)))
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def open_closed() -> None:
 def let_go() -> None:
     """Before the interpreter ends: what nobody takes must not come up again."""
     for stream in (sys.stdout, sys.stderr):
-        Shown(stream).flush()
+        ForgivingStream(stream).flush()
 
 
 def _divert(stream: TextIO) -> None:

@@ -1,15 +1,15 @@
-"""`splitrun train`: run a spec."""
+"""`splitrun train`: run a spec, attempt by attempt, or go on with a run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.attempts import Attempts, Start
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -21,15 +21,17 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import echo, echo_json
-from splitrun.cli.progress import Progress
-from splitrun.cli.resume import is_override, own_document, point
+from splitrun.cli.output import Progress, echo, echo_json, shown
 from splitrun.cli.streams import printed
-from splitrun.errors import UsageError
+from splitrun.errors import SplitrunError, UsageError
+from splitrun.files import is_something
 
 if TYPE_CHECKING:
-    from splitrun.events import Sink
-    from splitrun.session import Result
+    from splitrun.errors import RunFailed
+    from splitrun.events import Emit, Sink
+    from splitrun.session import Experiment, Result, Resume
+    from splitrun.spec import Document
+    from splitrun.telemetry import Sampler
 
 
 def train(
@@ -80,7 +82,7 @@ def train(
         context.fail("Missing argument 'SPEC'.")
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
-    from splitrun.cli.download import show_download
+    from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume
     from splitrun.telemetry import load_sink
 
@@ -106,7 +108,7 @@ def train(
             how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
-        result = Attempts(runs_dir, progress, offer).lead(Start(experiment, start, offered))
+        result = Attempts(runs_dir, progress, offer).lead(AttemptStart(experiment, start, offered))
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
             echo_json(asdict(result))
@@ -129,3 +131,109 @@ def summary(name: str, result: Result) -> str:
         lines.append(f"  {split:<7}  {metrics_text(metrics)}")
     lines += [f"  weights  sha256 {result.weights_sha256[:16]}…", f"  run      {result.run_dir}"]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class AttemptStart:
+    """Where an attempt of a run begins."""
+
+    experiment: Experiment
+    resume: Resume | None
+    """Where the attempts before it ended."""
+    offered: Sequence[Sink]
+    """Sinks of packages."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """How all attempts of a run are led.
+
+    Args:
+        offer: makes the sinks of packages for one attempt.
+    """
+
+    runs_dir: Path
+    progress: Progress
+    offer: Callable[[], Sequence[Sink]]
+
+    def lead(self, first: AttemptStart) -> Result:
+        """What the first attempt that does not fail comes to.
+
+        Raises:
+            RunFailed: what ended the last attempt.
+        """
+        from splitrun.session import find_restart, supervised
+
+        experiment = first.experiment
+        policy = experiment.document.spec.supervision
+
+        def again(error: RunFailed, restart: int) -> AttemptStart:
+            resume = find_restart(Path(error.run_dir))
+            echo(error, err=True)
+            for remark in resume.remarks:
+                warn(remark)
+            place = f"from step {resume.step:,}"
+            echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
+            return AttemptStart(experiment, resume, self._offered_again())
+
+        return supervised(policy, self._live, first, again)
+
+    def _offered_again(self) -> Sequence[Sink]:
+        """Sinks only show a run, so an attempt begins without those that cannot be made."""
+        try:
+            return self.offer()
+        except SplitrunError as error:
+            warn(str(error))
+            return ()
+
+    def _live(self, start: AttemptStart) -> Result:
+        from splitrun.session import train
+        from splitrun.telemetry import JsonLines, Sampler
+
+        samplers: list[Sampler] = []
+
+        def sampler(emit: Emit) -> Sampler:
+            roles = [role.name for role in start.experiment.plan.roles]
+            samplers.append(Sampler(emit, roles=roles))
+            return samplers[-1]
+
+        with shown(self.progress) as sinks:
+            every: list[Sink] = [JsonLines(), *start.offered, *sinks]
+            result = train(start.experiment, self.runs_dir, every, [sampler], start.resume, warn)
+        for note in filter(None, (each.note for each in samplers)):
+            warn(f"the machine was not looked at to the end: {note}")
+        return result
+
+
+def warn(text: str) -> None:
+    """Tell the user, while the run goes on."""
+    echo(f"warning: {text}", err=True)
+
+
+def is_override(spec: Path) -> bool:
+    """Whether what stands in a spec's place is a change to the run's own."""
+    if "=" not in str(spec) and not str(spec).startswith("~"):
+        return False
+    return not is_something(spec)
+
+
+def own_document(run: Path, overrides: list[str] | None) -> Document:
+    """The spec of a run, with changes that it will be refused for if they change anything."""
+    from splitrun.session import RunDirectory
+    from splitrun.spec import load
+
+    return load(RunDirectory.open(run).resolved, overrides or ())
+
+
+def point(run: Path, document: Document, spec: Path | None) -> Resume:
+    """Where the run goes on; the user is told what is odd about it.
+
+    Args:
+        spec: as given; what it names is looked up beside it.
+    """
+    from splitrun.session import accept, find_resume
+
+    resume = accept(find_resume(run), document, document.directory if spec else None)
+    for remark in resume.remarks:
+        echo(f"warning: {remark}", err=True)
+    return resume

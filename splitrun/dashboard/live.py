@@ -12,10 +12,10 @@ from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
 
-from splitrun.dashboard.screen import Drawn, Frame
+from splitrun.dashboard.frame import Drawn, Frame
+from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.stuck import stacks_text
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.events import Event, RunEnded, RunStarted
 
 _EVERY_S = 0.25

@@ -15,7 +15,7 @@ from splitrun.events import Event, RunStarted
 from splitrun.left import stand
 from splitrun.lock import is_held
 from splitrun.telemetry import Recording
-from splitrun.telemetry.parts import part_numbers, part_path
+from splitrun.telemetry.jsonl import part_numbers, part_path
 
 _EVERY_S = 0.2
 _WORTH_SLEEPING_S = 0.02

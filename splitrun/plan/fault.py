@@ -10,7 +10,7 @@ from splitrun.plan.compile import bottom_name
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import Plan
 from splitrun.spec import Spec
-from splitrun.spec.model import Fault, InstructionFault, LinkFault
+from splitrun.spec.faults import Fault, InstructionFault, LinkFault
 
 _OPS = {"receive": Op.RECV} | {op.lower(): op for op in Op if op is not Op.RECV}
 _AT_A_DRAIN = (Op.DRAIN, Op.EVALUATE, Op.CHECKPOINT)

@@ -10,7 +10,7 @@ import msgspec
 from splitrun.errors import RunDirectoryError
 from splitrun.files import is_something
 from splitrun.report.files import read_json
-from splitrun.telemetry.parts import FIRST_PART
+from splitrun.telemetry.jsonl import FIRST_PART
 from splitrun.telemetry.shares import Shares
 
 RoleChannels = tuple[float, float]

@@ -12,7 +12,7 @@ from splitrun.files import is_something
 from splitrun.left import stand
 from splitrun.report.files import read_json, read_lines, read_text
 from splitrun.report.summary import RunSummary, digest
-from splitrun.telemetry.parts import FIRST_PART
+from splitrun.telemetry.jsonl import FIRST_PART
 
 
 class Staleness(msgspec.Struct, frozen=True):

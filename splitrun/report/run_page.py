@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from splitrun.report import glossary, words
-from splitrun.report.charts.learning import learning
-from splitrun.report.charts.machine import machine
-from splitrun.report.charts.series import step_losses, throughput
-from splitrun.report.charts.shares import shares
+from splitrun.report.charts.learning import learning, step_losses, throughput
 from splitrun.report.charts.timeline import Strip, timeline
+from splitrun.report.charts.utilisation import machine, shares
 from splitrun.report.files import flat
 from splitrun.report.page import (
     Block,
+    Cell,
+    Column,
     Fact,
     Figure,
     Note,
     Page,
     Section,
     Source,
+    Table,
     Terms,
 )
 from splitrun.report.run import Plan, Result, Run
-from splitrun.report.run_tables import links_table, roles_table
-from splitrun.report.steady import window
-from splitrun.report.summary import RunSummary
+from splitrun.report.summary import RunSummary, window
 
 _RUNNING = "running, or ended without saying so"
 
@@ -190,3 +189,51 @@ def _appendix(run: Run) -> list[Block]:
     if run.spec:
         blocks.append(Source("The spec as understood, every key stated", run.spec))
     return blocks
+
+
+def links_table(digest: RunSummary | None) -> list[Block]:
+    """What each link carried; nothing where that is not known."""
+    if digest is None or not digest.links:
+        return []
+    names = ("link", "messages", "sent", "a training step", "on its way, mean", "longest")
+    columns = [Column(name, number=place > 0) for place, name in enumerate(names)]
+    rows = [
+        [
+            Cell(name),
+            Cell(words.whole(link.messages)),
+            Cell(words.size(link.bytes)),
+            Cell(words.size(link.train_bytes / digest.steps if digest.steps else None)),
+            Cell(words.duration(link.flight_s / link.messages if link.messages else None)),
+            Cell(words.duration(link.longest_s if link.messages else None)),
+        ]
+        for name, link in digest.links.items()
+    ]
+    sent = words.size(sum(link.bytes for link in digest.links.values()))
+    caption = f"{sent} in all, between roles of one party too; tensors alone, without framing."
+    return [Table("What crossed", caption, columns, rows)]
+
+
+def roles_table(plan: Plan | None, result: Result) -> list[Block]:
+    """What each role holds, and how stale its gradients were; nothing where there is no plan."""
+    if plan is None or not plan.roles:
+        return []
+    names = ("role", "depth", "staleness, mean", "largest", "weights", "versions", "they hold")
+    columns = [Column(name, number=place > 0) for place, name in enumerate(names)]
+    rows = [
+        [
+            Cell(name),
+            Cell(words.whole(role.depth)),
+            Cell(words.UNKNOWN if late is None else f"{late.mean:.2f}"),
+            Cell(words.whole(role.staleness if late is None else late.max)),
+            Cell(words.whole(role.parameters)),
+            Cell(words.whole(role.versions)),
+            Cell(words.size(role.version_bytes)),
+        ]
+        for name, role in plan.roles.items()
+        for late in (result.staleness.get(name),)
+    ]
+    caption = (
+        f"{words.plural(plan.steps, 'step')}: {words.plural(plan.epochs, 'epoch')}, batches of "
+        f"{plan.batch_size:,}; {plan.train_rows:,} rows to train on, {plan.test_rows:,} held out."
+    )
+    return [Table("Roles", caption, columns, rows)]

@@ -17,7 +17,7 @@ from splitrun.plan import Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
 from splitrun.runtime.worker import WORK, Action, Emulation, Worker
-from splitrun.spec.model import Damage, Die, Kill, Raise, Silence, Slow, Stall
+from splitrun.spec.faults import Damage, Die, Kill, Raise, Silence, Slow, Stall
 
 
 class InjectedError(Exception):

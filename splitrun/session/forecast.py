@@ -6,7 +6,7 @@ from typing import Any
 
 from splitrun.plan import Plan
 from splitrun.session.prepare import Experiment
-from splitrun.simulate import Prediction, bound, predict
+from splitrun.simulate import ThroughputPrediction, bound, predict
 
 
 def forecast(experiment: Experiment) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def forecast(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _choice(plan: Plan, prediction: Prediction, speedup: float) -> dict[str, Any]:
+def _choice(plan: Plan, prediction: ThroughputPrediction, speedup: float) -> dict[str, Any]:
     return {
         "schedule": plan.schedule,
         "depth": plan.depth,

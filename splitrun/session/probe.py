@@ -28,11 +28,11 @@ from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.environment import LoadMeter, usable_cores
-from splitrun.session.probe_run import ProbeRun, Subject, run_rounds
+from splitrun.session.probe_run import ProbeRun, ProbeSubject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
-from splitrun.spec.model.section import Section
+from splitrun.spec.section import Section
 
 _DEPTH = 8
 """Deep enough that many roles keep each other busy."""
@@ -60,7 +60,7 @@ _SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """What was measured, on models made for it and dropped."""
 
     costs: Costs
@@ -70,7 +70,7 @@ class Probed:
 
 
 @frozen()
-def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Probed:
+def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> ProbeResult:
     """Measure what the instructions of the parties' roles cost, until it is sure or 20 s are over.
 
     Args:
@@ -114,7 +114,7 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
         )
         over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
         if certainty.sure or over:
-            return Probed(probe_runs.costs(), pipelines, certainty)
+            return ProbeResult(probe_runs.costs(), pipelines, certainty)
         run_rounds(probe_runs.busy, _MORE_ROUNDS, _MORE_ROUNDS)
 
 
@@ -158,16 +158,16 @@ class _ProbeRuns:
             return self.costs()
 
 
-def _subject(parties: Parties) -> tuple[Subject, bool]:
+def _subject(parties: Parties) -> tuple[ProbeSubject, bool]:
     """Parties whose models are run, and whether they can be pipelined."""
     spec = parties.spec
     pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
     spec = _standing_still(spec)
     stale = spec.model_copy(update={"pipeline": pipeline})
     try:
-        return Subject.of(parties.under(stale)), True
+        return ProbeSubject.of(parties.under(stale)), True
     except SpecError:
-        return Subject.of(parties.under(spec)), False
+        return ProbeSubject.of(parties.under(spec)), False
 
 
 def _standing_still(spec: Spec) -> Spec:
@@ -186,7 +186,7 @@ def _standing_still(spec: Spec) -> Spec:
     return spec.model_copy(update=update)
 
 
-def _warm_up(subject: Subject, batch_size: int) -> tuple[int, AffinityTuner]:
+def _warm_up(subject: ProbeSubject, batch_size: int) -> tuple[int, AffinityTuner]:
     """Steps that take about as long as a turn should, and where one batch at a time is trained.
 
     On the way everything warms up, the processor too: the one that this was written on runs 1.6

@@ -25,7 +25,7 @@ from splitrun.party import Parties
 from splitrun.plan import Facts, LinkTiming, Op, Plan, compile
 from splitrun.runtime import AffinityTuner
 from splitrun.session.environment import usable_cores
-from splitrun.simulate import Timed, with_depth
+from splitrun.simulate import TimedPlan, with_depth
 
 _ALIKE = 1.05
 """Two turns whose times differ by no more than this are as fast as each other."""
@@ -37,7 +37,7 @@ _MOST_TRIALS = 6
 
 
 @dataclass(frozen=True)
-class Subject:
+class ProbeSubject:
     """What is run again and again."""
 
     parties: Parties
@@ -46,7 +46,7 @@ class Subject:
     """By role; each trial goes on with what the ones before it have trained."""
 
     @classmethod
-    def of(cls, parties: Parties) -> Subject:
+    def of(cls, parties: Parties) -> ProbeSubject:
         """Parties with what is found out about their models.
 
         Raises:
@@ -97,7 +97,7 @@ class ProbeRun:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: ProbeSubject,
         kind: Literal["serial", "threaded"],
         batch_size: int,
         steps: int,
@@ -180,9 +180,9 @@ class ProbeRun:
         fastest, typical = self._by_speed[0], self._typical
         return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
 
-    def timed(self) -> Timed:
+    def timed(self) -> TimedPlan:
         """Seconds a step."""
-        return Timed(self.plan, self._typical.period_s)
+        return TimedPlan(self.plan, self._typical.period_s)
 
     @property
     def unevenness(self) -> float:
@@ -220,7 +220,7 @@ class _Clocked:
             self._thread.last = time.thread_time()
 
 
-def _bare(subject: Subject, rows: int, batch_size: int, steps: int) -> Plan:
+def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan:
     """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
     plan = compile(subject.parties.spec, subject.facts)
     return replace(

@@ -47,7 +47,7 @@ from splitrun.files import (
 from splitrun.plan import Instruction
 from splitrun.spec import Document, load, loads, resolved_yaml
 from splitrun.spec.yaml_text import MAX_BYTES
-from splitrun.telemetry.parts import part_numbers, part_path
+from splitrun.telemetry.jsonl import part_numbers, part_path
 
 
 @dataclass(frozen=True)

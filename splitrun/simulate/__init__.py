@@ -5,21 +5,22 @@ most it could have and what limits it, `recommend` the depth that pays and is sh
 What instructions cost, `Costs`, is probed or given.
 """
 
-from splitrun.simulate.advise import MICRO_BATCHES, fastest_depth, recommend
-from splitrun.simulate.bound import Bound, Limit, bound
-from splitrun.simulate.calibrate import Timed, calibrate
-from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
-from splitrun.simulate.engine import simulate
-from splitrun.simulate.evidence import Shown, shown
-from splitrun.simulate.predict import Prediction, predict
-from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
-from splitrun.simulate.serial import simulate_in_turn
-from splitrun.simulate.simulation import Simulation, Span, Transit, events
-from splitrun.simulate.variants import (
+from splitrun.simulate.advise import (
+    MICRO_BATCHES,
+    fastest_depth,
+    recommend,
     with_batch_size,
     with_depth,
     with_micro_batches,
 )
+from splitrun.simulate.bound import Bound, Limit, bound
+from splitrun.simulate.calibrate import TimedPlan, calibrate
+from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
+from splitrun.simulate.engine import simulate, simulate_serial
+from splitrun.simulate.evidence import ShownDepths, shown
+from splitrun.simulate.predict import ThroughputPrediction, predict
+from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
+from splitrun.simulate.simulation import InstructionSpan, Simulation, Transit, events
 
 __all__ = [
     "MICRO_BATCHES",
@@ -29,13 +30,13 @@ __all__ = [
     "Cost",
     "Costs",
     "HeldBack",
+    "InstructionSpan",
     "Limit",
-    "Prediction",
     "Recommendation",
-    "Shown",
+    "ShownDepths",
     "Simulation",
-    "Span",
-    "Timed",
+    "ThroughputPrediction",
+    "TimedPlan",
     "Transit",
     "bound",
     "calibrate",
@@ -45,7 +46,7 @@ __all__ = [
     "recommend",
     "shown",
     "simulate",
-    "simulate_in_turn",
+    "simulate_serial",
     "with_batch_size",
     "with_depth",
     "with_micro_batches",

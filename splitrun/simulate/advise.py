@@ -3,6 +3,9 @@
 More depth is never slower in the long run, since it adds tokens to a marked graph (Cohen, Dubois,
 Quadrat and Viot 1985), and gains nothing once something else than a loop is the limit. So few
 depths have to be simulated: the search bisects.
+
+What is compared is the same plan at another depth, in other slices, with another batch size,
+consistent with `splitrun.plan.compile`, which makes plans from specs.
 """
 
 from __future__ import annotations
@@ -10,18 +13,42 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate.bound import Limit, steady_limit
 from splitrun.simulate.costs import Costs, step_work_s
-from splitrun.simulate.evidence import Shown
-from splitrun.simulate.predict import Prediction, predict
+from splitrun.simulate.evidence import ShownDepths
+from splitrun.simulate.predict import ThroughputPrediction, predict
 from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
-from splitrun.simulate.variants import (
-    with_batch_size,
-    with_depth,
-    with_micro_batches,
-)
+
+
+def with_depth(plan: Plan, depth: int) -> Plan:
+    """The plan with `depth` batches in flight at every bottom; at 1 it is sequential."""
+    staled = replace(plan, schedule="stale" if depth > 1 else "sequential")
+    return _in_flight(staled, depth, 1)
+
+
+def with_micro_batches(plan: Plan, micro_batches: int) -> Plan:
+    """The plan with every batch in `micro_batches` slices, one batch in flight."""
+    return _in_flight(replace(plan, schedule="microbatch"), 1, micro_batches)
+
+
+def with_batch_size(plan: Plan, batch_size: int) -> Plan:
+    """The plan with `batch_size` rows a batch; emulated durations stay as they are."""
+    return replace(plan, batch_size=batch_size)
+
+
+def _in_flight(plan: Plan, depth: int, micro_batches: int) -> Plan:
+    capacity = max(2, depth * micro_batches)
+    return replace(
+        plan,
+        bottoms=tuple(replace(bottom, depth=depth) for bottom in plan.bottoms),
+        top=replace(plan.top, depth=depth),
+        channels=tuple(replace(channel, capacity=capacity) for channel in plan.channels),
+        micro_batches=micro_batches,
+    )
+
 
 ENOUGH = 0.95
 """Of the best throughput: what is left of it is not worth more depth."""
@@ -36,7 +63,7 @@ def recommend(
     plan: Plan,
     costs: Costs,
     *,
-    shown: Shown | None = None,
+    shown: ShownDepths | None = None,
     certainty: Certainty | None = None,
     max_staleness: int | None = None,
     memory_limit_bytes: float = math.inf,
@@ -150,14 +177,14 @@ class _DepthSearch:
         self._plan = plan
         self._costs = costs
         self._limits: dict[int, Limit] = {}
-        self._predictions: dict[int, Prediction] = {}
+        self._predictions: dict[int, ThroughputPrediction] = {}
 
     def limit(self, depth: int) -> Limit:
         if depth not in self._limits:
             self._limits[depth] = steady_limit(with_depth(self._plan, depth), self._costs)
         return self._limits[depth]
 
-    def prediction(self, depth: int) -> Prediction:
+    def prediction(self, depth: int) -> ThroughputPrediction:
         if depth not in self._predictions:
             self._predictions[depth] = _best(with_depth(self._plan, depth), self._costs)
         return self._predictions[depth]
@@ -183,7 +210,7 @@ class _DepthSearch:
         return [depth for depth in depths if depth <= 2 * depths[place] + 2]
 
 
-def _best(plan: Plan, costs: Costs) -> Prediction:
+def _best(plan: Plan, costs: Costs) -> ThroughputPrediction:
     """One batch at a time on the runtime that is faster at it, which is often the serial one."""
     predictions = [predict(plan, costs)]
     if plan.schedule == "sequential":
@@ -201,8 +228,8 @@ def _fitting(plan: Plan, depths: Sequence[int], limit_bytes: float) -> list[int]
 
 
 def _in_slices(
-    sequential: Plan, costs: Costs, prediction: Prediction, slices: Sequence[int]
-) -> tuple[Plan, Prediction]:
+    sequential: Plan, costs: Costs, prediction: ThroughputPrediction, slices: Sequence[int]
+) -> tuple[Plan, ThroughputPrediction]:
     """One batch at a time: whole, or in as few slices as have nearly the best throughput."""
     plans = [with_micro_batches(sequential, n) for n in slices if n <= sequential.rows(0)]
     choices = [(sequential, prediction), *((plan, predict(plan, costs)) for plan in plans)]

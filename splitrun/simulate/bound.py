@@ -14,9 +14,8 @@ from typing import Literal
 
 from splitrun.plan import Channel, Plan, Segment
 from splitrun.simulate.costs import Costs, step_work_s
-from splitrun.simulate.cycle import Cycle, maximum_ratio_cycle
-from splitrun.simulate.extrapolate import segment_time_s
-from splitrun.simulate.graph import Graph, all_full, steady_graph
+from splitrun.simulate.graph import Cycle, Graph, all_full, maximum_ratio_cycle, steady_graph
+from splitrun.simulate.predict import segment_time_s
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
-from splitrun.simulate.costs import Costs, Found
+from splitrun.simulate.costs import CalibrationPoint, Costs
 from splitrun.simulate.engine import simulate
 
 _FEWEST_CORES = 0.2
@@ -27,7 +27,7 @@ _PASSES = 3
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedPlan:
     """A plan without emulated hardware, and seconds a step that it took on threads."""
 
     plan: Plan
@@ -35,7 +35,11 @@ class Timed:
 
 
 def calibrate(
-    costs: Costs, sequential: Timed, pipelined: Timed | None, paused: Timed, cores: float
+    costs: Costs,
+    sequential: TimedPlan,
+    pipelined: TimedPlan | None,
+    paused: TimedPlan,
+    cores: float,
 ) -> Costs:
     """Costs whose effective cores, handover and cold caches make simulations take as long as the
     runs did.
@@ -51,7 +55,7 @@ def calibrate(
     Raises:
         KeyError: a role has no costs.
     """
-    where = Found(sequential.plan.rows(0), cores)
+    where = CalibrationPoint(sequential.plan.rows(0), cores)
     fitted = replace(costs, effective_cores=cores, wakeup_latency_s=0.0, found_with=where)
     for _ in range(_PASSES):
         if pipelined is not None:
@@ -60,21 +64,21 @@ def calibrate(
     return _fit_coldness(fitted, paused)
 
 
-def _fit_cores(costs: Costs, timed: Timed, most: float) -> Costs:
+def _fit_cores(costs: Costs, timed: TimedPlan, most: float) -> Costs:
     def with_slowness(slowness: float) -> Costs:
         return replace(costs, effective_cores=1 / slowness)
 
     return with_slowness(_match(timed, with_slowness, 1 / most, 1 / _FEWEST_CORES))
 
 
-def _fit_handover(costs: Costs, timed: Timed) -> Costs:
+def _fit_handover(costs: Costs, timed: TimedPlan) -> Costs:
     def with_handover(wakeup_latency_s: float) -> Costs:
         return replace(costs, wakeup_latency_s=wakeup_latency_s)
 
     return with_handover(_match(timed, with_handover, 0.0, _LONGEST_HANDOVER_S))
 
 
-def _fit_coldness(costs: Costs, timed: Timed) -> Costs:
+def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
     def with_part(part: float) -> Costs:
         roles = {
             role: {op: replace(cost, cold_s=part * cost.cold_s) for op, cost in of.items()}
@@ -85,7 +89,7 @@ def _fit_coldness(costs: Costs, timed: Timed) -> Costs:
     return with_part(_match(timed, with_part, 0.0, 1.0))
 
 
-def _match(timed: Timed, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
+def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
     """Where, between two values, the simulated period becomes longer than the real one."""
     from scipy.optimize import brentq  # takes long to import
 

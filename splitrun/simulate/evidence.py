@@ -45,7 +45,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownDepths:
     """The depths at which a run has been shown to be as accurate as one batch at a time."""
 
     depths: tuple[int, ...]
@@ -59,7 +59,7 @@ class Shown:
         return self.depths[-1]
 
 
-def shown(spec: Spec, steps: int) -> Shown:
+def shown(spec: Spec, steps: int) -> ShownDepths:
     """What is shown for a run of so many steps: what is for each of its bottoms.
 
     Nothing but one batch at a time where nobody has tried the optimizer with these rules.
@@ -69,17 +69,17 @@ def shown(spec: Spec, steps: int) -> Shown:
     ]
     common = set.intersection(*(set(one.depths) for one in each))
     least = min(each, key=lambda one: one.depth)
-    return Shown(tuple(sorted(common)), least.of)
+    return ShownDepths(tuple(sorted(common)), least.of)
 
 
-def _of_bottom(spec: Spec, party: str, steps: int) -> Shown:
+def _of_bottom(spec: Spec, party: str, steps: int) -> ShownDepths:
     optimizer, rules = optimizer_of(spec, party).type, compensation_of(spec, party)
     what = f"{optimizer} {_with(rules)}, {steps:,} steps"
     found = known().get((optimizer, frozenset(rules)))
     if found is None:
-        return Shown((1,), what)
+        return ShownDepths((1,), what)
     depths = range(1, max(1, found.deepest(steps)) + 1)
-    return Shown(tuple(depth for depth in depths if found.shows(depth)), what)
+    return ShownDepths(tuple(depth for depth in depths if found.shows(depth)), what)
 
 
 def _with(rules: tuple[Rule, ...]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
 from splitrun.simulate.bound import Limit
-from splitrun.simulate.evidence import Shown
-from splitrun.simulate.predict import Prediction
+from splitrun.simulate.evidence import ShownDepths
+from splitrun.simulate.predict import ThroughputPrediction
 
 _WORTH_SAYING = 0.10
 """Gain from which another batch size is mentioned."""
@@ -103,17 +103,17 @@ class Recommendation:
     plan: Plan
     """The plan at the recommended schedule, depth and number of micro-batches: the fastest of those
     that are shown to be accurate."""
-    prediction: Prediction
+    prediction: ThroughputPrediction
     fastest: Plan
     """At what is the fastest, whatever it does to accuracy; `plan` where that is shown."""
-    fastest_prediction: Prediction
-    shown: Shown | None
+    fastest_prediction: ThroughputPrediction
+    shown: ShownDepths | None
     """The depths that are shown to be accurate; None where nobody asked."""
     certainty: Certainty | None
     """None where costs were not probed."""
     limit: Limit
     """Of the recommended plan."""
-    sequential: Prediction
+    sequential: ThroughputPrediction
     """The same, one batch at a time, on the runtime that is faster at that."""
     by_depth: Mapping[int, float]
     """Throughput at the depths that the search looked at, ascending."""

@@ -1,4 +1,12 @@
-"""What a simulation tells: a timeline per role and per channel, and what follows from them."""
+"""What a simulation tells: a timeline per role and per channel, and what follows from them.
+
+Its period is found from the times at which steps ended. Once a timed marked graph has settled, it
+repeats itself exactly: after some number of steps, its cyclicity, every event comes again later by
+that number times the cycle time (Cohen, Dubois, Quadrat and Viot 1985). Within a round steps may
+come in bursts. So time is taken from each step to the one a round later, for the round whose times
+differ least: exactly the cycle time where rounds repeat, and close to the mean where jitter or
+shared cores keep them from it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +16,13 @@ from functools import cached_property
 from heapq import merge
 from typing import NamedTuple
 
+import numpy as np
+
 from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Role, Segment
-from splitrun.simulate.period import steady_period_s
 
 
-class Span(NamedTuple):
+class InstructionSpan(NamedTuple):
     """One instruction of a role; times in seconds from the start of the segment."""
 
     op: Op
@@ -44,7 +53,7 @@ class Simulation:
 
     plan: Plan
     segment: Segment
-    timeline: Mapping[str, Sequence[Span]]
+    timeline: Mapping[str, Sequence[InstructionSpan]]
     """By role name, in the order of the program."""
     transits: Mapping[str, Sequence[Transit]]
     """By channel name, in the order of sending."""
@@ -126,3 +135,25 @@ def _sent(channel: str, transits: Sequence[Transit]) -> Iterator[Executed | Sent
 
 def _moment(event: Executed | Sent) -> float:
     return event.end if isinstance(event, Executed) else event.start
+
+
+def steady_period_s(ends: Sequence[float]) -> float:
+    """Mean seconds a step in the middle of a segment, whose steps ended at `ends`.
+
+    The middle is what lies between four and nine tenths of the steps or, for the smallest segments,
+    all of them: before it the pipeline fills, after it drains.
+
+    Raises:
+        ValueError: there are fewer than two steps.
+    """
+    if len(ends) < 2:
+        raise ValueError(f"{len(ends)} steps: a period needs at least two")
+    middle = np.asarray(ends)[len(ends) * 4 // 10 : len(ends) * 9 // 10]
+    if len(middle) < 2:
+        middle = np.asarray(ends)
+    least, period_s = np.inf, 0.0
+    for cyclicity in range(1, len(middle) // 2 + 1):
+        rounds = (middle[cyclicity:] - middle[:-cyclicity]) / cyclicity
+        if (spread := np.ptp(rounds)) < least:
+            least, period_s = spread, float(rounds.mean())
+    return period_s

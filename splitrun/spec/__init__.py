@@ -14,7 +14,7 @@ from splitrun.spec.effective import (
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
 from splitrun.spec.model import Compute, Link, Rule, Spec
-from splitrun.spec.schema import json_schema
+from splitrun.spec.shape import json_schema
 
 __all__ = [
     "Compute",

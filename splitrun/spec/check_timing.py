@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from splitrun.errors import Path, Problem
 from splitrun.spec.check_learning import training_rows
 from splitrun.spec.effective import effective_depth, effective_micro_batches
+from splitrun.spec.explain import belongs
 from splitrun.spec.model import Compute, Link, Spec, SyntheticDataset
 from splitrun.spec.shape import fields
-from splitrun.spec.unknown_key import belongs
 from splitrun.spec.wording import alternatives, closest
 
 

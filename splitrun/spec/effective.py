@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from splitrun.spec.model import Adam, AdamW, Damage, Link, Optimizer, Rule, Sgd, SparseAdam, Spec
+from splitrun.spec.faults import Damage
+from splitrun.spec.model import Adam, AdamW, Link, Optimizer, Rule, Sgd, SparseAdam, Spec
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4

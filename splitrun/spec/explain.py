@@ -1,24 +1,29 @@
-"""pydantic's errors as problems in plain words, one for each mistake."""
+"""pydantic's errors as problems in plain words, one for each mistake.
+
+Of a key that its section does not know it is told what was probably meant: a key of the section, a
+key of another one, or one that an earlier type of the section left behind.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
-from splitrun.errors import Path
-from splitrun.spec import unknown_key
-from splitrun.spec.model import (
+from splitrun.errors import Path, dotted
+from splitrun.spec.section import (
     CLASS_PATTERN,
     DELIMITER_PATTERN,
     EXPERIMENT_PATTERN,
     PARTY_PATTERN,
 )
-from splitrun.spec.shape import CLASS_TAG, Place, fields, place_of
+from splitrun.spec.shape import CLASS_TAG, Place, fields, homes, place_of
 from splitrun.spec.tree import Flaw, Tree
 from splitrun.spec.wording import alternatives, closest, did_you_mean, shown
+from splitrun.spec.yaml_text import dump
 
 _WHOLE_NUMBER = ("a whole number", "write one, such as 1")
 _TRUTH = ("true or false", "write one of the two")
@@ -87,11 +92,11 @@ def _unknown_keys(places: list[Place], tree: Tree, meant: set[Path | None]) -> I
         if place.parent.members and tree.mark(tag_path).rank > tree.mark(place.path).rank:
             behind.setdefault(tag_path, []).append(place)
         else:
-            explained = unknown_key.explain(place, tree)
+            explained = _unknown_key(place, tree)
             meant.add(explained.path)
             yield explained.flaw
     for tag_path, left in behind.items():
-        yield unknown_key.left_behind(left, tree, tag_path)
+        yield _left_behind(left, tree, tag_path)
 
 
 def _flaw(error: ErrorDetails, place: Place, tree: Tree) -> Flaw:
@@ -179,7 +184,7 @@ def _wrong_type(place: Place, given: Any, kind: str, tree: Tree) -> Flaw:
         return tree.flaw(path, what, "a spec is a mapping: name, dataset, parties, top, …")
     shape = place.parent.child(path[-1])
     if place.parent.element and shape.section and path[-1] in fields(shape.section):
-        deeper = unknown_key.belongs(str(path[-1]), path[:-1])
+        deeper = belongs(str(path[-1]), path[:-1])
         return tree.flaw(path, f"{path[-1]!r} is no name here", deeper)
     if given is None:
         return tree.flaw(path, "is empty", f"write {wanted}, or remove the key")
@@ -210,3 +215,97 @@ def _plain_number(text: str) -> str:
     if re.fullmatch(r"[-+]?[0-9.]{1,30}(?:[eE][-+]?[0-9]{1,3})?", digits):
         return "write it without quotes"
     return "write a number, such as 1"
+
+
+_OTHER_NAMES = {
+    "learning_rate": "lr",
+    "features": "columns",
+    "model": "bottom",
+    "layers": "hidden",
+    "batchsize": "batch_size",
+    "pipeline_size": "depth",
+    "base_model": "bottom",
+    "fuse_model": "model",
+    "loss_fn": "loss",
+}
+"""Keys that people know from elsewhere."""
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """An unknown key explained, and the path of the key that was meant, if one was found."""
+
+    flaw: Flaw
+    path: Path | None = None
+
+
+def _unknown_key(place: Place, tree: Tree) -> _Meant:
+    """What is wrong with the key at `place`, in one problem."""
+    section = place.parent.section
+    key = str(place.path[-1])
+    here = place.path[:-1]
+    known = list(fields(section)) if section else []
+    what = f"unknown key {key!r}" if key.isprintable() and len(key) < 60 else "unknown key"
+    if place.parent.tag == CLASS_TAG and key == "type":
+        remedy = "'class' and 'type' exclude each other; keep one"
+        return _Meant(tree.flaw(place.path, what, remedy))
+    others = [tag for tag, member in place.parent.members.items() if key in fields(member)]
+    if others:
+        what = f"{place.parent.tag} has no {key!r}"
+        remedy = f"remove it; it is for {alternatives(others)}"
+        return _Meant(tree.flaw(place.path, what, remedy))
+    unused = [other for other in known if other not in tree.at(here)]
+    near = _OTHER_NAMES[key] if _OTHER_NAMES.get(key) in known else closest(key, unused)
+    home = None if near else _home(_OTHER_NAMES.get(key, key), here)
+    if home is not None:
+        return _Meant(tree.flaw(place.path, what, f"it belongs in {dotted(home)}"), home)
+    near = near or closest(key, known)
+    if near is not None:
+        return _Meant(tree.flaw(place.path, what, f"did you mean {near!r}?"), (*here, near))
+    remedy = f"remove it; known here: {', '.join(known)}"
+    return _Meant(tree.flaw(place.path, what, remedy))
+
+
+def _left_behind(places: list[Place], tree: Tree, tag_path: Path) -> Flaw:
+    """One problem for the keys of a section whose type was changed by an override."""
+    here = tag_path[:-1]
+    parent = places[0].parent
+    known = fields(parent.section) if parent.section else {}
+    keys = [str(place.path[-1]) for place in places]
+    kept = {key: value for key, value in tree.at(here).items() if key in known}
+    chosen = {tag_path[-1]: kept.pop(str(tag_path[-1]))}
+    name = parent.tag if parent.tag != CLASS_TAG else "a class"
+    return tree.mark(tag_path).flaw(
+        here,
+        f"{name} has no {', '.join(keys)}, which an earlier type left",
+        f"write all of it: {dotted(here)}={dump(chosen | kept, flow=True).strip()}",
+    )
+
+
+def belongs(key: str, here: Path) -> str:
+    """The remedy for a key of another section that stands in `here`."""
+    home = _home(key, here)
+    return f"it belongs in {dotted(home)}" if home else "remove it"
+
+
+def _home(key: str, here: Path) -> Path | None:
+    """Where `key` belongs: below `here` if it can, else as near the root as it can."""
+    paths = [_concrete(path, here) for path in homes().get(key, ())]
+    if not paths or key == "type":
+        return None
+    below = [path for path in paths if path[: len(here)] == here]
+    return (below or paths)[0]
+
+
+def _concrete(path: Path, here: Path) -> Path:
+    """A home with the names of `here`, or with placeholders."""
+    placeholders = {"parties": "<party>", "links": "default"}
+    named: Path = ()
+    for index, part in enumerate(path):
+        if part != "*":
+            named = (*named, part)
+        elif len(here) > index and here[:index] == named:
+            named = (*named, here[index])
+        else:
+            named = (*named, placeholders[str(path[index - 1])])
+    return named

@@ -6,6 +6,7 @@ gathers problems, and all of them are raised together.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,19 +19,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from splitrun.errors import Path, Problem, SpecError
+from splitrun.files import open_regular
 from splitrun.spec import check
-from splitrun.spec.check_steps import step_warnings
 from splitrun.spec.effective import resolved
 from splitrun.spec.explain import explain
-from splitrun.spec.file_text import text_of
-from splitrun.spec.model import EXPERIMENT_PATTERN, Spec
+from splitrun.spec.model import SHORT_FORMS, Spec
 from splitrun.spec.override import Override, parse
-from splitrun.spec.scalar import dump
+from splitrun.spec.section import EXPERIMENT_PATTERN
 from splitrun.spec.shape import place_of
-from splitrun.spec.short_forms import expanded
 from splitrun.spec.tree import Flaw, Source, Tree, in_order, leaf, with_values
-from splitrun.spec.wording import printable
-from splitrun.spec.yaml_text import read
+from splitrun.spec.wording import closest, printable
+from splitrun.spec.yaml_text import MAX_BYTES, dump, read, too_large
 
 _MOST_EXPLAINED = 200
 _MOST_SHOWN = 50
@@ -62,7 +61,7 @@ class Document:
 
     def warnings_of_steps(self, steps: int) -> tuple[str, ...]:
         """What `warnings` could not say before it was known how many steps the run has."""
-        found = in_order(_located(step_warnings(self.spec, steps), self.tree))
+        found = in_order(_located(check.step_warnings(self.spec, steps), self.tree))
         return tuple(text for text in map(str, found) if text not in self.warnings)
 
     def problem(self, path: Path, what: str, remedy: str) -> Problem:
@@ -88,7 +87,7 @@ def load(file: FilePath, overrides: Sequence[str] = ()) -> Document:
     Raises:
         SpecError: it cannot be read or is not valid; with every problem that was found.
     """
-    return _document(text_of(file), file, overrides)
+    return _document(_text_of(file), file, overrides)
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
@@ -134,13 +133,13 @@ def _located(problems: Iterator[Problem], tree: Tree) -> list[Flaw]:
 def _changed(tree: Tree, changes: Sequence[Override]) -> tuple[Tree, list[Flaw]]:
     """The tree in its long form with the overrides applied, from left to right."""
     flaws = []
-    tree = expanded(tree)
+    tree = _expanded(tree)
     for change in changes:
         changed = change.apply(tree)
         if isinstance(changed, Flaw):
             flaws.append(changed)
         else:
-            tree = expanded(changed)
+            tree = _expanded(changed)
     return tree, flaws
 
 
@@ -191,3 +190,80 @@ def _spec_error(flaws: Sequence[Flaw]) -> SpecError:
         last = Problem((), "there are more problems", "mend those above first", shown[-1].where)
         shown += (last,)
     return SpecError(shown)
+
+
+def _expanded(tree: Tree) -> Tree:
+    """The tree in its long form only; what is long already stays as it is."""
+    for pattern, key in SHORT_FORMS.items():
+        words = {path: tree.at(path) for path in _matches(tree, pattern)}
+        words = {path: word for path, word in words.items() if isinstance(word, str)}
+        if words:
+            data = with_values(tree.data, {path: {key: word} for path, word in words.items()})
+            tree = Tree(data, tree.marks | {(*path, key): tree.mark(path) for path in words})
+    return tree
+
+
+def _matches(tree: Tree, pattern: tuple[str, ...], path: Path = ()) -> Iterator[Path]:
+    if not pattern:
+        yield path
+        return
+    value = tree.at(path)
+    if isinstance(value, dict):
+        for key in value if pattern[0] == "*" else {pattern[0]} & value.keys():
+            yield from _matches(tree, pattern[1:], (*path, key))
+
+
+def _text_of(file: FilePath) -> str:
+    """All of `file`, decoded as UTF-8 and not changed otherwise.
+
+    Raises:
+        SpecError: it cannot be opened, is too large or is no UTF-8.
+    """
+    try:
+        with open_regular(file, elsewhere=True) as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SpecError([Problem((), *_why_not(file, error), printable(str(file)))]) from error
+    if len(content) > MAX_BYTES:
+        raise SpecError([too_large(Source(0, printable(str(file)))).problem])
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise SpecError([_not_utf8(file, content, error)]) from error
+
+
+def _why_not(file: FilePath, error: Exception) -> tuple[str, str]:
+    if isinstance(error, FileNotFoundError):
+        return "no such file", _alternative(file)
+    if isinstance(error, IsADirectoryError):
+        return "is a directory", _within(file)
+    if isinstance(error, PermissionError):
+        return "may not be read", "check its permissions"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be read ({reason or error})", "check the path"
+
+
+def _alternative(file: FilePath) -> str:
+    try:
+        near = closest(file.name, [other.name for other in file.parent.glob("*.y*ml")])
+    except (OSError, ValueError):
+        near = None
+    if near is None:
+        return "check the path"
+    return f"did you mean {printable(str(file.with_name(near)))}?"
+
+
+def _within(directory: FilePath) -> str:
+    specs = sorted(directory.glob("*.y*ml"))
+    return f"name a file, such as {printable(str(specs[0]))}" if specs else "name a file"
+
+
+def _not_utf8(file: FilePath, content: bytes, error: UnicodeDecodeError) -> Problem:
+    before = content[: error.start].decode()
+    line = before.count("\n")
+    mark = Source(0, printable(str(file))).mark(line, len(before) - before.rfind("\n") - 1)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        what = "UTF-16 text"
+    else:
+        what = f"the byte 0x{content[error.start]:02x}, which is not UTF-8"
+    return mark.flaw((), what, "save the file as UTF-8").problem

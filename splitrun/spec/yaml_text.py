@@ -1,8 +1,13 @@
-"""Text to a `Tree`: YAML by PyYAML's parser, everything after it by our own rules.
+"""Text to a `Tree`: YAML by PyYAML's parser, everything after it by our own rules; and back.
 
-PyYAML turns text into events; this module composes them. So scalars mean what `scalar` says, every
+PyYAML turns text into events; this module composes them. So scalars mean what `meaning` says, every
 key keeps its place, duplicate keys are found, anchors cannot grow without bound, and no nesting is
 too deep for the stack. What is wrong is collected, and composing goes on wherever it can.
+
+YAML 1.1, which PyYAML implements, reads `no` as false, `12:30` as 750, `017` as 15 and `1e-3` as
+text. `meaning` has the core schema of YAML 1.2, with `10_000`, and less what surprises: numbers
+with leading zeros or a base prefix stay text, so that an identifier is kept as it was written, and
+so that whoever meant a number is told to write it plainly.
 """
 
 from __future__ import annotations
@@ -15,9 +20,62 @@ from typing import Any
 import yaml
 
 from splitrun.errors import Path
-from splitrun.spec.scalar import Scalar, meaning
 from splitrun.spec.tree import Flaw, Mark, Source, Tree
-from splitrun.spec.yaml_syntax import syntax_flaw
+
+Scalar = str | int | float | bool | None
+
+_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,2}(?:_[0-9]{3}){1,30}|[1-9][0-9]{0,99})\Z")
+_FLOAT = re.compile(
+    r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z"
+    r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
+)
+
+
+def meaning(text: str) -> Scalar:
+    """The value of a scalar that is written without quotes."""
+    if _NULL.match(text):
+        return None
+    if _BOOL.match(text):
+        return text.lower() == "true"
+    if _INT.match(text):
+        return int(text)
+    if _FLOAT.match(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes YAML that `meaning` reads back: it quotes text that could be another value."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Write everything out: a reader need not look an anchor up."""
+        return True
+
+
+Dumper.yaml_implicit_resolvers = {}  # not YAML 1.1's
+for _tag, _pattern, _initials in (
+    ("null", _NULL, ["~", "n", "N", ""]),
+    ("bool", _BOOL, list("tTfF")),
+    ("int", _INT, list("-+0123456789")),
+    ("float", _FLOAT, list("-+.0123456789")),
+    ("merge", re.compile(r"<<\Z"), ["<"]),
+):
+    Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, _initials)
+
+
+def dump(data: Any, *, flow: bool = False) -> str:
+    """YAML for plain data, in the order given; `flow` writes all of it on one line, in braces."""
+    return yaml.dump(
+        data,
+        Dumper=Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=flow or None,
+        width=2**31 if flow else 100,
+    )
+
 
 MAX_BYTES = 2**20
 MAX_VALUES = 100_000
@@ -55,7 +113,7 @@ def read(text: str, source: Source) -> tuple[Tree | None, list[Flaw]]:
     except _Stop as stop:
         return None, [*composer.flaws, stop.flaw]
     except yaml.MarkedYAMLError as error:
-        return None, [*composer.flaws, syntax_flaw(error, text, source)]
+        return None, [*composer.flaws, _syntax_flaw(error, text, source)]
 
 
 def too_large(source: Source) -> Flaw:
@@ -248,3 +306,53 @@ def _flat(root: _Node) -> Tree:
         return node.content
 
     return Tree(visit(root, (), root.mark), marks)
+
+
+_MISPLACED = ("this does not fit the lines above", "mend its indent")
+_NO_VALUE = ("a value is missing or misplaced", "write it, or put it in quotes")
+
+_MEANINGS = {
+    "mapping values are not allowed": ("a ':' where no key can be", "quote text that holds ': '"),
+    "could not find expected ':'": ("a line without ':'", "write key: value, or mend its indent"),
+    "did not find expected key": _MISPLACED,
+    "expected <block end>": _MISPLACED,
+    "expected the node content": _NO_VALUE,
+    "did not find expected node content": _NO_VALUE,
+    "undefined tag handle": ("an unknown tag", "remove it; a spec has plain values"),
+    "document start": ("text after the end of the document", "mend its indent, or remove it"),
+}
+
+_MEANINGS_WHERE_IT_OPENED = {
+    "expected ',' or ']'": ("this '[' is not closed, or a ',' is missing", "complete the list"),
+    "expected ',' or '}'": ("this '{' is not closed, or a ',' is missing", "complete the mapping"),
+    "unknown escape": ("this has an unknown escape in double quotes", "use single quotes"),
+    "unexpected end of stream": ("this quote is not closed", "close it"),
+}
+
+
+def _syntax_flaw(error: yaml.MarkedYAMLError, text: str, source: Source) -> Flaw:
+    """What a person should read instead of `error`."""
+    problem = f"{error.context or ''} {error.problem or ''}".strip()
+    for phrase, (what, remedy) in _MEANINGS_WHERE_IT_OPENED.items():
+        if phrase in problem and error.context_mark is not None:
+            mark = error.context_mark
+            return source.mark(mark.line, mark.column).flaw((), what, remedy)
+    end = error.problem_mark or error.context_mark
+    line, column = (end.line, end.column) if end else (0, 0)
+    lines = text.splitlines()
+    if line >= len(lines):
+        line, column = len(lines) - 1, len(lines[-1])
+    what, remedy = f"not YAML: {problem}", "mend it"
+    if "cannot start any token" in problem:
+        what, remedy = _bad_start(lines[line][column : column + 1])
+    for phrase, meaning in _MEANINGS.items():
+        if phrase in problem:
+            what, remedy = meaning
+            break
+    return source.mark(line, column).flaw((), what, remedy)
+
+
+def _bad_start(character: str) -> tuple[str, str]:
+    if character == "\t":
+        return "a tab", "indent with spaces"
+    return f"text that begins with {character!r}", "put it in quotes"

@@ -5,8 +5,7 @@ paired measurements; `needs_more` says whether to go on measuring, and the gates
 into an exit code.
 """
 
-from splitrun.study.gate import fails_assertion, fails_below
-from splitrun.study.interval import Interval
+from splitrun.study.intervals import Interval
 from splitrun.study.statistics import (
     MeanEstimate,
     MedianEstimate,
@@ -15,7 +14,14 @@ from splitrun.study.statistics import (
     estimate_speedup,
     needs_more,
 )
-from splitrun.study.verdict import Finding, MetricComparison, Verdict, compare_metric
+from splitrun.study.verdict import (
+    Finding,
+    MetricComparison,
+    Verdict,
+    compare_metric,
+    fails_assertion,
+    fails_below,
+)
 
 __all__ = [
     "Finding",

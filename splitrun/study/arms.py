@@ -1,16 +1,30 @@
-"""Arms: the ways to run one experiment that a comparison sets against each other."""
+"""Arms: the ways to run one experiment that a comparison sets against each other.
+
+An `ArmSet` is those that take part in one comparison, what each trains, and what is expected of
+it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
-from splitrun.errors import UsageError
+from splitrun.data import OnDownload
+from splitrun.errors import Problem, SpecError, UsageError
+from splitrun.model import default_metrics
 from splitrun.plan import Plan
-from splitrun.spec import Spec
+from splitrun.session import prepare
+from splitrun.session.memory import memory_limit_bytes, refuse_beyond
+from splitrun.simulate import Costs, Recommendation
+from splitrun.spec import Document, Spec
 from splitrun.spec.effective import DEFAULT_MICRO_BATCHES
-from splitrun.spec.model import Pipeline
+from splitrun.spec.model import Metric, Pipeline
+from splitrun.study.training import InitialWeights, Subject
+
+if TYPE_CHECKING:
+    from splitrun.study.timing import Watcher
 
 Schedule = Literal["sequential", "microbatch", "stale"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
@@ -89,3 +103,131 @@ def named(arms: Sequence[Arm], name: str) -> Arm:
         known = ", ".join(str(arm) for arm in arms)
         raise UsageError(f"--arm {name}: not one of the arms; name one of {known}")
     return found[0]
+
+
+@dataclass(frozen=True)
+class ArmSet:
+    """The arms that take part, each with what it trains and its plan."""
+
+    subjects: Mapping[Arm, Subject]
+    plans: Mapping[Arm, Plan]
+    costs: Costs
+    advice: Recommendation
+    """What the probed costs and the evidence on accuracy speak for, before anything is trained."""
+    max_staleness: int | None
+    """Of an arm that may be recommended."""
+
+    def allows(self, arm: Arm) -> bool:
+        """Whether an arm may be recommended, whatever it does."""
+        return self.max_staleness is None or arm.depth <= self.max_staleness + 1
+
+    def without(self, arms: Collection[Arm]) -> ArmSet:
+        """The field of the other arms; the baseline is not among `arms`."""
+        kept = [arm for arm in self.subjects if arm not in arms]
+        subjects = {arm: self.subjects[arm] for arm in kept}
+        return replace(self, subjects=subjects, plans={arm: self.plans[arm] for arm in kept})
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the held-out rows are judged by, beside the loss; the first is the one that counts
+        unless another is asked for."""
+        spec = self.subjects[BASELINE].spec
+        return spec.training.metrics or default_metrics(spec.top.loss)
+
+
+def line_up(
+    document: Document,
+    schedules: tuple[Schedule, ...] | None,
+    depths: tuple[int, ...] | None,
+    watcher: Watcher,
+    *,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+    allow_code: bool = False,
+) -> ArmSet:
+    """Load the data, probe the costs, and choose the arms.
+
+    Args:
+        document: the experiment.
+        schedules: that take part beside the baseline and what the probe finds the fastest; None:
+            all that the models can be run with.
+        depths: of `stale`; None: 2, 4 and 8, as far as the run has steps for them.
+        watcher: told what was left out.
+        data_dir: where known datasets are looked up first.
+        on_download: told of downloads.
+        allow_code: import and run the classes that the spec names.
+
+    Raises:
+        UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
+            cannot be measured, or none but the baseline can, or no rows are held out.
+    """
+    given = document.spec.pipeline
+    one_at_a_time = Pipeline(max_staleness=given.max_staleness, compensation=given.compensation)
+    experiment = prepare(
+        replace(document, spec=piped(document.spec, one_at_a_time)),
+        data_dir=data_dir,
+        on_download=on_download,
+        probe=True,
+        allow_code=allow_code,
+    )
+    for warning in experiment.warnings:
+        watcher.tell(f"warning: {warning}")
+    if not experiment.plan.facts.test_rows:
+        remedy = "compare with dataset.test_fraction above 0"
+        raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
+    assert experiment.costs is not None
+    assert experiment.advice is not None
+    if any(party.depth for party in document.spec.parties.values()):
+        watcher.tell("arms have one depth at every bottom: those of single parties are not used")
+    subjects: dict[Arm, Subject] = {}
+    plans: dict[Arm, Plan] = {}
+    left_out: list[str] = []
+    beginnings = InitialWeights()
+    fastest = Arm.of(experiment.advice.fastest)
+    for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
+        subject = Subject(experiment.parties.under(arm.applied(document.spec)))
+        try:
+            plan = _plan(arm, subject, document, beginnings)
+        except SpecError as error:
+            if _is_asked_for(arm, schedules, depths):
+                raise
+            left_out.append(f"left out {arm}: {error.problems[0].what}")
+            watcher.tell(left_out[-1])
+        else:
+            subjects[arm], plans[arm] = subject.found_out(plan), plan
+    if left_out and len(subjects) == 1:
+        lines = ["there is nothing to compare sequential with", *left_out]
+        raise UsageError("\n".join(lines))
+    return ArmSet(subjects, plans, experiment.costs, experiment.advice, given.max_staleness)
+
+
+def _is_asked_for(
+    arm: Arm, schedules: Sequence[Schedule] | None, depths: Sequence[int] | None
+) -> bool:
+    """Whether the user named it: leaving it out would not be what they want."""
+    if arm.schedule == "stale":
+        return arm.depth in (depths or ())
+    return arm.schedule in (schedules or ())
+
+
+def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWeights) -> Plan:
+    """An arm's plan, of which everything can be measured.
+
+    Raises:
+        SpecError: the models cannot be run that way, or a trial of it would be too short.
+        UsageError: it begins as another network than the arms before it.
+    """
+    with document.located():
+        plan = subject.plan()
+        refuse_beyond(plan, memory_limit_bytes(document.spec))
+        steps = next(plan.segments()).stop
+        if plan.depth > steps:
+            what = f"depth {plan.depth} is never reached: the pipeline drains every {steps} steps"
+            remedy = (
+                "compare smaller --depths, or leave more steps between evaluations and checkpoints"
+            )
+            raise SpecError([Problem(("pipeline", "depth"), what, remedy)])
+    mine = subject.first_weights(plan)
+    if differing := beginnings.differing(subject.spec.seed, str(arm), mine):
+        raise UsageError(differing)
+    return plan

@@ -14,8 +14,7 @@ from pathlib import Path
 from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, bound, predict, with_depth
-from splitrun.study.arm_set import ArmSet
-from splitrun.study.arms import BASELINE, Arm, Schedule
+from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
     Choice,
@@ -24,22 +23,28 @@ from splitrun.study.comparison import (
     Staleness,
     recording_path,
 )
-from splitrun.study.notebook import Notebook
+from splitrun.study.directory import MeasurementLog
 from splitrun.study.quality import Scores, refuse_undefined, score
-from splitrun.study.recording import Recording, record
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
-from splitrun.study.target import time_to_target
-from splitrun.study.timed_arm import TimedArm, Trials
-from splitrun.study.timing import baseline_of, enter, rates, time_rounds, trial_s, trial_steps
-from splitrun.study.training import RuntimeName
-from splitrun.study.verdict import compare_metric
-from splitrun.study.watcher import Watcher
+from splitrun.study.timing import (
+    TimedArm,
+    Trials,
+    Watcher,
+    baseline_of,
+    enter,
+    rates,
+    time_rounds,
+    trial_s,
+    trial_steps,
+)
+from splitrun.study.training import RecordedTrial, RuntimeName, record
+from splitrun.study.verdict import compare_metric, time_to_target
 
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)
-class Settings:
+class CompareSettings:
     """How to compare."""
 
     schedules: tuple[Schedule, ...] | None = None
@@ -61,7 +66,11 @@ class Settings:
 
 @frozen()
 def compare(
-    arms: ArmSet, settings: Settings, metric: str | None, directory: Path, watcher: Watcher
+    arms: ArmSet,
+    settings: CompareSettings,
+    metric: str | None,
+    directory: Path,
+    watcher: Watcher,
 ) -> Comparison:
     """Measure the arms; what could not be measured is found before anything is trained.
 
@@ -83,7 +92,7 @@ def compare(
     if known is not None:
         refuse_undefined(baseline.spec, baseline.parties.label_holder.data, known)
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
-    watcher = Notebook(directory, name, watcher)
+    watcher = MeasurementLog(directory, name, watcher)
     scores = score(arms.subjects, known, settings.seeds, watcher)
     diverged = tuple(arm for arm in arms.subjects if arm not in scores)
     arms = arms.without(diverged)
@@ -93,7 +102,7 @@ def compare(
     )
     watcher.tell("recording a trial of each arm …")
     recordings = {
-        each.arm: record(each, directory / recording_path(each.arm))
+        each.arm: record(each.subject, each.plan, directory / recording_path(each.arm))
         for each in timed_arms
         if each.runtime == "threaded"
     }
@@ -105,12 +114,12 @@ class _Measured:
     """All that was measured, to be put together."""
 
     arms: ArmSet
-    settings: Settings
+    settings: CompareSettings
     metric: str
     scores: Mapping[Arm, Scores]
     diverged: tuple[Arm, ...]
     trials: Trials
-    recordings: Mapping[Arm, Recording]
+    recordings: Mapping[Arm, RecordedTrial]
 
     def comparison(self) -> Comparison:
         """The arms' results, the baseline's on the runtime that was faster."""

@@ -11,14 +11,12 @@ from typing import Any
 from splitrun.plan import Plan
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.interval import Interval
+from splitrun.study.intervals import Interval
 from splitrun.study.quality import Curve
-from splitrun.study.recording import Recording
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
-from splitrun.study.target import TimeToTarget
-from splitrun.study.timed_arm import Trial
-from splitrun.study.training import RuntimeName
-from splitrun.study.verdict import MetricComparison
+from splitrun.study.timing import Trial
+from splitrun.study.training import RecordedTrial, RuntimeName
+from splitrun.study.verdict import MetricComparison, TimeToTarget
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class ArmResult:
     """Training time of an epoch at the measured throughput."""
     target: TimeToTarget | None
     """None where none was asked for."""
-    recording: Recording
+    recording: RecordedTrial
 
     @property
     def cpu_percent(self) -> float:

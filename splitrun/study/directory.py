@@ -11,24 +11,29 @@ runs/<utc>-<name>-compare-<hash>/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, one_line
-from splitrun.files import is_regular, remove
+from splitrun.files import append_text, is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
-from splitrun.study.compare import Settings
+from splitrun.study.arms import Arm
 from splitrun.study.comparison import Comparison
-from splitrun.study.notebook import MEASURED
+from splitrun.study.quality import Scores
+from splitrun.study.timing import TimedArm, Trial, Watcher
+
+if TYPE_CHECKING:
+    from splitrun.study.compare import CompareSettings
 
 Status = Literal["running", "done", "interrupted", "failed"]
 
@@ -84,7 +89,7 @@ def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
 
 
 def keep(
-    directory: RunDirectory, document: Document, settings: Settings, comparison: Comparison
+    directory: RunDirectory, document: Document, settings: CompareSettings, comparison: Comparison
 ) -> dict[str, Any]:
     """Write `comparison.json`; gives what is in it.
 
@@ -104,3 +109,61 @@ def keep(
     directory.write_json("comparison.json", record)
     _tell(directory, "done")
     return record
+
+
+MEASURED = "measured.jsonl"
+
+
+class MeasurementLog(Watcher):
+    """Writes down every training and every trial, and tells another watcher.
+
+    Args:
+        directory: of the comparison.
+        metric: what scores are of.
+        watcher: told all of it, too.
+    """
+
+    def __init__(self, directory: Path, metric: str, watcher: Watcher) -> None:
+        self._path = directory / MEASURED
+        self._metric = metric
+        self._watcher = watcher
+
+    def tell(self, line: str) -> None:
+        """Pass it on."""
+        self._watcher.tell(line)
+
+    def scored(self, arm: Arm, scores: Scores) -> None:
+        """Write down the new score.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        seed, curve = list(scores.curves.items())[-1]
+        self._write(
+            {
+                "what": "training",
+                "arm": str(arm),
+                "seed": seed,
+                "metric": self._metric,
+                "value": scores.values[-1],
+                "curve": {str(epoch): value for epoch, value in curve.items()},
+                "weights_sha256": scores.weights_sha256[-1],
+            }
+        )
+        self._watcher.scored(arm, scores)
+
+    def round(
+        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
+    ) -> None:
+        """Write down everybody's new trial.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for timed_arm, each in trials.items():
+            trial = {"what": "trial", "arm": str(timed_arm.arm), "runtime": timed_arm.runtime}
+            self._write(trial | {"round": len(each)} | asdict(each[-1]))
+        self._watcher.round(trials, elapsed_s, budget_s)
+
+    def _write(self, record: Mapping[str, object]) -> None:
+        append_text(self._path, json.dumps(record) + "\n")

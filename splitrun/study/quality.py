@@ -19,9 +19,8 @@ from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.beginnings import Beginnings
-from splitrun.study.training import Subject, train_fresh
-from splitrun.study.watcher import Watcher
+from splitrun.study.timing import Watcher
+from splitrun.study.training import InitialWeights, Subject, train_fresh
 
 _SEEDS = 2**32
 """A seed is less than this."""
@@ -58,13 +57,13 @@ def score(
     """
     name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
-    beginnings = Beginnings()
+    beginnings = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             bare = subjects[arm].under(_bare(subjects[arm].spec, index))
             seed = bare.spec.seed
-            if differing := beginnings.differing(seed, arm, bare.first_weights(bare.plan())):
+            if differing := beginnings.differing(seed, str(arm), bare.first_weights(bare.plan())):
                 raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
                 outcome = train_fresh(bare, "serial", (metric,) if metric else ())

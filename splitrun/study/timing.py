@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 from splitrun.plan import Plan
+from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
+from splitrun.session.environment import usable_cores
 from splitrun.simulate import Costs, predict
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.statistics import (
@@ -22,9 +25,63 @@ from splitrun.study.statistics import (
     estimate_speedup,
     needs_more,
 )
-from splitrun.study.timed_arm import TimedArm, Trial, Trials
 from splitrun.study.training import RuntimeName, Subject, train_fresh
-from splitrun.study.watcher import Watcher
+
+if TYPE_CHECKING:
+    from splitrun.study.quality import Scores
+
+
+@dataclass(frozen=True, eq=False)
+class TimedArm:
+    """An arm on one runtime, and the segment that it is timed over."""
+
+    arm: Arm
+    runtime: RuntimeName
+    subject: Subject
+    plan: Plan
+    affinity_tuner: AffinityTuner = field(default_factory=lambda: AffinityTuner(usable_cores()))
+    """Where its roles belong, for one trial is too short to find out."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One timed segment."""
+
+    samples_per_s: float
+    cpu_percent: float
+    """Of one core, over the trial: 150 is one and a half cores."""
+
+
+Trials = Mapping[TimedArm, Sequence[Trial]]
+"""Of every timed_arm its trials, one a round."""
+
+
+class Watcher:
+    """Is told, and does nothing with it; between measurements, never during one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing more comes."""
+
+    def tell(self, line: str) -> None:
+        """What is happening now, or was decided."""
+
+    def scored(self, arm: Arm, scores: Scores) -> None:
+        """An arm has been trained once more; the last of its scores is the new one."""
+
+    def round(
+        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
+    ) -> None:
+        """Every timed_arm has had a trial; these are all so far.
+
+        Args:
+            trials: of every timed_arm.
+            elapsed_s: seconds of timing so far.
+            budget_s: how many there are at most; None where a number of rounds was asked for.
+        """
+
 
 _HALF_WIDTH = 0.02
 """Of an interval, that is tight enough."""
@@ -54,7 +111,11 @@ def enter(
 
 
 def time_rounds(
-    timed_arms: Sequence[TimedArm], *, budget_s: float, repeats: int | None, watcher: Watcher
+    timed_arms: Sequence[TimedArm],
+    *,
+    budget_s: float,
+    repeats: int | None,
+    watcher: Watcher,
 ) -> dict[TimedArm, list[Trial]]:
     """Time every timed_arm once a round, so many times or until the speedups are known well enough.
 

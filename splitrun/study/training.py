@@ -1,19 +1,26 @@
-"""One training of fresh models whose only traces are numbers and, if asked for, its events."""
+"""One training of fresh models whose only traces are numbers and, if asked for, its events.
+
+What arms begin as is compared, too: what differs at the end is then the arms' doing. Initial
+weights are a matter of the seed alone. A module of one's own can break that, by what it keeps
+between builds or draws elsewhere; its arms would be compared for what they are not.
+"""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from splitrun import runtime
-from splitrun.events import Event, Executed, RunEnded, Sent, Sink
+from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
+from splitrun.lock import locked
 from splitrun.model import evaluate, weights_sha256
 from splitrun.party import Parties
 from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
@@ -23,6 +30,7 @@ from splitrun.session.attempt import Source
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.spec import Spec, has_checksums
 from splitrun.spec.model import Metric
+from splitrun.telemetry import JsonLines, Sampler, Shares, shares
 
 RuntimeName = Literal["serial", "threaded"]
 
@@ -65,7 +73,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What one training came to."""
 
     statistics: RunStatistics
@@ -91,7 +99,7 @@ def train_fresh(
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train models made for it from their first weights to the end of the plan.
 
     Before it, what earlier trainings left behind is collected: the runtime keeps the collector off,
@@ -129,7 +137,7 @@ def train_fresh(
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
     digests = {name: stage.digest() for name, stage in stages.items()}
-    return Outcome(books.statistics, weights_sha256(digests), cpu_s, wall_s)
+    return TrainingOutcome(books.statistics, weights_sha256(digests), cpu_s, wall_s)
 
 
 class _Recorded:
@@ -172,3 +180,98 @@ class _Counted:
             self.statistics(self._events.popleft())
 
     close = enter
+
+
+WeightDigests = Mapping[str, str]
+"""Digests of initial weights, by role."""
+
+
+class InitialWeights:
+    """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[str, WeightDigests]] = {}
+
+    def differing(self, seed: int, arm: str, mine: WeightDigests) -> str:
+        """What is wrong with an arm's beginning; empty where it is as it should be."""
+        first, other = self._first.setdefault(seed, (arm, mine))
+        roles = [role for role in mine if mine[role] != other.get(role)]
+        if not roles:
+            return ""
+        return (
+            f"{' and '.join(roles)}: at seed {seed}, {arm} begins with other weights than {first}, "
+            "so that different networks would be compared; draw initial weights from torch's "
+            "generator, and keep nothing from one build of a module to the next"
+        )
+
+
+_SAMPLES_EVERY_S = 0.05
+"""A trial is short."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What went over one channel between parties."""
+
+    messages: int
+    bytes_per_step: float
+
+
+@dataclass(frozen=True)
+class RecordedTrial:
+    """What a trial's events add up to."""
+
+    roles: Mapping[str, Shares]
+    """Over the whole trial, fill and drain among it."""
+    links: Mapping[str, Traffic]
+    """By channel name."""
+    peak_memory_bytes: int
+    """Resident, of the process, which has run other arms before."""
+    gpu_percent: float | None
+    """Of all processors of that kind, whoever's work; None where there is none."""
+
+
+def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:
+    """Run one trial on threads and keep its `events.jsonl` in a new directory.
+
+    Raises:
+        RunFailed: a role failed.
+        OSError: the directory cannot be written.
+    """
+    directory.mkdir(parents=True)
+    events: list[Event] = []
+    roles = [role.name for role in plan.roles]
+    sampler = partial(Sampler, interval_s=_SAMPLES_EVERY_S, roles=roles)
+    recorder = Recorder(directory, [JsonLines(), events.append], [sampler])
+    with locked(directory):
+        train_fresh(subject, "threaded", recorder=recorder)
+    sampled = [event for event in events if isinstance(event, Sampled)]
+    return RecordedTrial(
+        roles=shares(events),
+        links=_traffic(plan, [event for event in events if isinstance(event, Sent)]),
+        peak_memory_bytes=max((sample.memory_bytes for sample in sampled), default=0),
+        gpu_percent=_gpu_percent(sampled),
+    )
+
+
+def _traffic(plan: Plan, sent: list[Sent]) -> Mapping[str, Traffic]:
+    party = {role.name: role.party for role in plan.roles}
+    messages = Counter(event.channel for event in sent)
+    size = Counter[str]()
+    for event in sent:
+        size[event.channel] += event.bytes
+    return {
+        channel.name: Traffic(messages[channel.name], size[channel.name] / plan.steps)
+        for channel in plan.channels
+        if party[channel.source] != party[channel.target]
+    }
+
+
+def _gpu_percent(sampled: list[Sampled]) -> float | None:
+    busy = [
+        gpu.busy_percent
+        for sample in sampled
+        for gpu in sample.gpus
+        if gpu.busy_percent is not None
+    ]
+    return fmean(busy) if busy else None

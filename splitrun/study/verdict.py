@@ -13,6 +13,14 @@ They hold for a number of seeds fixed beforehand; adding seeds until one appears
 
 Where no seed shows any difference there is no spread to test with, and nothing that more seeds
 could make smaller: that is `equivalent`, too, however few they are.
+
+Gates for scripts are conditions on a comparison that end a command with exit code 4. A gate asks
+for proof: it lets pass what the measurements show with 95 % confidence, and fails what is merely
+possible.
+
+The time to a target value of the metric joins what was measured apart. The curves tell after how
+many epochs it is reached, seed by seed; the arm's throughput tells how long those take. Evaluations
+themselves are outside the clock.
 """
 
 from __future__ import annotations
@@ -21,10 +29,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median_high
 
-from splitrun.study.interval import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed
-from splitrun.study.statistics import MeanEstimate, estimate_mean
-from splitrun.study.student import t_power
+from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
+from splitrun.study.quality import Curve
+from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean
 
 _POWER = 0.8
 """Probability with which the seeds that are asked for settle it."""
@@ -132,3 +141,57 @@ def _more_seeds(difference: MeanEstimate, margin: float) -> int:
         return within >= _POWER or not_zero >= _POWER
 
     return more_needed(difference.count, suffice)
+
+
+def fails_below(speedup: MedianEstimate, bound: float) -> bool:
+    """Whether the speedup was not shown to be `bound` or more (one-sided, 95 %).
+
+    An arm that is no faster than `bound` passes in 5 % of comparisons, and in some 6 % where rounds
+    go on until the interval is tight; with fewer than three pairs nothing passes.
+    """
+    return speedup.interval.lower_bound < bound
+
+
+def fails_assertion(verdict: Verdict, asserted: Finding) -> bool:
+    """Whether the verdict is not the asserted one; what is identical is equivalent, too."""
+    if asserted is Finding.EQUIVALENT and verdict.finding is Finding.IDENTICAL:
+        return False
+    return verdict.finding is not asserted
+
+
+LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae"})
+"""Of the metrics; of all others more is better."""
+
+
+@dataclass(frozen=True)
+class TimeToTarget:
+    """Of one arm, over all seeds."""
+
+    time_s: float | None
+    """In the median of the seeds; None where half of them or more never get there."""
+    reached: int
+    """Seeds that do."""
+
+
+def time_to_target(
+    curves: Sequence[Curve], metric: str, target: float, epoch_s: float
+) -> TimeToTarget:
+    """When an arm that takes so many seconds an epoch first reaches the target.
+
+    Raises:
+        ValueError: there are no curves.
+    """
+    epochs = [_first(curve, metric, target) for curve in curves]
+    time_s = median_high(epochs) * epoch_s
+    reached = sum(math.isfinite(epoch) for epoch in epochs)
+    return TimeToTarget(time_s if math.isfinite(time_s) else None, reached)
+
+
+def _first(curve: Curve, metric: str, target: float) -> float:
+    """The first epoch after which the metric is at least as good; infinite if there is none."""
+    good = [
+        epoch
+        for epoch, value in curve.items()
+        if (value <= target if metric in LOWER_IS_BETTER else value >= target)
+    ]
+    return min(good, default=math.inf)

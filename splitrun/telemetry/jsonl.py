@@ -1,7 +1,16 @@
-"""`events.jsonl`: every event of a run, one JSON object a line, in parts where they are many."""
+"""`events.jsonl`: every event of a run, one JSON object a line, in parts where they are many.
+
+    events.jsonl          the first part: `RunStarted` and what came next
+    events.7.jsonl        later parts, numbered from 1; of these only the most recent are kept
+    events.8.jsonl
+
+Every later part begins with a line that tells how many events all earlier parts held, kept or not.
+So a long run does not fill the disk.
+"""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -11,7 +20,34 @@ import msgspec
 
 from splitrun.events import Event, RunEnded, RunStarted
 from splitrun.files import create, remove
-from splitrun.telemetry.parts import Continued, part_numbers, part_path
+
+FIRST_PART = "events.jsonl"
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
+
+
+class Continued(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
+    """The first line of every part but the first."""
+
+    events_before: int
+
+
+def part_path(directory: Path, number: int) -> Path:
+    """Where a part is; 0 is the first."""
+    return directory / (f"events.{number}.jsonl" if number else FIRST_PART)
+
+
+def part_numbers(directory: Path) -> list[int]:
+    """The parts that are there, ascending; those that a recording no longer keeps are missing."""
+    names = (path.name.split(".") for path in directory.glob("events*.jsonl"))
+    numbers = (0 if len(name) == 2 else int(name[1]) for name in names if _is_part(name))
+    return sorted(numbers)
+
+
+def _is_part(name: list[str]) -> bool:
+    return name == ["events", "jsonl"] or (
+        len(name) == 3 and _NUMBER.fullmatch(name[1]) is not None
+    )
+
 
 _BATCH = 512
 """Events that are encoded and written at once."""

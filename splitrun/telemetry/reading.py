@@ -11,7 +11,7 @@ import msgspec
 from splitrun.errors import RunDirectoryError
 from splitrun.events import AnyEvent
 from splitrun.files import LONGEST_LINE_BYTES, is_directory, is_something, open_regular
-from splitrun.telemetry.parts import FIRST_PART, Continued, part_numbers, part_path
+from splitrun.telemetry.jsonl import FIRST_PART, Continued, part_numbers, part_path
 
 _CHUNK_BYTES = 1 << 18
 _NO_EVENT = (ValueError, RecursionError)

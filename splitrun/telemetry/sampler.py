@@ -1,16 +1,167 @@
-"""Samples of the machine while a run goes on, taken in a thread of their own."""
+"""Samples of the machine and of this process while a run goes on, taken in a thread of their own.
+
+Graphics processors are asked through NVIDIA's management library (NVML).
+"""
 
 from __future__ import annotations
 
 import math
+import sys
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from time import perf_counter
+from typing import Any
+
+import psutil
+import pynvml
 
 from splitrun.errors import one_line
-from splitrun.events import Emit
-from splitrun.telemetry.gauge import Gauge
-from splitrun.telemetry.gpu import Gpus
+from splitrun.events import Emit, Gpu, Sampled
+
+_FAILURES = (pynvml.NVMLError, UnicodeDecodeError)
+"""What a query raises: the library's own errors, and a name that is no text."""
+
+
+class Gpus:
+    """The machine's graphics processors; without any, or without their driver, there are none.
+
+    `note` says in one line why there are none, or what failed first; it is empty if nothing did.
+    """
+
+    def __init__(self) -> None:
+        self.note = ""
+        self._open = False
+        self._devices: list[_Device] = []
+
+    def __enter__(self) -> Gpus:
+        try:
+            pynvml.nvmlInit()
+            self._open = True
+            count = pynvml.nvmlDeviceGetCount()
+            self._devices = [_Device(index, self._ask) for index in range(count)]
+            self.note = self.note or ("" if count else "the driver has no GPU")
+        except _FAILURES as error:
+            self._note(error)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self._ask(pynvml.nvmlShutdown)
+
+    def read(self) -> tuple[Gpu, ...]:
+        """All of them as they are now; None for what a driver does not tell."""
+        return tuple(device.read() for device in self._devices)
+
+    def _ask(self, query: Callable[..., Any], *arguments: object) -> Any:
+        """A query's answer, or None if it fails."""
+        try:
+            return query(*arguments)
+        except _FAILURES as error:
+            if getattr(error, "value", None) != pynvml.NVML_ERROR_NOT_SUPPORTED:
+                self._note(error)
+            return None
+
+    def _note(self, error: Exception) -> None:
+        self.note = self.note or one_line(error)
+
+
+class _Device:
+    def __init__(self, index: int, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+        self._handle = ask(pynvml.nvmlDeviceGetHandleByIndex, index)
+        name = self._query(pynvml.nvmlDeviceGetName)
+        self._name: str = name or f"GPU {index}"
+
+    def read(self) -> Gpu:
+        rates = self._query(pynvml.nvmlDeviceGetUtilizationRates)
+        memory = self._query(pynvml.nvmlDeviceGetMemoryInfo)
+        milliwatts = self._query(pynvml.nvmlDeviceGetPowerUsage)
+        return Gpu(
+            name=self._name,
+            busy_percent=None if rates is None else float(rates.gpu),
+            memory_bytes=None if memory is None else int(memory.used),
+            memory_total_bytes=None if memory is None else int(memory.total),
+            power_w=None if milliwatts is None else milliwatts / 1000,
+        )
+
+    def _query(self, query: Callable[..., Any]) -> Any:
+        return None if self._handle is None else self._ask(query, self._handle)
+
+
+_THREAD_CLOCK = 6
+"""Linux numbers a thread's processor clock so: its id inverted, and below it three bits, of which
+these say that it is a thread's, and exact."""
+_SHORTEST_S = 0.1
+"""Systems count what cores do in ticks of 10 ms, which of a shorter time tell next to nothing."""
+
+
+class Gauge:
+    """Makes samples; all of them in one thread, for psutil counts the cores' time per thread.
+
+    Args:
+        roles: names of threads whose processor time counts.
+        read_gpus: the graphics processors as they are.
+    """
+
+    def __init__(self, roles: Collection[str], read_gpus: Callable[[], tuple[Gpu, ...]]) -> None:
+        self._roles = frozenset(roles)
+        self._read_gpus = read_gpus
+        self._process = psutil.Process()
+        self._role_cpu_s: dict[str, float] = {}
+        self._time, self._cpu_s = time.perf_counter(), time.process_time()
+        self._cores: tuple[float, ...] = ()
+        self._cores_at = self._time
+        psutil.cpu_percent(percpu=True)
+
+    def read(self) -> Sampled:
+        """A sample of this moment, its shares since the one before; those of cores are the last
+        ones still if that was only just now."""
+        now, cpu_s = time.perf_counter(), time.process_time()
+        busy = (cpu_s - self._cpu_s) / (now - self._time)
+        self._time, self._cpu_s = now, cpu_s
+        self._role_cpu_s |= role_cpu_s(self._roles)
+        process = self._process
+        with process.oneshot():
+            return Sampled(
+                time=now,
+                cpu_percent=100 * busy,
+                core_percents=self._core_percents(now),
+                memory_bytes=process.memory_info().rss,
+                threads=process.num_threads(),
+                descriptors=_descriptors(process),
+                role_cpu_s=dict(self._role_cpu_s),
+                gpus=self._read_gpus(),
+            )
+
+    def _core_percents(self, now: float) -> tuple[float, ...]:
+        if not self._cores or now - self._cores_at >= _SHORTEST_S:
+            self._cores, self._cores_at = tuple(psutil.cpu_percent(percpu=True)), now
+        return self._cores
+
+
+def role_cpu_s(roles: Collection[str]) -> dict[str, float]:
+    """Processor seconds of the running threads that are named as roles, since they started.
+
+    Empty on systems that do not tell.
+    """
+    if sys.platform != "linux":
+        return {}
+    seconds = {}
+    for thread in threading.enumerate():
+        if thread.name in roles and thread.native_id is not None:
+            try:
+                seconds[thread.name] = time.clock_gettime((~thread.native_id << 3) | _THREAD_CLOCK)
+            except OSError:  # it ended just now
+                continue
+    return seconds
+
+
+def _descriptors(process: psutil.Process) -> int:
+    if sys.platform == "win32":
+        return process.num_handles()
+    return process.num_fds()
+
 
 _PATIENCE_S = 2.0
 """A driver that does not answer is waited for no longer than this when the run is over."""

@@ -18,8 +18,8 @@ from splitrun.dashboard import Dashboard
 from splitrun.events import Event, Sampled, Sink, StepDone
 from splitrun.session import prepare, train
 from splitrun.spec import loads
-from splitrun.study.bench.steadiness import Moment, judge
-from splitrun.study.bench.trend import Trend, find_trend
+from splitrun.study.bench.soak import SoakSample, judge
+from splitrun.study.statistics import Trend, find_trend
 from splitrun.telemetry import JsonLines, Sampler
 
 STEPS = 1_000_000
@@ -46,7 +46,7 @@ class _Moments:
     """A sink that remembers what the machine looked like, and how far the run had come."""
 
     def __init__(self) -> None:
-        self.all: list[Moment] = []
+        self.all: list[SoakSample] = []
         self.cpu_s = [0.0]
         """Processor time of the process, at each moment."""
         self._step = (0.0, 0)
@@ -61,7 +61,7 @@ class _Moments:
             passed_s = event.time - self._sampled if self.all else 0.0
             self.cpu_s.append(self.cpu_s[-1] + event.cpu_percent / 100 * passed_s)
             self._sampled = event.time
-            self.all.append(Moment(time, samples, *sizes))
+            self.all.append(SoakSample(time, samples, *sizes))
 
     def cost_trend(self) -> Trend | None:
         """Of the processor time a sample, over windows."""

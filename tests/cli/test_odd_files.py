@@ -22,8 +22,8 @@ from splitrun.report.write import write
 from splitrun.session import evaluate_run, find_resume
 from splitrun.session.checkpoint import Store
 from splitrun.spec import load
-from splitrun.study.bench.lineup import _digest
 from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.bench.sweep import _digest
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import read_events
 from tests.cli.trial import ROWS, SPEC, refusal

@@ -24,7 +24,7 @@ def test_watch_report_trace_and_eval_read_a_resumed_run_and_say_so(
     step = int(captured.err.partition("from step ")[2].split()[0])
     assert 0 < step < 18
     assert run(["trace", directory]) == 0
-    assert f"this is attempt 2 of the run, from step {step} on" in capsys.readouterr().err
+    assert f"attempt 2 of the run, from step {step} on" in capsys.readouterr().err
     names = {
         each["name"]
         for each in json.loads((Path(directory) / "trace.json").read_text())["traceEvents"]

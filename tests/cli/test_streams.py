@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from splitrun.cli.app import run
-from splitrun.cli.streams import Shown
+from splitrun.cli.streams import ForgivingStream
 from splitrun.errors import UsageError
 from tests.cli.trial import SYNTHETIC, write
 
@@ -47,7 +47,7 @@ def test_a_stream_that_failed_is_not_tried_again() -> None:
             raise OSError(28, "No space left on device")
 
     full = Full()
-    stream = Shown(full)
+    stream = ForgivingStream(full)
     for _ in range(3):
         stream.write("something")
         stream.flush()

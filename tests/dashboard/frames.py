@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from splitrun.dashboard.screen import Frame
+from splitrun.dashboard.frame import Frame
 from splitrun.dashboard.view import RunView
 from splitrun.plan import Plan
 from tests.dashboard.simulated import GPU, folded, got_stuck, happened, plan_file, planned

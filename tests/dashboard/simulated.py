@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.events import (
     Evaluated,
     Event,

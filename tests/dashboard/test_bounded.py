@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from splitrun.dashboard.progress import History, RateHistory
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.view.history import History, RateHistory
 from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone
 from tests.dashboard.runs import started
 

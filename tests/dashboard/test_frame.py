@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from splitrun.dashboard.screen import Frame
-from splitrun.dashboard.screen.line import chart, fit
+from splitrun.dashboard.frame import Frame
+from splitrun.dashboard.line import chart, fit
+from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.view.plan_file import PlanFile
 from splitrun.events import RunEnded
 from tests.dashboard.frames import CASES, GOLDENS, drawn
 from tests.dashboard.runs import CLOCK, started

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitrun.dashboard.view.links import Links
+from splitrun.dashboard.links import Links
 from splitrun.events import Event, Executed, Sent
 from tests.dashboard.simulated import folded, happened, planned
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from splitrun.dashboard import Dashboard
 from splitrun.dashboard import live as live_module
-from splitrun.dashboard.screen import Frame
+from splitrun.dashboard.frame import Frame
 from splitrun.events import RunEnded
 from tests.dashboard.runs import CLOCK, slow_run, started, step
 from tests.dashboard.screen import Screen

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.dashboard.plan_file import PlanFile
 from tests.dashboard.simulated import plan_file, planned
 
 

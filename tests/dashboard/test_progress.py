@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from splitrun.dashboard.view import RunProgress
+from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.words import clock_text, rate_text, size_text, span_text, value_text
 from splitrun.events import Event
 from tests.dashboard.runs import ROWS, bursts, started, step

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from splitrun.dashboard.view.roles import RoleView
-from splitrun.dashboard.view.timeline import CELL_S, Kind
+from splitrun.dashboard.roles import CELL_S, Kind, RoleView
 from splitrun.events import Executed
 from splitrun.telemetry import Shares, shares
 from tests.dashboard.simulated import folded, happened, planned

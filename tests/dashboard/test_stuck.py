@@ -10,18 +10,19 @@ import pytest
 from msgspec.structs import replace
 
 from splitrun.dashboard import PlainLines
-from splitrun.dashboard.screen import Frame
-from splitrun.dashboard.screen.line import wrapped
+from splitrun.dashboard.frame import Frame
+from splitrun.dashboard.line import wrapped
+from splitrun.dashboard.progress import RunProgress
+from splitrun.dashboard.roles import Kind
 from splitrun.dashboard.stuck import stacks_text, stuck_text
-from splitrun.dashboard.view import RunProgress, RunView
-from splitrun.dashboard.view.timeline import Kind
+from splitrun.dashboard.view import RunView
 from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
 from splitrun.report.summary import digest
 from splitrun.report.trace import write_trace
 from splitrun.telemetry import read_events
 from tests.dashboard.frames import CASES
 from tests.dashboard.runs import CLOCK, ROWS, started, step
-from tests.dashboard.test_bar import _terminal_of_its_own, shown  # noqa: F401 - a fixture
+from tests.dashboard.test_lines import _terminal_of_its_own, shown  # noqa: F401 - a fixture
 from tests.telemetry import recordings
 
 STUCK = Stuck(

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from splitrun.dashboard.roles import CELL_S, MOST_CELLS, Kind, Timeline
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.view.timeline import CELL_S, MOST_CELLS, Kind, Timeline
 from splitrun.events import Executed
 from tests.dashboard.runs import CLOCK, started, step
 

@@ -48,7 +48,7 @@ MOMENTS = {
     "while the result is printed": ("splitrun.cli.train.summary", 1),
     "before a restart": ("splitrun.session.resume.attempts_of", 1),
     "while arms are timed": ("splitrun.study.timing.train_fresh", 2),
-    "while arms are recorded": ("splitrun.study.recording.train_fresh", 1),
+    "while arms are recorded": ("splitrun.study.training.train_fresh", 1),
     "while the page is written": ("splitrun.report.write.render", 1),
     "in the second cell": ("splitrun.study.bench.sweep.measure", 2),
     "while soaking": ("splitrun.study.bench.soak._Run._look", 30),

@@ -11,7 +11,7 @@ import re
 from collections import deque
 from pathlib import Path
 
-from splitrun.dashboard.view.plan_file import PlanFile
+from splitrun.dashboard.plan_file import PlanFile
 from splitrun.report.comparison import read_comparison
 from splitrun.report.run import read_run
 from splitrun.report.trace import write_trace

@@ -13,7 +13,7 @@ from splitrun.events import Event, RunEnded
 from splitrun.lock import locked
 from splitrun.report.summary import digest
 from splitrun.report.write import write
-from splitrun.telemetry.parts import Continued
+from splitrun.telemetry.jsonl import Continued
 from tests.report.reading import Report
 from tests.report.recordings import (
     BOTTOM,

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from splitrun.events import Event
-from splitrun.report.steady import period_s, window
-from splitrun.report.summary import RunSummary, digest
+from splitrun.report.summary import RunSummary, digest, period_s, window
 from tests.report.recordings import CLOCK, LOOP_S, evaluated, record, started, steps, whole_run
 
 

@@ -13,7 +13,7 @@ from splitrun.plan import Op
 from splitrun.session import Experiment, RunDirectory, prepare, train
 from splitrun.session.environment import MachineLoad
 from splitrun.session.probe import probe_costs, steps_of_a_trial
-from splitrun.session.probe_run import ProbeRun, Subject, moment_rates
+from splitrun.session.probe_run import ProbeRun, ProbeSubject, moment_rates
 from splitrun.spec import loads
 from tests.runtime.running import Content, prepared, synthetic
 
@@ -72,7 +72,7 @@ def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
 @pytest.mark.parametrize("clocked", [True, False])
 def test_a_course_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
     experiment = prepared(synthetic())
-    subject = Subject.of(experiment.parties)
+    subject = ProbeSubject.of(experiment.parties)
     probe_run = ProbeRun(subject, "threaded", 64, 12, depth=2, clocked=clocked)
     probe_run.run()
     assert any(probe_run.work_s().values()) is clocked

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from splitrun.plan import LinkTiming
-from splitrun.simulate import Costs, Timed, calibrate, simulate, with_depth
+from splitrun.simulate import Costs, TimedPlan, calibrate, simulate, with_depth
 from tests.plan.plans import make_plan
 from tests.simulate.timing import uniform_costs
 
@@ -22,7 +22,7 @@ def test_cores_and_handover_are_found_again(cores: float, wakeup_latency_s: floa
     costs = uniform_costs(plan)
     truth = replace(costs, effective_cores=cores, wakeup_latency_s=wakeup_latency_s)
     sequential, pipelined = (
-        Timed(each, simulate(each, truth).period_s) for each in (plan, with_depth(plan, 4))
+        TimedPlan(each, simulate(each, truth).period_s) for each in (plan, with_depth(plan, 4))
     )
     found = calibrate(costs, sequential, pipelined, sequential, cores=2)
     assert found.effective_cores == pytest.approx(cores, rel=0.02)
@@ -31,7 +31,7 @@ def test_cores_and_handover_are_found_again(cores: float, wakeup_latency_s: floa
 
 def test_there_are_no_more_effective_cores_than_cores_and_no_negative_handover() -> None:
     plan = make_plan(rows=300)
-    nothing = Timed(plan, 0.0)
+    nothing = TimedPlan(plan, 0.0)
     found = calibrate(uniform_costs(plan), nothing, nothing, nothing, cores=2)
     assert (found.effective_cores, found.wakeup_latency_s) == (2, 0)
 
@@ -39,7 +39,7 @@ def test_there_are_no_more_effective_cores_than_cores_and_no_negative_handover()
 def test_what_cannot_be_pipelined_gets_the_machine_s_cores() -> None:
     plan = make_plan(rows=300)
     costs = uniform_costs(plan)
-    timed = Timed(plan, simulate(plan, costs).period_s)
+    timed = TimedPlan(plan, simulate(plan, costs).period_s)
     assert calibrate(costs, timed, None, timed, cores=2).effective_cores == 2
 
 
@@ -53,7 +53,7 @@ def test_of_cold_caches_counts_what_a_run_with_pauses_takes_longer(part: float) 
         ),
     )
     most, truth = (_with_cold(uniform_costs(plan), cold) for cold in (1e-3, part * 1e-3))
-    timed = [Timed(each, simulate(each, truth).period_s) for each in (plan, apart)]
+    timed = [TimedPlan(each, simulate(each, truth).period_s) for each in (plan, apart)]
     found = calibrate(most, timed[0], None, timed[1], truth.effective_cores)
     for role, costs in found.roles.items():
         for op, cost in costs.items():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from splitrun.plan import Instruction, Op
 from splitrun.simulate import Cost, Costs
-from splitrun.simulate.costs import Found, rows_of
+from splitrun.simulate.costs import CalibrationPoint, rows_of
 from tests.plan.plans import make_plan
 from tests.simulate.timing import ms
 
@@ -29,7 +29,7 @@ def test_the_lock_is_held_for_as_long_whatever_the_rows(rows: int, cores: float)
     plan = make_plan(rows=4 * rows, batch_size=rows)
     of_roles = {role.name: {Op.FORWARD: ms(1, per_row=0.01)} for role in plan.roles}
     assert Costs(of_roles, 0.8).cores(plan) == 0.8
-    measured = Costs(of_roles, 0.8, found_with=Found(100, 3.0))
+    measured = Costs(of_roles, 0.8, found_with=CalibrationPoint(100, 3.0))
     assert measured.cores(plan) == pytest.approx(cores)
 
 
@@ -47,9 +47,9 @@ def test_speeds_differ_by_no_more_than_leaves_every_moment_some(unevenness: floa
 
 def test_in_a_moment_twice_as_fast_all_takes_half_the_time() -> None:
     cost = Cost(2e-3, 5e-6, 1e-3)
-    costs = Costs({"a": {Op.FORWARD: cost}}, 0.8, 4e-4, Found(100, 2.0), 0.2).at_speed(2)
+    costs = Costs({"a": {Op.FORWARD: cost}}, 0.8, 4e-4, CalibrationPoint(100, 2.0), 0.2).at_speed(2)
     half = Cost(1e-3, 2.5e-6, 5e-4)
-    assert costs == Costs({"a": {Op.FORWARD: half}}, 0.8, 2e-4, Found(100, 2.0))
+    assert costs == Costs({"a": {Op.FORWARD: half}}, 0.8, 2e-4, CalibrationPoint(100, 2.0))
 
 
 def test_a_cost_grows_with_its_rows_and_an_operation_without_one_is_free() -> None:

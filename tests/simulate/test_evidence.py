@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from splitrun.simulate import Certainty, Recommendation, Shown, recommend, shown
+from splitrun.simulate import Certainty, Recommendation, ShownDepths, recommend, shown
 from splitrun.simulate.evidence import known
 from splitrun.spec import Spec, load, loads
 from tests.plan.plans import make_plan
@@ -75,7 +75,7 @@ def test_the_full_bank_data_in_large_batches_are_too_few_steps_for_depth_8() -> 
 
 def test_of_unlike_parties_the_least_is_shown() -> None:
     mixed = spec({"type": "adam"}, p1={"optimizer": SGD})
-    assert shown(mixed, 580) == Shown((1, 2, 3, 4), "sgd without compensation, 580 steps")
+    assert shown(mixed, 580) == ShownDepths((1, 2, 3, 4), "sgd without compensation, 580 steps")
     unknown = spec({"type": "adam"}, p1={"optimizer": {"type": "adagrad"}})
     assert shown(unknown, 580).depths == (1,)
 
@@ -95,7 +95,7 @@ def test_the_package_has_evidence_only_of_rules_that_there_are() -> None:
 
 
 def test_the_fastest_depth_that_is_shown_is_recommended_and_the_faster_one_named() -> None:
-    advice = advised(shown=Shown((1, 2, 3, 4), "adam, here"))
+    advice = advised(shown=ShownDepths((1, 2, 3, 4), "adam, here"))
     assert (advice.plan.depth, advice.fastest.depth) == (4, 10)
     assert advice.fastest_speedup > 2 * advice.speedup > 6
     assert "; depth 4, as accuracy is shown no deeper than 4 (adam, here); faster, unproven: " in (
@@ -105,7 +105,7 @@ def test_the_fastest_depth_that_is_shown_is_recommended_and_the_faster_one_named
 
 
 def test_where_the_fastest_depth_is_shown_there_is_nothing_unproven() -> None:
-    deep = Shown(tuple(range(1, 33)), "adam, here")
+    deep = ShownDepths(tuple(range(1, 33)), "adam, here")
     advice = advised(shown=deep)
     assert advice.fastest is advice.plan
     assert advice.plan.depth == 10
@@ -114,12 +114,12 @@ def test_where_the_fastest_depth_is_shown_there_is_nothing_unproven() -> None:
 
 
 def test_a_larger_batch_leaves_fewer_steps_than_were_shown() -> None:
-    advice = advised(shown=Shown((1, 2), "adam, here"))
+    advice = advised(shown=ShownDepths((1, 2), "adam, here"))
     assert ", unproven" in advice.reason.partition("; batch ")[2]
 
 
 def test_where_nothing_is_shown_one_batch_at_a_time_is_recommended_and_caps_still_hold() -> None:
-    none = Shown((1,), "adagrad, here")
+    none = ShownDepths((1,), "adagrad, here")
     advice = advised(shown=none, max_staleness=2)
     assert (advice.plan.depth, advice.fastest.depth) == (1, 3)
     assert "as accuracy is shown no deeper than 1 (adagrad, here)" in advice.reason
@@ -128,7 +128,7 @@ def test_where_nothing_is_shown_one_batch_at_a_time_is_recommended_and_caps_stil
 
 
 def test_a_recommended_depth_is_never_one_between_shown_ones_that_lost() -> None:
-    advice = advised(shown=Shown((1, 3, 4), ""), max_staleness=1)
+    advice = advised(shown=ShownDepths((1, 3, 4), ""), max_staleness=1)
     assert (advice.plan.depth, advice.fastest.depth) == (1, 2)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from splitrun.events import AnyEvent, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Segment
 from splitrun.simulate import Costs, events, simulate
-from splitrun.simulate.period import steady_period_s
+from splitrun.simulate.simulation import steady_period_s
 from splitrun.telemetry import shares
 from tests.plan.plans import make_plan
 from tests.simulate.timing import few, ms, timed_plans, uniform_costs

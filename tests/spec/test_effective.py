@@ -17,7 +17,7 @@ from splitrun.spec import (
     optimizer_of,
     resolved_yaml,
 )
-from splitrun.spec.scalar import dump
+from splitrun.spec.yaml_text import dump
 from tests.spec.specs import BANK, SYNTHETIC, document
 from tests.spec.strategies import specs
 

@@ -11,15 +11,16 @@ from splitrun.errors import UsageError
 from splitrun.spec import loads
 from splitrun.study.bench.grid import (
     Axis,
-    Point,
+    AxisValue,
     combinations,
     combined,
+    default_baseline,
     overrides_of,
     parse_axis,
     parse_baseline,
+    preset_axes,
     split,
 )
-from splitrun.study.bench.presets import default_baseline, preset_axes
 from tests.cli.trial import SPEC, SYNTHETIC
 
 scalars = st.one_of(
@@ -108,7 +109,7 @@ def test_cells_are_the_product_in_order_the_last_axis_fastest() -> None:
 def test_an_axis_of_ones_own_replaces_a_presets_that_sets_the_same_keys(
     own: str, keys: list[str]
 ) -> None:
-    point = (Point("1", ()),)
+    point = (AxisValue("1", ()),)
     preset = "pipeline" if own.startswith("pipeline.") else "pipeline.depth"
     axes = combined([Axis("size", point), Axis(preset, point)], [parse_axis(own)])
     keys = [own.partition("=")[0] if key == "pipeline" else key for key in keys]

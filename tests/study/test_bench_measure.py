@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import Tensor
 
-from splitrun.study.bench.machine import Watch, release_memory
-from splitrun.study.bench.measure import segment_of
+from splitrun.study.bench.measure import Watch, release_memory, segment_of
 from splitrun.study.training import Subject
 from tests.runtime.running import prepared, synthetic
 

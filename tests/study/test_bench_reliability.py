@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splitrun.study.bench.reliability import outliers, reliability_warnings
-from splitrun.study.bench.trend import find_trend
+from splitrun.study.bench.measure import outliers, reliability_warnings
+from splitrun.study.statistics import find_trend
 from tests.study.arms import heavy_tailed, normal, stream
 from tests.study.benches import measured
 

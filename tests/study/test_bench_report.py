@@ -11,7 +11,7 @@ import pytest
 
 from splitrun.errors import UsageError
 from splitrun.study.bench.grid import combined, parse_axis
-from splitrun.study.bench.reliability import ReliabilityWarning
+from splitrun.study.bench.measure import ReliabilityWarning
 from splitrun.study.bench.report import check_export, export, to_csv, to_json, to_markdown
 from splitrun.study.bench.result import CellResult, Results
 from tests.study.benches import ABOUT, measured

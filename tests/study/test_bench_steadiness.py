@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from splitrun.study.bench.steadiness import Moment, judge
+from splitrun.study.bench.soak import SoakSample, judge
 from tests.study.arms import Floats, stream
 
 RUNS = 1_000
@@ -20,12 +20,12 @@ def moments(
     memory: Sequence[float] | None = None,
     threads: Sequence[int] | None = None,
     descriptors: Sequence[int] | None = None,
-) -> list[Moment]:
+) -> list[SoakSample]:
     """A run with a look a second; `rates` are samples/s from look to look."""
     samples = np.concatenate([[0], np.cumsum(np.asarray(rates))]).round().astype(int).tolist()
     count = len(samples)
     return [
-        Moment(
+        SoakSample(
             time=100.0 + second,
             samples=samples[second],
             memory_bytes=round(memory[second] if memory is not None else 400 * MIB),

@@ -10,16 +10,15 @@ import pytest
 
 from splitrun.errors import Interrupted, SpecError
 from splitrun.spec import load
-from splitrun.study.bench import lineup
+from splitrun.study.bench import sweep as sweeping
 from splitrun.study.bench.grid import combined, parse_axis
-from splitrun.study.bench.lineup import Cell, identity, line_up
-from splitrun.study.bench.measure import Settings, Trial
+from splitrun.study.bench.measure import BenchSettings, Trial
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
-from splitrun.study.bench.sweep import Bench, sweep
+from splitrun.study.bench.sweep import Bench, BenchCell, identity, line_up, sweep
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC
 
-SETTINGS = Settings(repeats=2, budget_s=0.1)
+SETTINGS = BenchSettings(repeats=2, budget_s=0.1)
 
 
 @pytest.fixture
@@ -29,11 +28,11 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def lined_up(spec: Path, *varied: str) -> list[Cell]:
+def lined_up(spec: Path, *varied: str) -> list[BenchCell]:
     return line_up(spec, (), combined([], [parse_axis(each) for each in varied]), None)
 
 
-def bench(spec: Path, *varied: str, settings: Settings = SETTINGS) -> Bench:
+def bench(spec: Path, *varied: str, settings: BenchSettings = SETTINGS) -> Bench:
     axes = combined([], [parse_axis(each) for each in varied])
     document = load(spec)
     directory = BenchDirectory.create(spec.parent / "runs", document, axes)
@@ -102,7 +101,7 @@ def test_what_is_done_is_not_done_again_unless_something_changed(spec: Path) -> 
     assert seen.turns == 2
 
     seen = Seen()
-    swept(bench(spec, "seed=1,2", settings=Settings(repeats=3, budget_s=0.1)), seen)
+    swept(bench(spec, "seed=1,2", settings=BenchSettings(repeats=3, budget_s=0.1)), seen)
     assert seen.turns == 2 * 3
     again.directory.clear()
     seen = Seen()
@@ -143,7 +142,7 @@ def test_a_cell_that_fails_is_told_and_tried_again(spec: Path) -> None:
 
 def test_the_fewest_turns_are_taken_though_the_budget_is_spent(spec: Path) -> None:
     seen = Seen()
-    swept(bench(spec, settings=Settings(budget_s=1e-9)), seen)
+    swept(bench(spec, settings=BenchSettings(budget_s=1e-9)), seen)
     assert seen.turns == 3
 
 
@@ -185,11 +184,11 @@ def test_an_identity_is_of_all_that_matters(spec: Path, monkeypatch: pytest.Monk
     assert identity(load(spec), SETTINGS) == one
     others = {
         identity(load(spec, ["seed=1"]), SETTINGS),
-        identity(document, Settings(repeats=3, budget_s=0.1)),
-        identity(document, Settings(repeats=2, budget_s=0.2)),
-        identity(document, Settings(repeats=2, budget_s=0.1, unproven=True)),
+        identity(document, BenchSettings(repeats=3, budget_s=0.1)),
+        identity(document, BenchSettings(repeats=2, budget_s=0.2)),
+        identity(document, BenchSettings(repeats=2, budget_s=0.1, unproven=True)),
     }
-    monkeypatch.setattr(lineup, "__version__", "99")
+    monkeypatch.setattr(sweeping, "__version__", "99")
     others.add(identity(document, SETTINGS))
     assert len(others - {one}) == 5
 

@@ -18,9 +18,9 @@ from splitrun.plan import Plan
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import Staleness
 from splitrun.study.directory import comparison_directory
-from splitrun.study.target import TimeToTarget, time_to_target
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
+from splitrun.study.verdict import TimeToTarget, time_to_target
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.runtime.running import Content, prepared, synthetic

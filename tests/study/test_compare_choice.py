@@ -18,15 +18,13 @@ from splitrun.errors import Interrupted, RunFailed
 from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.spec import load
-from splitrun.study.arm_set import line_up
-from splitrun.study.arms import Arm
-from splitrun.study.bench.measure import Settings as Trials
-from splitrun.study.bench.measure import measure
-from splitrun.study.compare import Settings
+from splitrun.study.arms import Arm, line_up
+from splitrun.study.bench.measure import BenchSettings, measure
+from splitrun.study.compare import CompareSettings
 from splitrun.study.directory import comparison_directory
 from splitrun.study.quality import score
+from splitrun.study.timing import Watcher
 from splitrun.study.training import Subject
-from splitrun.study.watcher import Watcher
 from tests.cli.trial import refusal
 from tests.report.reading import Report
 from tests.runtime.running import Content, prepared, synthetic
@@ -274,8 +272,8 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     field = line_up(document, ("stale",), (2,), Watcher(), allow_code=True)
     experiment = prepare(document, allow_code=True)
     monkeypatch.setattr("splitrun.model.custom.probe.Trials", _never)
-    settings = Settings(repeats=1, budget_s=0.1, seeds=2)
+    settings = CompareSettings(repeats=1, budget_s=0.1, seeds=2)
     comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
-    trials = measure(experiment, Trials(repeats=1, budget_s=0.1), lambda _: None).turns
+    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).turns
     assert len(trials) == 1

@@ -21,7 +21,7 @@ LIBRARY = "libnvidia-ml.so.1"
 
 READ_TWICE = """
 import sys, msgspec
-from splitrun.telemetry.gpu import Gpus
+from splitrun.telemetry.sampler import Gpus
 with Gpus() as gpus:
     reads = [gpus.read(), gpus.read()]
 sys.stdout.buffer.write(msgspec.json.encode([*reads, gpus.note]))

@@ -17,8 +17,7 @@ import pytest
 from splitrun.events import Event, Sampled
 from splitrun.session import train
 from splitrun.telemetry import JsonLines, Sampler, read_events
-from splitrun.telemetry.gauge import Gauge, role_cpu_s
-from splitrun.telemetry.sampler import following
+from splitrun.telemetry.sampler import Gauge, following, role_cpu_s
 from tests.runtime.running import prepared, synthetic
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads' processor time is Linux's")

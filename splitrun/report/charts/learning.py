@@ -1,4 +1,4 @@
-"""What a run learned: loss and metrics, epoch by epoch."""
+"""What a run learned and how fast: its throughput, the loss of every step, metrics by epoch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,121 @@ from splitrun.report import words
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.charts.drawing import axis, beside, layout, text
 from splitrun.report.page import Chart, Figure
+from splitrun.report.summary import RunSummary
 
+_BINS = 120
+"""About so many in the span of a chart."""
+_LOOPS = 4
+"""A bin of the throughput has so many batches for each that is in flight: they end in bursts."""
+_FEWEST = 3
+"""A throughput of fewer bins is no course of anything."""
 _HEIGHT = 300
+
+
+def throughput(digest: RunSummary) -> Figure | None:
+    """Samples/s over the run; None where too few steps have ended."""
+    width = max(digest.steps / _BINS, _LOOPS * digest.started.depth)
+    rows, ends = digest.step_rows.read(width), digest.step_ends.read(width)
+    if len(rows) < _FEWEST:
+        return None
+    x: list[float | None] = []
+    y: list[float | None] = []
+    before = rows[0].start
+    since: float | None = 0.0
+    for done, ended in zip(rows, ends, strict=True):
+        if done.start > before:  # the recording lacks what came before
+            x, y, since = [*x, None], [*y, None], None
+        if since is not None and ended.high > since:
+            x += [since, ended.high]
+            y += 2 * [done.total / (ended.high - since)]
+        before, since = done.end, ended.high
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"color": "var(--accent)", "width": 1.5},
+        "hovertemplate": "%{y:,.0f} samples/s at %{x:.2f} s<extra></extra>",
+    }
+    shaded = 0 < digest.evaluated == len(digest.evaluations)
+    shape = layout(
+        axis("seconds since the start", rangemode="tozero"),
+        axis(tickformat=",.0f", rangemode="tozero"),
+        height=_HEIGHT,
+        unit="samples/s",
+        shapes=[_pause(digest, *span) for span in digest.evaluations] if shaded else [],
+    )
+    steps = words.plural(round(rows[0].end - rows[0].start), "step")
+    caption = (
+        f"{words.plural(digest.samples, 'sample')} in {words.duration(digest.span_s)}, evaluations "
+        f"among them. Each level is the mean of {steps}"
+    )
+    caption += "; evaluations are shaded." if shaded else "."
+    return Figure("Throughput", caption, Chart([trace], shape))
+
+
+def step_losses(digest: RunSummary) -> Figure | None:
+    """The training loss of every step; None where none has ended."""
+    bins = digest.losses.read(digest.steps / _BINS)
+    if not bins:
+        return None
+    x = [each.middle for each in bins]
+    several = bins[0].end - bins[0].start > 1
+    traces: list[dict[str, Any]] = []
+    if several:
+        traces += spread(
+            x, [each.low for each in bins], [each.high for each in bins], "var(--stale-band)"
+        )
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines+markers" if len(bins) < 3 else "lines",
+            "x": x,
+            "y": [each.mean for each in bins],
+            "line": {"color": "var(--accent)", "width": 1.5},
+            "hovertemplate": "%{y:.4f} at step %{x:,.0f}<extra></extra>",
+        }
+    )
+    shape = layout(
+        axis("step", tickformat=",.0f", rangemode="tozero"),
+        axis(),
+        height=_HEIGHT,
+        unit="loss of the batch",
+    )
+    caption = (
+        f"From {words.value(bins[0].mean)} in the first to {words.value(bins[-1].mean)} in the "
+        "last steps."
+    )
+    if several:
+        steps = words.plural(round(bins[0].end - bins[0].start), "step")
+        caption += f" The line is the mean of {steps}, the band their lowest and highest."
+    return Figure("Training loss by step", caption, Chart(traces, shape))
+
+
+def spread(
+    x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str
+) -> list[dict[str, Any]]:
+    """The area between two lines."""
+    edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    return [
+        edge | {"x": list(x), "y": list(low)},
+        edge | {"x": list(x), "y": list(high), "fill": "tonexty", "fillcolor": colour},
+    ]
+
+
+def _pause(digest: RunSummary, start: float, end: float) -> dict[str, Any]:
+    return {
+        "type": "rect",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "x0": start - digest.started.clock,
+        "x1": end - digest.started.clock,
+        "fillcolor": "var(--wait)",
+        "line": {"width": 0},
+        "layer": "below",
+    }
+
 
 Values = Mapping[str, float | None]
 

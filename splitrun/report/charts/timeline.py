@@ -3,17 +3,173 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from splitrun.events import Executed, Sent
 from splitrun.report import words
-from splitrun.report.charts.bars import WAITS, Bars, Row, lanes
-from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, text
-from splitrun.report.page import Chart, Figure
-from splitrun.report.steady import Window
-from splitrun.report.summary import RunSummary
+from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
+from splitrun.report.page import Chart, Figure, Swatch
+from splitrun.report.summary import RunSummary, Window
+
+WAITS = ("RECV", "SEND")
+_LABELLED = 0.035
+"""A bar from this share of the span on has its step written in it."""
+_LANES = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """Of an instruction's bars."""
+
+    name: str
+    colour: str
+    pattern: str = ""
+    pattern_colour: str = "var(--paper)"
+    ink: str = "var(--paper)"
+    """Of what is written in a bar."""
+
+
+_LOOKS = {
+    "FORWARD": Look("forward", "var(--forward)"),
+    "BACKWARD": Look("backward", "var(--backward)", "/"),
+    "LOSS": Look("loss and top model", "var(--loss)"),
+    "UPDATE": Look("update", "var(--update)"),
+    "LOAD": Look("load", "var(--load)", ink="var(--on-light)"),
+    "RECV": Look("waiting for a message", "var(--wait)", "\\", "var(--wait-ink)"),
+    "SEND": Look("sending, or waiting to", "var(--credit)", "|", "var(--credit-ink)"),
+    "PREDICT": Look("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
+    "EVALUATE": Look("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
+    "CHECKPOINT": Look("checkpoint", "var(--ink-3)"),
+}
+_FLIGHT = Look("message on its way", "var(--flight)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where bars are drawn, in the units of the vertical axis."""
+
+    y: float
+    thickness: float
+
+
+@dataclass
+class _Kind:
+    """The bars of one look."""
+
+    width: list[float] = field(default_factory=list)
+    base: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    thickness: list[float] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    hover: list[str] = field(default_factory=list)
+
+
+class Bars:
+    """All bars of a timeline; `span_s` is what its axis covers."""
+
+    def __init__(self, span_s: float) -> None:
+        self._span_s = span_s
+        self._kinds: defaultdict[Look, _Kind] = defaultdict(_Kind)
+
+    def execute(self, event: Executed, window: Window, row: Row) -> None:
+        """Add an instruction, as far as it is within the window."""
+        look = _LOOKS.get(event.op)
+        if look is None:
+            return
+        what = f"{text(event.role)}<br>{text(event.op)} of {_of(event)}"
+        label = "" if event.op in WAITS else str(event.step)
+        self._add(look, (event.start, event.end), window, row, label, what)
+
+    def send(self, event: Sent, window: Window, row: Row) -> None:
+        """Add a message's flight, as far as it is within the window."""
+        what = f"{text(event.channel)}<br>{words.size(event.bytes)} of {_of(event)} on their way"
+        self._add(_FLIGHT, (event.start, event.arrive), window, row, "", what)
+
+    def _add(
+        self,
+        look: Look,
+        times: tuple[float, float],
+        window: Window,
+        row: Row,
+        label: str,
+        what: str,
+    ) -> None:
+        start = max(times[0], window.start)
+        width = min(times[1], window.start + self._span_s) - start
+        if width <= 0:
+            return
+        kind = self._kinds[look]
+        kind.width.append(_ms(width))
+        kind.base.append(_ms(start - window.start))
+        kind.y.append(row.y)
+        kind.thickness.append(row.thickness)
+        kind.label.append(label if width >= _LABELLED * self._span_s else "")
+        kind.hover.append(f"{what}: {words.duration(times[1] - times[0])}")
+
+    @property
+    def looks(self) -> list[Look]:
+        """Those that there are bars of."""
+        known = dict.fromkeys((*_LOOKS.values(), _FLIGHT))
+        return [look for look in known if look in self._kinds]
+
+    def traces(self) -> list[dict[str, Any]]:
+        """For Plotly, one for each look."""
+        return [_trace(look, self._kinds[look]) for look in self.looks]
+
+    def swatches(self) -> list[Swatch]:
+        """What the looks mean."""
+        return [
+            swatch(look.name, look.colour, look.pattern, look.pattern_colour) for look in self.looks
+        ]
+
+
+def lanes(messages: Iterable[Sent]) -> list[int]:
+    """For each message a lane in which no other is on its way, as far as there are lanes."""
+    free: list[float] = []
+    chosen = []
+    for message in messages:
+        lane = next((lane for lane, end in enumerate(free) if end <= message.start), len(free))
+        if lane == len(free) < _LANES:
+            free.append(message.arrive)
+        lane = min(lane, len(free) - 1)
+        free[lane] = max(free[lane], message.arrive)
+        chosen.append(lane)
+    return chosen
+
+
+def _of(event: Executed | Sent) -> str:
+    step = f"step {event.step}" + (f", slice {event.micro}" if event.micro else "")
+    return step if event.phase == "train" else f"{step} of the evaluation"
+
+
+def _trace(look: Look, kind: _Kind) -> dict[str, Any]:
+    quiet = look is _FLIGHT or look in (_LOOKS[op] for op in WAITS)
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": look.name,
+        "x": kind.width,
+        "base": kind.base,
+        "y": kind.y,
+        "width": kind.thickness,
+        "text": kind.label,
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "textfont": {"color": look.ink, "size": 11},
+        "hovertext": kind.hover,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        # A line of its own colour keeps the shortest work visible.
+        "marker": marker(look.colour, look.pattern, look.pattern_colour)
+        | {"line": {"color": look.colour, "width": 0 if quiet else 1}},
+    }
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 4)
+
 
 _ROLES = 12
 """Most rows of roles."""

@@ -1,26 +1,36 @@
-"""How fast one cell is: turns of training, each of fresh models over one segment."""
+"""How fast one cell is, in trials of fresh models over one segment, and whether to trust it."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from time import perf_counter
+from typing import Literal
 
+import numpy as np
+import psutil
+
+from splitrun.events import Event, Sampled
 from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.study.bench.machine import Watch, release_memory
-from splitrun.study.statistics import MedianEstimate, estimate_median
+from splitrun.session.environment import usable_cores
+from splitrun.study.statistics import MedianEstimate, estimate_median, find_trend
 from splitrun.study.timing import enough, shorten, trial_s, wanted_steps
-from splitrun.study.training import Outcome, Subject, train_fresh
+from splitrun.study.training import Subject, TrainingOutcome, train_fresh
+from splitrun.telemetry import Sampler
 
-OnTurn = Callable[[Sequence["Trial"]], None]
+OnTrial = Callable[[Sequence["Trial"]], None]
 """Takes the turns so far, after each."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """How to measure a cell."""
 
     repeats: int | None = None
@@ -75,7 +85,7 @@ class Measured:
         return median(turn.cpu_percent for turn in self.turns)
 
 
-def measure(experiment: Experiment, settings: Settings, on_turn: OnTurn) -> Measured:
+def measure(experiment: Experiment, settings: BenchSettings, on_turn: OnTrial) -> Measured:
     """Warm up, then take turns.
 
     Raises:
@@ -136,9 +146,125 @@ def _turn(segment: Subject) -> Trial:
     )
 
 
-def _run(segment: Subject) -> Outcome:
+def _run(segment: Subject) -> TrainingOutcome:
     return train_fresh(segment, segment.spec.runtime.type)
 
 
 def _rate(turns: Sequence[Trial]) -> MedianEstimate:
     return estimate_median([turn.samples_per_s for turn in turns])
+
+
+_EVERY_S = 0.05
+
+
+class Watch:
+    """Watches while it lasts; a context manager. Its figures are there when it has ended."""
+
+    def __init__(self) -> None:
+        self.peak_memory_bytes = 0
+        """Resident, of this process; looked at 20 times a second."""
+        self._others_s = 0.0
+        self._cores = usable_cores()
+        self._sampler = Sampler(self._take, _EVERY_S)
+
+    def __enter__(self) -> Watch:
+        """Begin."""
+        self._start = self._last = perf_counter()
+        self._sampler.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+        self._sampler.__exit__(*error)
+
+    @property
+    def others_percent(self) -> float:
+        """Time that others used of the cores which this process may use; 100 is one core."""
+        elapsed_s = self._last - self._start
+        return max(0.0, self._others_s / elapsed_s) if elapsed_s else 0.0
+
+    def _take(self, event: Event) -> None:
+        """Called in the sampler's thread."""
+        if isinstance(event, Sampled):
+            shares = enumerate(event.core_percents)
+            ours = sum(share for core, share in shares if core in self._cores)
+            others_percent = ours - event.cpu_percent
+            self._others_s += others_percent * (event.time - self._last)
+            self._last = event.time
+            self.peak_memory_bytes = max(self.peak_memory_bytes, event.memory_bytes)
+
+
+def load_average() -> float:
+    """How many processes wanted a core of all there are, over the last minute."""
+    return psutil.getloadavg()[0]
+
+
+def all_cores() -> int:
+    """Of the machine, whether this process may use them or not."""
+    return psutil.cpu_count() or 1
+
+
+def release_memory() -> None:
+    """Give back what is not used any more, as far as the system can, so that it counts no more."""
+    gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+_FEWEST = 5
+"""Trials below which none is said to stand out."""
+_DEVIATIONS = 7
+"""From the median, by the median absolute deviation, from where on a turn stands out (Iglewicz and
+Hoaglin, "How to detect and handle outliers", 1993). Their 3.5 call normal turns outliers in 21 % of
+cells with 5 turns; this does in 6 %, and in 1 % of those with 10."""
+_NOTABLE = 0.05
+"""Share of the median by which a turn that stands out differs at least."""
+_DRIFT = 0.02
+"""Change from the first to the last turn that is surely exceeded when it is called drift."""
+_BUSY = 0.10
+"""Share of the machine's cores that others may use."""
+
+
+@dataclass(frozen=True)
+class ReliabilityWarning:
+    """One reason not to trust a cell's figures, and what to do about it."""
+
+    kind: Literal["slow first turn", "outliers", "drift", "busy machine"]
+    text: str
+
+
+def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarning]:
+    """All that is doubtful about a cell."""
+    rates = [turn.samples_per_s for turn in measured.turns]
+    odd = outliers(rates)
+    found = []
+    if 0 in odd and rates[0] < float(np.median(rates)):
+        odd.remove(0)
+        share = rates[0] / float(np.median(rates[1:]))
+        text = f"the first turn had {share:.0%} of the others' throughput: caches were cold"
+        found.append(ReliabilityWarning("slow first turn", f"{text}; measure again, or more turns"))
+    if odd:
+        turns = "turn stands" if len(odd) == 1 else "turns stand"
+        text = f"{len(odd)} of {len(rates)} {turns} out: something else interfered"
+        found.append(ReliabilityWarning("outliers", f"{text}; measure again on a quiet machine"))
+    trend = find_trend(range(len(rates)), rates)
+    if trend is not None and (trend.low > _DRIFT or trend.high < -_DRIFT):
+        text = f"throughput changed by {trend.change:+.0%} from the first turn to the last"
+        remedy = "the processor may throttle; let it cool, or measure longer"
+        found.append(ReliabilityWarning("drift", f"{text}; {remedy}"))
+    busy = measured.others_percent / 100
+    if busy > _BUSY * cores:
+        text = f"other processes used {busy:.1f} of {cores} cores meanwhile"
+        found.append(ReliabilityWarning("busy machine", f"{text}; end them, and measure again"))
+    return found
+
+
+def outliers(rates: Sequence[float]) -> list[int]:
+    """Which of the turns' throughputs stand out from the rest."""
+    if len(rates) < _FEWEST:
+        return []
+    values = np.asarray(rates, dtype=np.float64)
+    distances = np.abs(values - np.median(values))
+    deviation = 1.4826 * float(np.median(distances))  # a normal distribution's
+    far = max(_DEVIATIONS * deviation, _NOTABLE * float(np.median(values)))
+    return [int(index) for index in np.flatnonzero(distances > far)]

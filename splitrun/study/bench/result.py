@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from splitrun.study.bench.grid import Axis
-from splitrun.study.bench.measure import Measured
-from splitrun.study.bench.reliability import ReliabilityWarning
+from splitrun.study.bench.measure import Measured, ReliabilityWarning
 from splitrun.study.bench.report import Report, Table
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")

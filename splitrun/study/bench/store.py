@@ -25,8 +25,7 @@ from splitrun.files import read_bytes, remove, write_text
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
-from splitrun.study.bench.machine import all_cores, load_average
-from splitrun.study.bench.measure import Measured
+from splitrun.study.bench.measure import Measured, all_cores, load_average
 
 
 @dataclass(frozen=True)

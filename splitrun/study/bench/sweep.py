@@ -1,22 +1,132 @@
-"""Through a grid, cell after cell; what is done already is not done again."""
+"""The cells of a grid, one after the other; what is done already is not done again.
+
+Each cell is a spec of its own; what is wrong with them is found before any runs.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
-from splitrun.data import OnDownload
-from splitrun.errors import Interrupted, RunFailed, UsageError
+from splitrun import __version__
+from splitrun.data import OnDownload, check_columns, fingerprint
+from splitrun.errors import Interrupted, RunFailed, SpecError, UsageError
+from splitrun.files import read_bytes
 from splitrun.interrupts import interrupted, stopped_by
 from splitrun.session import is_advised, prepare
-from splitrun.spec import Document
-from splitrun.study.bench.grid import Axis
-from splitrun.study.bench.lineup import Cell, identity
-from splitrun.study.bench.measure import Measured, OnTurn, Settings, measure
-from splitrun.study.bench.reliability import reliability_warnings
+from splitrun.session.environment import cpu_model, usable_cores
+from splitrun.session.prepare import named_classes
+from splitrun.spec import Document, load, resolved_yaml
+from splitrun.study.bench.grid import Axis, Combination, combinations, overrides_of
+from splitrun.study.bench.measure import (
+    BenchSettings,
+    Measured,
+    OnTrial,
+    measure,
+    reliability_warnings,
+)
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
+
+_ENDLESS = "training.epochs=1000000000"
+
+
+@dataclass(frozen=True)
+class BenchCell:
+    """One combination of the axes' values."""
+
+    combination: Combination
+    document: Document | None
+    problem: str = ""
+    """Why it cannot be run; empty where it can, as far as the spec tells."""
+
+
+def line_up(
+    file: Path, overrides: Sequence[str], axes: Sequence[Axis], data_dir: Path | None
+) -> list[BenchCell]:
+    """Load every cell's spec.
+
+    A cell that is wrong has a problem of its own where its values are right, each in another cell,
+    and where it only has too few steps for its depth.
+
+    Raises:
+        SpecError: a value is wrong; with the problems of every cell that has such a one.
+        DataError: a data file has no header to check columns by.
+    """
+    cells: list[BenchCell] = []
+    errors: list[tuple[Combination, SpecError]] = []
+    for combination in combinations(axes):
+        arguments = [*overrides, *overrides_of(combination)]
+        try:
+            cells.append(BenchCell(combination, _loaded(file, arguments, data_dir)))
+        except SpecError as error:
+            if not _lacks_steps(error, file, arguments):
+                errors.append((combination, error))
+            cells.append(BenchCell(combination, None, error.problems[0].what))
+    right = {
+        (key, point)
+        for cell in cells
+        if not cell.problem
+        for key, point in cell.combination.items()
+    }
+    wrong = [error for combination, error in errors if combination.items() - right]
+    if wrong:
+        raise SpecError([problem for error in wrong for problem in error.problems])
+    return cells
+
+
+def identity(document: Document, settings: BenchSettings) -> str:
+    """SHA-256 of what a cell's figures depend on, but for what classes import."""
+    data = fingerprint(document.spec, document.directory)
+    what = [resolved_yaml(document.spec), asdict(settings), _own_code(document), data]
+    where = [__version__, version("torch"), cpu_model(), len(usable_cores())]
+    return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()
+
+
+def _own_code(document: Document) -> Mapping[str, str]:
+    """Digests of the files beside the spec that its classes are in, by module."""
+    modules = {model.class_.partition(":")[0] for model in named_classes(document.spec).values()}
+    return {module: _digest(document.directory, module) for module in sorted(modules)}
+
+
+def _digest(directory: Path, module: str) -> str:
+    """Of a module's file; empty where there is none."""
+    place = directory.joinpath(*module.split("."))
+    for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        with suppress(OSError, ValueError):
+            return hashlib.sha256(read_bytes(file, elsewhere=True)).hexdigest()
+    return ""
+
+
+def warnings_of(cells: Sequence[BenchCell]) -> list[str]:
+    """What the specs' checks remark, each once."""
+    return list(
+        dict.fromkeys(text for cell in cells if cell.document for text in cell.document.warnings)
+    )
+
+
+def _loaded(file: Path, arguments: Sequence[str], data_dir: Path | None) -> Document:
+    document = load(file, arguments)
+    with document.located():
+        check_columns(document.spec, document.directory, data_dir)
+    return document
+
+
+def _lacks_steps(error: SpecError, file: Path, arguments: Sequence[str]) -> bool:
+    """Whether a longer training could be run."""
+    if any(problem.path[-1:] != ("depth",) for problem in error.problems):
+        return False
+    try:
+        load(file, [*arguments, _ENDLESS])
+    except SpecError:
+        return False
+    return True
+
 
 OnCell = Callable[[Results], None]
 """Takes the results so far, after each cell."""
@@ -31,15 +141,15 @@ class Bench:
     axes: tuple[Axis, ...]
     baseline: Mapping[str, str]
     """As in `Results`."""
-    cells: Sequence[Cell]
-    settings: Settings
+    cells: Sequence[BenchCell]
+    settings: BenchSettings
     directory: BenchDirectory
     data_dir: Path | None = None
     allow_code: bool = False
     """Import and run the classes that the specs name."""
 
 
-def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownload) -> Results:
+def sweep(bench: Bench, on_turn: OnTrial, on_cell: OnCell, on_download: OnDownload) -> Results:
     """Measure every cell that is not done yet, and write down each as soon as it is.
 
     A cell that cannot be run, or fails, has a problem instead of figures, and is tried again next
@@ -65,7 +175,7 @@ def sweep(bench: Bench, on_turn: OnTurn, on_cell: OnCell, on_download: OnDownloa
 
 
 def _result(
-    bench: Bench, cell: Cell, cores: int, on_turn: OnTurn, on_download: OnDownload
+    bench: Bench, cell: BenchCell, cores: int, on_turn: OnTrial, on_download: OnDownload
 ) -> CellResult:
     parameters = {key: point.label for key, point in cell.combination.items()}
     if cell.document is None:
@@ -84,7 +194,7 @@ def _result(
 
 
 def _measured(
-    bench: Bench, document: Document, on_turn: OnTurn, on_download: OnDownload
+    bench: Bench, document: Document, on_turn: OnTrial, on_download: OnDownload
 ) -> Measured:
     """In a function of its own, so that no cell's data are in the next one's memory."""
     experiment = prepare(

@@ -1,0 +1,240 @@
+"""Commands about a spec that train nothing: `splitrun validate`, `plan` and `schema`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from splitrun.cli.options import (
+    AllowCode,
+    DataDir,
+    Json,
+    Overrides,
+    SpecFile,
+    Unproven,
+    load_document,
+    own_stdout,
+    tell_warnings,
+)
+from splitrun.cli.output import echo, echo_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from splitrun.cli.console import Console
+    from splitrun.spec.model import Dataset
+
+
+def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = None) -> None:
+    """Check a spec and the header of its data file; say everything that is wrong with them.
+
+    That is: every key and value, columns and label, and whether models, losses, schedules and links
+    agree, as far as the spec tells. `plan` also reads the rows, builds and joins the models, your
+    own classes among them, and compiles the programs; `train` does that too before it starts.
+    """
+    document = load_document(spec, overrides, data_dir)
+    if absent := _absent_file(document.spec.dataset, data_dir):
+        echo(f"note: {absent} is not here yet; plan and train download it", err=True)
+    parties = ", ".join(document.spec.parties)
+    echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
+
+
+def _absent_file(dataset: Dataset, data_dir: Path | None) -> str | None:
+    """The name of a public dataset's file that is nowhere on this machine."""
+    from splitrun.data.sources.bank_marketing import FILES, BankMarketingSource
+    from splitrun.spec.model import BankMarketingDataset
+
+    if not isinstance(dataset, BankMarketingDataset):
+        return None
+    found = BankMarketingSource(dataset.size, data_dir).find()
+    return None if found else FILES[dataset.size].name
+
+
+_NO_TERMINAL = 1_000
+"""Columns of a line that nobody's screen limits."""
+
+
+def plan(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    data_dir: DataDir = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Measure costs here, for up to 20 s; tell bound, prediction and depths."
+        ),
+    ] = False,
+    unproven: Unproven = False,
+    allow_code: AllowCode = False,
+    json_output: Json = False,
+) -> None:
+    """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
+    document = load_document(spec, overrides, data_dir)
+    from splitrun.cli.output import show_download
+    from splitrun.plan.explain import describe
+    from splitrun.session import forecast, prepare
+
+    with own_stdout(), show_download(quiet=json_output) as on_download:
+        experiment = prepare(
+            document,
+            data_dir=data_dir,
+            on_download=on_download,
+            probe=probe,
+            unproven=unproven,
+            allow_code=allow_code,
+        )
+    tell_warnings(experiment)
+    described = describe(experiment.plan) | forecast(experiment)
+    if json_output:
+        echo_json(described)
+    else:
+        _show(described)
+
+
+def _show(plan: Mapping[str, Any]) -> None:
+    from splitrun.cli.console import Console
+    from splitrun.plan.explain import PREFIX
+
+    console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
+    slices = f", {plan['micro_batches']} micro-batches" if plan["micro_batches"] > 1 else ""
+    console.print(_headed(plan["name"], f": {plan['schedule']}{_depth(plan)}{slices}"))
+    console.print(
+        f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
+        f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
+        f"{plan['test_rows']:,} held out; the pipeline drains {plan['drains']}×\n"
+    )
+    compensated = any(role["compensation"] for role in plan["roles"].values())
+    heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]
+    roles = _table("role", *heads)
+    if compensated:
+        roles.add_column("compensation", overflow="fold")
+    for name, role in plan["roles"].items():
+        roles.add_row(
+            name,
+            f"{role['depth']}",
+            f"{role['staleness']}",
+            f"{role['parameters']:,}",
+            f"{role['versions']}",
+            _size(role["version_bytes"]),
+            _size(sum(role["peak_bytes"].values())),
+            *([" and ".join(role["compensation"])] if compensated else []),
+        )
+    console.print(roles)
+    console.print(
+        f"\nat their peak roles hold {_size(plan['peak_bytes'])}, beside data and PyTorch\n",
+        highlight=False,
+    )
+    cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
+    for name, channel in plan["channels"].items():
+        cuts.add_row(
+            name,
+            " and ".join("×".join(map(str, shape)) for shape in channel["tensors"]),
+            _size(channel["bytes_per_step"]),
+            _size(channel["in_flight_bytes"]),
+            f"{channel['latency_ms']:g} ms",
+            f"{channel['transfer_ms']:.2f} ms",
+        )
+    console.print(cuts)
+    console.print()
+    letters = " (F forward, B backward, U update, L loss; of which step)"
+    console.print(_headed("Programs", letters))
+    width = max(len(name) for name in plan["sketches"])
+    for name, sketch in plan["sketches"].items():
+        line = _fitted(sketch, console.width - width - 4, ends=len(sketch) < PREFIX)
+        console.print(f"  {name:<{width}}  {line}", highlight=False, soft_wrap=True)
+    if "bound" in plan:
+        _show_forecast(console, plan)
+
+
+def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
+    bound = plan["bound"]
+    lines = {
+        "bound": f"{bound['samples_per_s']:,.0f} samples/s, limited by {bound['limited_by']}",
+        "predicted": f"{plan['predicted_samples_per_s']:,.0f} samples/s",
+        "advice": plan["advice"],
+        "then": _then(plan["recommended"]),
+    }
+    if plan["fastest_depth"] != plan["recommended_depth"]:
+        lines["unproven"] = _then(plan["fastest"])
+    probed = (
+        f" ({plan['effective_cores']:.2f} effective cores; "
+        f"a waiting role goes on after {plan['wakeup_latency_ms']:.2f} ms)"
+    )
+    console.print()
+    console.print(_headed("Probed", probed))
+    for name, line in lines.items():
+        console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
+
+
+def _headed(head: str, rest: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((head, "bold"), rest)
+
+
+def _then(choice: Mapping[str, Any]) -> str:
+    return (
+        f"{choice['predicted_samples_per_s']:,.0f} samples/s, "
+        f"{choice['speedup']:.2f}× sequential, at {_named(choice)}"
+    )
+
+
+def _named(choice: Mapping[str, Any]) -> str:
+    if choice["micro_batches"] > 1:
+        return f"{choice['micro_batches']} micro-batches"
+    return f"depth {choice['depth']}"
+
+
+def _table(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+
+    numbers = [Column(name, justify="right", no_wrap=True) for name in others]
+    columns = (Column(first, overflow="fold"), *numbers)
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+
+def _depth(plan: Mapping[str, Any]) -> str:
+    """`, depth 4`, or `, depths 3 to 6` where parties have depths of their own."""
+    depths = {role["depth"] for name, role in plan["roles"].items() if name.endswith(".bottom")}
+    if len(depths) > 1:
+        return f", depths {min(depths)} to {max(depths)}"
+    return f", depth {plan['depth']}" if plan["depth"] > 1 else ""
+
+
+def _fitted(sketch: Sequence[str], width: int, *, ends: bool) -> str:
+    """As many of a program's first instructions as fit, and an ellipsis for what follows.
+
+    Args:
+        ends: whether nothing follows the sketch.
+    """
+    line = " ".join(sketch)
+    if ends and len(line) <= width:
+        return line
+    line = ""
+    for instruction in sketch:
+        longer = f"{line}{instruction} "
+        if len(longer) + 1 > width:
+            break
+        line = longer
+    return f"{line}…"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def schema() -> None:
+    """Print the JSON Schema of specs; editors check and complete YAML with it."""
+    from splitrun.spec import json_schema
+
+    echo_json(json_schema(), indent=2)

@@ -1,0 +1,159 @@
+"""Progress without a dashboard: one bar on a terminal, or a line every few seconds.
+
+The cursor waits at the start of the bar's line: what the terminal itself writes there, such as the
+`^C` of an interrupt, is overwritten by the next drawing and cannot push the bar to another line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.control import Control
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.segment import ControlType
+
+from splitrun.dashboard.progress import RunProgress
+from splitrun.dashboard.stuck import stacks_text, stuck_text
+from splitrun.dashboard.words import (
+    clock_text,
+    evaluation_text,
+    rate_text,
+    value_text,
+)
+from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
+from splitrun.terminal import plain
+
+_DRAWN_EVERY_S = 0.1
+_LINE_START = Control(ControlType.CARRIAGE_RETURN)
+
+
+class ProgressBar:
+    """A sink that draws the bar, at most ten times a second, in the thread that calls it.
+
+    Evaluations are lines above the bar, and so is what the run is stuck at.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._view = RunProgress()
+        self._drawn = 0.0
+        self._run_dir = ""
+        self._stuck_at = ""
+        self._console = console
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=None),
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("ETA {task.fields[eta]}"),
+            console=console,
+            auto_refresh=False,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self._view.fold(event)
+        match event:
+            case RunStarted():
+                self._run_dir = event.run_dir
+                fields = _fields(self._view, event.clock)
+                self._task = self._progress.add_task("", total=event.steps, **fields)
+                self._progress.start()
+                self._console.control(_LINE_START)
+            case StepDone() if event.end - self._drawn >= _DRAWN_EVERY_S:
+                self._draw(event.end)
+            case Sampled() if event.time - self._drawn >= _DRAWN_EVERY_S:
+                self._draw(event.time)
+            case Evaluated():
+                self._draw(event.end)
+                self._print(evaluation_text(event))
+            case Stuck():
+                self._draw(event.time)
+                if event.over or event.at != self._stuck_at:
+                    self._print(stuck_text(event))
+                self._stuck_at = "" if event.over else event.at
+            case RunEnded():
+                self._draw(event.end)
+                if event.status == "failed" and (text := stacks_text(self._run_dir)):
+                    self._print(text)
+                self._progress.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+        self._console.control(_LINE_START)
+
+    def _draw(self, now: float) -> None:
+        self._drawn = now
+        if self._task is not None:
+            fields = _fields(self._view, now)
+            self._progress.update(self._task, completed=self._view.step, **fields)
+            self._progress.refresh()
+            self._console.control(_LINE_START)
+
+
+def _fields(view: RunProgress, now: float) -> dict[str, Any]:
+    return {
+        "epoch": f"{view.epoch}/{view.epochs}",
+        "rate": rate_text(view.samples_per_s_at(now)),
+        "loss": value_text(view.loss),
+        "eta": clock_text(view.eta_s_at(now)),
+    }
+
+
+_WRITTEN_EVERY_S = 3.0
+
+
+class PlainLines:
+    """A sink that writes a line every few seconds, at the last step, at every evaluation, and where
+    the run is stuck."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._view = RunProgress()
+        self._last: float | None = None
+        self._run_dir = ""
+        self._stuck_told: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self._view.fold(event)
+        match event:
+            case StepDone():
+                self._last = self._view.start if self._last is None else self._last
+                if (
+                    event.end - self._last >= _WRITTEN_EVERY_S
+                    or self._view.step == self._view.steps
+                ):
+                    self._last = event.end
+                    self._write(_progress(self._view, event.end))
+            case Evaluated():
+                self._write(evaluation_text(event))
+            case RunStarted():
+                self._run_dir = event.run_dir
+            case Stuck():
+                self._tell(event)
+            case RunEnded(status="failed"):
+                if text := stacks_text(self._run_dir):
+                    self._write(text)
+
+    def _tell(self, event: Stuck) -> None:
+        told, time = self._stuck_told, event.time
+        if event.over or told is None or time - told >= _WRITTEN_EVERY_S:
+            self._write(stuck_text(event))
+            if not event.over:
+                self._write(_progress(self._view, time))
+            self._last, self._stuck_told = time, None if event.over else time
+
+    def _write(self, line: str) -> None:
+        print(plain(line), file=self._stream, flush=True)
+
+
+def _progress(view: RunProgress, now: float) -> str:
+    return (
+        f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
+        f"{rate_text(view.samples_per_s_at(now))}  loss {value_text(view.loss)}  "
+        f"ETA {clock_text(view.eta_s_at(now))}"
+    )

@@ -1,0 +1,317 @@
+"""The parts of the screen below its head: roles, their last seconds, links, and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.style import Style
+
+from splitrun.dashboard.line import (
+    BUSY,
+    CHART,
+    DIM,
+    FAILED,
+    KINDS,
+    LEGEND,
+    PLAIN,
+    STRONG,
+    Column,
+    Line,
+    fit,
+    kept,
+    line,
+    more_line,
+    share_runs,
+    title_line,
+)
+from splitrun.dashboard.links import LinkView, party
+from splitrun.dashboard.plan_file import PlanFile
+from splitrun.dashboard.roles import MOST_CELLS, RoleView
+from splitrun.dashboard.view import RunView
+from splitrun.dashboard.words import share_text, size_text, span_text
+from splitrun.events import Gpu, Sampled
+from splitrun.telemetry import Shares
+
+_DOING = {
+    "LOAD": "load",
+    "FORWARD": "forward",
+    "SEND": "send",
+    "RECV": "receive",
+    "LOSS": "loss",
+    "BACKWARD": "backward",
+    "UPDATE": "update",
+    "DRAIN": "drain",
+    "PREDICT": "predict",
+    "EVALUATE": "evaluate",
+    "CHECKPOINT": "save",
+}
+_LONGEST_NAME = 24
+_LEAST_BAR, _LARGEST_BAR = 8, 60
+
+
+def name_width(view: RunView) -> int:
+    """Columns for the names of roles."""
+    return min(_LONGEST_NAME, max((len(name) for name in view.roles), default=4))
+
+
+def role_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+    """A title, a line a role, and if there is no room for all, what the others do on average."""
+    names, steps = name_width(view), f"{view.progress.steps:,}"
+    columns = [
+        Column("role", names, right=False),
+        Column("doing", 8, right=False),
+        Column("step", max(4, len(steps))),
+        Column("in flight", max(9, 2 * len(str(view.progress.depth)) + 4)),
+        Column("stale", 5),
+        Column("busy", 5),
+    ]
+    left = width - sum(column.width + 1 for column in columns)
+    waits = min(names + 6, max(0, left - _LEAST_BAR - 1))
+    bar = min(_LARGEST_BAR, left - waits - 1)
+    window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
+    over = f"last {span_text(window_s)}" if view.running else "whole run"
+    columns += [Column(over, max(0, bar), right=False), Column("waits for", waits, right=False)]
+    shown, others = kept(list(view.roles.values()), height)
+    lines = [title_line(columns, width)]
+    lines += [_role_line(role, view, plan, columns, width) for role in shown]
+    if others:
+        busy = sum(_shares(role, view).busy for role in others) / len(others)
+        lines.append(more_line(f"+{len(others)} more: busy {share_text(busy)} on average", width))
+    return lines
+
+
+def _role_line(
+    role: RoleView, view: RunView, plan: PlanFile, columns: list[Column], width: int
+) -> Line:
+    shares = _shares(role, view)
+    told = view.running and not view.silent_s and not role.is_idle
+    doing = role.doing if told else None
+    stuck = role.is_stuck
+    depth = plan.depths.get(role.name, view.progress.depth)
+    bottom = role.name.endswith(".bottom")
+    texts = [
+        role.name,
+        "stuck" if stuck else _DOING.get(doing, doing.lower()) if doing else "",
+        f"{role.step:,}",
+        f"{role.in_flight} of {depth:>{len(str(view.progress.depth))}}" if bottom else "",
+        "--" if role.staleness is None else f"{role.staleness}",
+        share_text(shares.busy),
+    ]
+    parts: list[tuple[str, Style]] = [
+        (column.cell(text), FAILED if stuck and column.title in ("role", "doing") else PLAIN)
+        for column, text in zip(columns, texts, strict=False)
+    ]
+    bar, waits = columns[-2], columns[-1]
+    parts += [*share_runs(shares, bar.width), (" ", PLAIN)]
+    return line([*parts, (fit(_waits_for(role, view, waits.width), waits.width), PLAIN)], width)
+
+
+def _shares(role: RoleView, view: RunView) -> Shares:
+    if view.running:
+        return role.recent(view.present, view.now)
+    return role.whole(view.told_s, view.now if view.ended_stuck else None)
+
+
+def _waits_for(role: RoleView, view: RunView, width: int) -> str:
+    """Whose messages the role waits for most, and for which share of its time."""
+    if view.silent_s or role.is_stuck or role.is_idle:
+        return ""
+    if role.awaits:
+        shares = _shares(role, view)
+        return _share_of(role.awaits, shares.receive + shares.send, width)
+    links = view.links.to(role.name)
+    if view.running:
+        waited = {link.source: link.waiting(view.now) for link in links}
+    else:
+        waited = {link.source: link.waited_s / max(view.told_s, 1e-9) for link in links}
+    source = max(waited, key=lambda name: waited[name], default="")
+    if not source or waited[source] < 0.005:
+        return ""
+    return _share_of(source, waited[source], width)
+
+
+def _share_of(source: str, share: float, width: int) -> str:
+    return f"{share_text(min(1.0, share)):>5} {fit(source, width - 6)}" if width > 8 else ""
+
+
+def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
+    """A legend, and a line a role; a cell is as much time as the legend says."""
+    names = name_width(view)
+    shown, others = kept(list(view.roles.values()), height)
+    cells = max(0, min(MOST_CELLS, width - names - 1))
+    lines = [_legend(view, names, width)]
+    for role in shown:
+        running = view.running or view.ended_stuck
+        drawn = role.row(cells, view.present, view.now, running=running)
+        parts: list[tuple[str, Style]] = [(fit(role.name, names) + " ", PLAIN)]
+        for kind, run in groupby(drawn):
+            glyph, style = KINDS[kind]
+            parts.append((glyph * len(list(run)), style))
+        lines.append(line(parts, width))
+    if others:
+        lines.append(more_line(f"+{len(others)} more", width))
+    return lines
+
+
+def _legend(view: RunView, names: int, width: int) -> Line:
+    cell_s = next((role.timeline.cell_s for role in view.roles.values()), 0.0)
+    cell = f"{span_text(cell_s)}/cell "
+    words = sum(len(word) + 3 for word in LEGEND.values())
+    gap = " " * min(2, max(1, (width - len(cell) - words) // len(LEGEND) + 1))
+    parts = [(fit(cell, max(len(cell), min(names + 1, width - words))), DIM)]
+    for kind, word in LEGEND.items():
+        glyph, style = KINDS[kind]
+        parts += [(glyph, style), (f" {word}{gap}", DIM)]
+    return line(parts, width)
+
+
+_LONGEST_LINK_NAME = 40
+_LARGEST_LINK_BAR = 40
+
+
+def link_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+    """A title, a line a link, and if there is no room for all, what the others come to."""
+    links = view.links.between_parties()
+    if not links:
+        return []
+    longest = max(len(_name(link)) for link in links.values())
+    columns = [
+        Column("link", max(4, min(_LONGEST_LINK_NAME, longest)), right=False),
+        Column("wire", 5),
+        Column("queue", 5),
+        Column("peak", 5),
+        Column("in all", 11),
+        Column("Mbit/s", 8),
+        Column("of", 7),
+    ]
+    left = width - sum(column.width + 1 for column in columns)
+    known = any(name in plan.bandwidths_mbps for name in links)
+    over = "used" if known else ""
+    columns.append(Column(over, max(0, min(_LARGEST_LINK_BAR, left)), right=False))
+    names = list(links)
+    shown = names if len(names) < height else names[: max(0, height - 2)]
+    lines = [title_line(columns, width)]
+    for name in shown:
+        bandwidth = plan.bandwidths_mbps.get(name)
+        lines.append(_link_line(links[name], view, bandwidth, columns, width))
+    if others := [links[name] for name in names[len(shown) :]]:
+        lines.append(more_line(_other_links(others, view), width))
+    return lines
+
+
+def _link_line(
+    link: LinkView, view: RunView, bandwidth: float | None, columns: Sequence[Column], width: int
+) -> Line:
+    rate = _mbps(link, view)
+    texts = [
+        _name(link),
+        f"{link.on_the_wire(view.now)}",
+        f"{link.queue(view.now)}",
+        f"{link.peak_queue}",
+        size_text(link.bytes),
+        f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
+        _bandwidth_text(bandwidth),
+    ]
+    parts: list[tuple[str, Style]] = [
+        (column.cell(text), PLAIN) for column, text in zip(columns, texts, strict=False)
+    ]
+    bar = columns[-1].width
+    if bandwidth is not None:
+        used = min(bar, round(rate / bandwidth * bar))
+        parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
+    return line(parts, width)
+
+
+def _bandwidth_text(mbps: float | None) -> str:
+    if mbps is None:
+        return "--"
+    return f"{mbps:,.0f}" if mbps >= 10 else f"{mbps:.2g}"
+
+
+def _other_links(links: Sequence[LinkView], view: RunView) -> str:
+    wire = sum(link.on_the_wire(view.now) for link in links)
+    queue = sum(link.queue(view.now) for link in links)
+    rate = sum(_mbps(link, view) for link in links)
+    size = size_text(sum(link.bytes for link in links))
+    return f"+{len(links)} more: {wire} on the wire, {queue} queued, {size}, {rate:,.2f} Mbit/s"
+
+
+def _mbps(link: LinkView, view: RunView) -> float:
+    """Over the last seconds, or over a whole run that has ended."""
+    if view.running:
+        return link.mbps(view.present)
+    return link.bytes * 8e-6 / view.told_s if view.told_s > 0 else 0.0
+
+
+def _name(link: LinkView) -> str:
+    return f"{party(link.source)}->{party(link.target)}"
+
+
+_EIGHTHS = "▁▁▂▃▄▅▆▇█"
+_LABEL = 8
+_GIB = 1 << 30
+
+
+def machine_lines(view: RunView, width: int, height: int) -> list[Line]:
+    """A line of processor and memory, and one a GPU; those that find no room are summed up."""
+    sample = view.machine.last
+    if sample is None:
+        return [line([(fit("machine", _LABEL), DIM), ("no samples yet", DIM)], width)]
+    memory = f"{size_text(sample.memory_bytes)}, peak {size_text(view.machine.peak_memory_bytes)}"
+    left: list[tuple[str, Style]] = [
+        (fit("cpu", _LABEL), DIM),
+        (f"run {sample.cpu_percent:>5,.0f} %", STRONG),
+    ]
+    right: list[tuple[str, Style]] = [("  memory ", DIM), (memory, PLAIN)]
+    room = width - sum(len(text) for text, _ in (*left, *right)) - 2
+    lines = [line([*left, ("  ", PLAIN), *_cores(sample, room), *right], width)]
+    if not sample.gpus:
+        return [*lines, line([(fit("gpu", _LABEL), DIM), ("none seen here", DIM)], width)]
+    shown = sample.gpus if len(sample.gpus) < height else sample.gpus[: max(0, height - 2)]
+    lines += [_gpu_line(gpu, width) for gpu in shown]
+    if others := sample.gpus[len(shown) :]:
+        lines.append(more_line(f"+{len(others)} more GPUs: {_other_gpus(others)}", width))
+    return lines
+
+
+def machine_count(view: RunView) -> int:
+    """Lines that everything fits on."""
+    sample = view.machine.last
+    return 1 if sample is None else 1 + max(1, len(sample.gpus))
+
+
+def _cores(sample: Sampled, width: int) -> list[tuple[str, Style]]:
+    """Every core's load, with numbers if there is room, in at most `width` columns."""
+    loads = sample.core_percents
+    glyphs = [_EIGHTHS[max(0, min(8, round(load * 0.08)))] for load in loads]
+    label = f"core{'s' * (len(loads) != 1)} "
+    parts: list[tuple[str, Style]] = [(label, DIM)]
+    if len(label) + 9 * len(loads) <= width:
+        width = len(label) + 9 * len(loads)
+        for glyph, load in zip(glyphs, loads, strict=True):
+            parts += [(glyph, CHART), (f"{load:>4.0f} %  ", PLAIN)]
+    elif len(label) + len(glyphs) <= width:
+        width = len(label) + len(glyphs)
+        parts.append(("".join(glyphs), CHART))
+    else:
+        more = f" +{len(glyphs)} more"
+        kept = max(0, width - len(label) - len(more))
+        parts += [("".join(glyphs[:kept]), CHART), (f" +{len(glyphs) - kept} more", DIM)]
+    return [(segment.text, segment.style or PLAIN) for segment in line(parts, max(0, width))]
+
+
+def _gpu_line(gpu: Gpu, width: int) -> Line:
+    busy = "--" if gpu.busy_percent is None else f"{gpu.busy_percent:.0f}"
+    used = "--" if gpu.memory_bytes is None else f"{gpu.memory_bytes / _GIB:.1f}"
+    whole = "--" if gpu.memory_total_bytes is None else f"{gpu.memory_total_bytes / _GIB:.1f}"
+    power = "" if gpu.power_w is None else f"  {gpu.power_w:>4.0f} W"
+    text = f"  {used:>6} of {whole} GiB{power}  {gpu.name}"
+    return line(
+        [(fit("gpu", _LABEL), DIM), (f"{busy:>5} %", STRONG), (fit(text, width - 15), PLAIN)], width
+    )
+
+
+def _other_gpus(gpus: tuple[Gpu, ...]) -> str:
+    busy = [gpu.busy_percent for gpu in gpus if gpu.busy_percent is not None]
+    return f"{sum(busy) / len(busy):.0f} % busy on average" if busy else "load unknown"
