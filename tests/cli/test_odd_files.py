@@ -118,8 +118,8 @@ READ_BY = {
     "events.01.jsonl": ("trace",),
     "faults.jsonl": ("resume",),
     "model": ("eval",),
-    "model/model.json": ("eval",),
-    "model/p0.top.safetensors": ("eval",),
+    "model/p0/model.json": ("eval",),
+    "model/p0/p0.top.safetensors": ("eval",),
     "checkpoints": ("resume",),
     STEP: ("resume",),
     f"{STEP}/manifest.json": ("resume",),
@@ -200,8 +200,8 @@ def test_readers_name_what_they_do_not_read(interrupted: Path, tmp_path: Path) -
         ("manifest.json", "report"),
         ("resolved.yaml", "eval"),
         ("events.jsonl", "trace"),
-        ("model/p0.top.safetensors", "eval"),
-        ("model/model.json", "eval"),
+        ("model/p0/p0.top.safetensors", "eval"),
+        ("model/p0/model.json", "eval"),
         ("faults.jsonl", "resume"),
     ):
         shutil.copytree(interrupted, directory)

@@ -66,7 +66,7 @@ STREAMS = {
 }
 IGNORED = {"": [], ", under nohup": ["SIGHUP"], ", in the background": ["SIGINT"]}
 LEFT = {
-    "model": ["runs/*/model/model.json"],
+    "model": ["runs/*/model/*/model.json"],
     "checkpoint": ["runs/*/checkpoints/step-*/manifest.json"],
     "page": ["page.html"],
     "trace": ["trace.json"],

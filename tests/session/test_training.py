@@ -271,7 +271,7 @@ def test_data_changed_since_the_training_are_refused(tmp_path: Path) -> None:
 
 def test_a_changed_weight_file_is_refused(tmp_path: Path) -> None:
     result = run(synthetic(), tmp_path)
-    path = Path(result.run_dir) / "model" / "p1.bottom.safetensors"
+    path = Path(result.run_dir) / "model" / "p1" / "p1.bottom.safetensors"
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(bytes(content))
