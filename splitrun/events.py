@@ -55,6 +55,8 @@ class Executed(Event, frozen=True, gc=False, omit_defaults=True):
     end: float
     staleness: int = 0
     """Of an UPDATE: how many others there were since the forward of the batch it applies."""
+    peer: str = ""
+    """The role at the other end, of a SEND or RECV."""
 
 
 class Sent(Event, frozen=True, gc=False):

@@ -77,7 +77,7 @@ def bench(
         typer.Option("--repeats", min=1, help="Trials of a cell; default: until it is precise."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="For a cell's turns, at most.")
+        float, typer.Option("--budget", metavar="SECONDS", help="For a cell's trials, at most.")
     ] = 10.0,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Of a soak; default: 10.")
@@ -188,21 +188,20 @@ def _axes(
 
 
 def _swept(grid: Bench, progress: Progress) -> Results:
-    from splitrun.cli.bench_screen import screen_for
     from splitrun.cli.output import show_download
+    from splitrun.cli.screens import BenchProgress, screen_for
     from splitrun.study.bench.sweep import sweep, warnings_of
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
             echo(f"warning: {warning}", err=True)
-    with own_stdout(), show_download(quiet=progress is Progress.NONE) as on_download:
-        screen = screen_for(progress, len(grid.cells))
-        finished = False
-        try:
-            results = sweep(grid, screen.turn, screen.cell, on_download)
-            finished = True
-        finally:
-            screen.close(kept=not finished)
+    with (
+        own_stdout(),
+        show_download(quiet=progress is Progress.NONE) as on_download,
+        screen_for(progress) as screen,
+    ):
+        shown = BenchProgress(screen, len(grid.cells))
+        results = sweep(grid, shown.trial, shown.cell, on_download)
     if all(cell.measured is None and not cell.failed for cell in results.cells):
         raise UsageError("\n".join(["none of the cells can be run", *results.problems]))
     return results
@@ -231,8 +230,8 @@ def _soaked(
     steps: int | None,
     progress: Progress,
 ) -> Soaked:
-    from splitrun.cli.bench_screen import soak_lines
     from splitrun.cli.output import show_download
+    from splitrun.cli.screens import LineScreen, Screen, soak_progress
     from splitrun.session import prepare
     from splitrun.study.bench.soak import soak
 
@@ -247,7 +246,8 @@ def _soaked(
                 allow_code=what.allow_code,
             )
         tell_warnings(experiment)
-        return soak(experiment, directory, 60 * minutes, steps, soak_lines(quiet=quiet))
+        screen = Screen() if progress is Progress.NONE else LineScreen()
+        return soak(experiment, directory, 60 * minutes, steps, soak_progress(screen))
 
 
 def _export(report: Report, exports: Sequence[Path] | None) -> None:
@@ -258,9 +258,9 @@ def _export(report: Report, exports: Sequence[Path] | None) -> None:
 
 
 def _show(report: Report, *, as_json: bool) -> None:
-    from splitrun.cli.bench_screen import show
+    from splitrun.cli.screens import print_report
 
     if as_json:
         echo_json(report.content)
     else:
-        show(report)
+        print_report(report)

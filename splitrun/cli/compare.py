@@ -141,32 +141,32 @@ def compare(
     quiet = progress is Progress.NONE
     if not quiet:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
-    from splitrun.cli.compare_screen import Lines, watcher_for
     from splitrun.cli.output import show_download
+    from splitrun.cli.screens import ComparisonProgress, LineScreen, Screen, screen_for
     from splitrun.study.arms import line_up, named
     from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import comparison_directory, keep
-    from splitrun.study.timing import Watcher
 
     settings = CompareSettings(
         chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
     )
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
-            field = line_up(
+            arms = line_up(
                 document,
                 chosen_schedules,
                 chosen_depths,
-                Watcher() if quiet else Lines(),
+                ComparisonProgress(Screen() if quiet else LineScreen()),
                 data_dir=data_dir,
                 on_download=on_download,
                 allow_code=allow_code,
             )
-        named_arm = named(tuple(field.subjects), arm) if arm else None
+        named_arm = named(tuple(arms.subjects), arm) if arm else None
         with comparison_directory(runs_dir, document) as directory:
-            with watcher_for(progress) as watcher:
-                comparison = compare_arms(field, settings, metric, directory.path, watcher)
+            with screen_for(progress) as screen:
+                watcher = ComparisonProgress(screen)
+                comparison = compare_arms(arms, settings, metric, directory.path, watcher)
             record = keep(directory, document, settings, comparison)
     gated = named_arm or comparison.choice.taken
     _deliver(

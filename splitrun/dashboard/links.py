@@ -108,21 +108,13 @@ class LinkView:
 
 
 class Links:
-    """All channels of a run.
-
-    A RECV does not tell whom it hears. A role hears its channels in the run's order, slice by slice
-    of a batch.
-    """
+    """All channels of a run."""
 
     def __init__(self, channels: Sequence[str], start: float) -> None:
         self.by_name: dict[str, LinkView] = {}
-        self._heard: dict[str, list[LinkView]] = {}
-        self._turns: dict[str, tuple[int, int, int]] = {}
-        """By role: step and micro-batch of the last RECV, and which channel's turn is next."""
         for channel in channels:
             source, _, target = channel.partition("->")
-            link = self.by_name[channel] = LinkView(source, target, start)
-            self._heard.setdefault(target, []).append(link)
+            self.by_name[channel] = LinkView(source, target, start)
 
     def send(self, event: Sent) -> None:
         """Take in a message."""
@@ -132,17 +124,9 @@ class Links:
 
     def receive(self, event: Executed) -> None:
         """Take in a RECV."""
-        heard = self._heard.get(event.role)
-        if heard is None:
-            return
-        if len(heard) == 1:
-            heard[0].receive(event)
-            return
-        step, micro, turn = self._turns.get(event.role, (-1, -1, 0))
-        if step != event.step or micro != event.micro or turn == len(heard):
-            turn = 0
-        self._turns[event.role] = (event.step, event.micro, turn + 1)
-        heard[turn].receive(event)
+        link = self.by_name.get(f"{event.peer}->{event.role}")
+        if link is not None:
+            link.receive(event)
 
     def forget(self) -> None:
         """Events are missing."""
@@ -164,7 +148,7 @@ class Links:
 
     def to(self, role: str) -> Sequence[LinkView]:
         """Those that a role hears."""
-        return self._heard.get(role, [])
+        return [link for link in self.by_name.values() if link.target == role]
 
 
 def party(role: str) -> str:

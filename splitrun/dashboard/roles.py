@@ -171,7 +171,6 @@ _FEWEST_CELLS = 20
 """Of a window."""
 _CONTEXT = 256
 """Instructions that tell what may follow: those of a step, unless it has dozens of slices."""
-_MOST_HELD = 1 << 16
 
 
 class RoleView:
@@ -189,6 +188,8 @@ class RoleView:
         """Steps done: updates."""
         self.staleness: int | None = None
         """Of the last update: how many others there were since its batch's forward."""
+        self.in_flight = 0
+        """Batches whose forward is done and whose update is not."""
         self.is_stuck = False
         """It does not come back from what it is at."""
         self.is_idle = False
@@ -196,7 +197,6 @@ class RoleView:
         self.awaits = ""
         """The role that it waits for while the run is stuck."""
         self.timeline = Timeline(start)
-        self._held: deque[int] = deque(maxlen=_MOST_HELD)
         self._recent: deque[Executed] = deque(maxlen=_CONTEXT)
         self._end = start
 
@@ -212,21 +212,15 @@ class RoleView:
         else:
             timeline.add(kind, event.start, end)
         if op == "UPDATE":
-            self.step = event.step + 1
-            if self._held:
-                self.staleness = event.step - self._held.popleft()
+            self.step, self.staleness = event.step + 1, event.staleness
+            self.in_flight = max(0, self.in_flight - 1)
         elif (op == "FORWARD" or op == "LOSS") and event.micro == 0:
-            self._held.append(self.step)
+            self.in_flight += 1
 
     def forget(self) -> None:
         """Events are missing: what is in flight is not known."""
-        self._held.clear()
+        self.in_flight = 0
         self._recent.clear()
-
-    @property
-    def in_flight(self) -> int:
-        """Batches whose forward is done and whose update is not."""
-        return len(self._held)
 
     @property
     def doing(self) -> str | None:
@@ -238,12 +232,10 @@ class RoleView:
         if not past:
             return None
         last = past[-1]
-        at = (last.op, last.micro, last.phase, _repeats(past, len(past) - 1))
+        at = (last.op, last.micro, last.phase, last.peer)
         for place in range(len(past) - 2, -1, -1):
             event = past[place]
-            if event.op == last.op and (
-                (event.op, event.micro, event.phase, _repeats(past, place)) == at
-            ):
+            if (event.op, event.micro, event.phase, event.peer) == at:
                 return past[place + 1].op
         return None
 
@@ -316,14 +308,6 @@ class RoleView:
 
     def _window_cells(self) -> int:
         return max(_FEWEST_CELLS, round(_WINDOW_S / self.timeline.cell_s))
-
-
-def _repeats(past: Sequence[Executed], place: int) -> int:
-    """How many instructions before a place are like it: a RECV of each of several bottoms."""
-    event, first = past[place], place
-    while first and (past[first - 1].op, past[first - 1].step) == (event.op, event.step):
-        first -= 1
-    return place - first
 
 
 def _shares(seconds: Sequence[float], span_s: float) -> Shares:

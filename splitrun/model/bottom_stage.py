@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -53,8 +54,7 @@ class BottomStage(Stage):
         self._begun: deque[int] = deque()
         """The number of updates at the first forward of every batch in flight."""
         self._cut_bytes = 0
-        self.cut_peak_bytes = 0
-        """The most that cuts came to whose backward was still to come."""
+        self._cut_peak_bytes = 0
         self._steps = steps
         self._first_step: int | None = None
         self._again: Recomputation | None = None
@@ -65,9 +65,11 @@ class BottomStage(Stage):
         self._sound_until = 0
 
     @property
-    def version_peak_bytes(self) -> int:
-        """The most that weight versions came to at once."""
-        return self._versions.peak_bytes
+    def peak_bytes(self) -> Mapping[str, int]:
+        """The most bytes that it held so far, by kind: weight versions, and cuts whose backward was
+        still to come, besides what every stage holds."""
+        own = {"versions": self._versions.peak_bytes, "cuts": self._cut_peak_bytes}
+        return {**super().peak_bytes, **own}
 
     def forward(self, key: Key, inputs: Tensors) -> Tensors:
         """The cut for one micro-batch, detached; its graph is kept until `backward`.
@@ -88,7 +90,7 @@ class BottomStage(Stage):
         cut = as_tensors(output)
         self._in_flight[key] = (cut, batch)
         self._cut_bytes += total_bytes(cut)
-        self.cut_peak_bytes = max(self.cut_peak_bytes, self._cut_bytes)
+        self._cut_peak_bytes = max(self._cut_peak_bytes, self._cut_bytes)
         if key[1] == 0:
             self._begun.append(self._updates)
         if self._facts.is_custom:  # which may write to what it has returned
@@ -123,7 +125,8 @@ class BottomStage(Stage):
 
     def update(self) -> None:
         """Apply the gradients; forwards from now on see the new weights."""
-        self._versions.update(self._optimizer.step)
+        with self._versions.updating():
+            self._optimizer.step()
         self.staleness = self._updates - self._begun.popleft()
         self._updates += 1
 

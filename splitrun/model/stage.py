@@ -5,7 +5,7 @@ A stage knows tensors and keys, nothing of batches, channels or time. Keys are (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -61,14 +61,11 @@ class Stage:
         """Staleness of the gradients that were applied last: updates since their forward."""
 
     @property
-    def weight_bytes(self) -> int:
-        """Of parameters and buffers."""
-        return sum(tensor.nbytes for tensor in named_tensors(self.module).values())
-
-    @property
-    def optimizer_bytes(self) -> int:
-        """Of the optimizer's state as it is now."""
-        return self._optimizer.state_bytes
+    def peak_bytes(self) -> Mapping[str, int]:
+        """The most bytes that it held so far, by kind: weights, buffers among them, and the
+        optimizer's state."""
+        weights = sum(tensor.nbytes for tensor in named_tensors(self.module).values())
+        return {"weights": weights, "optimizer": self._optimizer.state_bytes}
 
     def digest(self) -> str:
         """SHA-256 over parameters and buffers, sorted by name: raw little-endian bytes."""

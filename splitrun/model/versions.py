@@ -18,7 +18,8 @@ unsaved makes the backward raise. What even that would miss is looked for before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -139,15 +140,22 @@ class WeightVersions:
         if version is not self._current:
             self._let_go(version)
 
-    def update(self, step: Callable[[], object]) -> None:
-        """Let the optimizer step; later forwards see the new weights.
+    @contextmanager
+    def updating(self) -> Iterator[None]:
+        """In here the optimizer steps; later forwards see the new weights.
 
         It writes to the masters alone, which no batch in flight has saved. So parameters that have
         versions do not count this as a change of what was saved.
         """
         with _unsafe_preserve_version_counter(tuple(self._parameters)):
-            step()
+            yield
         self._retire()
+
+    def _retire(self) -> None:
+        """Later forwards want a new version."""
+        current, self._current = self._current, None
+        if current is not None:
+            self._let_go(current)
 
     def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
         """Let parameters learn or not, where anything is wanted; gives what they did before."""
@@ -162,12 +170,6 @@ class WeightVersions:
             self._retire()
             self._reach = reach
         return self._current or self._publish()
-
-    def _retire(self) -> None:
-        """Later forwards want a new version."""
-        current, self._current = self._current, None
-        if current is not None:
-            self._let_go(current)
 
     def _let_go(self, version: Version) -> None:
         """Use it again, once nobody reads it."""

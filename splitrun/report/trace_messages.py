@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from splitrun.events import Executed, Sent
@@ -82,18 +82,13 @@ class Delivery(NamedTuple):
 
 
 class Matcher:
-    """Pairs messages with RECVs, which do not tell whom they hear.
+    """Pairs messages with the RECVs that took them.
 
-    Channels keep the order of sending, and a role that hears several hears them, for each slice of
-    a batch, in the order of the run's channels. Threads race to tell of what they did: of a message
-    and its RECV either may come first.
+    Channels keep the order of sending. Threads race to tell of what they did: of a message and its
+    RECV either may come first.
     """
 
-    def __init__(self, channels: Sequence[str]) -> None:
-        self._heard: dict[str, list[str]] = defaultdict(list)
-        for channel in channels:
-            self._heard[channel.partition("->")[2]].append(channel)
-        self._at: dict[str, tuple[_Slice, int]] = {}
+    def __init__(self) -> None:
         self._sent: dict[str, deque[Sent]] = defaultdict(deque)
         self._received: dict[str, deque[Executed]] = defaultdict(lambda: deque(maxlen=_MOST_RACING))
 
@@ -110,7 +105,7 @@ class Matcher:
 
     def receive(self, received: Executed) -> Delivery | None:
         """Take in a RECV; gives the delivery if that is complete."""
-        channel = self._channel(received)
+        channel = f"{received.peer}->{received.role}"
         sent = _taken(self._sent[channel], _slice(received))
         if sent is None:
             self._received[channel].append(received)
@@ -125,14 +120,6 @@ class Matcher:
         """Forget all that is under way: events are missing."""
         self._sent.clear()
         self._received.clear()
-        self._at.clear()
-
-    def _channel(self, received: Executed) -> str:
-        heard = self._heard[received.role]
-        last, index = self._at.get(received.role, (None, -1))
-        index = (index + 1) % len(heard) if last == _slice(received) else 0
-        self._at[received.role] = (_slice(received), index)
-        return heard[index]
 
 
 def _slice(event: Sent | Executed) -> _Slice:

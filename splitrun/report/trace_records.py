@@ -60,7 +60,7 @@ class Timeline:
         self._write = write
         self._threads = count(_FIRST_THREAD)
         self._arrows = count(1)
-        self._matcher = Matcher(started.channels)
+        self._matcher = Matcher()
         self._sampled: Sampled | None = None
         self._unfinished: dict[str, tuple[float, Record]] = {}
         """What roles were at when something was stuck, and since when."""

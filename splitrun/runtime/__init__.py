@@ -1,30 +1,61 @@
-"""Plans in, trained stages and events out."""
+"""Plans in, trained stages and events out: jobs, runtimes, observers, hooks, channel ends."""
 
 from splitrun.runtime.affinity import AffinityTuner
 from splitrun.runtime.channel import (
     ChannelClosed,
     ChannelStatistics,
     Message,
-    Receiver,
-    Sender,
+    ReceiverEnd,
+    SenderEnd,
     open_channel,
 )
 from splitrun.runtime.faults import Faults
-from splitrun.runtime.run import run
-from splitrun.runtime.top import Score
-from splitrun.runtime.worker import Collect, StartPoint
+from splitrun.runtime.hooks import Checksums
+from splitrun.runtime.job import (
+    BatchLoader,
+    Collect,
+    Hook,
+    Job,
+    Observer,
+    Outcome,
+    Receive,
+    RoleContext,
+    RoleHook,
+    RoleOutcome,
+    RoleWork,
+    Run,
+    Runtime,
+    Score,
+    Send,
+    StartPoint,
+    find_runtime,
+)
 
 __all__ = [
     "AffinityTuner",
+    "BatchLoader",
     "ChannelClosed",
     "ChannelStatistics",
+    "Checksums",
     "Collect",
     "Faults",
+    "Hook",
+    "Job",
     "Message",
-    "Receiver",
+    "Observer",
+    "Outcome",
+    "Receive",
+    "ReceiverEnd",
+    "RoleContext",
+    "RoleHook",
+    "RoleOutcome",
+    "RoleWork",
+    "Run",
+    "Runtime",
     "Score",
-    "Sender",
+    "Send",
+    "SenderEnd",
     "StartPoint",
+    "find_runtime",
     "open_channel",
-    "run",
 ]

@@ -1,4 +1,6 @@
-"""Whether the roles of a run do better on one core than on all: both are tried.
+"""Which cores the threads of a run's roles keep to.
+
+`AffinityTuner`: whether roles that compute here do better on one core than on all; both are tried.
 
 Small operations spend much of their time under Python's lock, of which there is one: on cores of
 their own roles wait for it more than they work, and every time it changes hands a core has to be
@@ -8,6 +10,13 @@ the time. Large operations work without the lock, and want every core.
 No count of rows or parameters tells which they are, nor does processor time, for that of roles that
 fight over a lock and over caches is worth less. So the run goes on here for a moment and there for
 a moment, by turns, and then stays where more was done in the time in which anything was.
+
+`CpuPin`: while all hardware is emulated, a role's thread hardly works and nearly always waits, so
+it should find its core free when it wakes. The system does not see to that: on a virtual machine
+Linux takes a core that has gone to sleep for one that the host has taken away, and lets a thread
+that wakes queue behind another one's work, 0.4 ms of it here, while the other core sleeps. So
+threads are dealt out over the cores. A thread whose work turns out to be more than a little of what
+it emulates goes where the system wants it.
 """
 
 from __future__ import annotations
@@ -16,30 +25,27 @@ import math
 import os
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from statistics import median
 
 from splitrun.plan import Instruction, Op
 from splitrun.runtime.clock import now
-from splitrun.runtime.worker import WORK, Action, Worker
+from splitrun.runtime.job import WORK, RoleContext, RoleHook, Run
 
-_ENOUGH, _FEWEST, _LONG_S = 160, 20, 0.05
-"""Instructions in a moment; as few as the fewest where that takes so long."""
+ENOUGH, FEWEST, LONG_S = 160, 20, 0.05
+"""Instructions in a moment; as few as the fewest where that takes so long, in seconds."""
 _MOVING = 0.25
 """Of a moment: before each, so much of one passes in which everybody moves."""
-_TURNS = 4
-"""Moments in each place before one is chosen."""
-_KEPT = 5 * _TURNS
-"""Moments of each place, of earlier trials too: one moment is not like the next."""
-_STAY_S, _STAY = 5.0, 25
-"""How long a choice holds: so many seconds, and so many times what its trial was at work."""
 _WAKING_S = 3e-4
 """Time in which nothing was done for no longer is the machine's; more is the links'."""
+_MUCH = 0.25
+"""Of the emulated time: as much work needs its share of all cores."""
+TRUSTED_S = 0.1
+"""Emulated time after which the share of work is taken seriously."""
 
-_Place = tuple[int, ...]
+Place = tuple[int, ...]
 """Cores by number."""
 _Kind = tuple[str, Op]
 """Of work: whose, and what."""
@@ -50,6 +56,8 @@ class Moment:
     """What roles get done in a stretch of time; times are the run's, in seconds."""
 
     start: float
+    enough: int = ENOUGH
+    """Instructions after which it is over."""
     done: Counter[_Kind] = field(default_factory=Counter)
     """Instructions that ended in it."""
     lasted_s: defaultdict[_Kind, float] = field(default_factory=lambda: defaultdict(float))
@@ -78,12 +86,12 @@ class Moment:
     def is_over(self, share: float) -> bool:
         """Whether enough has been done for such a share of a moment."""
         number = self.done.total()
-        few = number >= share * _FEWEST and self.busy_s >= share * _LONG_S
-        return few or number >= share * _ENOUGH
+        few = number >= share * FEWEST and self.busy_s >= share * LONG_S
+        return few or number >= share * self.enough
 
     def next(self, time: float) -> Moment:
         """The moment after it; whoever is at work stays at it."""
-        return Moment(time, _at_work=self._at_work)
+        return Moment(time, self.enough, _at_work=self._at_work)
 
     def speed(self, costs_s: Mapping[_Kind, float]) -> float:
         """Work, at these costs an instruction, over the time in which any was done."""
@@ -96,7 +104,7 @@ class Moment:
         return self._end - self.start - self._nothing_s
 
 
-def fastest(moments: Mapping[_Place, Sequence[Moment]]) -> _Place:
+def fastest(moments: Mapping[Place, Sequence[Moment]]) -> Place:
     """Where roles are fastest, in the median of their moments there. One moment does not hold the
     same work as the next, so an instruction counts for as long as its kind lasts in the mean."""
     done: Counter[_Kind] = Counter()
@@ -107,7 +115,7 @@ def fastest(moments: Mapping[_Place, Sequence[Moment]]) -> _Place:
             lasted_s[kind] += each_s
     costs_s = {kind: lasted_s[kind] / number for kind, number in done.items()}
 
-    def speed(place: _Place) -> float:
+    def speed(place: Place) -> float:
         return median(moment.speed(costs_s) for moment in moments[place])
 
     return max(moments, key=speed)
@@ -119,25 +127,40 @@ class AffinityTuner:
 
     Args:
         cores: that the process may use, by number.
+        enough: instructions in a moment.
+        rounds: moments in each place before one is chosen.
+        stay_s: how long a choice holds, in seconds,
+        stay: and how many times as long as its trial was at work.
+        choose: the better place, by the moments there; of earlier trials, too, for one moment is
+            not like the next.
     """
 
-    def __init__(self, cores: Collection[int]) -> None:
-        self.everywhere: _Place = tuple(sorted(cores))
+    def __init__(
+        self,
+        cores: Collection[int],
+        *,
+        enough: int = ENOUGH,
+        rounds: int = 4,
+        stay_s: float = 5.0,
+        stay: float = 25,
+        choose: Callable[[Mapping[Place, Sequence[Moment]]], Place] = fastest,
+    ) -> None:
+        self.everywhere: Place = tuple(sorted(cores))
         self.place = self.everywhere
         """Where roles belong now."""
         together = (self.everywhere[os.getpid() % len(cores)],)
         self._others = {self.everywhere: together, together: self.everywhere}
-        self._moments = {place: deque[Moment](maxlen=_KEPT) for place in self._others}
+        self._moments = {place: deque[Moment](maxlen=5 * rounds) for place in self._others}
+        self._enough, self._rounds = enough, rounds
+        self._stay_s, self._stay = stay_s, stay
+        self._choose = choose
         self._stays_until = -math.inf
         self._left = 0
         self._lock = threading.Lock()
 
-    def equip(self, worker: Worker) -> None:
-        """CpuPin the worker's thread, and watch its work in trials."""
-        member = _Member(self, worker.role.name)
-        for op in (Op.LOAD, *WORK):
-            if worker.can(op):
-                worker.surround(op, member.around)
+    def for_role(self, context: RoleContext) -> RoleHook:
+        """Its thread moves, and its work is looked at in trials."""
+        return _TunedRole(self, context.role.name)
 
     @property
     def has_chosen(self) -> bool:
@@ -169,8 +192,8 @@ class AffinityTuner:
                     self._go_on(time)
 
     def _try(self, time: float) -> None:
-        self._busy_s, self._left = 0.0, 2 * _TURNS
-        self._moment, self._is_moving = Moment(time), True
+        self._busy_s, self._left = 0.0, 2 * self._rounds
+        self._moment, self._is_moving = Moment(time, self._enough), True
 
     def _go_on(self, time: float) -> None:
         """A move or a moment is over."""
@@ -178,40 +201,81 @@ class AffinityTuner:
             self._moments[self.place].append(self._moment)
             self._busy_s += self._moment.busy_s
             self._left -= 1
-            self.place = self._others[self.place] if self._left else fastest(self._moments)
+            self.place = self._others[self.place] if self._left else self._choose(self._moments)
         if not self._left:
-            self._stays_until = time + max(_STAY_S, _STAY * self._busy_s)
+            self._stays_until = time + max(self._stay_s, self._stay * self._busy_s)
         self._moment, self._is_moving = self._moment.next(time), not self._is_moving
 
 
-class _Member:
-    """One role; only its thread calls it."""
+class _TunedRole(RoleHook):
+    """Only the role's thread calls what it makes of instructions."""
 
-    def __init__(self, affinity_tuner: AffinityTuner, role: str) -> None:
-        self._gathering = affinity_tuner
+    def __init__(self, tuner: AffinityTuner, role: str) -> None:
+        self._tuner = tuner
         self._role = role
-        self._place = affinity_tuner.everywhere
+        self._place = tuner.everywhere
 
-    def around(self, action: Action) -> Action:
-        """The action, in its place."""
-        affinity_tuner, role = self._gathering, self._role
+    def around_instruction(self, op: Op, run: Run) -> Run:
+        """What computes or loads is done in the place where roles belong now."""
+        if op is not Op.LOAD and op not in WORK:
+            return run
+        tuner, role = self._tuner, self._role
 
-        def seated(instruction: Instruction) -> None:
-            self._move(affinity_tuner.place)
-            if affinity_tuner.has_chosen:
-                action(instruction)
+        def placed(instruction: Instruction) -> None:
+            place = tuner.place
+            if place != self._place:
+                self._place = place
+                _keep_to(place)
+            if tuner.has_chosen:
+                run(instruction)
                 return
-            start = affinity_tuner.begins(role)
+            start = tuner.begins(role)
             try:
-                action(instruction)
+                run(instruction)
             finally:
-                affinity_tuner.ends(role, instruction.op, start)
+                tuner.ends(role, op, start)
 
-        return seated
+        return placed
 
-    def _move(self, place: _Place) -> None:
-        if place == self._place:
-            return
-        self._place = place
-        with suppress(OSError):
-            os.sched_setaffinity(0, place)
+
+class CpuPin:
+    """A core of one thread, and what it has done there; only that thread calls it."""
+
+    def __init__(self, core: int, cores: Collection[int]) -> None:
+        self._core = core
+        self._cores = cores
+        self._worked_s = self._lasted_s = 0.0
+        self._kept: bool | None = None
+
+    def take(self) -> None:
+        """Keep the calling thread to the core, where the system allows it."""
+        self._kept = _keep_to({self._core})
+
+    def note(self, worked_s: float, lasted_s: float) -> None:
+        """An emulated instruction worked so long of the time that it lasted; with the first one the
+        core is taken."""
+        if self._kept is None:
+            self.take()
+        self._worked_s += worked_s
+        self._lasted_s += lasted_s
+        if self._kept and self._worked_s > _MUCH * max(TRUSTED_S, self._lasted_s):
+            _keep_to(self._cores)
+            self._kept = False
+
+
+def cpu_pins(roles: Sequence[str], cores: Sequence[int]) -> Mapping[str, CpuPin]:
+    """By role. Several runs on one machine begin at different cores, as far as their process
+    numbers differ."""
+    return {
+        role: CpuPin(cores[(os.getpid() + index) % len(cores)], cores)
+        for index, role in enumerate(roles)
+    }
+
+
+def _keep_to(cores: Collection[int]) -> bool:
+    """Whether the calling thread stays on these cores from now on."""
+    try:
+        os.sched_setaffinity(0, cores)
+    except OSError:
+        return False
+    return True

@@ -1,6 +1,6 @@
-"""Faults to order: they act through a worker's actions, its emulation, and the links it sends over.
+"""Faults to order: a hook that lets roles meet those of a spec.
 
-A worker that no fault is for is left as it is.
+A role that no fault is for is left as it is.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch import Tensor
 
-from splitrun.plan import Instruction, Op, PlannedFault
+from splitrun.plan import Channel, Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
-from splitrun.runtime.worker import WORK, Action, Emulation, Worker
-from splitrun.spec.faults import Damage, Die, Kill, Raise, Silence, Slow, Stall
+from splitrun.runtime.job import WORK, RoleContext, RoleHook, Run, Send
+from splitrun.spec.faults import Damage, Die, Kill, LinkFault, Raise, Silence, Slow, Stall
+
+OnFire = Callable[[int, str, Instruction], None]
+"""Told of a fault, in the role's thread and before it happens: its index, the role, the
+instruction."""
 
 
 class InjectedError(Exception):
@@ -25,7 +29,7 @@ class InjectedError(Exception):
 
 
 class Vanished(BaseException):
-    """RoleChannels a role's thread without a word."""
+    """Ends a role's thread without a word."""
 
 
 class Faults:
@@ -34,57 +38,85 @@ class Faults:
     Args:
         planned: all of the spec's.
         fired: indices of those that have happened already; none happens twice.
-        on_fire: called in the role's thread, before it happens, with a fault's index, the role
-            and the instruction.
+        on_fire: told of each that happens.
     """
 
     def __init__(
         self,
         planned: Sequence[PlannedFault],
         fired: Collection[int] = (),
-        on_fire: Callable[[int, str, Instruction], None] = lambda *_: None,
+        on_fire: OnFire = lambda *_: None,
     ) -> None:
-        self._planned = planned
-        self._fired = set(fired)
+        self._left = [fault for fault in planned if fault.index not in fired]
         self._on_fire = on_fire
 
-    def equip(self, worker: Worker) -> None:
-        """Let a worker meet the faults that are for it."""
+    def for_role(self, context: RoleContext) -> RoleHook | None:
+        """The faults that a role is to meet."""
+        own = [fault for fault in self._left if fault.role == context.role.name]
+        return _RoleFaults(context, own, self._on_fire) if own else None
+
+
+class _RoleFaults(RoleHook):
+    def __init__(
+        self, context: RoleContext, planned: Sequence[PlannedFault], on_fire: OnFire
+    ) -> None:
+        self._context = context
+        self._planned = planned
+        self._on_fire = on_fire
+        self._fired: set[int] = set()
+
+    def around_instruction(self, op: Op, run: Run) -> Run:
+        """With what happens before, or instead of, instructions of a kind; and those that last
+        longer."""
         for planned in self._planned:
-            if planned.role == worker.role.name and planned.index not in self._fired:
-                self._equip(worker, planned)
+            if isinstance(planned.fault, Slow):
+                run = self._slowed(planned, planned.fault, run) if op in WORK else run
+            elif planned.op is op and not isinstance(planned.fault, LinkFault):
+                run = self._disturbed(planned, run)
+        return run
 
-    def _equip(self, worker: Worker, planned: PlannedFault) -> None:
-        fault = planned.fault
-        if isinstance(fault, Slow):
-            self._slow(worker, planned, fault)
-            return
+    def around_send(self, channel: Channel, send: Send) -> Send:
+        """With what a link does to messages."""
+        for planned in self._planned:
+            if planned.peer == channel.target and isinstance(planned.fault, LinkFault):
+                send = self._over_faulty_link(planned, send)
+        return send
 
-        def around(action: Action) -> Action:
-            def met(instruction: Instruction) -> None:
-                if self._fires(planned, instruction):
-                    _happen(worker, planned, instruction)
-                action(instruction)
+    def _disturbed(self, planned: PlannedFault, run: Run) -> Run:
+        def disturbed(instruction: Instruction) -> None:
+            if self._fires(planned, instruction):
+                _happen(planned, self._context)
+            run(instruction)
 
-            return met
+        return disturbed
 
-        worker.surround(planned.op, around)
+    def _slowed(self, planned: PlannedFault, fault: Slow, run: Run) -> Run:
+        def slowed(instruction: Instruction) -> None:
+            self._fires(planned, instruction)
+            start = now()
+            run(instruction)
+            if 0 <= instruction.step - fault.step < fault.steps:
+                wait_until(start + fault.factor * (now() - start), self._context.stopped)
 
-    def _slow(self, worker: Worker, planned: PlannedFault, fault: Slow) -> None:
-        slowed = worker.emulation = _Slowed(worker.emulation)
+        return slowed
 
-        def around(action: Action) -> Action:
-            def met(instruction: Instruction) -> None:
-                self._fires(planned, instruction)
-                past = instruction.step - fault.step
-                slowed.factor = fault.factor if 0 <= past < fault.steps else 1.0
-                action(instruction)
+    def _over_faulty_link(self, planned: PlannedFault, send: Send) -> Send:
+        until = -math.inf
 
-            return met
+        def faulty(message: Message) -> None:
+            nonlocal until
+            phase, step, micro = message[:3]
+            sent = Instruction(Op.SEND, step, micro, planned.peer, phase)
+            if self._fires(planned, sent):
+                match planned.fault:
+                    case Silence(for_ms=for_ms):
+                        until = math.inf if for_ms is None else now() + for_ms / 1e3
+                    case Damage():
+                        first, *others = message.tensors
+                        message = message._replace(tensors=(_flipped(first), *others))
+            send(message._replace(arrive=max(message.arrive, until)))
 
-        for op in WORK:
-            if worker.can(op):
-                worker.surround(op, around)
+        return faulty
 
     def _fires(self, planned: PlannedFault, instruction: Instruction) -> bool:
         if planned.index in self._fired or not planned.hits(instruction):
@@ -94,49 +126,19 @@ class Faults:
         return True
 
 
-class _Slowed:
-    """A emulation that makes work last `factor` times as long; used by the worker's own thread."""
-
-    def __init__(self, emulation: Emulation | None) -> None:
-        self.factor = 1.0
-        self._pace = emulation
-
-    def lasts(self, op: Op, elapsed_s: float) -> float:
-        lasts_s = self._pace.lasts(op, elapsed_s) if self._pace else elapsed_s
-        return self.factor * lasts_s if op in WORK else lasts_s
-
-
-def _happen(worker: Worker, planned: PlannedFault, instruction: Instruction) -> None:
+def _happen(planned: PlannedFault, context: RoleContext) -> None:
     """What a fault does before, or instead of, the instruction that it hits."""
     match planned.fault:
         case Raise():
             raise InjectedError(str(planned))
         case Stall(for_ms=for_ms):
             until = math.inf if for_ms is None else now() + for_ms / 1e3
-            if not wait_until(until, worker.stopped):
-                raise ChannelClosed(worker.role.name)
+            if not wait_until(until, context.stopped):
+                raise ChannelClosed(context.role.name)
         case Die():
             raise Vanished
         case Kill():
             os.kill(os.getpid(), signal.SIGKILL)
-        case Silence(for_ms=for_ms):
-            until = math.inf if for_ms is None else now() + for_ms / 1e3
-            worker.channels.senders[planned.peer].disturb(lambda it: _held_up(it, until))
-        case Damage():
-            worker.channels.senders[planned.peer].disturb(lambda it: _damaged(it, instruction))
-
-
-def _held_up(message: Message, until: float) -> Message:
-    return message._replace(arrive=max(message.arrive, until))
-
-
-def _damaged(message: Message, sent: Instruction) -> Message:
-    """If it is the one that an instruction sent: with a bit of its first tensor flipped, by which
-    no finite value becomes infinite."""
-    if message[:3] != (sent.phase, sent.step, sent.micro):
-        return message
-    first, *others = message.tensors
-    return message._replace(tensors=(_flipped(first), *others))
 
 
 _SIGN, _LARGEST_OF_EXPONENT, _LOWEST = 0x80, 0x40, 0x01

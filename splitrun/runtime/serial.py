@@ -7,16 +7,23 @@ their code is still in the processor's caches. Time has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from splitrun.errors import PlanInvalid
 from splitrun.plan import Op
+from splitrun.runtime.job import Job, Observer, Outcome
+from splitrun.runtime.roles import make_workers, outcome_of, watchdog_of
+from splitrun.runtime.threaded import ThreadGroup
 from splitrun.runtime.worker import Worker
 
 
-def tasks(workers: Sequence[Worker]) -> Mapping[str, Callable[[], None]]:
-    """One task for all roles."""
-    return {"serial": lambda: _interleave(workers)}
+def run(job: Job, observer: Observer) -> Outcome:
+    """Run all roles of a plan in one thread; see `splitrun.runtime.Runtime`."""
+    workers = make_workers(job, observer)
+    group = ThreadGroup({"serial": partial(_interleave, workers)}, workers, job.intra_op_threads)
+    group.run(observer.poll, watchdog_of(job, observer, {"serial": workers}))
+    return outcome_of(job, workers)
 
 
 def _interleave(workers: Sequence[Worker]) -> None:
@@ -29,7 +36,7 @@ def _interleave(workers: Sequence[Worker]) -> None:
             for index, worker in enumerate(workers):
                 instruction = waiting[index]
                 while instruction and instruction.op is op and worker.ready(instruction):
-                    worker.execute(instruction)
+                    worker.run((instruction,))
                     instruction = waiting[index] = next(programs[index], None)
                     moved = True
         if not moved:

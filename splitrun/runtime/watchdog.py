@@ -1,12 +1,12 @@
 """The watchdog: it notices roles that do not come back, silent links and dead threads.
 
-It looks at what every role is at, from the thread that attends to the run, and counts how long each
-has been at it. Roles that wait for one another are late together, so it follows their waits to the
-one that does not wait, or to the link whose message does not arrive: that is the culprit, and it is
-its deadline that counts. Long before that is over, what takes much longer than usual is told of,
-so that a run that is stuck looks it. Only time in which the watchdog itself was running is
-counted, so that a process that was stopped, or a machine that slept, is not taken for a role that
-hangs.
+It looks at the status of every role, from the thread that attends to the run, and counts how long
+each has been at what it is at. Roles that wait for one another are late together, so it follows
+their waits to the one that does not wait, or to the link whose message does not arrive: that is the
+culprit, and it is its deadline that counts. Long before that is over, what takes much longer than
+usual is told of, so that a run that is stuck looks it. Only time in which the watchdog itself was
+running is counted, so that a process that was stopped, or a machine that slept, is not taken for a
+role that hangs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from splitrun.errors import Lost, RunFailed, Stalled
 from splitrun.events import Emit, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
 from splitrun.runtime.clock import now
-from splitrun.runtime.worker import Worker
 
 _LONGEST_LOOK_S = 0.5
 """Between two looks at most this much is counted: the whole process may have been asleep."""
@@ -42,43 +41,46 @@ _TOLD_AT_LAST = 3 / 4
 _TELL_EVERY_S = 1.0
 
 
-@dataclass
-class _Watched:
-    worker: Worker
+@dataclass(frozen=True)
+class RoleStatus:
+    """What a role is at, at one moment; times are the run's clock's, in seconds."""
+
+    role: str
     doing: Instruction | None = None
     """None between instructions, before the first and after the last."""
     since: float = -math.inf
-    """When it was first seen at that."""
-    lasts_s: float = 0.0
-    """How long it has been at that."""
+    """When it began that."""
+    waits_for: str = ""
+    """The role without which it cannot go on; empty where it is at work itself, or waits for a
+    message that is under way."""
     under_way: bool = False
-    """Whether what it waits for has been sent."""
+    """Whether it waits for a message that has been sent and has not arrived."""
+    due: float = -math.inf
+    """When what it is at should be over, as far as hardware and links are emulated."""
+
+
+@dataclass
+class _Watched:
+    """A role's last status, and for how long it has been so."""
+
+    status: RoleStatus
+    lasts_s: float = 0.0
+    """How long it has been at what it is doing."""
     blamed_s: float = 0.0
-    """For how long that has been so: waiting for a role ends where waiting for a link begins."""
+    """For how long what it waits for has been the same: waiting for a role ends where waiting for a
+    link begins."""
 
     @property
     def name(self) -> str:
-        return self.worker.role.name
+        return self.status.role
+
+    @property
+    def doing(self) -> Instruction | None:
+        return self.status.doing
 
     @property
     def waits(self) -> bool:
         return self.doing is not None and self.doing.op in (Op.RECV, Op.SEND)
-
-    @property
-    def awaits_arrival(self) -> bool:
-        """Whether it waits for a message that has been sent."""
-        doing, receivers = self.worker.doing, self.worker.channels.receivers
-        return doing is not None and doing.op is Op.RECV and receivers[doing.peer].awaits_arrival()
-
-    def due(self) -> float:
-        """When what it is at should be over, as far as it is emulated: a time of the run's
-        clock."""
-        doing, emulation = self.doing, self.worker.emulation
-        if doing is None:
-            return -math.inf
-        if doing.op is Op.RECV and self.awaits_arrival:
-            return self.worker.channels.receivers[doing.peer].due
-        return self.since + emulation.lasts(doing.op, 0.0) if emulation is not None else -math.inf
 
 
 @dataclass(frozen=True)
@@ -100,19 +102,21 @@ class _Culprit:
 
 @dataclass
 class Watchdog:
-    """Watches the workers of one run, from one thread.
+    """Watches the roles of one run, from one thread.
 
     Args:
-        workers: all of them.
-        threads: the workers of each thread, by its name.
+        roles: gives the status of each, in a fixed order.
+        threads: the roles of each thread, by its name.
         deadline: of their instructions.
         emit: given an event of what is stuck.
+        clock: that the time of a look is read from, in seconds.
     """
 
-    workers: Sequence[Worker]
-    threads: Mapping[str, Sequence[Worker]]
+    roles: Sequence[Callable[[], RoleStatus]]
+    threads: Mapping[str, Sequence[str]]
     deadline: Deadline
     emit: Emit = lambda _: None
+    clock: Callable[[], float] = now
     _by_role: dict[str, _Watched] = field(init=False)
     _longest_s: float = 0.0
     """The longest that an instruction was seen to last that then came to its end."""
@@ -120,34 +124,34 @@ class Watchdog:
     _most_s: float = field(init=False)
     _stuck: Stuck | None = None
     """What has been told of and is not over, as it is now."""
-    _stuck_at: Instruction | None = None
+    _stuck_at: tuple[str, Instruction] | None = None
     _tell_at: float = 0.0
     _gone: Set[str] = frozenset()
     """Roles whose threads have ended."""
 
     def __post_init__(self) -> None:
-        self._by_role = {worker.role.name: _Watched(worker) for worker in self.workers}
-        self._looked = now()
+        found = [status() for status in self.roles]
+        self._by_role = {each.role: _Watched(RoleStatus(each.role)) for each in found}
+        self._looked = self.clock()
         part_s = max(LOOK_EVERY_S, _PART_OF_DEADLINE * self.deadline.base_s)
         self._most_s = min(_LONGEST_LOOK_S, part_s)
 
     def look(self) -> None:
         """See what every role is at now."""
-        moment = now()
+        moment = self.clock()
         passed_s = min(moment - self._looked, self._most_s)
         self._looked = moment
-        for watched in self._by_role.values():
-            doing, under_way = watched.worker.doing, watched.awaits_arrival
-            if doing is not watched.doing:
-                if watched.doing is not None:
+        for watched, look in zip(self._by_role.values(), self.roles, strict=True):
+            before, status = watched.status, look()
+            if (status.doing, status.since) != (before.doing, before.since):
+                if before.doing is not None:
                     self._longest_s = max(self._longest_s, watched.lasts_s)
-                watched.doing, watched.since = doing, moment
                 watched.lasts_s = watched.blamed_s = 0.0
             else:
                 watched.lasts_s += passed_s
-                just_sent = under_way and not watched.under_way
+                just_sent = status.under_way and not before.under_way
                 watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
-            watched.under_way = under_way
+            watched.status = status
 
     def tell(self, alive: Collection[str] | None = None) -> None:
         """Emit what is stuck: when that is noticed, then now and then, and when it is over.
@@ -157,18 +161,19 @@ class Watchdog:
         """
         if alive is not None:
             self._gone = {
-                worker.role.name
-                for thread, workers in self.threads.items()
-                for worker in workers
+                role
+                for thread, roles in self.threads.items()
+                for role in roles
                 if thread not in alive
             }
         culprit = self._culprit(self._is_conspicuous)
-        if self._stuck is not None and (culprit is None or culprit.at is not self._stuck_at):
+        place = None if culprit is None else (culprit.watched.name, culprit.at)
+        if self._stuck is not None and place != self._stuck_at:
             self.emit(msgspec.structs.replace(self._stuck, waits=(), time=self._looked, over=True))
             self._stuck = self._stuck_at = None
         if culprit is None:
             return
-        news, self._stuck_at = self._stuck is None, culprit.at
+        news, self._stuck_at = self._stuck is None, place
         self._stuck = self._told_of(culprit)
         if news or self._looked >= self._tell_at:
             self.emit(self._stuck)
@@ -205,16 +210,16 @@ class Watchdog:
 
     def lost(self, thread: str) -> RunFailed:
         """The error that names the role whose thread ended without a word."""
-        workers = self.threads[thread]
-        worker = next((it for it in workers if it.doing is not None), workers[0])
-        name, at = worker.role.name, str(worker.doing or "an unknown point")
-        return self._with_stacks(
-            Lost(name, at, self._told(name, "its thread ended without a word"))
-        )
+        self.look()
+        watched = [self._by_role[role] for role in self.threads[thread]]
+        lost = next((each for each in watched if each.doing is not None), watched[0])
+        at = str(lost.doing or "an unknown point")
+        told = self._told(lost.name, "its thread ended without a word")
+        return self._with_stacks(Lost(lost.name, at, told))
 
     def gives_up(self, thread: str) -> bool:
         """Whether a thread is in an instruction that is past its deadline."""
-        return any(self._is_stuck(self._by_role[it.role.name]) for it in self.threads[thread])
+        return any(self._is_stuck(self._by_role[role]) for role in self.threads[thread])
 
     def _is_stuck(self, watched: _Watched) -> bool:
         return watched.doing is not None and self._is_late(watched)
@@ -232,13 +237,13 @@ class Watchdog:
         doing = watched.doing
         if watched.name in self._gone:
             return False
-        if doing is not None and doing is self._stuck_at:
+        if doing is not None and (watched.name, doing) == self._stuck_at:
             return True
         limit_s = self._limit_s(doing)
         usual_s = max(self._longest_s + _BEYOND_S, _TOLD_FROM * limit_s)
         if watched.blamed_s <= min(usual_s, _TOLD_AT_LAST * limit_s):
             return False
-        return self._looked > watched.due() + min(_BEYOND_S, _TOLD_FROM * limit_s)
+        return self._looked > watched.status.due + min(_BEYOND_S, _TOLD_FROM * limit_s)
 
     def _culprit(self, is_late: Callable[[_Watched], bool]) -> _Culprit | None:
         """Whom late roles wait for in the end: of several the one that has been so for longest,
@@ -251,7 +256,7 @@ class Watchdog:
     def _at_the_end(self, late: _Watched, is_late: Callable[[_Watched], bool]) -> _Culprit | None:
         """Whom a late role waits for in the end; None if that one is getting on."""
         chain = [late]
-        while (role := self._waits_for(chain[-1])) is not None:
+        while role := chain[-1].status.waits_for:
             last = self._by_role[role]
             if not is_late(last):
                 return None
@@ -260,25 +265,12 @@ class Watchdog:
             if last in chain:
                 return self._blamed(last, "circle")
             chain.append(last)
-        return self._blamed(chain[-1], "link" if chain[-1].awaits_arrival else "role")
+        return self._blamed(chain[-1], "link" if chain[-1].status.under_way else "role")
 
     def _blamed(
         self, watched: _Watched, cause: Literal["role", "link", "ended", "circle"]
     ) -> _Culprit | None:
         return _Culprit(watched, watched.doing, cause) if watched.doing else None
-
-    def _waits_for(self, watched: _Watched) -> str | None:
-        """The role without which this one cannot go on; None where it is at work itself, or waits
-        for a message that is under way."""
-        doing, ends = watched.doing, watched.worker.channels
-        if doing is None:
-            return None
-        if doing.op is Op.RECV:
-            receiver = ends.receivers[doing.peer]
-            return None if receiver.ready() or receiver.awaits_arrival() else doing.peer
-        if doing.op is Op.SEND:
-            return None if ends.senders[doing.peer].ready() else doing.peer
-        return None
 
     def _told(self, culprit: str, cause: str) -> str:
         return "; ".join([cause, *self._others(culprit)])

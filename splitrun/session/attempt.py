@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Literal
 
-from splitrun import runtime
 from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded
 from splitrun.interrupts import Interrupts
-from splitrun.model import Stage, default_metrics, evaluate
+from splitrun.model import Stage, default_metrics
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
+from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
 from splitrun.session.forecast import forecast
-from splitrun.session.memory import held_at_peak
+from splitrun.session.job import job_of
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save
-from splitrun.spec import has_checksums
 
 _LONGEST_MESSAGE = 100_000
 """Of how a run ended, in characters: a line of events has its bounds."""
@@ -105,49 +104,64 @@ class Attempt:
         if resume is None:
             directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
 
-    def execute(self) -> None:
-        """Run the plan to its end, handing events to the sinks meanwhile."""
+    @property
+    def observer(self) -> Observer:
+        """Who takes the run's events and checkpoints."""
+        return Observer(self._events.append, self.poll, self._state.collect)
+
+    def begin(self) -> Job:
+        """What a runtime is to do: all that is left of the plan, on stages of the state that the
+        attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        plan, first_step = experiment.plan, self._state.first_step
-        with experiment.document.located():
-            self._stages = experiment.parties.stages(plan)
-        beginning = self._state.begin(self._stages)
-        self.has_begun = True
         metrics = spec.training.metrics or default_metrics(spec.top.loss)
-        attempt = len(self._state.attempts)
-        self._events.append(run_started(plan, str(self._directory.path), attempt, first_step))
+        with experiment.document.located():
+            job = job_of(experiment.parties, self.plan, metrics)
+        self._stages = {name: work.stage for name, work in job.roles.items()}
+        start = self._state.begin(self._stages)
+        self.has_begun = True
+        attempt, run_dir = len(self._state.attempts), str(self._directory.path)
+        self._events.append(run_started(self.plan, run_dir, attempt, start.step))
+        hooks = (*job.hooks, self._faults())
+        return replace(job, start=start, deadline=self._deadline, hooks=hooks, digests=False)
+
+    def _faults(self) -> Faults:
+        directory = self._directory
+        forget_torn(directory)
+        return Faults(self._planned, fired_faults(directory), partial(note_fired, directory))
+
+    @contextmanager
+    def sources(self) -> Iterator[None]:
+        """In here, what emits events of its own does."""
         with ExitStack() as stack:
             for source in self._sources:
                 stack.enter_context(source(self._events.append))
-            channels = runtime.run(
-                plan,
-                self._stages,
-                experiment.parties.feeds(plan),
-                partial(evaluate, spec.top.loss, metrics),
-                runtime=spec.runtime.type,
-                intra_op_threads=spec.runtime.intra_op_threads,
-                emit=self._events.append,
-                poll=self.poll,
-                beginning=beginning,
-                checksums=has_checksums(spec),
-                deadline=self._deadline,
-                faults=self._faults(),
-            )
+            yield
+
+    def finish(self, outcome: Outcome) -> Result:
+        """Save what a run that is done has come to.
+
+        Raises:
+            NonFiniteWeights: its weights are not finite; there is no model then.
+            OSError: they cannot be written.
+        """
         self.poll()
-        self._manifest["peak_bytes"] = held_at_peak(
-            self._stages, channels, self._state.copied_bytes
-        )
+        copied = self._state.copied_bytes
+        self._manifest["peak_bytes"] = {
+            name: {
+                **role.peak_bytes,
+                **({"checkpoint_copy": copied[name]} if name in copied else {}),
+            }
+            for name, role in outcome.roles.items()
+        }
         self._manifest["channels"] = {
             name: {"messages": passed.messages, "bytes": passed.bytes}
-            for name, passed in channels.items()
+            for name, passed in outcome.channels.items()
         }
-
-    def _faults(self) -> runtime.Faults:
-        directory = self._directory
-        forget_torn(directory)
-        return runtime.Faults(
-            self._planned, fired_faults(directory), partial(note_fired, directory)
-        )
+        with self._interrupts.held():
+            result = self.result(self.save_model())
+            self.close("done", "", result)
+            self._interrupts.finish()
+        return result
 
     def save_model(self) -> str:
         """Save the weights as they are; gives their digest.

@@ -10,7 +10,7 @@ from splitrun.errors import RunDirectoryError, one_line
 from splitrun.events import Event
 from splitrun.left import resume_command
 from splitrun.model import Stage
-from splitrun.runtime import StartPoint
+from splitrun.runtime import Collect, StartPoint
 from splitrun.session.checkpoint import Checkpoint, Collector, Store
 from splitrun.session.prepare import Experiment, named_classes
 from splitrun.session.resume import Resume
@@ -78,11 +78,14 @@ class AttemptState:
         Raises:
             RunDirectoryError: the checkpoint is one of other models.
         """
-        collect = self._collector.collect if self._collector else None
         if self._checkpoint is None:
-            return StartPoint(collect=collect)
-        loss = restore(self._checkpoint, stages, self._directory.path)
-        return StartPoint(self.first_step, loss, collect)
+            return StartPoint()
+        return StartPoint(self.first_step, restore(self._checkpoint, stages, self._directory.path))
+
+    @property
+    def collect(self) -> Collect | None:
+        """Takes what roles hand over at a checkpoint, where there are checkpoints."""
+        return self._collector.collect if self._collector else None
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""

@@ -109,7 +109,7 @@ class LoadMeter:
         self._cores = usable_cores()
         self._start, self._ours_s, self._used_s = now(), time.process_time(), self._busy_s()
 
-    def crowd(self) -> MachineLoad:
+    def so_far(self) -> MachineLoad:
         """What there was until now."""
         elapsed_s = max(1e-9, now() - self._start)
         used_s = self._busy_s() - self._used_s

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from splitrun import runtime
 from splitrun.errors import RunDirectoryError, UsageError
-from splitrun.events import Evaluated, Event
 from splitrun.files import is_something
 from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
+from splitrun.runtime import Observer, find_runtime
+from splitrun.session.job import job_of
 from splitrun.session.prepare import prepare
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import check_data, load_encoder, load_weights
@@ -88,28 +88,21 @@ def evaluate_run(
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
     metrics = spec.training.metrics or default_metrics(spec.top.loss)
     outputs: list[Tensor] = []
+    found: dict[str, float | None] = {}
 
     def score(output: Tensor, labels: Tensor) -> dict[str, float | None]:
         outputs.append(output)
-        return evaluate(spec.top.loss, metrics, output, labels)
+        found.update(evaluate(spec.top.loss, metrics, output, labels))
+        return found
 
-    stages = experiment.parties.stages(plan)
-    load_weights(directory.model, stages)
-    events: list[Event] = []
-    runtime.run(
-        plan,
-        stages,
-        experiment.parties.feeds(plan),
-        score,
-        runtime="serial",
-        intra_op_threads=spec.runtime.intra_op_threads,
-        emit=events.append,
-        poll=lambda: None,
-    )
-    (evaluated,) = (event for event in events if isinstance(event, Evaluated))
+    job = job_of(experiment.parties, plan)
+    load_weights(directory.model, {name: work.stage for name, work in job.roles.items()})
+    top = replace(job.roles[plan.top.name], score=score)
+    roles = {**job.roles, plan.top.name: top}
+    find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
     return Evaluation(
         status=status,
-        metrics=evaluated.metrics,
+        metrics=found,
         at_the_end=_at_the_end(manifest),
         row_ids=experiment.parties.label_holder.data.test_ids,
         predictions=predictions(spec.top.loss, outputs[0]),

@@ -1,14 +1,11 @@
-"""A run's memory: refused where its plan cannot fit, and what its roles really held."""
+"""A run's memory: refused where its plan cannot fit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from splitrun.errors import Problem, SpecError
-from splitrun.model import BottomStage, Stage
 from splitrun.plan import Plan, peak_bytes
-from splitrun.runtime import ChannelStatistics
 from splitrun.simulate import with_depth
 from splitrun.spec import Spec
 
@@ -37,32 +34,6 @@ def refuse_beyond(plan: Plan, limit_bytes: float) -> None:
     else:
         remedy = "no depth would fit; use smaller layers, smaller batches or a higher limit"
     raise SpecError([Problem(("runtime", "memory_limit_mb"), what, remedy)])
-
-
-def held_at_peak(
-    stages: Mapping[str, Stage],
-    channels: Mapping[str, ChannelStatistics],
-    copied_bytes: Mapping[str, int],
-) -> dict[str, dict[str, int]]:
-    """Bytes by role: weights, optimizer state, versions, and the messages of a bottom.
-
-    Args:
-        stages: after the run.
-        channels: by name, likewise.
-        copied_bytes: for a checkpoint, by role; empty where there was none.
-    """
-    held = {}
-    for name, stage in stages.items():
-        sizes = {"weights": stage.weight_bytes, "optimizer": stage.optimizer_bytes}
-        if isinstance(stage, BottomStage):
-            sent = max(s.peak_bytes for c, s in channels.items() if c.startswith(f"{name}->"))
-            heard = max(s.peak_bytes for c, s in channels.items() if c.endswith(f"->{name}"))
-            sizes["versions"] = stage.version_peak_bytes
-            sizes["messages"] = max(stage.cut_peak_bytes + heard, sent)
-        if name in copied_bytes:
-            sizes["checkpoint_copy"] = copied_bytes[name]
-        held[name] = sizes
-    return held
 
 
 def _mb(size: float) -> str:

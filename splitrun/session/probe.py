@@ -7,9 +7,9 @@ share more than cores. Small operations spend much of their time under Python's 
 is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
 take (`splitrun.simulate.calibrate`).
 
-LoadMeter on the machine make all of it slower. So each half of the rounds is asked by itself which
-depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are run, for
-20 s in all, and where that doesn't help, the probe says so.
+Other processes on the machine make all of it slower. So each half of the rounds is asked by itself
+which depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are
+run, for 20 s in all, and where that doesn't help, the probe says so.
 """
 
 from __future__ import annotations
@@ -98,19 +98,19 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
     )
     pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
     probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
-    start, neighbours = now(), LoadMeter()
+    start, meter = now(), LoadMeter()
     run_rounds(probe_runs.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
     run_rounds([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
     while True:
         each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
-        crowd = neighbours.crowd()
+        load = meter.so_far()
         certainty = Certainty(
             min(each),
             max(each),
             serial.rounds,
             now() - start,
-            crowd.others_percent,
-            crowd.idle_percent,
+            load.others_percent,
+            load.idle_percent,
         )
         over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
         if certainty.sure or over:

@@ -19,12 +19,12 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
-from splitrun import runtime
 from splitrun.events import Event, Executed
 from splitrun.party import Parties
 from splitrun.plan import Facts, LinkTiming, Op, Plan, compile
-from splitrun.runtime import AffinityTuner
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores
+from splitrun.session.job import job_of
 from splitrun.simulate import TimedPlan, with_depth
 
 _ALIKE = 1.05
@@ -60,8 +60,8 @@ class ProbeSubject:
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
     """Let probe_runs run in turn, round by round, until the fastest turn of each could be repeated.
 
-    LoadMeter on the same processor slow a virtual machine down, by a half for seconds, and nothing
-    speeds it up: what is fast is nearest to the machine itself.
+    Other processes on the same processor slow a virtual machine down, by a half for seconds, and
+    nothing speeds it up: what is fast is nearest to the machine itself.
 
     Args:
         fewest: rounds there are at least.
@@ -130,17 +130,11 @@ class ProbeRun:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
-        runtime.run(
-            plan,
-            self._parties.stages(plan, self._subject.modules),
-            self._parties.feeds(plan),
-            lambda *_: {},
-            runtime=self._kind,
-            intra_op_threads=self._parties.spec.runtime.intra_op_threads,
-            emit=clocked if self._clocked else events.append,
-            poll=lambda: None,
-            affinity_tuner=self.affinity_tuner,
+        job = job_of(self._parties, plan, modules=self._subject.modules)
+        bare = replace(
+            job, hooks=(), deadline=None, digests=False, affinity_tuner=self.affinity_tuner
         )
+        find_runtime(self._kind)(bare, Observer(clocked if self._clocked else events.append))
         ends = []
         work: dict[tuple[str, Op], list[float]] = defaultdict(list)
         unclocked = ((event, 0.0) for event in events if isinstance(event, Executed))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from splitrun.errors import Interrupted, MissingExtra, RunFailed, UsageError
-from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
+from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.spec.model import Supervision
 
 Start = TypeVar("Start")
@@ -36,45 +36,35 @@ def supervised(
         UsageError: the first attempt could not begin.
         Interrupted: a signal came before a restart.
     """
-    with listening() as interrupts:
-        return _supervised(policy, live, start, next_start, interrupts)
-
-
-def _supervised(
-    policy: Supervision,
-    live: Callable[[Start], Outcome],
-    start: Start,
-    next_start: Callable[[RunFailed, int], Start],
-    interrupts: Interrupts,
-) -> Outcome:
     restarts = 0
     failed: RunFailed | None = None
-    while True:
-        try:
-            if failed is not None:
-                restarts += 1
-                start = next_start(failed, restarts)
-            return live(start)
-        except (UsageError, MissingExtra) as error:
-            if failed is None:
-                raise
-            failed.add_note(f"not restarted: {error}")
-            raise failed from error
-        except KeyboardInterrupt as error:
-            if failed is None:
-                raise
-            raise _not_restarted(failed, stopped_by(error)) from error
-        except RunFailed as error:
-            if policy.on_failure == "stop" or interrupts.ended:
-                raise
-            allowed = restarts < policy.restarts
-            why = why_not_restarted(error, failed) if allowed else _spent(restarts)
-            if why:
-                error.add_note(f"not restarted: {why}")
-                raise
-            failed = _without_frames(error)
-        del start
-        gc.collect()
+    with listening() as interrupts:
+        while True:
+            try:
+                if failed is not None:
+                    restarts += 1
+                    start = next_start(failed, restarts)
+                return live(start)
+            except (UsageError, MissingExtra) as error:
+                if failed is None:
+                    raise
+                failed.add_note(f"not restarted: {error}")
+                raise failed from error
+            except KeyboardInterrupt as error:
+                if failed is None:
+                    raise
+                raise _not_restarted(failed, stopped_by(error)) from error
+            except RunFailed as error:
+                if policy.on_failure == "stop" or interrupts.ended:
+                    raise
+                allowed = restarts < policy.restarts
+                why = why_not_restarted(error, failed) if allowed else _spent(restarts)
+                if why:
+                    error.add_note(f"not restarted: {why}")
+                    raise
+                failed = _without_frames(error)
+            del start
+            gc.collect()
 
 
 def _spent(restarts: int) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed, SplitrunError, one_line
@@ -12,6 +12,7 @@ from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.plan import planned_faults
+from splitrun.runtime import find_runtime
 from splitrun.session.attempt import Attempt, Result, Source
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
@@ -61,18 +62,25 @@ def train(
                     f"{directory.path}: cannot be written: {error.strerror or one_line(error)}"
                 )
                 raise RunDirectoryError(f"{message}; make room, or make it writable") from error
-        return _train(attempt, directory, interrupts)
+        with _told(attempt, directory, interrupts):
+            interrupts.let_through()
+            job = attempt.begin()
+            with attempt.sources():
+                outcome = find_runtime(document.spec.runtime.type)(job, attempt.observer)
+            return attempt.finish(outcome)
 
 
-def _train(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) -> Result:
+@contextmanager
+def _told(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) -> Iterator[None]:
+    """However what is done in here ends before it is done, the run directory tells.
+
+    Raises:
+        RunFailed: what failed, and how to go on.
+        Interrupted: it was stopped; what was trained until then is saved.
+    """
     try:
         try:
-            interrupts.let_through()
-            attempt.execute()
-            with interrupts.held():
-                result = attempt.result(attempt.save_model())
-                attempt.close("done", "", result)
-                interrupts.finish()
+            yield
         except KeyboardInterrupt as error:
             interrupts.end()
             raise _interrupted(attempt, directory, error) from error
@@ -97,7 +105,6 @@ def _train(attempt: Attempt, directory: RunDirectory, interrupts: Interrupts) ->
                 ended = Interrupted(f"{interrupted(number)}; {failure}", number)
                 raise _with_notes_of(failure, ended) from error
             raise failure from error
-    return result
 
 
 def _interrupted(

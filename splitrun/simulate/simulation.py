@@ -124,8 +124,8 @@ def _executed(simulation: Simulation, role: Role) -> Iterator[Executed | Sent]:
     plan, bottom = simulation.plan, role.kind == "bottom"
     for span in simulation.timeline[role.name]:
         late = plan.staleness(role, span.step) if bottom and span.op is Op.UPDATE else 0
-        moment = span.start, span.end
-        yield Executed(role.name, span.op, "train", span.step, span.micro, *moment, late)
+        work, moment = (span.step, span.micro), (span.start, span.end)
+        yield Executed(role.name, span.op, "train", *work, *moment, late, span.peer)
 
 
 def _sent(channel: str, transits: Sequence[Transit]) -> Iterator[Executed | Sent]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from splitrun.plan import Plan
 from splitrun.runtime import AffinityTuner
@@ -45,11 +45,13 @@ class TimedArm:
 
 @dataclass(frozen=True)
 class Trial:
-    """One timed segment."""
+    """One timed segment; its evaluation and the building of its models are not in it."""
 
     samples_per_s: float
+    step_ms: float
+    """Wall time of the segment by its steps, in milliseconds."""
     cpu_percent: float
-    """Of one core, over the trial: 150 is one and a half cores."""
+    """Processor time of this process; 100 is one core."""
 
 
 Trials = Mapping[TimedArm, Sequence[Trial]]
@@ -57,13 +59,7 @@ Trials = Mapping[TimedArm, Sequence[Trial]]
 
 
 class Watcher:
-    """Is told, and does nothing with it; between measurements, never during one."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing more comes."""
+    """Is told how a comparison is getting on, between measurements; does nothing with it."""
 
     def tell(self, line: str) -> None:
         """What is happening now, or was decided."""
@@ -132,7 +128,8 @@ def time_rounds(
     while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(trials)):
         first = done % len(timed_arms)
         for timed_arm in (*timed_arms[first:], *timed_arms[:first]):
-            trials[timed_arm].append(_trial(timed_arm))
+            trial = time_trial(timed_arm.subject, timed_arm.runtime, timed_arm.affinity_tuner)
+            trials[timed_arm].append(trial)
         done += 1
         watcher.round(trials, now() - start, budget_s if repeats is None else None)
     return trials
@@ -178,12 +175,21 @@ def wanted_steps(period_s: float, depth: int, length_s: float) -> int:
     return max(least, math.ceil(length_s / period_s), _FILLS * depth)
 
 
-def _trial(timed_arm: TimedArm) -> Trial:
-    outcome = train_fresh(
-        timed_arm.subject, timed_arm.runtime, affinity_tuner=timed_arm.affinity_tuner
-    )
+def time_trial(
+    subject: Subject, runtime: RuntimeName, affinity_tuner: AffinityTuner | None = None
+) -> Trial:
+    """Time one training of fresh models.
+
+    Raises:
+        RunFailed: a role failed.
+    """
+    outcome = train_fresh(subject, runtime, affinity_tuner=affinity_tuner)
     statistics = outcome.statistics
-    return Trial(statistics.samples / statistics.train_s, 100 * outcome.cpu_s / outcome.wall_s)
+    return Trial(
+        samples_per_s=statistics.samples / statistics.train_s,
+        step_ms=1e3 * statistics.train_s / statistics.steps,
+        cpu_percent=100 * outcome.cpu_s / outcome.wall_s,
+    )
 
 
 def enough(

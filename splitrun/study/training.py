@@ -18,17 +18,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from splitrun import runtime
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model import evaluate, weights_sha256
+from splitrun.model import weights_sha256
 from splitrun.party import Parties
-from splitrun.plan import Op, Plan, RoleFacts, check, compile, deadline_of
-from splitrun.runtime import AffinityTuner
+from splitrun.plan import Op, Plan, RoleFacts, check, compile
+from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
+from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
-from splitrun.spec import Spec, has_checksums
+from splitrun.spec import Spec
 from splitrun.spec.model import Metric
 from splitrun.telemetry import JsonLines, Sampler, Shares, shares
 
@@ -113,31 +113,17 @@ def train_fresh(
         RunFailed: a role failed.
     """
     gc.collect()
-    spec, parties = subject.spec, subject.parties
-    plan = compile(spec, parties.facts(subject.known))
-    stages = parties.stages(plan)
+    plan = compile(subject.spec, subject.parties.facts(subject.known))
+    job = replace(job_of(subject.parties, plan, metrics), affinity_tuner=affinity_tuner)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
             stack.enter_context(source(books.emit))
-        runtime.run(
-            plan,
-            stages,
-            parties.feeds(plan),
-            partial(evaluate, spec.top.loss, metrics),
-            runtime=kind,
-            intra_op_threads=spec.runtime.intra_op_threads,
-            emit=books.emit,
-            poll=books.enter,
-            checksums=has_checksums(spec),
-            deadline=deadline_of(spec, plan),
-            affinity_tuner=affinity_tuner,
-        )
+        outcome = find_runtime(kind)(job, Observer(books.emit, books.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    digests = {name: stage.digest() for name, stage in stages.items()}
-    return TrainingOutcome(books.statistics, weights_sha256(digests), cpu_s, wall_s)
+    return TrainingOutcome(books.statistics, weights_sha256(outcome.digests), cpu_s, wall_s)
 
 
 class _Recorded:

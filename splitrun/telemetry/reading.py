@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from splitrun.errors import RunDirectoryError
-from splitrun.events import AnyEvent
+from splitrun.events import AnyEvent, Executed, RunStarted
 from splitrun.files import LONGEST_LINE_BYTES, is_directory, is_something, open_regular
 from splitrun.telemetry.jsonl import FIRST_PART, Continued, part_numbers, part_path
 
@@ -50,6 +51,7 @@ class Recording:
         self._lines = 0
         self._events = 0
         self._rest = b""
+        self._peers: _Peers | None = None
 
     def __enter__(self) -> Recording:
         return self
@@ -105,7 +107,7 @@ class Recording:
                     self._note_gap(event.events_before)
                 else:
                     self._events += 1
-                    yield event
+                    yield self._with_peer(event)
 
     def _decode(self, text: bytes) -> list[AnyEvent | Continued]:
         try:
@@ -126,6 +128,17 @@ class Recording:
             self._lines += 1
         return self._damaged(f"no event: {error}")
 
+    def _with_peer(self, event: AnyEvent) -> AnyEvent:
+        """The event; a SEND or RECV that does not tell its peer gets one."""
+        if isinstance(event, RunStarted):
+            self._peers = _Peers(event.channels)
+        elif self._peers is not None and isinstance(event, Executed):
+            if event.peer:  # and so all of this recording's do
+                self._peers = None
+            else:
+                return self._peers.told(event)
+        return event
+
     def _note_gap(self, events_before: int) -> None:
         missing = events_before - self._events
         self._events = events_before
@@ -135,6 +148,32 @@ class Recording:
     def _damaged(self, what: str) -> RunDirectoryError:
         where = f"{part_path(self._directory, self._part)}:{self._lines + 1}"
         return RunDirectoryError(f"{where}: {what}; restore the file, or train again")
+
+
+class _Peers:
+    """The peers of SENDs and RECVs in recordings of 0.1.0, which do not tell them: a role speaks to
+    its peers, for each slice of a batch, in the order of the run's channels."""
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        self._of: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        """By role and kind of instruction."""
+        self._next: dict[tuple[str, str], tuple[tuple[str, int, int], int]] = {}
+        """Likewise, the slice of the last one, and whose turn is next in it."""
+        for channel in channels:
+            source, _, target = channel.partition("->")
+            self._of[source, "SEND"].append(target)
+            self._of[target, "RECV"].append(source)
+
+    def told(self, event: Executed) -> Executed:
+        """The event with its peer, if it has one."""
+        place, part = (event.role, event.op), (event.phase, event.step, event.micro)
+        peers = self._of.get(place)
+        if peers is None:
+            return event
+        last, turn = self._next.get(place, (None, 0))
+        turn = turn % len(peers) if last == part else 0
+        self._next[place] = part, turn + 1
+        return msgspec.structs.replace(event, peer=peers[turn])
 
 
 def _no_recording(directory: Path) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median
+from types import MappingProxyType
 from typing import cast
 
 import torch
 
-from splitrun import runtime
 from splitrun.events import Event
 from splitrun.model import Stage
 from splitrun.plan import Op, Plan
+from splitrun.runtime import Job, Observer, RoleWork, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import prepare
 from splitrun.simulate import Cost, Costs, bound
@@ -80,6 +81,7 @@ class _Idle:
     """A stage that has its results already: what an instruction takes is its nominal duration."""
 
     staleness = 0
+    peak_bytes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, plan: Plan, width: int) -> None:
         self._cut: tuple[torch.Tensor, ...] = (torch.zeros(plan.rows(0), width),)
@@ -100,20 +102,13 @@ class _Idle:
 
 def _idle_s(subject: Subject) -> float:
     """Seconds of a run on idle stages, from before its threads start until they have ended."""
-    plan, stage = subject.plan(), _Idle(subject.plan(), width=4)
-    fed, events = subject.parties.feeds(plan), deque[Event]()
+    plan, stage = subject.plan(), cast("Stage", _Idle(subject.plan(), width=4))
+    batches = subject.parties.feeds(plan)
+    roles = {name: RoleWork(stage, fed) for name, fed in batches.items()}
+    events: deque[Event] = deque()
     gc.collect()
     start = now()
-    runtime.run(
-        plan,
-        {role.name: cast("Stage", stage) for role in plan.roles},
-        fed,
-        lambda *_: {},
-        runtime="threaded",
-        intra_op_threads=1,
-        emit=events.append,
-        poll=lambda: None,
-    )
+    find_runtime("threaded")(Job(plan, roles, digests=False), Observer(events.append))
     return now() - start
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from splitrun.cli import bench_screen
+from splitrun.cli import screens
 from splitrun.cli.app import run
-from splitrun.cli.bench_screen import LiveTable
 from splitrun.cli.console import Console
+from splitrun.cli.screens import BenchProgress, TableScreen
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.result import CellResult, Results
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write
@@ -159,13 +159,13 @@ def test_presets_have_a_sequential_baseline(
 def test_an_interrupt_keeps_what_is_done(
     trial: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Impatient(bench_screen.Silent):
-        def cell(self, results: Results) -> None:
-            if len(results.cells) == 1:
+    class Impatient(screens.Screen):
+        def line(self, text: str) -> None:
+            if text.startswith("[1/2]"):
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench_screen, "screen_for", lambda *_: Impatient())
+        patch.setattr(screens, "screen_for", lambda *_: Impatient())
         told = refusal(
             capsys, "bench", "trial.yaml", "-P", "seed=1,2", *QUICK, "--json", exit_code=130
         )
@@ -176,7 +176,8 @@ def test_an_interrupt_keeps_what_is_done(
 
 def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
     output = io.StringIO()
-    table = LiveTable(2, Console(file=output, force_terminal=True, width=100))
+    table = TableScreen(Console(file=output, force_terminal=True, width=100))
+    progress = BenchProgress(table, 2)
     axes = combined([], [parse_axis("seed=1,2")])
     screen = Screen(100)
 
@@ -187,15 +188,14 @@ def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
         return screen.text()
 
     one = measured([100.0, 101.0, 99.0])
-    table.turn(one.turns[:2])
-    assert "cell 1 of 2, turn 2: 100 samples/s" in shown()
-    results = Results(ABOUT, axes, {}, (CellResult({"seed": "1"}, one),))
-    table.cell(results)
-    assert "1 of 2 cells" in shown()
-    assert "300 MiB" in shown()
-    table.turn(one.turns)
-    assert "cell 2 of 2, turn 3" in shown()
-    table.close(kept=False)
+    with table:
+        progress.trial(one.trials[:2])
+        assert "cell 1 of 2, trial 2: 100 samples/s" in shown()
+        progress.cell(Results(ABOUT, axes, {}, (CellResult({"seed": "1"}, one),)))
+        assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in shown()
+        assert "300 MiB" in shown()
+        progress.trial(one.trials)
+        assert "cell 2 of 2, trial 3" in shown()
     assert shown().strip() == ""
 
 

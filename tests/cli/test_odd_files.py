@@ -168,7 +168,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two checkpoints that was stopped."""
     content = content_of("sequential", checkpoint={"every_steps": 4})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.005)
+        patch.setattr("splitrun.runtime.threaded.LOOK_EVERY_S", 0.005)
         return stopped(content, tmp_path_factory.mktemp("odd"))
 
 

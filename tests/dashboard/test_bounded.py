@@ -24,11 +24,13 @@ def long_run(steps: int) -> Iterator[Event]:
         at = 100 + 0.004 * step
         for place, op in enumerate(("LOAD", "FORWARD", "SEND", "BACKWARD", "UPDATE")):
             start = at + 0.0008 * place
-            yield Executed(_BOTTOM, op, "train", step, 0, start, start + 0.0007)
+            peer = _TOP if op == "SEND" else ""
+            yield Executed(_BOTTOM, op, "train", step, 0, start, start + 0.0007, peer=peer)
         yield Sent(_CHANNEL, "train", step, 0, 100, at + 0.001, at + 0.002)
         for place, op in enumerate(("RECV", "LOSS", "UPDATE")):
             start = at + 0.002 + 0.0006 * place
-            yield Executed(_TOP, op, "train", step, 0, start, start + 0.0005)
+            peer = _BOTTOM if op == "RECV" else ""
+            yield Executed(_TOP, op, "train", step, 0, start, start + 0.0005, peer=peer)
         yield StepDone(step, step // 100, 10, 0.5, at + 0.004)
         if step % 100 == 0:
             yield Sampled(at, 100.0, (50.0, 50.0), 1 << 20, 3, 10, {}, ())

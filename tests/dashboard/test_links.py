@@ -15,8 +15,8 @@ def sent(channel: str, start: float, arrive: float, step: int = 0) -> Sent:
     return Sent(channel, "train", step, 0, 100, start, arrive)
 
 
-def received(start: float, end: float, step: int = 0) -> Executed:
-    return Executed("a.top", "RECV", "train", step, 0, start, end)
+def received(start: float, end: float, step: int = 0, peer: str = "a.bottom") -> Executed:
+    return Executed("a.top", "RECV", "train", step, 0, start, end, peer=peer)
 
 
 def counted(events: list[Event], channel: str, now: float) -> tuple[int, int]:
@@ -67,13 +67,13 @@ def test_the_largest_queue_is_what_waited_when_somebody_came_for_it() -> None:
     assert links.by_name[TO_TOP[0]].peak_queue == 2
 
 
-def test_a_role_that_hears_several_waits_for_the_one_whose_turn_it_is() -> None:
+def test_a_role_that_hears_several_waits_for_the_one_that_it_asks() -> None:
     links = Links(TO_TOP, 0.0)
     for step in range(5):
         for channel in TO_TOP:
             links.send(sent(channel, step, step + 0.5, step))
         links.receive(received(step, step + 0.1, step))
-        links.receive(received(step + 0.1, step + 0.9, step))
+        links.receive(received(step + 0.1, step + 0.9, step, "b.bottom"))
     waited = [link.waited_s for link in links.to("a.top")]
     assert waited == pytest.approx([0.5, 4.0])
     assert [link.waiting(5.0) for link in links.to("a.top")] == pytest.approx([0.1, 0.8])

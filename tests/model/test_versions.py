@@ -106,7 +106,8 @@ def test_gradients_are_those_of_a_module_copied_at_every_forward(name: str, dept
         torch.autograd.backward(expected, gradient)
         for mine, other in zip(reference.parameters(), copied.parameters(), strict=True):
             mine.grad = other.grad
-        versions.update(ours.step)
+        with versions.updating():
+            ours.step()
         ours.zero_grad(), theirs.step(), theirs.zero_grad()
         for mine, other in zip(module.parameters(), reference.parameters(), strict=True):
             assert torch.equal(mine, other)
@@ -132,7 +133,8 @@ def test_no_more_copies_are_made_than_batches_in_flight() -> None:
             output, batch = in_flight.pop(0)
             versions.backward(batch, (output,), (torch.ones_like(output),))
             versions.release(batch)
-            versions.update(optimizer.step)
+            with versions.updating():
+                optimizer.step()
             optimizer.zero_grad()
     assert len(copies) == 4
 
@@ -188,7 +190,8 @@ def test_a_parameter_that_begins_to_learn_has_versions_from_then_on() -> None:
     versions.backward(early, (before,), (torch.ones(2, 3),))
     versions.release(early)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    versions.update(optimizer.step)
+    with versions.updating():
+        optimizer.step()
     with torch.no_grad():
         last.weight.add_(1)
     seen = []

@@ -54,8 +54,9 @@ def steps(count: int, depth: int = 1, start: float = CLOCK) -> Iterator[Event]:
         back = arrived + LOSS_S
         yield Executed(BOTTOM, "FORWARD", "train", step, 0, begun, sent)
         yield Sent(UP, "train", step, 0, 1024, sent, arrived)
-        yield Executed(BOTTOM, "SEND", "train", step, 0, sent, sent)
-        yield Executed(TOP, "RECV", "train", step, 0, max(begun, arrived - 0.001), arrived)
+        yield Executed(BOTTOM, "SEND", "train", step, 0, sent, sent, peer=TOP)
+        asked = max(begun, arrived - 0.001)
+        yield Executed(TOP, "RECV", "train", step, 0, asked, arrived, peer=BOTTOM)
         yield Executed(TOP, "LOSS", "train", step, 0, arrived, back)
         yield Sent(DOWN, "train", step, 0, 1024, back, back + FLIGHT_S)
         yield StepDone(step, step // 10, 8, 1 / (step + 1), back)

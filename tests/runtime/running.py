@@ -5,22 +5,30 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import yaml
 from torch import Tensor, nn
 
-from splitrun import runtime
-from splitrun.data import Feed
 from splitrun.events import Event
-from splitrun.model import Stage, evaluate, weights_sha256
-from splitrun.plan import deadline_of, planned_faults
-from splitrun.runtime import AffinityTuner, Faults
+from splitrun.model import Stage, weights_sha256
+from splitrun.plan import planned_faults
+from splitrun.runtime import (
+    AffinityTuner,
+    BatchLoader,
+    Faults,
+    Hook,
+    Observer,
+    Outcome,
+    find_runtime,
+)
 from splitrun.session import Experiment, prepare
-from splitrun.spec import has_checksums, loads
+from splitrun.session.job import job_of
+from splitrun.spec import loads
 
 Content = dict[str, Any]
 
@@ -38,10 +46,11 @@ class Trained:
     stages: Mapping[str, Stage]
     """By role."""
     events: list[Event]
+    outcome: Outcome
 
     @property
     def weights_sha256(self) -> str:
-        return weights_sha256({role: stage.digest() for role, stage in self.stages.items()})
+        return weights_sha256(self.outcome.digests)
 
     @property
     def weights(self) -> list[Tensor]:
@@ -67,14 +76,15 @@ def trained(
     experiment: Experiment,
     kind: Literal["serial", "threaded"],
     emit: Callable[[Event], None] | None = None,
-    tampered: Mapping[str, Feed] | None = None,
+    tampered: Mapping[str, BatchLoader] = MappingProxyType({}),
     intra_op_threads: int = 1,
     affinity_tuner: AffinityTuner | None = None,
-    stages: Mapping[str, Stage] | None = None,
+    stages: Mapping[str, Stage] = MappingProxyType({}),
+    hooks: Sequence[Hook] = (),
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
-    `tampered` are other feeds than the experiment's, `stages` others than its fresh ones.
+    `tampered` are other batches than the experiment's, `stages` others than fresh ones, by role.
     """
     events: list[Event] = []
     spec = experiment.document.spec
@@ -84,22 +94,25 @@ def trained(
         if emit is not None:
             emit(event)
 
-    stages = stages or experiment.parties.stages(experiment.plan)
-    runtime.run(
-        experiment.plan,
-        stages,
-        tampered or experiment.parties.feeds(experiment.plan),
-        lambda outputs, labels: evaluate(spec.top.loss, (), outputs, labels),
-        runtime=kind,
+    job = job_of(experiment.parties, experiment.plan)
+    roles = {
+        name: replace(
+            work,
+            batches=tampered.get(name, work.batches),
+            stage=stages.get(name, work.stage),
+        )
+        for name, work in job.roles.items()
+    }
+    faults = Faults(planned_faults(spec, experiment.plan))
+    job = replace(
+        job,
+        roles=roles,
         intra_op_threads=intra_op_threads,
-        emit=both,
-        poll=lambda: None,
-        checksums=has_checksums(spec),
-        deadline=deadline_of(spec, experiment.plan),
-        faults=Faults(planned_faults(spec, experiment.plan)),
+        hooks=(*job.hooks, faults, *hooks),
         affinity_tuner=affinity_tuner,
     )
-    return Trained(experiment, stages, events)
+    outcome = find_runtime(kind)(job, Observer(both))
+    return Trained(experiment, {n: work.stage for n, work in roles.items()}, events, outcome)
 
 
 class RandomDelays:

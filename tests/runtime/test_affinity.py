@@ -11,8 +11,8 @@ from typing import Literal
 import pytest
 
 from splitrun.plan import Op
-from splitrun.runtime import AffinityTuner, affinity
-from splitrun.runtime.affinity import Moment, fastest
+from splitrun.runtime import AffinityTuner
+from splitrun.runtime.affinity import ENOUGH, FEWEST, LONG_S, Moment, Place, fastest
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 DEEP: Content = {"schedule": "stale", "depth": 4}
@@ -25,7 +25,7 @@ Span = tuple[str, float, float]
 
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
-    """Where threads go, on a machine of three cores, where ten instructions are a moment."""
+    """Where threads go, on a machine of three cores."""
     moves: dict[str, list[Sequence[int]]] = defaultdict(list)
 
     def move(_: int, cores: Sequence[int]) -> None:
@@ -34,17 +34,14 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
     monkeypatch.setattr(os, "getpid", lambda: 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5}, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", move, raising=False)
-    monkeypatch.setattr(affinity, "_ENOUGH", 10)
-    monkeypatch.setattr(affinity, "_TURNS", 1)
     return moves
 
 
-@pytest.fixture
-def choice(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
-    """What trials are to come to: the first of these."""
-    places: list[Sequence[int]] = [TOGETHER]
-    monkeypatch.setattr(affinity, "fastest", lambda _: places[0])
-    return places
+def tuner(choice: Place, stay_s: float = 5.0, stay: float = 25) -> AffinityTuner:
+    """One whose trials come to this choice, of one moment of ten instructions in each place."""
+    return AffinityTuner(
+        EVERYWHERE, enough=10, rounds=1, stay_s=stay_s, stay=stay, choose=lambda _: choice
+    )
 
 
 def moment(*spans: Span) -> Moment:
@@ -119,88 +116,86 @@ def test_moments_of_much_and_of_little_work_are_weighed_alike() -> None:
     assert fastest(moments) == (0, 1)
 
 
-@pytest.mark.parametrize("number", [affinity._ENOUGH, affinity._FEWEST])
+@pytest.mark.parametrize("number", [ENOUGH, FEWEST])
 def test_a_moment_is_over_after_enough_or_after_long(number: int) -> None:
-    long = number == affinity._FEWEST
-    watched = one_after_the_other(number, 1.01 * affinity._LONG_S / number if long else 1e-5)
+    long = number == FEWEST
+    watched = one_after_the_other(number, 1.01 * LONG_S / number if long else 1e-5)
     assert watched.is_over(1.0)
     assert not one_after_the_other(number - 1, 1e-5).is_over(1.0)
-    assert one_after_the_other(number // 4, 1.01 * affinity._LONG_S / number).is_over(0.25)
+    assert one_after_the_other(number // 4, 1.01 * LONG_S / number).is_over(0.25)
 
 
 def test_roles_share_a_core_where_that_is_better_and_learn_the_same(
-    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
+    moved: dict[str, list[Sequence[int]]],
 ) -> None:
-    together = trained(prepared(synthetic(pipeline=DEEP)), "threaded").weights_sha256
+    def weights(choice: Place) -> str:
+        experiment = prepared(synthetic(pipeline=DEEP))
+        return trained(experiment, "threaded", affinity_tuner=tuner(choice)).weights_sha256
+
+    together = weights(TOGETHER)
     assert moved == {role: [TOGETHER] for role in ROLES}
     moved.clear()
-    choice[0] = EVERYWHERE
-    apart = trained(prepared(synthetic(pipeline=DEEP)), "threaded").weights_sha256
+    apart = weights(EVERYWHERE)
     assert moved
     assert all(places == [TOGETHER, EVERYWHERE] for places in moved.values())
     assert together == apart == trained(prepared(synthetic(pipeline=DEEP)), "serial").weights_sha256
 
 
-def test_after_a_while_both_are_tried_again(
+def test_a_run_on_several_cores_has_a_tuner_of_its_own(
     moved: dict[str, list[Sequence[int]]],
-    choice: list[Sequence[int]],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(affinity, "_STAY_S", 0.0)
-    monkeypatch.setattr(affinity, "_STAY", 0)
-    trained(prepared(synthetic(rows=2000, pipeline=DEEP)), "threaded")
+    trained(prepared(synthetic(rows=4000, pipeline=DEEP)), "threaded")
+    assert moved.keys() == ROLES
+    assert all(places[0] == TOGETHER for places in moved.values())
+
+
+def test_after_a_while_both_are_tried_again(moved: dict[str, list[Sequence[int]]]) -> None:
+    experiment = prepared(synthetic(rows=2000, pipeline=DEEP))
+    trained(experiment, "threaded", affinity_tuner=tuner(TOGETHER, stay_s=0.0, stay=0))
     for places in moved.values():
         assert len(places) > 2
         assert set(places) == {EVERYWHERE, TOGETHER}
 
 
-def test_what_a_trial_came_to_serves_the_next_run(
-    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
-) -> None:
-    experiment = prepared(synthetic(pipeline=DEEP))
-    known = AffinityTuner({2, 3, 5})
+def test_what_a_trial_came_to_serves_the_next_run(moved: dict[str, list[Sequence[int]]]) -> None:
+    choices = iter([TOGETHER, EVERYWHERE])
+    known = AffinityTuner(EVERYWHERE, enough=10, rounds=1, choose=lambda _: next(choices))
     assert not known.is_undecided
-    trained(experiment, "threaded", affinity_tuner=known)
+    trained(prepared(synthetic(pipeline=DEEP)), "threaded", affinity_tuner=known)
     assert known.has_chosen
     moved.clear()
-    choice[0] = EVERYWHERE
     trained(prepared(synthetic(pipeline=DEEP)), "threaded", affinity_tuner=known)
     assert moved == {role: [TOGETHER] for role in ROLES}
 
 
-def test_whoever_asked_before_the_choice_and_begins_after_it_starts_no_trial(
-    moved: dict[str, list[Sequence[int]]], choice: list[Sequence[int]]
-) -> None:
-    known = AffinityTuner({2, 3, 5})
+def test_whoever_asked_before_the_choice_and_begins_after_it_starts_no_trial() -> None:
+    known = tuner(TOGETHER)
     while not known.has_chosen:
         known.ends("a", Op.FORWARD, known.begins("a"))
     known.ends("b", Op.FORWARD, known.begins("b"))
     assert not known.is_undecided
-    assert known.place == choice[0]
+    assert known.place == TOGETHER
 
 
 def test_where_the_system_forbids_it_they_stay_and_go_on(
-    moved: dict[str, list[Sequence[int]]],
-    choice: list[Sequence[int]],
-    monkeypatch: pytest.MonkeyPatch,
+    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbid(_: int, cores: Sequence[int]) -> None:
         moved[threading.current_thread().name].append(cores)
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbid, raising=False)
-    trained(prepared(synthetic(pipeline=DEEP)), "threaded")
-    assert moved == {role: [choice[0]] for role in ROLES}
+    experiment = prepared(synthetic(pipeline=DEEP))
+    trained(experiment, "threaded", affinity_tuner=tuner(TOGETHER))
+    assert moved == {role: [TOGETHER] for role in ROLES}
 
 
 def test_one_core_is_no_choice(
-    moved: dict[str, list[Sequence[int]]],
-    choice: list[Sequence[int]],
-    monkeypatch: pytest.MonkeyPatch,
+    moved: dict[str, list[Sequence[int]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    trained(prepared(synthetic(pipeline=DEEP)), "threaded")
-    assert choice == [TOGETHER]
+    experiment = prepared(synthetic(pipeline=DEEP))
+    trained(experiment, "threaded", affinity_tuner=tuner(TOGETHER))
     assert not moved
 
 

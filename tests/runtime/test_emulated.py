@@ -12,9 +12,8 @@ import pytest
 
 from splitrun.data import Batch, Feed
 from splitrun.events import Event, Executed, Phase
-from splitrun.runtime import cpu_pin
+from splitrun.runtime.affinity import TRUSTED_S, CpuPin
 from splitrun.runtime.clock import now
-from splitrun.runtime.cpu_pin import CpuPin
 from splitrun.session import Experiment
 from tests.runtime.running import Content, prepared, synthetic, trained
 
@@ -161,5 +160,5 @@ def test_a_first_instruction_that_works_long_is_forgiven(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, it: kept.append(it), raising=False)
     place = CpuPin(0, (0, 1))
     place.take()
-    place.note(0.2 * cpu_pin._TRUSTED_S, 1e-3)
+    place.note(0.2 * TRUSTED_S, 1e-3)
     assert kept == [{0}]

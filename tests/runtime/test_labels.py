@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from splitrun.model import TopStage
-from splitrun.runtime import Message, Receiver
+from splitrun.plan import Channel
+from splitrun.runtime import Message, Receive, RoleContext, RoleHook
 from splitrun.session import Experiment
 from tests.runtime.running import Content, prepared, trained
 
@@ -29,19 +30,19 @@ Crossing = tuple[str, Message]
 """A channel, and what was received from it."""
 
 
-@pytest.fixture
-def crossings(monkeypatch: pytest.MonkeyPatch) -> list[Crossing]:
-    """All that any role receives from now on."""
-    found: list[Crossing] = []
-    receive = Receiver.receive
+class Crossings(list[Crossing], RoleHook):
+    """A hook that notes all that any role receives."""
 
-    def recorded(self: Receiver) -> Message:
-        message = receive(self)
-        found.append((self._shared.name, message))
-        return message
+    def for_role(self, _: RoleContext) -> RoleHook:
+        return self
 
-    monkeypatch.setattr(Receiver, "receive", recorded)
-    return found
+    def around_receive(self, channel: Channel, receive: Receive) -> Receive:
+        def noted() -> Message:
+            message = receive()
+            self.append((channel.name, message))
+            return message
+
+        return noted
 
 
 def experiment(
@@ -126,10 +127,10 @@ PIPELINES: list[Content] = [
 @pytest.mark.parametrize("holder", ["p0", "owner"])
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda each: str(each["schedule"]))
 def test_no_tensor_that_crosses_holds_labels(
-    tmp_path: Path, crossings: list[Crossing], pipeline: Content, holder: str, kind: Any
+    tmp_path: Path, pipeline: Content, holder: str, kind: Any
 ) -> None:
-    subject = experiment(tmp_path, pipeline, holder)
-    trained(subject, kind)
+    subject, crossings = experiment(tmp_path, pipeline, holder), Crossings()
+    trained(subject, kind, hooks=[crossings])
     plan = subject.plan
     assert {channel for channel, _ in crossings} == {channel.name for channel in plan.channels}
     messages = sum(2 * plan.slices(step) for step in range(plan.steps)) + 2
@@ -138,15 +139,15 @@ def test_no_tensor_that_crosses_holds_labels(
 
 
 def test_neither_what_goes_with_tensors_nor_the_first_cuts_depend_on_labels(
-    tmp_path: Path, crossings: list[Crossing]
+    tmp_path: Path,
 ) -> None:
     """Other labels change the gradients, and by them the cuts after the first update."""
     seen = []
     for label_seed in (1, 2):
-        crossings.clear()
+        crossings = Crossings()
         subject = experiment(tmp_path, PIPELINES[2], label_seed=label_seed)
-        trained(subject, "serial")
-        seen.append(list(crossings))
+        trained(subject, "serial", hooks=[crossings])
+        seen.append(crossings)
     changed = []
     for (channel, one), (other_channel, other) in zip(*seen, strict=True):
         assert (channel, one[:4]) == (other_channel, other[:4])
@@ -166,7 +167,7 @@ def test_neither_what_goes_with_tensors_nor_the_first_cuts_depend_on_labels(
     ids=["as they are", "scaled and shifted", "rounded"],
 )
 def test_a_top_that_leaks_labels_in_a_gradient_is_found(
-    tmp_path: Path, crossings: list[Crossing], monkeypatch: pytest.MonkeyPatch, leak: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leak: Any
 ) -> None:
     loss = TopStage.loss
 
@@ -176,7 +177,7 @@ def test_a_top_that_leaks_labels_in_a_gradient_is_found(
         return value, gradients
 
     monkeypatch.setattr(TopStage, "loss", leaky)
-    subject = experiment(tmp_path, PIPELINES[0])
-    trained(subject, "serial")
+    subject, crossings = experiment(tmp_path, PIPELINES[0]), Crossings()
+    trained(subject, "serial", hooks=[crossings])
     with pytest.raises(AssertionError, match=r"\[1\] == \[0\]"):
         check(subject, crossings)

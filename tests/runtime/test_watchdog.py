@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from splitrun.errors import Lost, Stalled
 from splitrun.events import Event, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
-from splitrun.runtime import watchdog as watch_module
-from splitrun.runtime.watchdog import Watchdog
-from splitrun.runtime.worker import Emulation
+from splitrun.runtime.watchdog import RoleStatus, Watchdog
 from tests.runtime.running import prepared, synthetic
 
 
@@ -28,65 +27,39 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(watch_module, "now", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 @dataclass
-class End:
-    """An end of a channel."""
+class Role:
+    """A role that is at what the test says."""
 
-    is_ready: bool = False
-    under_way: bool = False
-    due: float = -math.inf
+    clock: Clock
+    status: RoleStatus
 
-    def ready(self) -> bool:
-        return self.is_ready
+    def __call__(self) -> RoleStatus:
+        return self.status
 
-    def awaits_arrival(self) -> bool:
-        return self.under_way
+    def does(self, doing: Instruction | None, **changes: Any) -> None:
+        """It begins an instruction now, or is at none."""
+        since = self.clock() if doing is not None else -math.inf
+        self.status = RoleStatus(self.status.role, doing, since, **changes)
 
-
-@dataclass
-class RoleChannels:
-    senders: dict[str, End] = field(default_factory=dict)
-    receivers: dict[str, End] = field(default_factory=dict)
-
-
-@dataclass
-class Named:
-    name: str
+    def sees(self, **changes: Any) -> None:
+        """What it waits for changes."""
+        self.status = replace(self.status, **changes)
 
 
-@dataclass
-class Idle:
-    """A worker as the watchdog sees it."""
-
-    role: Named
-    channels: RoleChannels = field(default_factory=RoleChannels)
-    doing: Instruction | None = None
-    emulation: Emulation | None = None
-
-
-@dataclass
-class Lasting:
-    """Emulated hardware on which everything takes so long."""
-
-    seconds: float
-
-    def lasts(self, _: Op, elapsed_s: float) -> float:
-        return max(self.seconds, elapsed_s)
-
-
-def watched(base_s: float = 1.0, *, given: bool = True) -> tuple[Watchdog, Idle, Idle]:
+def watched(
+    clock: Clock, base_s: float = 1.0, *, given: bool = True
+) -> tuple[Watchdog, Role, Role]:
     """A top that waits for a bottom, each in a thread of its own."""
-    bottom = Idle(Named("b"), RoleChannels(senders={"t": End()}), Instruction(Op.FORWARD, 3))
-    top = Idle(Named("t"), RoleChannels(receivers={"b": End()}), Instruction(Op.RECV, 3, 0, "b"))
-    workers = [top, bottom]
-    threads = {worker.role.name: [worker] for worker in workers}
-    return Watchdog(workers, threads, Deadline(base_s, given)), top, bottom  # type: ignore[arg-type]
+    bottom, top = Role(clock, RoleStatus("b")), Role(clock, RoleStatus("t"))
+    bottom.does(Instruction(Op.FORWARD, 3))
+    top.does(Instruction(Op.RECV, 3, 0, "b"), waits_for="b")
+    threads = {"t": ["t"], "b": ["b"]}
+    return Watchdog([top, bottom], threads, Deadline(base_s, given), clock=clock), top, bottom
 
 
 def pass_(clock: Clock, watch: Watchdog, seconds: float, every_s: float = 0.1) -> None:
@@ -97,7 +70,7 @@ def pass_(clock: Clock, watch: Watchdog, seconds: float, every_s: float = 0.1) -
 
 
 def test_the_role_that_does_not_wait_is_blamed_with_those_that_do(clock: Clock) -> None:
-    watch, _, _ = watched()
+    watch, _, _ = watched(clock)
     pass_(clock, watch, 0.9)
     assert watch.stalled() is None
     pass_(clock, watch, 0.5)
@@ -109,35 +82,36 @@ def test_the_role_that_does_not_wait_is_blamed_with_those_that_do(clock: Clock) 
 
 
 def test_who_waits_long_for_a_role_that_gets_on_is_patient(clock: Clock) -> None:
-    watch, _, bottom = watched()
+    watch, _, bottom = watched(clock)
     for step in range(20):
-        bottom.doing = Instruction(Op.FORWARD, step)
+        bottom.does(Instruction(Op.FORWARD, step))
         pass_(clock, watch, 0.5)
         assert watch.stalled() is None
 
 
 def test_a_link_is_blamed_only_for_what_is_under_way(clock: Clock) -> None:
-    watch, top, bottom = watched()
-    top.channels.receivers["b"].under_way = True
-    bottom.doing = None
+    watch, top, bottom = watched(clock)
+    top.sees(waits_for="", under_way=True)
+    bottom.does(None)
     pass_(clock, watch, 1.5)
     error = watch.stalled()
     assert error is not None
     assert "b->t is silent" in str(error)
-    top.channels.receivers["b"] = End(is_ready=True)
+    top.sees(under_way=False)
+    watch.look()
     error = watch.stalled()
     assert error is not None
     assert str(error).startswith("t failed at RECV 3 from b: it has not come back")
 
 
 def test_a_link_is_given_its_own_time_however_long_the_role_behind_it_took(clock: Clock) -> None:
-    watch, top, bottom = watched()
+    watch, top, bottom = watched(clock)
     pass_(clock, watch, 0.8)
-    top.channels.receivers["b"].under_way = True
-    bottom.doing = Instruction(Op.LOAD, 4)
+    top.sees(waits_for="", under_way=True)
+    bottom.does(Instruction(Op.LOAD, 4))
     pass_(clock, watch, 0.9)
     assert watch.stalled() is None
-    bottom.doing = None
+    bottom.does(None)
     pass_(clock, watch, 0.4)
     error = watch.stalled()
     assert error is not None
@@ -145,8 +119,8 @@ def test_a_link_is_given_its_own_time_however_long_the_role_behind_it_took(clock
 
 
 def test_roles_that_wait_for_each_other_are_no_endless_chain(clock: Clock) -> None:
-    watch, _, bottom = watched()
-    bottom.doing = Instruction(Op.SEND, 3, 0, "t")
+    watch, _, bottom = watched(clock)
+    bottom.does(Instruction(Op.SEND, 3, 0, "t"), waits_for="t")
     pass_(clock, watch, 1.5)
     error = watch.stalled()
     assert error is not None
@@ -154,8 +128,8 @@ def test_roles_that_wait_for_each_other_are_no_endless_chain(clock: Clock) -> No
 
 
 def test_who_waits_for_a_role_that_has_ended_is_told(clock: Clock) -> None:
-    watch, _, bottom = watched()
-    bottom.doing = None
+    watch, _, bottom = watched(clock)
+    bottom.does(None)
     pass_(clock, watch, 1.5)
     error = watch.stalled()
     assert error is not None
@@ -164,10 +138,10 @@ def test_who_waits_for_a_role_that_has_ended_is_told(clock: Clock) -> None:
 
 def test_of_two_roles_at_work_the_one_that_was_stuck_first_is_blamed(clock: Clock) -> None:
     """Forwards that draw random numbers share a lock: the second one may wait for the first."""
-    watch, top, _ = watched()
-    top.doing = None
+    watch, top, _ = watched(clock)
+    top.does(None)
     pass_(clock, watch, 0.3)
-    top.doing = Instruction(Op.LOSS, 3)
+    top.does(Instruction(Op.LOSS, 3))
     pass_(clock, watch, 1.5)
     error = watch.stalled()
     assert error is not None
@@ -176,7 +150,7 @@ def test_of_two_roles_at_work_the_one_that_was_stuck_first_is_blamed(clock: Cloc
 
 
 def test_time_in_which_the_process_stood_still_does_not_count(clock: Clock) -> None:
-    watch, _, _ = watched(2.0)
+    watch, _, _ = watched(clock, 2.0)
     pass_(clock, watch, 0.5)
     clock.time += 3600.0
     watch.look()
@@ -193,7 +167,7 @@ def one_line(watch: Watchdog) -> list[Stuck]:
 def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and_when_it_is_over(
     clock: Clock,
 ) -> None:
-    watch, top, bottom = watched(20.0)
+    watch, top, bottom = watched(clock, 20.0)
     events = one_line(watch)
     pass_(clock, watch, 2.5)
     assert events == []
@@ -207,8 +181,8 @@ def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and
     assert len(events) == 4
     for before, after in pairwise(events):
         assert 1 <= after.time - before.time < 1.25
-    bottom.doing = Instruction(Op.SEND, 3, 0, "t")
-    top.doing = Instruction(Op.LOSS, 3)
+    bottom.does(Instruction(Op.SEND, 3, 0, "t"), waits_for="t")
+    top.does(Instruction(Op.LOSS, 3))
     pass_(clock, watch, 0.1)
     *_, over = events
     assert (over.role, over.at, over.over, over.waits) == ("b", "FORWARD 3", True, ())
@@ -218,11 +192,12 @@ def test_what_is_stuck_is_told_of_long_before_its_deadline_then_every_second_and
 
 
 def test_what_took_as_long_before_is_not_called_stuck(clock: Clock) -> None:
-    watch, top, bottom = watched(20.0)
+    watch, top, bottom = watched(clock, 20.0)
     events = one_line(watch)
     for step in range(3, 6):
         for lasting in (Instruction(Op.FORWARD, step), Instruction(Op.BACKWARD, step)):
-            bottom.doing, top.doing = lasting, Instruction(Op.RECV, step, 0, "b")
+            bottom.does(lasting)
+            top.does(Instruction(Op.RECV, step, 0, "b"), waits_for="b")
             pass_(clock, watch, 2.3 + 0.3 * (step - 3))
     assert events == []
     pass_(clock, watch, 1.0)
@@ -230,15 +205,15 @@ def test_what_took_as_long_before_is_not_called_stuck(clock: Clock) -> None:
 
 
 def test_what_is_emulated_and_what_is_rare_is_given_its_time(clock: Clock) -> None:
-    watch, _, bottom = watched(700.0)
-    bottom.emulation = Lasting(600.0)
+    watch, _, bottom = watched(clock, 700.0)
+    bottom.sees(due=600.0)
     events = one_line(watch)
     pass_(clock, watch, 600.0)
     assert events == []
     pass_(clock, watch, 1.0)
     assert [event.at for event in events] == ["FORWARD 3"]
-    watch, _, bottom = watched(10.0, given=False)
-    bottom.doing = Instruction(Op.CHECKPOINT, 3)
+    watch, _, bottom = watched(clock, 10.0, given=False)
+    bottom.does(Instruction(Op.CHECKPOINT, 3))
     events = one_line(watch)
     pass_(clock, watch, 7.4)
     assert events == []
@@ -247,9 +222,9 @@ def test_what_is_emulated_and_what_is_rare_is_given_its_time(clock: Clock) -> No
 
 
 def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None:
-    watch, top, bottom = watched(700.0)
-    link = top.channels.receivers["b"] = End(under_way=True, due=600.0)
-    bottom.doing = None
+    watch, top, bottom = watched(clock, 700.0)
+    top.sees(waits_for="", under_way=True, due=600.0)
+    bottom.does(None)
     events = one_line(watch)
     pass_(clock, watch, 600.5)
     assert events == []
@@ -257,15 +232,14 @@ def test_a_link_is_silent_only_once_its_message_is_overdue(clock: Clock) -> None
     (event,) = events
     assert (event.role, event.peer, event.cause) == ("t", "b", "link")
     assert event.at == "RECV 3 from b"
-    link.under_way = False
-    top.doing = Instruction(Op.LOSS, 3)
+    top.does(Instruction(Op.LOSS, 3))
     pass_(clock, watch, 0.1)
     assert events[-1].over
 
 
 def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock) -> None:
-    watch, top, _ = watched(10.0)
-    top.doing = None
+    watch, top, _ = watched(clock, 10.0)
+    top.does(None)
     events = one_line(watch)
     pass_(clock, watch, 1.5)
     (event,) = events
@@ -273,16 +247,16 @@ def test_roles_that_share_the_thread_of_the_culprit_are_at_nothing(clock: Clock)
 
 
 def test_who_waits_for_what_gets_on_is_not_told_of(clock: Clock) -> None:
-    watch, _, bottom = watched(10.0)
+    watch, _, bottom = watched(clock, 10.0)
     events = one_line(watch)
     for step in range(40):
-        bottom.doing = Instruction(Op.FORWARD, step)
+        bottom.does(Instruction(Op.FORWARD, step))
         pass_(clock, watch, 0.5)
     assert events == []
 
 
 def test_what_is_stuck_for_ever_is_told_of_until_the_deadline_however_short(clock: Clock) -> None:
-    watch, _, _ = watched(0.4)
+    watch, _, _ = watched(clock, 0.4)
     events = one_line(watch)
     pass_(clock, watch, 0.3, every_s=0.05)
     assert events == []
@@ -294,7 +268,7 @@ def test_what_is_stuck_for_ever_is_told_of_until_the_deadline_however_short(cloc
 
 
 def test_a_lost_thread_names_what_its_role_was_at(clock: Clock) -> None:
-    watch, _, _ = watched()
+    watch, _, _ = watched(clock)
     watch.look()
     error = watch.lost("b")
     assert isinstance(error, Lost)
@@ -304,9 +278,10 @@ def test_a_lost_thread_names_what_its_role_was_at(clock: Clock) -> None:
 def test_long_instructions_that_were_seen_to_end_lengthen_an_automatic_deadline(
     clock: Clock,
 ) -> None:
-    watch, top, bottom = watched(1.0, given=False)
+    watch, top, bottom = watched(clock, 1.0, given=False)
     pass_(clock, watch, 0.9)
-    top.doing, bottom.doing = None, Instruction(Op.BACKWARD, 3)
+    top.does(None)
+    bottom.does(Instruction(Op.BACKWARD, 3))
     pass_(clock, watch, 4.0)
     assert watch.stalled() is None
     pass_(clock, watch, 1.0)

@@ -79,7 +79,7 @@ CHECKPOINTS = {"every_steps": 6, "keep": 10}
 def look_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are written at once, so that hardly any is passed over; and known steps are run
     again."""
-    monkeypatch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr("splitrun.runtime.threaded.LOOK_EVERY_S", 0.001)
     early = frozenset((0, 1, 2, 4, 8, SOUND - 1, 32))
     monkeypatch.setattr("splitrun.model.custom.recomputation._EARLY", early)
 

@@ -21,7 +21,7 @@ def test_others_are_all_that_worked_but_us_whatever_their_priority(
     monkeypatch.setattr("splitrun.session.environment.now", lambda: next(clock))
     monkeypatch.setattr("time.process_time", lambda: next(ours))
     monkeypatch.setattr("psutil.cpu_times", lambda **_: next(times))
-    assert LoadMeter().crowd() == MachineLoad(others_percent=80.0, idle_percent=100.0)
+    assert LoadMeter().so_far() == MachineLoad(others_percent=80.0, idle_percent=100.0)
 
 
 def _core(**seconds: float) -> SimpleNamespace:

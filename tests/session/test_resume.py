@@ -26,7 +26,7 @@ from tests.session.stopping import VARIANTS, content_of, never, resumed, stop_at
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are stopped where they are meant to be: events are looked at soon."""
-    monkeypatch.setattr("splitrun.runtime.thread_group.LOOK_EVERY_S", 0.005)
+    monkeypatch.setattr("splitrun.runtime.threaded.LOOK_EVERY_S", 0.005)
 
 
 def lines(directory: str | Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from splitrun.study.bench.measure import Measured, Trial
+from splitrun.study.bench.measure import Measured
+from splitrun.study.timing import Trial
 
 ABOUT: Mapping[str, Any] = {
     "name": "made",
@@ -25,7 +26,7 @@ def measured(rates: Sequence[float], *, others_percent: float = 0.0) -> Measured
         batch_size=100,
         runtime="threaded",
         steps=60,
-        turns=tuple(Trial(rate, 1e5 / rate, 150.0) for rate in rates),
+        trials=tuple(Trial(rate, 1e5 / rate, 150.0) for rate in rates),
         peak_memory_bytes=300 * 2**20,
         others_percent=others_percent,
     )

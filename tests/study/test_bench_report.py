@@ -65,9 +65,9 @@ def test_csv_has_numbers_as_they_are_and_nothing_where_there_are_none() -> None:
     assert float(first["samples_per_s"]) == 1_000
     assert float(first["samples_per_s_low"]) < 1_000 < float(first["samples_per_s_high"])
     assert float(first["step_ms"]) == 100
-    assert first["turns"] == "3"
+    assert first["trials"] == "3"
     assert first["problem"] == ""
-    assert last["samples_per_s"] == last["speedup"] == last["turns"] == ""
+    assert last["samples_per_s"] == last["speedup"] == last["trials"] == ""
     assert "too few" in last["problem"]
 
 
@@ -89,14 +89,14 @@ def test_a_column_is_named_by_the_last_part_of_its_key_where_that_is_clear() -> 
     assert heads[:4] == ("pipeline.depth", "parties.a.depth", "latency_ms", "seed")
 
 
-def test_json_has_every_turn_and_every_problem() -> None:
+def test_json_has_every_trial_and_every_problem() -> None:
     content = json.loads(to_json(results({}).report()))
     assert content["kind"] == "bench"
     assert content["axes"] == {"rows": ["10", "20"], "pipeline": ["sequential", "stale|4"]}
     first, *_, last = content["cells"]
     assert first["parameters"] == {"rows": "10", "pipeline": "sequential"}
     assert first["samples_per_s"]["median"] == 1_000
-    assert len(first["turns"]) == 3
+    assert len(first["trials"]) == 3
     assert first["status"] == "measured"
     assert last["status"] == "not run"
     assert last["problem"].startswith("spec.yaml:1:2")

@@ -12,10 +12,11 @@ from splitrun.errors import Interrupted, SpecError
 from splitrun.spec import load
 from splitrun.study.bench import sweep as sweeping
 from splitrun.study.bench.grid import combined, parse_axis
-from splitrun.study.bench.measure import BenchSettings, Trial
+from splitrun.study.bench.measure import BenchSettings
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.bench.sweep import Bench, BenchCell, identity, line_up, sweep
+from splitrun.study.timing import Trial
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC
 
 SETTINGS = BenchSettings(repeats=2, budget_s=0.1)
@@ -40,16 +41,16 @@ def bench(spec: Path, *varied: str, settings: BenchSettings = SETTINGS) -> Bench
 
 
 class Seen:
-    """Counts turns; the user interrupts at the turn of this number, if any."""
+    """Counts trials; the user interrupts at the trial of this number, if any."""
 
     def __init__(self, interrupt_at: int = 0) -> None:
-        self.turns = 0
+        self.trials = 0
         self.cells: list[CellResult] = []
         self._interrupt_at = interrupt_at
 
-    def turn(self, _: Sequence[Trial]) -> None:
-        self.turns += 1
-        if self.turns == self._interrupt_at:
+    def trial(self, _: Sequence[Trial]) -> None:
+        self.trials += 1
+        if self.trials == self._interrupt_at:
             raise KeyboardInterrupt
 
     def cell(self, results: Results) -> None:
@@ -57,13 +58,13 @@ class Seen:
 
 
 def swept(grid: Bench, seen: Seen) -> Results:
-    return sweep(grid, seen.turn, seen.cell, lambda *_: None)
+    return sweep(grid, seen.trial, seen.cell, lambda *_: None)
 
 
 def test_every_cell_is_measured_with_its_own_values(spec: Path) -> None:
     grid, seen = bench(spec, "dataset.batch_size=8,16", "pipeline=sequential,stale"), Seen()
     results = swept(grid, seen)
-    assert seen.turns == 4 * 2
+    assert seen.trials == 4 * 2
     assert seen.cells == list(results.cells)
     found = [cell.measured for cell in results.cells]
     assert [(it.batch_size, it.schedule, it.depth) for it in found if it] == [
@@ -78,9 +79,9 @@ def test_every_cell_is_measured_with_its_own_values(spec: Path) -> None:
         assert it.peak_memory_bytes > 2**20
         assert it.others_percent >= 0
         assert it.runtime == "serial"
-        for turn in it.turns:
-            assert turn.samples_per_s * turn.step_ms == pytest.approx(1e3 * 80 / it.steps)
-            assert turn.cpu_percent > 0
+        for trial in it.trials:
+            assert trial.samples_per_s * trial.step_ms == pytest.approx(1e3 * 80 / it.steps)
+            assert trial.cpu_percent > 0
     written = json.loads((grid.directory.path / "bench.json").read_text())
     assert written == json.loads(json.dumps(results.report().content))
     assert not list(grid.directory.path.rglob("*.tmp"))
@@ -90,7 +91,7 @@ def test_what_is_done_is_not_done_again_unless_something_changed(spec: Path) -> 
     first = swept(bench(spec, "seed=1,2"), Seen())
     again, seen = bench(spec, "seed=1,2"), Seen()
     results = swept(again, seen)
-    assert seen.turns == 0
+    assert seen.trials == 0
     assert [cell.fate for cell in results.cells] == ["measured before"] * 2
     assert [cell.measured for cell in results.cells] == [cell.measured for cell in first.cells]
 
@@ -98,15 +99,15 @@ def test_what_is_done_is_not_done_again_unless_something_changed(spec: Path) -> 
     damaged.write_text(damaged.read_text()[:-20])
     seen = Seen()
     assert {cell.fate for cell in swept(again, seen).cells} == {"measured", "measured before"}
-    assert seen.turns == 2
+    assert seen.trials == 2
 
     seen = Seen()
     swept(bench(spec, "seed=1,2", settings=BenchSettings(repeats=3, budget_s=0.1)), seen)
-    assert seen.turns == 2 * 3
+    assert seen.trials == 2 * 3
     again.directory.clear()
     seen = Seen()
     swept(again, seen)
-    assert seen.turns == 2 * 2
+    assert seen.trials == 2 * 2
 
 
 def test_data_that_changed_are_measured_again(spec: Path) -> None:
@@ -129,7 +130,7 @@ def test_an_interrupted_cell_is_not_kept_and_the_others_are(spec: Path) -> None:
     assert len(json.loads((grid.directory.path / "bench.json").read_text())["cells"]) == 1
     seen = Seen()
     results = swept(grid, seen)
-    assert seen.turns == 2 * 2
+    assert seen.trials == 2 * 2
     assert [cell.fate for cell in results.cells] == ["measured before", "measured", "measured"]
 
 
@@ -140,10 +141,10 @@ def test_a_cell_that_fails_is_told_and_tried_again(spec: Path) -> None:
         assert "loss" in results.cells[0].problem
 
 
-def test_the_fewest_turns_are_taken_though_the_budget_is_spent(spec: Path) -> None:
+def test_the_fewest_trials_are_taken_though_the_budget_is_spent(spec: Path) -> None:
     seen = Seen()
     swept(bench(spec, settings=BenchSettings(budget_s=1e-9)), seen)
-    assert seen.turns == 3
+    assert seen.trials == 3
 
 
 def test_wrong_values_of_all_cells_are_found_before_any_is_run(spec: Path) -> None:

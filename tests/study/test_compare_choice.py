@@ -145,7 +145,7 @@ def _never(*_: object) -> None:
     raise AssertionError("nothing is to be trained")
 
 
-def test_an_arm_that_no_turn_is_long_enough_for_is_left_out(
+def test_an_arm_that_no_trial_is_long_enough_for_is_left_out(
     tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--progress", "plain", "--runs-dir", str(runs), "--arm", "stale:8")
@@ -275,5 +275,5 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     settings = CompareSettings(repeats=1, budget_s=0.1, seeds=2)
     comparison = comparing.compare(field, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
-    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).turns
+    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).trials
     assert len(trials) == 1

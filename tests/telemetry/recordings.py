@@ -29,9 +29,11 @@ def started(directory: Path | str = "", steps: int = 10) -> RunStarted:
     )
 
 
-def executed(role: str, op: str, start: float, end: float, step: int = 0) -> Executed:
+def executed(
+    role: str, op: str, start: float, end: float, step: int = 0, peer: str = ""
+) -> Executed:
     """An instruction; times in seconds from the run's start."""
-    return Executed(role, op, "train", step, 0, CLOCK + start, CLOCK + end)
+    return Executed(role, op, "train", step, 0, CLOCK + start, CLOCK + end, peer=peer)
 
 
 def sent(channel: str, start: float, arrive: float, step: int = 0) -> Sent:

@@ -99,8 +99,8 @@ def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -
     with seeded_apart("trial", "forward"):
         output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)
-    with torch.no_grad():
-        versions.update(lambda: disturb(module, "an update"))
+    with torch.no_grad(), versions.updating():
+        disturb(module, "an update")
     with seeded_apart("trial", "another forward"):
         versions.forward(*own(rolled(inputs)))
     upstream = generic_gradients(outputs)
@@ -129,8 +129,8 @@ def _disturbed(module: nn.Module, versioned: Collection[str], inputs: Tensors) -
         output, batch = versions.forward(*own(inputs))
     outputs = as_tensors(output)
     sent = tuple(each.detach().clone() for each in outputs)
-    with torch.no_grad():
-        versions.update(lambda: disturb(module, "an update"))
+    with torch.no_grad(), versions.updating():
+        disturb(module, "an update")
     with seeded_apart("trial", "another forward"):
         versions.forward(*own(rolled(inputs)))
     pairs = learning(outputs, generic_gradients(outputs))

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from time import perf_counter
 from typing import Literal
 
 import numpy as np
@@ -19,14 +18,16 @@ from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.environment import usable_cores
+from splitrun.session.environment import LoadMeter
 from splitrun.study.statistics import MedianEstimate, estimate_median, find_trend
-from splitrun.study.timing import enough, shorten, trial_s, wanted_steps
-from splitrun.study.training import Subject, TrainingOutcome, train_fresh
+from splitrun.study.timing import Trial, enough, shorten, time_trial, trial_s, wanted_steps
+from splitrun.study.training import Subject, train_fresh
 from splitrun.telemetry import Sampler
 
-OnTrial = Callable[[Sequence["Trial"]], None]
-"""Takes the turns so far, after each."""
+_EVERY_S = 0.05
+"""Between two looks at the memory."""
+OnTrial = Callable[[Sequence[Trial]], None]
+"""Takes the trials of a cell so far, after each."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +35,16 @@ class BenchSettings:
     """How to measure a cell."""
 
     repeats: int | None = None
-    """Trials; None: until the throughput's interval is tight, or the budget ends."""
+    """Trials of a cell; None: until the throughput's interval is tight, or the budget ends."""
     budget_s: float = 10.0
-    """For the turns, at most, but three are taken at least."""
+    """Seconds for the trials of a cell, at most; three trials are made at least."""
     unproven: bool = False
     """Whether `pipeline.depth: auto` is the fastest depth, shown to be accurate or not."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One timed segment; its evaluation and the building of its models are not in it."""
-
-    samples_per_s: float
-    step_ms: float
-    """Wall time of the segment by its steps."""
-    cpu_percent: float
-    """Of this process; 100 is one core."""
-
-
-@dataclass(frozen=True)
 class Measured:
-    """What a cell came to."""
+    """What was measured of a cell, and how it was run."""
 
     schedule: str
     depth: int
@@ -62,47 +52,52 @@ class Measured:
     batch_size: int
     runtime: str
     steps: int
-    """Of each turn."""
-    turns: tuple[Trial, ...]
+    """Of each trial."""
+    trials: tuple[Trial, ...]
     peak_memory_bytes: int
-    """Resident, of this process, at most during the turns; the loaded data are in it."""
+    """Most resident bytes of this process during the trials, looked at 20 times a second; the
+    loaded data are in it."""
     others_percent: float
-    """Processor time of other processes during the turns; 100 is one core."""
+    """Processor time of other processes during the trials; 100 is one core."""
 
     @property
     def samples_per_s(self) -> MedianEstimate:
-        """Over the turns."""
-        return _rate(self.turns)
+        """The throughput over all trials."""
+        return estimate_median([trial.samples_per_s for trial in self.trials])
 
     @property
     def step_ms(self) -> float:
-        """The median turn's."""
-        return median(turn.step_ms for turn in self.turns)
+        """Wall time of a step in milliseconds, in the median trial."""
+        return median(trial.step_ms for trial in self.trials)
 
     @property
     def cpu_percent(self) -> float:
-        """The median turn's."""
-        return median(turn.cpu_percent for turn in self.turns)
+        """Processor time of this process in the median trial; 100 is one core."""
+        return median(trial.cpu_percent for trial in self.trials)
 
 
-def measure(experiment: Experiment, settings: BenchSettings, on_turn: OnTrial) -> Measured:
-    """Warm up, then take turns.
+def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) -> Measured:
+    """Warm up, then make trials until there are enough of them.
 
     Raises:
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
     subject = Subject(experiment.parties).found_out(plan)
-    subject, steps = _warm_up(subject, plan, settings.budget_s)
+    segment, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
-    turns: list[Trial] = []
-    start = now()
-    with frozen(), Watch() as watch:
+    trials: list[Trial] = []
+    start, load = now(), LoadMeter()
+    with frozen(), MemoryPeak() as memory:
         while not enough(
-            len(turns), now() - start, settings.budget_s, settings.repeats, lambda: [_rate(turns)]
+            len(trials),
+            now() - start,
+            settings.budget_s,
+            settings.repeats,
+            lambda: [estimate_median([trial.samples_per_s for trial in trials])],
         ):
-            turns.append(_turn(subject))
-            on_turn(turns)
+            trials.append(time_trial(segment, segment.spec.runtime.type))
+            on_trial(trials)
     return Measured(
         schedule=plan.schedule,
         depth=plan.depth,
@@ -110,9 +105,9 @@ def measure(experiment: Experiment, settings: BenchSettings, on_turn: OnTrial) -
         batch_size=plan.batch_size,
         runtime=document.spec.runtime.type,
         steps=steps,
-        turns=tuple(turns),
-        peak_memory_bytes=watch.peak_memory_bytes,
-        others_percent=watch.others_percent,
+        trials=tuple(trials),
+        peak_memory_bytes=memory.peak_bytes,
+        others_percent=load.so_far().others_percent,
     )
 
 
@@ -129,69 +124,32 @@ def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, in
     most = next(plan.segments()).stop
     steps = min(max(4, plan.depth), most)
     for _ in range(2):
-        outcome = _run(segment_of(subject, steps))
-        period_s = outcome.statistics.train_s / outcome.statistics.steps
+        statistics = train_fresh(segment_of(subject, steps), subject.spec.runtime.type).statistics
+        period_s = statistics.train_s / statistics.steps
         steps = min(wanted_steps(period_s, plan.depth, trial_s(budget_s)), most)
     segment = segment_of(subject, steps)
     return segment, segment.plan().steps
 
 
-def _turn(segment: Subject) -> Trial:
-    outcome = _run(segment)
-    statistics = outcome.statistics
-    return Trial(
-        samples_per_s=statistics.samples / statistics.train_s,
-        step_ms=1e3 * statistics.train_s / statistics.steps,
-        cpu_percent=100 * outcome.cpu_s / outcome.wall_s,
-    )
-
-
-def _run(segment: Subject) -> TrainingOutcome:
-    return train_fresh(segment, segment.spec.runtime.type)
-
-
-def _rate(turns: Sequence[Trial]) -> MedianEstimate:
-    return estimate_median([turn.samples_per_s for turn in turns])
-
-
-_EVERY_S = 0.05
-
-
-class Watch:
-    """Watches while it lasts; a context manager. Its figures are there when it has ended."""
+class MemoryPeak:
+    """Watches this process's memory while it lasts; a context manager."""
 
     def __init__(self) -> None:
-        self.peak_memory_bytes = 0
-        """Resident, of this process; looked at 20 times a second."""
-        self._others_s = 0.0
-        self._cores = usable_cores()
+        self.peak_bytes = 0
+        """The most resident bytes seen so far."""
         self._sampler = Sampler(self._take, _EVERY_S)
 
-    def __enter__(self) -> Watch:
-        """Begin."""
-        self._start = self._last = perf_counter()
+    def __enter__(self) -> MemoryPeak:
         self._sampler.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End."""
         self._sampler.__exit__(*error)
-
-    @property
-    def others_percent(self) -> float:
-        """Time that others used of the cores which this process may use; 100 is one core."""
-        elapsed_s = self._last - self._start
-        return max(0.0, self._others_s / elapsed_s) if elapsed_s else 0.0
 
     def _take(self, event: Event) -> None:
         """Called in the sampler's thread."""
         if isinstance(event, Sampled):
-            shares = enumerate(event.core_percents)
-            ours = sum(share for core, share in shares if core in self._cores)
-            others_percent = ours - event.cpu_percent
-            self._others_s += others_percent * (event.time - self._last)
-            self._last = event.time
-            self.peak_memory_bytes = max(self.peak_memory_bytes, event.memory_bytes)
+            self.peak_bytes = max(self.peak_bytes, event.memory_bytes)
 
 
 def load_average() -> float:
@@ -214,13 +172,13 @@ def release_memory() -> None:
 _FEWEST = 5
 """Trials below which none is said to stand out."""
 _DEVIATIONS = 7
-"""From the median, by the median absolute deviation, from where on a turn stands out (Iglewicz and
-Hoaglin, "How to detect and handle outliers", 1993). Their 3.5 call normal turns outliers in 21 % of
-cells with 5 turns; this does in 6 %, and in 1 % of those with 10."""
+"""From the median, by the median absolute deviation, from where on a trial stands out (Iglewicz and
+Hoaglin, "How to detect and handle outliers", 1993). Their 3.5 call normal trials outliers in 21 %
+of cells with 5 trials; this does in 6 %, and in 1 % of those with 10."""
 _NOTABLE = 0.05
-"""Share of the median by which a turn that stands out differs at least."""
+"""Share of the median by which a trial that stands out differs at least."""
 _DRIFT = 0.02
-"""Change from the first to the last turn that is surely exceeded when it is called drift."""
+"""Change from the first to the last trial that is surely exceeded when it is called drift."""
 _BUSY = 0.10
 """Share of the machine's cores that others may use."""
 
@@ -229,27 +187,29 @@ _BUSY = 0.10
 class ReliabilityWarning:
     """One reason not to trust a cell's figures, and what to do about it."""
 
-    kind: Literal["slow first turn", "outliers", "drift", "busy machine"]
+    kind: Literal["slow first trial", "outliers", "drift", "busy machine"]
     text: str
 
 
 def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarning]:
     """All that is doubtful about a cell."""
-    rates = [turn.samples_per_s for turn in measured.turns]
+    rates = [trial.samples_per_s for trial in measured.trials]
     odd = outliers(rates)
     found = []
     if 0 in odd and rates[0] < float(np.median(rates)):
         odd.remove(0)
         share = rates[0] / float(np.median(rates[1:]))
-        text = f"the first turn had {share:.0%} of the others' throughput: caches were cold"
-        found.append(ReliabilityWarning("slow first turn", f"{text}; measure again, or more turns"))
+        text = f"the first trial had {share:.0%} of the others' throughput: caches were cold"
+        found.append(
+            ReliabilityWarning("slow first trial", f"{text}; measure again, or more trials")
+        )
     if odd:
-        turns = "turn stands" if len(odd) == 1 else "turns stand"
-        text = f"{len(odd)} of {len(rates)} {turns} out: something else interfered"
+        trials = "trial stands" if len(odd) == 1 else "trials stand"
+        text = f"{len(odd)} of {len(rates)} {trials} out: something else interfered"
         found.append(ReliabilityWarning("outliers", f"{text}; measure again on a quiet machine"))
     trend = find_trend(range(len(rates)), rates)
     if trend is not None and (trend.low > _DRIFT or trend.high < -_DRIFT):
-        text = f"throughput changed by {trend.change:+.0%} from the first turn to the last"
+        text = f"throughput changed by {trend.change:+.0%} from the first trial to the last"
         remedy = "the processor may throttle; let it cool, or measure longer"
         found.append(ReliabilityWarning("drift", f"{text}; {remedy}"))
     busy = measured.others_percent / 100
@@ -260,7 +220,7 @@ def reliability_warnings(measured: Measured, cores: int) -> list[ReliabilityWarn
 
 
 def outliers(rates: Sequence[float]) -> list[int]:
-    """Which of the turns' throughputs stand out from the rest."""
+    """Which of the trials' throughputs stand out from the rest."""
     if len(rates) < _FEWEST:
         return []
     values = np.asarray(rates, dtype=np.float64)

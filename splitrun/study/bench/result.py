@@ -19,7 +19,7 @@ _NUMBERS = (
     "speedup",
     "cpu_percent",
     "peak_memory_bytes",
-    "turns",
+    "trials",
     "problem",
 )
 _UNKNOWN = "–"
@@ -179,7 +179,7 @@ def _numbers(cell: CellResult, speedup: float | None) -> tuple[Any, ...]:
         speedup,
         measured.cpu_percent,
         measured.peak_memory_bytes,
-        len(measured.turns),
+        len(measured.trials),
         None,
     )
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
-from functools import partial
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from splitrun import runtime
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model import evaluate
-from splitrun.plan import compile, deadline_of
+from splitrun.plan import compile
+from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.spec import has_checksums
+from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
 from splitrun.study.bench.report import Report, Table
 from splitrun.study.bench.store import BenchDirectory
@@ -313,6 +311,7 @@ class _Run:
         subject = self._subject
         spec = subject.spec
         plan = compile(spec, subject.parties.facts(subject.known))
+        job = replace(job_of(subject.parties, plan), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 
@@ -327,18 +326,7 @@ class _Run:
         sampler = Sampler(self._look, every_s)
         try:
             with sampler:
-                runtime.run(
-                    plan,
-                    subject.parties.stages(plan),
-                    subject.parties.feeds(plan),
-                    partial(evaluate, spec.top.loss, ()),
-                    runtime=spec.runtime.type,
-                    intra_op_threads=spec.runtime.intra_op_threads,
-                    emit=self._emit,
-                    poll=poll,
-                    checksums=has_checksums(spec),
-                    deadline=deadline_of(spec, plan),
-                )
+                find_runtime(spec.runtime.type)(job, Observer(self._emit, poll))
         except _Over:
             pass
         finally:

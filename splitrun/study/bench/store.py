@@ -68,7 +68,10 @@ class BenchDirectory:
     def cell(self, identity: str) -> Measured | None:
         """What a cell came to; None where it is not done, or its file is damaged."""
         try:
-            return msgspec.json.decode(read_bytes(self._file(identity)), type=Measured)
+            content = msgspec.json.decode(read_bytes(self._file(identity)), type=dict[str, Any])
+            if "turns" in content:  # as trials were called before
+                content["trials"] = content.pop("turns")
+            return msgspec.convert(content, Measured)
         except (OSError, ValueError, RecursionError):
             return None
 

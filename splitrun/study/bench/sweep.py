@@ -149,7 +149,7 @@ class Bench:
     """Import and run the classes that the specs name."""
 
 
-def sweep(bench: Bench, on_turn: OnTrial, on_cell: OnCell, on_download: OnDownload) -> Results:
+def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownload) -> Results:
     """Measure every cell that is not done yet, and write down each as soon as it is.
 
     A cell that cannot be run, or fails, has a problem instead of figures, and is tried again next
@@ -162,7 +162,7 @@ def sweep(bench: Bench, on_turn: OnTrial, on_cell: OnCell, on_download: OnDownlo
     results = Results(about, bench.axes, bench.baseline, ())
     try:
         for cell in bench.cells:
-            result = _result(bench, cell, results.cores, on_turn, on_download)
+            result = _result(bench, cell, results.cores, on_trial, on_download)
             results = replace(results, cells=(*results.cells, result))
             bench.directory.write("bench.json", results.report().content)
             on_cell(results)
@@ -175,7 +175,7 @@ def sweep(bench: Bench, on_turn: OnTrial, on_cell: OnCell, on_download: OnDownlo
 
 
 def _result(
-    bench: Bench, cell: BenchCell, cores: int, on_turn: OnTrial, on_download: OnDownload
+    bench: Bench, cell: BenchCell, cores: int, on_trial: OnTrial, on_download: OnDownload
 ) -> CellResult:
     parameters = {key: point.label for key, point in cell.combination.items()}
     if cell.document is None:
@@ -185,7 +185,7 @@ def _result(
     reused = measured is not None
     if measured is None:
         try:
-            measured = _measured(bench, cell.document, on_turn, on_download)
+            measured = _measured(bench, cell.document, on_trial, on_download)
         except (UsageError, RunFailed) as error:
             return CellResult(parameters, problem=str(error), failed=isinstance(error, RunFailed))
         bench.directory.keep(key, measured)
@@ -194,7 +194,7 @@ def _result(
 
 
 def _measured(
-    bench: Bench, document: Document, on_turn: OnTrial, on_download: OnDownload
+    bench: Bench, document: Document, on_trial: OnTrial, on_download: OnDownload
 ) -> Measured:
     """In a function of its own, so that no cell's data are in the next one's memory."""
     experiment = prepare(
@@ -204,4 +204,4 @@ def _measured(
         unproven=bench.settings.unproven and is_advised(document.spec),
         allow_code=bench.allow_code,
     )
-    return measure(experiment, bench.settings, on_turn)
+    return measure(experiment, bench.settings, on_trial)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from splitrun import runtime
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
-from splitrun.model import BottomStage, RoleOptimizer, Stage, evaluate
+from splitrun.model import BottomStage, RoleOptimizer, Stage
 from splitrun.plan import Plan, compile
+from splitrun.runtime import Observer, find_runtime
+from splitrun.session.job import job_of
 from splitrun.spec import Rule, Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
@@ -49,17 +51,14 @@ def train(cell: Cell, directory: Path) -> Found:
         elif isinstance(event, StepDone):
             losses.append(event.loss)
 
+    job = job_of(parties, plan, (task.metric,))
+    stages = {name: work.stage for name, work in job.roles.items()}
+    tried = {
+        name: replace(job.roles[name], stage=stage)
+        for name, stage in _under_trial(cell, spec, plan, stages).items()
+    }
     try:
-        runtime.run(
-            plan,
-            _under_trial(cell, spec, plan, parties.stages(plan)),
-            parties.feeds(plan),
-            partial(evaluate, spec.top.loss, (task.metric,)),
-            runtime="serial",
-            intra_op_threads=1,
-            emit=emit,
-            poll=lambda: None,
-        )
+        find_runtime("serial")(replace(job, roles=tried, intra_op_threads=1), Observer(emit))
         diverged = False
     except NonFiniteLoss:
         diverged = True

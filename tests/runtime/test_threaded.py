@@ -7,14 +7,11 @@ import threading
 import pytest
 
 from splitrun.plan import Deadline
-from splitrun.runtime import thread_group
+from splitrun.runtime.threaded import ThreadGroup
 from splitrun.runtime.watchdog import Watchdog
 
 
-def test_after_an_interrupt_a_thread_that_hangs_is_not_waited_for_until_its_deadline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(thread_group, "_HURRY_S", 0.05)
+def test_after_an_interrupt_a_thread_that_hangs_is_not_waited_for_until_its_deadline() -> None:
     hangs = threading.Event()
 
     def wait() -> None:
@@ -23,10 +20,10 @@ def test_after_an_interrupt_a_thread_that_hangs_is_not_waited_for_until_its_dead
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    crowd = thread_group.ThreadGroup({"bob.bottom": wait}, lambda: None, 1)
+    group = ThreadGroup({"bob.bottom": wait}, [], 1, hurry_s=0.05)
     watch = Watchdog([], {"bob.bottom": []}, Deadline(10**6, given=True))
     with pytest.raises(KeyboardInterrupt) as caught:
-        crowd.run(interrupted, watch)
+        group.run(interrupted, watch)
     assert caught.value.__notes__ == ["bob.bottom does not come back and is left behind"]
     hangs.set()
     for thread in threading.enumerate():

@@ -1,0 +1,131 @@
+"""The hooks that come with the runtimes: checksums, and hardware that is emulated."""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+
+from splitrun.data import Batch
+from splitrun.errors import Damaged
+from splitrun.events import Phase
+from splitrun.plan import Channel, ComputeEmulation, Instruction, Op
+from splitrun.runtime.affinity import CpuPin
+from splitrun.runtime.channel import Message
+from splitrun.runtime.clock import now, wait_until
+from splitrun.runtime.job import WORK, BatchLoader, Receive, RoleContext, RoleHook, Run, Send
+
+_MARGIN = 2
+"""Times as long as loading last took: what a wait must have left for a batch to be loaded in it."""
+_LATER = 0.25
+"""Of such a wait passes first: at its beginning, roles that the same message has set going want
+Python's lock."""
+
+
+class Checksums:
+    """Gives every message a checksum, and looks at it on arrival."""
+
+    def for_role(self, context: RoleContext) -> RoleHook:
+        """Every role's."""
+        return _CheckedMessages(context.role.name)
+
+
+class _CheckedMessages(RoleHook):
+    def __init__(self, role: str) -> None:
+        self._role = role
+
+    def around_send(self, channel: Channel, send: Send) -> Send:  # noqa: ARG002
+        return lambda message: send(message._replace(checksum=_checksum(message)))
+
+    def around_receive(self, channel: Channel, receive: Receive) -> Receive:
+        def checked() -> Message:
+            message = receive()
+            if message.checksum != _checksum(message):
+                phase, step, micro = message[:3]
+                at = Instruction(Op.RECV, step, micro, channel.source, phase)
+                what = f"over {channel.name} came another message than was sent"
+                raise Damaged(self._role, str(at), f"{what}: its checksum differs")
+            return message
+
+        return checked
+
+
+def _checksum(message: Message) -> int:
+    """CRC-32 of digest and tensors."""
+    value = zlib.crc32(message.digest)
+    for tensor in message.tensors:
+        content = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        value = zlib.crc32(content.numpy().data, value)
+    return value
+
+
+class EmulatedCompute(RoleHook):
+    """Lets a role's instructions last as long as the hardware would take that its plan names.
+
+    While it waits for that hardware, the role loads its next batch: whoever computes on an
+    accelerator has a processor to spare.
+
+    Args:
+        batches: the role's; what is to be loaded is asked of this hook from then on.
+        pin: which core the role's thread keeps to.
+    """
+
+    def __init__(
+        self,
+        context: RoleContext,
+        emulation: ComputeEmulation,
+        batches: BatchLoader,
+        pin: CpuPin | None,
+    ) -> None:
+        self._plan, self._role, self._stopped = context.plan, context.role, context.stopped
+        self._emulation = emulation
+        self._batches = batches
+        self._pin = pin
+        self._ahead: dict[int, Batch] = {}
+        """The next training step's, loaded while emulated hardware was waited for."""
+        self._next_load = self._updated = context.start.step
+        self._load_s = 0.0
+
+    def load(self, phase: Phase, step: int) -> Batch:
+        """The role's rows of one batch, which may be there already."""
+        if phase == "train":
+            self._next_load = step + 1
+            if step in self._ahead:
+                return self._ahead.pop(step)
+        start = now()
+        batch = self._batches.load(phase, step)
+        self._load_s = now() - start
+        return batch
+
+    def around_instruction(self, op: Op, run: Run) -> Run:
+        """What computes lasts as long as on the emulated hardware."""
+        if op not in WORK:
+            return run
+
+        def emulated(instruction: Instruction) -> None:
+            start = now()
+            run(instruction)
+            if op is Op.UPDATE:
+                self._updated += 1
+            worked_s = now() - start
+            lasts_s = self._emulation.lasts(op, worked_s)
+            if self._pin is not None:
+                self._pin.note(worked_s, lasts_s)
+            self._load_ahead(start + lasts_s)
+            wait_until(start + lasts_s, self._stopped)
+
+        return emulated
+
+    def _load_ahead(self, end: float) -> None:
+        """Load the next training batch, if there is time for it until `end`. No more batches are
+        held than the plan counts. An epoch's first batch, which may take longer, waits for its
+        turn."""
+        step = self._next_load
+        if step in self._ahead or step - self._updated > self._role.depth:
+            return
+        if step >= self._plan.steps or not step % self._plan.steps_per_epoch:
+            return
+        left_s = end - now()
+        has_time = left_s > _MARGIN * self._load_s > 0
+        if has_time and wait_until(end - (1 - _LATER) * left_s, self._stopped):
+            self._ahead[step] = self._batches.load("train", step)

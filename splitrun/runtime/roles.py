@@ -1,0 +1,291 @@
+"""What only bottoms and only the top do, and the workers of a job."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
+from splitrun.events import EpochDone, Evaluated, StepDone
+from splitrun.model import BottomStage, State, Tensors, TopStage, is_finite, parameters_of
+from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
+from splitrun.runtime.affinity import CpuPin
+from splitrun.runtime.channel import ReceiverEnd, SenderEnd, open_channel
+from splitrun.runtime.clock import now
+from splitrun.runtime.hooks import EmulatedCompute
+from splitrun.runtime.job import (
+    Hook,
+    Job,
+    Observer,
+    Outcome,
+    RoleContext,
+    RoleHook,
+    RoleOutcome,
+    RoleWork,
+    Run,
+)
+from splitrun.runtime.watchdog import Watchdog
+from splitrun.runtime.worker import RoleChannels, Slice, Worker
+
+
+class BottomWorker(Worker):
+    """Runs a bottom's program."""
+
+    def __init__(
+        self,
+        context: RoleContext,
+        work: RoleWork,
+        channels: RoleChannels,
+        observer: Observer,
+        hooks: Sequence[RoleHook],
+    ) -> None:
+        super().__init__(context, work, channels, observer, hooks)
+        self._bottom = cast("BottomStage", work.stage)
+        self._top = context.plan.top.name
+
+    def _own_runs(self) -> dict[Op, Run]:
+        return super()._own_runs() | {
+            Op.FORWARD: self._forward,
+            Op.BACKWARD: self._backward,
+            Op.PREDICT: self._predict,
+        }
+
+    def _forward(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        inputs = self._batches["train", step].slice(micro, self._plan.slices(step))
+        cut = self._bottom.forward((step, micro), inputs)
+        self._outgoing[self._top, ("train", step, micro)] = cut
+
+    def _backward(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        gradients = self._incoming.pop((self._top, ("train", step, micro)))
+        self._bottom.backward((step, micro), gradients)
+
+    def _predict(self, instruction: Instruction) -> None:
+        step = instruction.step
+        cut = self._bottom.predict(step, self._batches["evaluate", step].tensors)
+        self._outgoing[self._top, ("evaluate", step, 0)] = cut
+
+
+class TopWorker(Worker):
+    """Runs the top's program, keeps the books of the loss, and evaluates."""
+
+    def __init__(
+        self,
+        context: RoleContext,
+        work: RoleWork,
+        channels: RoleChannels,
+        observer: Observer,
+        hooks: Sequence[RoleHook],
+    ) -> None:
+        super().__init__(context, work, channels, observer, hooks)
+        self._top = cast("TopStage", work.stage)
+        self._score = work.score
+        self._bottoms = [bottom.name for bottom in self._plan.bottoms]
+        self._step_loss, self._epoch_loss = 0.0, context.start.epoch_loss
+        self._outputs: list[Tensor] = []
+        self._labels: list[Tensor] = []
+        self._evaluation_start = 0.0
+
+    def _own_runs(self) -> dict[Op, Run]:
+        return super()._own_runs() | {
+            Op.LOSS: self._loss,
+            Op.PREDICT: self._predict,
+            Op.EVALUATE: self._evaluate,
+        }
+
+    def _loss(self, instruction: Instruction) -> None:
+        step, micro = instruction.step, instruction.micro
+        batch = self._batches["train", step]
+        (labels,) = batch.slice(micro, self._plan.slices(step))
+        share = len(labels) / batch.rows
+        cuts = self._cuts(("train", step, micro))
+        loss, gradients = self._top.loss((step, micro), cuts, labels, share)
+        if not math.isfinite(loss):
+            raise self._not_finite(instruction, loss, cuts, labels)
+        self._step_loss += share * loss
+        for bottom, gradient in zip(self._bottoms, gradients, strict=True):
+            self._outgoing[bottom, ("train", step, micro)] = gradient
+
+    def _update(self, instruction: Instruction) -> None:
+        step = instruction.step
+        rows = self._batches["train", step].rows
+        super()._update(instruction)
+        epoch = step // self._plan.steps_per_epoch
+        self._emit(StepDone(step, epoch, rows, self._step_loss, now()))
+        self._epoch_loss += self._step_loss * rows / self._plan.facts.train_rows
+        self._step_loss = 0.0
+        if (step + 1) % self._plan.steps_per_epoch == 0:
+            self._emit(EpochDone(epoch, self._epoch_loss, now()))
+            self._epoch_loss = 0.0
+
+    def _predict(self, instruction: Instruction) -> None:
+        step = instruction.step
+        if step == 0:
+            self._evaluation_start = now()
+        self._labels.extend(self._batches.pop(("evaluate", step)).tensors)
+        cuts = self._cuts(("evaluate", step, 0))
+        output = self._top.predict(step, cuts)
+        if not is_finite(output):
+            raise self._not_finite(instruction, math.nan, cuts)
+        self._outputs.append(output)
+
+    def _evaluate(self, instruction: Instruction) -> None:
+        labels = torch.cat(self._labels)
+        metrics = self._score(torch.cat(self._outputs), labels) if self._score else {}
+        self._outputs, self._labels = [], []
+        steps = instruction.step
+        epochs = steps // self._plan.steps_per_epoch
+        self._emit(Evaluated(steps, epochs, len(labels), metrics, self._evaluation_start, now()))
+
+    def _state(self) -> State:
+        return {**super()._state(), "epoch_loss": self._epoch_loss}
+
+    def _cuts(self, part: Slice) -> list[Tensors]:
+        return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]
+
+    def _not_finite(
+        self, at: Instruction, loss: float, cuts: Sequence[Tensors], labels: Tensor | None = None
+    ) -> NonFiniteLoss:
+        """The error that names the likely culprit, whose values stopped being finite first, and
+        what helps: before any update, no other learning rate does."""
+        for role, cut in zip(self._plan.bottoms, cuts, strict=True):
+            if not all(map(is_finite, cut)):
+                cause, remedy = (
+                    "its cut is not finite, so its weights have diverged",
+                    LOWER_THE_RATE,
+                )
+                if not self._was_updated(role, at):
+                    cause = f"its cut is not finite {_when(at)}"
+                    remedy = (
+                        "look for huge numbers in its columns, which "
+                        f"parties.{role.party}.scaling makes small, and check its forward()"
+                    )
+                return NonFiniteLoss(role.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
+        if not all(map(is_finite, parameters_of(self._top.module).values())):
+            cause, remedy = "its weights have diverged", LOWER_THE_RATE
+        elif self._was_updated(self._plan.top, at):
+            cause, remedy = "every cut and weight is finite, so it overflowed", LOWER_THE_RATE
+        else:
+            cause, remedy = self._why_at_first(at, cuts, labels)
+        return NonFiniteLoss(self.name, str(at), f"the loss is {loss}: {cause}; {remedy}")
+
+    def _was_updated(self, role: Role, at: Instruction) -> bool:
+        """Whether training has changed the weights that its values there come from."""
+        if at.phase == "evaluate":
+            return self._plan.steps > 0
+        if role is self._plan.top:
+            return at.step > 0
+        return self._plan.version(role, at.step) > 0
+
+    def _why_at_first(
+        self, at: Instruction, cuts: Sequence[Tensors], labels: Tensor | None
+    ) -> tuple[str, str]:
+        """Cause and remedy where weights, as they began, and cuts are finite."""
+        if labels is not None and not is_finite(labels):
+            return "a label is not finite", "mend the label's column"
+        output = self._top.predict(at.step, cuts)
+        if not is_finite(output):
+            return (
+                f"the output is not finite {_when(at)}, though all that it is made of is",
+                "check the top's forward()",
+            )
+        reaches = f"outputs reach {_reach(output)}"
+        if labels is not None and labels.is_floating_point():
+            reaches += f" and labels {_reach(labels)}"
+        return (
+            f"it overflowed {_when(at)}: {reaches}",
+            "scale the labels, or the models' outputs, down",
+        )
+
+
+def _when(at: Instruction) -> str:
+    return "before any update" if at.phase == "train" else "at the saved weights"
+
+
+def _reach(tensor: Tensor) -> str:
+    return f"{tensor.abs().max().item():.3g}"
+
+
+def make_workers(
+    job: Job,
+    observer: Observer,
+    hooks: Iterable[Hook] = (),
+    pins: Mapping[str, CpuPin] | None = None,
+) -> Sequence[Worker]:
+    """The workers of a job's roles, in the plan's order, with the ends of their channels.
+
+    Args:
+        hooks: the runtime's own, within the job's.
+        pins: by role, where threads keep to cores while all hardware is emulated.
+    """
+    channels = _channels(job, observer)
+    stopped = threading.Event()
+    workers: list[Worker] = []
+    for role in job.plan.roles:
+        if role.name not in job.roles:
+            continue
+        work, context = job.roles[role.name], RoleContext(job.plan, role, job.start, stopped)
+        emulated: list[EmulatedCompute] = []
+        if role.compute is not None:
+            emulation, pin = ComputeEmulation(role.compute), (pins or {}).get(role.name)
+            emulated = [EmulatedCompute(context, emulation, work.batches, pin)]
+            work = replace(work, batches=emulated[0])
+        given = [hook.for_role(context) for hook in job.hooks]
+        own = [hook.for_role(context) for hook in hooks]
+        role_hooks = [hook for hook in (*given, *emulated, *own) if hook is not None]
+        kind = TopWorker if role.kind == "top" else BottomWorker
+        workers.append(kind(context, work, channels[role.name], observer, role_hooks))
+    return workers
+
+
+def _channels(job: Job, observer: Observer) -> Mapping[str, RoleChannels]:
+    """By role, the ends that it has: given ones, and both of local channels."""
+    senders: dict[str, dict[str, SenderEnd]] = {role: {} for role in job.roles}
+    receivers: dict[str, dict[str, ReceiverEnd]] = {role: {} for role in job.roles}
+    for channel in job.plan.channels:
+        source, target, name = channel.source, channel.target, channel.name
+        if name in job.senders:
+            senders[source][target] = job.senders[name]
+        if name in job.receivers:
+            receivers[target][source] = job.receivers[name]
+        if name not in {*job.senders, *job.receivers} and {source, target} <= {*job.roles}:
+            senders[source][target], receivers[target][source] = open_channel(
+                channel, observer.emit
+            )
+    return {role: RoleChannels(senders[role], receivers[role]) for role in job.roles}
+
+
+def watchdog_of(job: Job, observer: Observer, threads: Mapping[str, Sequence[Worker]]) -> Watchdog:
+    """Who watches the workers of every thread, by its name."""
+    return Watchdog(
+        [worker.status for workers in threads.values() for worker in workers],
+        {thread: [worker.name for worker in workers] for thread, workers in threads.items()},
+        job.deadline or Deadline.of(job.plan),
+        observer.emit,
+    )
+
+
+def outcome_of(job: Job, workers: Sequence[Worker]) -> Outcome:
+    """What a run has come to that has ended."""
+    roles = {}
+    for worker in workers:
+        peak_bytes = dict(worker.stage.peak_bytes)
+        if "cuts" in peak_bytes:
+            sent = [end.statistics().peak_bytes for end in worker.channels.senders.values()]
+            heard = [end.statistics().peak_bytes for end in worker.channels.receivers.values()]
+            peak_bytes["messages"] = max(peak_bytes.pop("cuts") + max(heard), *sent)
+        digest = worker.stage.digest() if job.digests else ""
+        roles[worker.name] = RoleOutcome(digest, peak_bytes)
+    channels = {
+        f"{source}->{worker.name}": receiver.statistics()
+        for worker in workers
+        for source, receiver in worker.channels.receivers.items()
+    }
+    return Outcome(roles, channels)
