@@ -115,7 +115,7 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
     }.items():
         monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
     monkeypatch.setattr(
-        "splitrun.session.environment.LoadMeter.crowd", lambda _: MachineLoad(0.0, 100.0)
+        "splitrun.session.environment.LoadMeter.so_far", lambda _: MachineLoad(0.0, 100.0)
     )
     monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
     monkeypatch.setattr("splitrun.session.probe_run._MOST_TRIALS", 1)
