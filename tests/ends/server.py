@@ -42,7 +42,7 @@ MOMENTS = {
     "while a checkpoint is restored": ("splitrun.session.attempt_state.restore", 1),
     "while training": ("splitrun.runtime.watchdog.Watchdog.look", 4),
     "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 40),
-    "while a checkpoint is written": ("splitrun.session.checkpoint.store.encode", 1),
+    "while a checkpoint is written": ("splitrun.session.checkpoint.encode", 1),
     "while the model is saved": ("splitrun.session.store.save_file", 1),
     "with the last event": ("splitrun.session.attempt.Attempt._tell_the_end", 1),
     "while the result is printed": ("splitrun.cli.train.summary", 1),
