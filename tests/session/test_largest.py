@@ -70,7 +70,7 @@ def test_a_model_of_very_many_categories_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files.read_bytes, "__defaults__", (10_000,))
-    content = synthetic(dataset={"categorical": 2, "cardinality": 2_000}, rows=2_000)
+    content = synthetic(dataset={"categorical": 4, "cardinality": 2_000}, rows=2_000)
     result = train(prepared(content | {"runtime": "serial"}), tmp_path)
     model = Path(result.run_dir) / "model" / "p0" / "model.json"
     assert model.stat().st_size > 10_000
