@@ -83,7 +83,7 @@ def train(
     if progress is not Progress.NONE:
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
-    from splitrun.session import prepare, prepare_resume
+    from splitrun.session import prepare, prepare_resume, supervised
     from splitrun.telemetry import load_sink
 
     def offer() -> list[Sink]:
@@ -108,7 +108,10 @@ def train(
             how = " by --unproven" if unproven else ""
             depth, reason = experiment.plan.depth, experiment.advice.reason
             echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
-        result = Attempts(runs_dir, progress, offer).lead(AttemptStart(experiment, start, offered))
+        attempts = Attempts(experiment, runs_dir, progress, offer)
+        first = AttemptStart(experiment, start, offered)
+        policy = experiment.document.spec.supervision
+        result = supervised(policy, attempts.run, first, attempts.next_start)
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
             echo_json(asdict(result))
@@ -146,47 +149,24 @@ class AttemptStart:
 
 @dataclass(frozen=True)
 class Attempts:
-    """How all attempts of a run are led.
+    """The attempts of one run.
 
     Args:
+        experiment: as it was prepared for the first of them.
         offer: makes the sinks of packages for one attempt.
     """
 
+    experiment: Experiment
     runs_dir: Path
     progress: Progress
     offer: Callable[[], Sequence[Sink]]
 
-    def lead(self, first: AttemptStart) -> Result:
-        """What the first attempt that does not fail comes to.
+    def run(self, start: AttemptStart) -> Result:
+        """What one attempt comes to, shown and recorded.
 
         Raises:
-            RunFailed: what ended the last attempt.
+            RunFailed: what ended it.
         """
-        from splitrun.session import find_restart, supervised
-
-        experiment = first.experiment
-        policy = experiment.document.spec.supervision
-
-        def again(error: RunFailed, restart: int) -> AttemptStart:
-            resume = find_restart(Path(error.run_dir))
-            echo(error, err=True)
-            for remark in resume.remarks:
-                warn(remark)
-            place = f"from step {resume.step:,}"
-            echo(f"restart {restart} of {policy.restarts}, {place}", err=True)
-            return AttemptStart(experiment, resume, self._offered_again())
-
-        return supervised(policy, self._live, first, again)
-
-    def _offered_again(self) -> Sequence[Sink]:
-        """Sinks only show a run, so an attempt begins without those that cannot be made."""
-        try:
-            return self.offer()
-        except SplitrunError as error:
-            warn(str(error))
-            return ()
-
-    def _live(self, start: AttemptStart) -> Result:
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 
@@ -203,6 +183,30 @@ class Attempts:
         for note in filter(None, (each.note for each in samplers)):
             warn(f"the machine was not looked at to the end: {note}")
         return result
+
+    def next_start(self, error: RunFailed, restart: int) -> AttemptStart:
+        """Where the attempt after a failure begins; the user is told.
+
+        Args:
+            restart: which one it is, from 1.
+        """
+        from splitrun.session import find_restart
+
+        resume = find_restart(Path(error.run_dir))
+        echo(error, err=True)
+        for remark in resume.remarks:
+            warn(remark)
+        allowed = self.experiment.document.spec.supervision.restarts
+        echo(f"restart {restart} of {allowed}, from step {resume.step:,}", err=True)
+        return AttemptStart(self.experiment, resume, self._offered_again())
+
+    def _offered_again(self) -> Sequence[Sink]:
+        """Sinks only show a run, so an attempt begins without those that cannot be made."""
+        try:
+            return self.offer()
+        except SplitrunError as error:
+            warn(str(error))
+            return ()
 
 
 def warn(text: str) -> None:

@@ -115,8 +115,8 @@ class TopWorker(Worker):
 
     def _update(self, instruction: Instruction) -> None:
         step = instruction.step
-        rows = self._batches["train", step].rows
-        super()._update(instruction)
+        self._top.update()
+        rows = self._batches.pop(("train", step)).rows
         epoch = step // self._plan.steps_per_epoch
         self._emit(StepDone(step, epoch, rows, self._step_loss, now()))
         self._epoch_loss += self._step_loss * rows / self._plan.facts.train_rows
