@@ -49,8 +49,12 @@ def resume_command(directory: Path, *, allow_code: bool) -> str:
     Args:
         allow_code: its spec names classes.
     """
-    named = (directory / "checkpoints").glob("step-*")
-    if not any(path.name[5:].isdecimal() and is_directory(path) for path in named):
+    parties = filter(is_directory, (directory / "checkpoints").glob("*"))
+    steps = [
+        {path.name for path in party.glob("step-*") if path.name[5:].isdecimal()}
+        for party in parties
+    ]
+    if not steps or not set.intersection(*steps):
         return ""
     command = f"splitrun train --resume {shlex.quote(str(directory))}"
     return command + " --allow-code" * allow_code

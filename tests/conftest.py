@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,30 +49,31 @@ def _quick_collections() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _brief_probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What costs come to is of this machine; to get any, the shortest probe will do."""
-    if "splitrun.session.probe" not in sys.modules or "whole_probe" in request.fixturenames:
-        return
-    if request.module.__name__.startswith("tests.simulate."):  # of what a probe is made of
-        return
-    for name, value in {
-        "session.probe._WARM_UP_S": 0.0,
-        "session.probe._ROUNDS": 1,
-        "session.probe._MOST_ROUNDS": 1,
-        "session.probe._PAUSED_ROUNDS": 1,
-        "session.probe._TURN_S": 0.03,
-        "session.probe._SHORTEST_S": 0.03,
-        "simulate.calibrate._PASSES": 1,
-        "simulate.calibrate._PRECISION": 0.01,
-    }.items():
-        module, _, attribute = f"splitrun.{name}".rpartition(".")
-        monkeypatch.setattr(sys.modules[module], attribute, value)
+def _costs_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs come to is of this machine: those who need some are given them."""
+    if (prepare := sys.modules.get("splitrun.session.prepare")) is not None:
+        from tests.probing import given_costs
+
+        monkeypatch.setattr(prepare, "probe_costs", given_costs)
+
+
+@pytest.fixture
+def brief_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs are measured, as briefly as can be."""
+    from splitrun.session.probe import probe_costs
+    from tests.probing import BRIEF
+
+    brief = partial(probe_costs, effort=BRIEF)
+    monkeypatch.setattr(sys.modules["splitrun.session.prepare"], "probe_costs", brief)
 
 
 @pytest.fixture
 def whole_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe as users have it, but that it ends while the machine is busy, as it is in tests."""
-    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 0.0)
+    from splitrun.session.probe import ProbeEffort, probe_costs
+
+    whole = partial(probe_costs, effort=ProbeEffort(budget_s=0.0))
+    monkeypatch.setattr(sys.modules["splitrun.session.prepare"], "probe_costs", whole)
 
 
 @pytest.fixture(scope="session")

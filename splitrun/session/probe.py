@@ -38,25 +38,41 @@ _DEPTH = 8
 """Deep enough that many roles keep each other busy."""
 _SMALLER = 4
 """The second batch size is this many times smaller: two tell fixed costs from those per row."""
-BUDGET_S = 20.0
-"""After which no more rounds are begun; the fewest are run in any case."""
-_ROUNDS, _MOST_ROUNDS = 5, 60
-"""Every probe run has a trial a round; that with pauses its rounds after the first of others."""
-_REPEATING_ROUNDS = 8
-"""After which there is no waiting for fastest turns to be repeated."""
-_MORE_ROUNDS = 3
-"""At a time, until the probe is sure."""
-_PAUSED_ROUNDS = 3
-_WARM_UP_S = 0.5
-_TURN_S = 0.15
 _PAUSE_S = 8e-3
 """After which caches have forgotten what they can forget."""
 _NEXT_TO_NOTHING = 1e-30
 """A learning rate that changes no weight, and costs what any other does."""
-_FEWEST_STEPS, _MOST_STEPS = 12, 64
-"""Steps of a turn, about 0.15 s of them."""
-_SHORTEST_S = 0.1
-"""Of a turn, with more steps if need be: from shorter ones nobody sees how uneven speed is."""
+
+
+@dataclass(frozen=True)
+class ProbeEffort:
+    """How long a probe's trials are, and how many of them it makes."""
+
+    warm_up_s: float = 0.5
+    """Seconds of work before anything is measured."""
+    trial_s: float = 0.15
+    """Seconds of a trial, about, within the fewest and the most steps."""
+    fewest_steps: int = 12
+    most_steps: int = 64
+    shortest_trial_s: float = 0.1
+    """Seconds of a trial at least, with more steps if need be: from shorter ones nobody sees how
+    uneven speed is."""
+    rounds: int = 5
+    """Every probe run has a trial a round."""
+    repeating_rounds: int = 8
+    """Rounds after which there is no waiting for fastest trials to be repeated."""
+    paused_rounds: int = 3
+    """Rounds of the probe run with pauses, after the first rounds of the others."""
+    more_rounds: int = 3
+    """Rounds at a time, until the probe is sure."""
+    most_rounds: int = 60
+    budget_s: float = 20.0
+    """Seconds after which no more rounds are begun; the fewest are run in any case."""
+
+    def steps_of_a_trial(self, period_s: float) -> int:
+        """Steps of a trial if a step takes so many seconds."""
+        steps = max(self.fewest_steps, min(self.most_steps, int(self.trial_s / period_s)))
+        return max(steps, math.ceil(self.shortest_trial_s / period_s))
 
 
 @dataclass(frozen=True)
@@ -70,12 +86,17 @@ class ProbeResult:
 
 
 @frozen()
-def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> ProbeResult:
-    """Measure what the instructions of the parties' roles cost, until it is sure or 20 s are over.
+def probe_costs(
+    parties: Parties,
+    fastest: Callable[[Costs, bool], int],
+    effort: ProbeEffort = ProbeEffort(),
+) -> ProbeResult:
+    """Measure what the instructions of parties' roles cost, until it is sure or its time is over.
 
     Args:
-        fastest: the depth that costs speak for, and whether models can be pipelined: what there is
-            to be sure of.
+        fastest: takes costs and whether the models can be pipelined, and gives the depth that they
+            speak for: what there is to be sure of.
+        effort: how long to measure.
 
     Raises:
         RunFailed: a role failed.
@@ -83,7 +104,7 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
     full = min(parties.spec.dataset.batch_size, len(parties.label_holder.data.train_ids))
     small = min(full, max(2, full // _SMALLER))
     subject, pipelines = _subject(parties)
-    steps, affinity_tuner = _warm_up(subject, full)
+    steps, affinity_tuner = _warm_up(subject, full, effort)
     serial = ProbeRun(subject, "serial", full, steps, clocked=True)
     smaller = ProbeRun(subject, "serial", small, steps, clocked=True)
     sequential = ProbeRun(subject, "threaded", full, steps, affinity_tuner=affinity_tuner)
@@ -91,7 +112,7 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
         subject,
         "threaded",
         full,
-        _FEWEST_STEPS,
+        effort.fewest_steps,
         latency_s=_PAUSE_S,
         affinity_tuner=affinity_tuner,
         clocked=True,
@@ -99,8 +120,8 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
     pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
     probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
     start, meter = now(), LoadMeter()
-    run_rounds(probe_runs.busy, _ROUNDS, min(_REPEATING_ROUNDS, _MOST_ROUNDS))
-    run_rounds([paused], _PAUSED_ROUNDS, _PAUSED_ROUNDS)
+    run_rounds(probe_runs.busy, effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
+    run_rounds([paused], effort.paused_rounds, effort.paused_rounds)
     while True:
         each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
         load = meter.so_far()
@@ -112,10 +133,10 @@ def probe_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> Prob
             load.others_percent,
             load.idle_percent,
         )
-        over = serial.rounds >= _MOST_ROUNDS or certainty.seconds >= BUDGET_S
+        over = serial.rounds >= effort.most_rounds or certainty.seconds >= effort.budget_s
         if certainty.sure or over:
             return ProbeResult(probe_runs.costs(), pipelines, certainty)
-        run_rounds(probe_runs.busy, _MORE_ROUNDS, _MORE_ROUNDS)
+        run_rounds(probe_runs.busy, effort.more_rounds, effort.more_rounds)
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,7 @@ class _ProbeRuns:
         return [self.serial, self.smaller, self.sequential, *pipelined]
 
     def costs(self) -> Costs:
-        """What all turns come to."""
+        """The costs that all trials come to."""
         costs = calibrate(
             _costs(self.serial, self.smaller, self.paused),
             self.sequential.timed(),
@@ -146,7 +167,7 @@ class _ProbeRuns:
         return replace(costs, unevenness=_unevenness(self.busy))
 
     def halves(self) -> Sequence[Costs]:
-        """What every other turn comes to, and the others; of a single round, what that does."""
+        """The costs that every other trial comes to, and those of the others."""
         if self.serial.rounds < 2:
             return [self.costs()]
         return [self._half(first) for first in (0, 1)]
@@ -171,7 +192,7 @@ def _subject(parties: Parties) -> tuple[ProbeSubject, bool]:
 
 
 def _standing_still(spec: Spec) -> Spec:
-    """The spec with learning rates so low that no number of turns makes weights diverge."""
+    """The spec with learning rates so low that no number of trials makes weights diverge."""
 
     def slow(section: Section) -> Section:
         optimizer = getattr(section, "optimizer", None)
@@ -186,23 +207,19 @@ def _standing_still(spec: Spec) -> Spec:
     return spec.model_copy(update=update)
 
 
-def _warm_up(subject: ProbeSubject, batch_size: int) -> tuple[int, AffinityTuner]:
-    """Steps that take about as long as a turn should, and where one batch at a time is trained.
+def _warm_up(
+    subject: ProbeSubject, batch_size: int, effort: ProbeEffort
+) -> tuple[int, AffinityTuner]:
+    """Steps that take about as long as a trial should, and where one batch at a time is trained.
 
     On the way everything warms up, the processor too: the one that this was written on runs 1.6
     times as fast after some tenths of a second of work as after a pause.
     """
-    trial, start = ProbeRun(subject, "threaded", batch_size, _FEWEST_STEPS), now()
-    trial.run()
-    while now() - start < _WARM_UP_S:
-        trial.run()
-    return steps_of_a_trial(trial.timed().period_s), trial.affinity_tuner
-
-
-def steps_of_a_trial(period_s: float) -> int:
-    """How many there are if a step takes so long."""
-    steps = max(_FEWEST_STEPS, min(_MOST_STEPS, int(_TURN_S / period_s)))
-    return max(steps, math.ceil(_SHORTEST_S / period_s))
+    probe_run, start = ProbeRun(subject, "threaded", batch_size, effort.fewest_steps), now()
+    probe_run.run()
+    while now() - start < effort.warm_up_s:
+        probe_run.run()
+    return effort.steps_of_a_trial(probe_run.timed().period_s), probe_run.affinity_tuner
 
 
 def _costs(serial: ProbeRun, smaller: ProbeRun, paused: ProbeRun) -> Costs:

@@ -28,12 +28,12 @@ from splitrun.session.job import job_of
 from splitrun.simulate import TimedPlan, with_depth
 
 _ALIKE = 1.05
-"""Two turns whose times differ by no more than this are as fast as each other."""
+"""Two trials whose times differ by no more than this are as fast as each other."""
 
 _MOMENT_S = 0.05
 """In which speed is counted: longer than bursts of steps, and no longer than most links' loops."""
-_MOST_TRIALS = 6
-"""Turns in which roles find their cores; there is no hope of it after that."""
+_MOST_ATTEMPTS = 6
+"""Trials in which roles find their cores; there is no hope of it after that."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ProbeSubject:
 
 
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
-    """Let probe_runs run in turn, round by round, until the fastest turn of each could be repeated.
+    """Let probe runs make trials, round by round, until the fastest of each could be repeated.
 
     Other processes on the same processor slow a virtual machine down, by a half for seconds, and
     nothing speeds it up: what is fast is nearest to the machine itself.
@@ -75,17 +75,17 @@ def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """What one turn took, a step in the mean; instructions in the mean of the middle half."""
+class _ProbeTrial:
+    """What one trial took, a step in the mean; instructions in the mean of the middle half."""
 
     period_s: float
     rates: Sequence[float]
-    """Steps a second in the moments of the turn."""
+    """Steps a second in the moments of the trial."""
     work_s: Mapping[tuple[str, Op], float]
 
 
 class ProbeRun:
-    """One way to run the programs, and what its turns took.
+    """One way to run the programs, and what its trials took.
 
     Args:
         depth: batches in flight.
@@ -117,16 +117,16 @@ class ProbeRun:
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
         self.affinity_tuner = affinity_tuner or AffinityTuner(usable_cores())
         self._clocked = clocked
-        self._turns: list[_Trial] = []
+        self._trials: list[_ProbeTrial] = []
 
     def run(self) -> None:
-        """Take one turn, in which no role is tried in another place."""
-        turn, trials = self._turn(), 1
-        while self.affinity_tuner.is_undecided and trials < _MOST_TRIALS:
-            turn, trials = self._turn(), trials + 1
-        self._turns.append(turn)
+        """Make one trial, in which no role is tried on another core."""
+        trial, attempts = self._trial(), 1
+        while self.affinity_tuner.is_undecided and attempts < _MOST_ATTEMPTS:
+            trial, attempts = self._trial(), attempts + 1
+        self._trials.append(trial)
 
-    def _turn(self) -> _Trial:
+    def _trial(self) -> _ProbeTrial:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
@@ -147,30 +147,30 @@ class ProbeRun:
                 ends.append(event.end)
         period_s = (ends[-1] - ends[0]) / (len(ends) - 1)
         typical = {of: _middle(each) for of, each in work.items()}
-        return _Trial(period_s, moment_rates(ends), typical)
+        return _ProbeTrial(period_s, moment_rates(ends), typical)
 
     @property
     def rounds(self) -> int:
-        """Turns that it has taken."""
-        return len(self._turns)
+        """How many trials it has made."""
+        return len(self._trials)
 
     @contextmanager
     def half(self, first: int) -> Iterator[None]:
-        """While this lasts, it tells of every other of its turns alone.
+        """While this lasts, it tells of every other of its trials alone.
 
         Args:
-            first: 0 or 1; there are two turns at least.
+            first: 0 or 1; there are two trials at least.
         """
-        turns = self._turns
-        self._turns = turns[first::2]
+        trials = self._trials
+        self._trials = trials[first::2]
         try:
             yield
         finally:
-            self._turns = turns
+            self._trials = trials
 
     @property
     def settled(self) -> bool:
-        """Whether the two fastest turns were as fast as each other."""
+        """Whether the two fastest trials were as fast as each other."""
         fastest, typical = self._by_speed[0], self._typical
         return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
 
@@ -180,9 +180,9 @@ class ProbeRun:
 
     @property
     def unevenness(self) -> float:
-        """The standard deviation of its speed from moment to moment and from turn to turn, over
+        """The standard deviation of its speed from moment to moment and from trial to trial, over
         the mean; 0 if too little was seen of it."""
-        rates = [rate for turn in self._turns for rate in turn.rates]
+        rates = [rate for trial in self._trials for rate in trial.rates]
         return statistics.stdev(rates) / statistics.fmean(rates) if len(rates) > 1 else 0.0
 
     def work_s(self) -> Mapping[tuple[str, Op], float]:
@@ -190,13 +190,13 @@ class ProbeRun:
         return self._typical.work_s
 
     @property
-    def _typical(self) -> _Trial:
-        """The second fastest turn: one that was repeated."""
-        return self._by_speed[min(1, len(self._turns) - 1)]
+    def _typical(self) -> _ProbeTrial:
+        """The second fastest trial: one that was repeated."""
+        return self._by_speed[min(1, len(self._trials) - 1)]
 
     @property
-    def _by_speed(self) -> Sequence[_Trial]:
-        return sorted(self._turns, key=lambda turn: turn.period_s)
+    def _by_speed(self) -> Sequence[_ProbeTrial]:
+        return sorted(self._trials, key=lambda trial: trial.period_s)
 
 
 @dataclass

@@ -67,7 +67,7 @@ def find_resume(path: Path) -> Resume:
         raise RunDirectoryError(f"{message}; `splitrun report {path}` tells how it went")
     ended = fate(path, manifest["status"])
     with locked(path):
-        found = Store(directory.checkpoints, 1).newest()
+        found = Store(directory.checkpoints, directory.document().spec.parties, 1).newest()
     if found.checkpoint is None:
         what = "killed, and " if ended == "killed" else ""
         what += "no checkpoint is whole" if found.damaged else "no checkpoint"
@@ -82,7 +82,12 @@ def find_resume(path: Path) -> Resume:
 
 def _refuse_links(path: Path) -> None:
     try:
-        entries = [*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("attempts/*")]
+        entries = [
+            *path.iterdir(),
+            *path.glob("checkpoints/*"),
+            *path.glob("checkpoints/*/*"),
+            *path.glob("attempts/*"),
+        ]
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}; make it readable"
         raise RunDirectoryError(message) from error
@@ -101,7 +106,7 @@ def find_restart(path: Path) -> Resume:
     """
     directory = RunDirectory.open(path)
     with locked(path):
-        found = Store(directory.checkpoints, 1).newest()
+        found = Store(directory.checkpoints, directory.document().spec.parties, 1).newest()
     return Resume(directory, found.checkpoint, len(attempts_of(directory)), found.damaged)
 
 
@@ -171,7 +176,13 @@ def prepare_resume(
         allow_code=allow_code,
     )
     now = experiment.parties.digests
-    before = resume.checkpoint.data if resume.checkpoint else now
+    before = now
+    if resume.checkpoint is not None:
+        before = {
+            what: digest
+            for shard in resume.checkpoint.data.values()
+            for what, digest in shard.items()
+        }
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         message = f"{directory.path}: the data have changed: {', '.join(changed)}"

@@ -34,7 +34,7 @@ from splitrun.model import (
     weights_sha256,
 )
 from splitrun.party import Party
-from splitrun.session.checkpoint.store import decode, encode
+from splitrun.session.checkpoint import decode, encode
 from splitrun.session.run_directory import read_json
 
 FORMAT = 2

@@ -156,7 +156,7 @@ class _Counted:
 
     def emit(self, event: Event) -> None:
         """Called in the roles' threads."""
-        counts = event.op == Op.DRAIN if isinstance(event, Executed) else True
+        counts = event.op in (Op.DRAIN, Op.PREDICT) if isinstance(event, Executed) else True
         if counts and not isinstance(event, Sent):
             self._events.append(event)
 

@@ -18,17 +18,20 @@ import signal
 import sys
 import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from splitrun.cli.app import app, main
+from splitrun.session.probe import probe_costs
 from splitrun.spec import loads
 from tests.ends.processes import FILES, SPEC
+from tests.probing import BRIEF
 
 EVERYTHING = (
-    *("cli.bench_screen", "cli.download", "cli.compare_screen", "cli.compare_table"),
+    *("cli.compare_table", "cli.screens"),
     *("dashboard", "report.write", "session", "session.probe", "telemetry"),
     *("study.bench.soak", "study.bench.sweep", "study.compare", "study.directory", "study.runs"),
 )
@@ -42,7 +45,7 @@ MOMENTS = {
     "while a checkpoint is restored": ("splitrun.session.attempt_state.restore", 1),
     "while training": ("splitrun.runtime.watchdog.Watchdog.look", 4),
     "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 40),
-    "while a checkpoint is written": ("splitrun.session.checkpoint.store.encode", 1),
+    "while a checkpoint is written": ("splitrun.session.checkpoint.encode", 1),
     "while the model is saved": ("splitrun.session.store.save_file", 1),
     "with the last event": ("splitrun.session.attempt.Attempt._tell_the_end", 1),
     "while the result is printed": ("splitrun.cli.train.summary", 1),
@@ -91,16 +94,8 @@ def _hurry() -> None:
     """Look at events soon, measure as little as there can be, and collect what is new alone: what
     figures come to is not asked here."""
     for name, value in {
-        "runtime.thread_group.LOOK_EVERY_S": 0.005,
-        "session.probe._WARM_UP_S": 0.0,
-        "session.probe._ROUNDS": 1,
-        "session.probe._MOST_ROUNDS": 1,
-        "session.probe._PAUSED_ROUNDS": 1,
-        "session.probe._TURN_S": 0.03,
-        "session.probe._SHORTEST_S": 0.03,
-        "session.probe_run._MOST_TRIALS": 1,
-        "simulate.calibrate._PASSES": 1,
-        "simulate.calibrate._PRECISION": 0.05,
+        "runtime.threaded.LOOK_EVERY_S": 0.005,
+        "session.prepare.probe_costs": partial(probe_costs, effort=BRIEF),
         "study.compare._FORECAST_DEPTHS": (1, 2),
         "study.timing._STEPS": 8,
         "study.timing._LONGEST_S": 0.1,

@@ -94,9 +94,9 @@ def _checkpointed(directory: Path) -> Path:
 def _read_checkpoints(directory: Path) -> None:
     """As of a stranger, who takes care that every digest is right."""
     store = directory / "run" / "checkpoints"
-    for checkpoint in store.iterdir():
+    for checkpoint in store.glob("*/*"):
         _sign(checkpoint)
-    found = Store(store, 1).newest().checkpoint
+    found = Store(store, _EXPERIMENT.parties.by_name, 1).newest().checkpoint
     if found is not None:
         read_statistics(found, directory)
         restore(found, _STAGES, directory)
@@ -133,8 +133,10 @@ TARGETS = (
     Target("spec", _made, lambda directory: load(directory / "spec.yaml")),
     Target("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
     Target("past run", _trained, _read_past, files="run/[mr]*.*"),
-    Target("model", _trained, _read_model, files="run/model/*"),
-    Target("checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*", slower=10),
+    Target("model", _trained, _read_model, files="run/model/*/*"),
+    Target(
+        "checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*/*", slower=10
+    ),
     Target("events", _recorded, lambda directory: deque(read_events(directory), 0)),
     Target("report of a run", _recorded, read_run),
     Target("report of a comparison", _compared, read_comparison, files="*.json"),

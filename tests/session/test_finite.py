@@ -97,7 +97,7 @@ def test_no_checkpoint_is_taken_of_weights_that_are_no_numbers(tmp_path: Path) -
         train(prepared(content), tmp_path / "runs")
     assert caught.value.recurs
     (directory,) = (tmp_path / "runs").iterdir()
-    assert Store(directory / "checkpoints", 1).newest().checkpoint is None
+    assert Store(directory / "checkpoints", ["p0", "p1"], 1).newest().checkpoint is None
     assert not (directory / "model").exists()
 
 
@@ -170,7 +170,7 @@ def test_saved_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["module", "optimizers"])
 def test_a_checkpoint_of_what_is_no_number_is_refused_as_damaged(part: str, tmp_path: Path) -> None:
     directory = stopped(content_of("sequential", checkpoint={"every_steps": 4}), tmp_path)
-    store = Store(directory / "checkpoints", 1)
+    store = Store(directory / "checkpoints", ["p0", "p1"], 1)
     checkpoint = store.newest().checkpoint
     assert checkpoint
     state: Any = checkpoint.roles["p1.bottom"]

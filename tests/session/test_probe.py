@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from splitrun.errors import UsageError
 from splitrun.plan import Op
 from splitrun.session import Experiment, RunDirectory, prepare, train
 from splitrun.session.environment import MachineLoad
-from splitrun.session.probe import probe_costs, steps_of_a_trial
+from splitrun.session.probe import ProbeEffort, probe_costs
 from splitrun.session.probe_run import ProbeRun, ProbeSubject, moment_rates
 from splitrun.spec import loads
+from tests.probing import BRIEF
 from tests.runtime.running import Content, prepared, synthetic
 
 
@@ -36,31 +38,30 @@ def far(**pipeline: Any) -> Content:
     return content
 
 
-def test_every_role_and_instruction_has_a_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splitrun.session.probe._SHORTEST_S", 0.2)
-    experiment = prepare(loads(yaml.safe_dump(synthetic()), "spec.yaml"), probe=True)
-    assert experiment.costs is not None
+def test_every_role_and_instruction_has_a_cost() -> None:
+    experiment = prepared(synthetic())
+    effort = replace(BRIEF, shortest_trial_s=0.2)
+    costs = probe_costs(experiment.parties, lambda *_: 1, effort).costs
     bottom = {Op.LOAD, Op.FORWARD, Op.SEND, Op.RECV, Op.BACKWARD, Op.UPDATE}
     top = {Op.LOAD, Op.RECV, Op.LOSS, Op.SEND, Op.UPDATE}
-    assert {name: set(costs) for name, costs in experiment.costs.roles.items()} == {
+    assert {name: set(each) for name, each in costs.roles.items()} == {
         "p0.bottom": bottom,
         "p1.bottom": bottom,
         "p0.top": top,
     }
-    assert experiment.costs.work_s("p1.bottom", Op.FORWARD, 64) > 0
-    assert experiment.costs.effective_cores > 0
-    assert experiment.costs.unevenness > 0
+    assert costs.work_s("p1.bottom", Op.FORWARD, 64) > 0
+    assert costs.effective_cores > 0
+    assert costs.unevenness > 0
 
 
-@pytest.mark.usefixtures("whole_probe")
 @pytest.mark.parametrize(("step_s", "steps"), [(5e-4, 200), (2e-3, 64), (5e-3, 30), (1.0, 12)])
-def test_turns_are_no_longer_than_need_be_and_long_enough_to_see_how_uneven_speed_is(
+def test_trials_are_no_longer_than_need_be_and_long_enough_to_see_how_uneven_speed_is(
     step_s: float, steps: int
 ) -> None:
-    assert steps_of_a_trial(step_s) == steps
+    assert ProbeEffort().steps_of_a_trial(step_s) == steps
 
 
-def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
+def test_an_even_pace_has_one_rate_and_an_uneven_one_several() -> None:
     """Steps of 5 ms for a while, then of 10 ms; in moments of 50 ms there are 10 and 5."""
     even = [0.005 * step for step in range(43)]
     assert moment_rates(even) == pytest.approx([200] * 4)
@@ -70,7 +71,7 @@ def test_an_even_course_has_one_rate_and_an_uneven_one_several() -> None:
 
 
 @pytest.mark.parametrize("clocked", [True, False])
-def test_a_course_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
+def test_a_probe_run_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
     experiment = prepared(synthetic())
     subject = ProbeSubject.of(experiment.parties)
     probe_run = ProbeRun(subject, "threaded", 64, 12, depth=2, clocked=clocked)
@@ -102,37 +103,31 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its answers are made up: the halves differ at first, and agree once there are more rounds."""
-    for name, value in {
-        "BUDGET_S": 0.0,
-        "_ROUNDS": 2,
-        "_REPEATING_ROUNDS": 2,
-        "_MORE_ROUNDS": 1,
-        "_FEWEST_STEPS": 4,
-        "_MOST_ROUNDS": 60,
-        "_PAUSED_ROUNDS": 2,
-        "_TURN_S": 0.01,
-        "_SHORTEST_S": 0.01,
-    }.items():
-        monkeypatch.setattr(f"splitrun.session.probe.{name}", value)
-    monkeypatch.setattr(
-        "splitrun.session.environment.LoadMeter.so_far", lambda _: MachineLoad(0.0, 100.0)
-    )
+    quiet = MachineLoad(others_percent=0.0, idle_percent=100.0)
+    monkeypatch.setattr("splitrun.session.environment.LoadMeter.so_far", lambda _: quiet)
     monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
-    monkeypatch.setattr("splitrun.session.probe_run._MOST_TRIALS", 1)
+    effort = ProbeEffort(
+        warm_up_s=0.0,
+        trial_s=0.01,
+        fewest_steps=4,
+        shortest_trial_s=0.01,
+        rounds=2,
+        repeating_rounds=2,
+        paused_rounds=2,
+        more_rounds=1,
+    )
     experiment = prepared(synthetic())
 
-    def rounds(*answers: int) -> int:
+    def rounds(effort: ProbeEffort, *answers: int) -> int:
         each = iter(answers)
-        probed = probe_costs(experiment.parties, lambda *_: next(each))
+        probed = probe_costs(experiment.parties, lambda *_: next(each), effort)
         assert probed.certainty.sure is (answers[-1] == answers[-2])
         assert (probed.certainty.low, probed.certainty.high) == tuple(sorted(answers[-2:]))
         return probed.certainty.rounds
 
-    assert rounds(12, 44) == 2
-    monkeypatch.setattr("splitrun.session.probe.BUDGET_S", 1e6)
-    assert rounds(12, 44, 19, 29, 30, 30) == 4
-    monkeypatch.setattr("splitrun.session.probe._MOST_ROUNDS", 3)
-    assert rounds(12, 44, 19, 29) == 3
+    assert rounds(replace(effort, budget_s=0.0), 12, 44) == 2
+    assert rounds(replace(effort, budget_s=1e6), 12, 44, 19, 29, 30, 30) == 4
+    assert rounds(replace(effort, budget_s=1e6, most_rounds=3), 12, 44, 19, 29) == 3
 
 
 def test_auto_heeds_the_greatest_staleness() -> None:
@@ -142,6 +137,7 @@ def test_auto_heeds_the_greatest_staleness() -> None:
     assert "pipeline.max_staleness 2 rules out depth" in experiment.advice.reason
 
 
+@pytest.mark.usefixtures("brief_probe")
 def test_probing_touches_neither_the_models_nor_the_result() -> None:
     plain, probed = (
         prepared(far(depth=6)),

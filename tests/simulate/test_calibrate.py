@@ -12,8 +12,6 @@ from splitrun.simulate import Costs, TimedPlan, calibrate, simulate, with_depth
 from tests.plan.plans import make_plan
 from tests.simulate.timing import uniform_costs
 
-pytestmark = pytest.mark.usefixtures("whole_probe")
-
 
 @pytest.mark.parametrize("cores", [0.7, 1.0, 1.6])
 @pytest.mark.parametrize("wakeup_latency_s", [0.0, 50e-6, 800e-6])
