@@ -194,7 +194,7 @@ class Stalled(RunFailed):
 
 
 class Lost(RunFailed):
-    """A role's thread ended without a word before its program did."""
+    """A role ended without a word before its program did: its thread, or its process."""
 
 
 class MissingExtra(SplitrunError):

@@ -96,15 +96,9 @@ class ReceiverEnd(End, Protocol):
         """
         ...
 
-    def awaits_arrival(self) -> bool:
-        """Whether a message has been asked for and sent, and is still under way; from any
-        thread."""
-        ...
-
-    @property
-    def due(self) -> float:
-        """When all that was sent should have arrived, a time of the run's clock; from any
-        thread."""
+    def due(self) -> float | None:
+        """When a message should arrive that has been asked for and sent, and is still under way: a
+        time of the run's clock; None where there is none. From any thread."""
         ...
 
 
@@ -189,17 +183,11 @@ class LocalReceiver(_LocalEnd):
         """Whether a message has been sent, be it still under way."""
         return not self._shared.messages.empty()
 
-    def awaits_arrival(self) -> bool:
-        """Whether a message has been asked for and sent, and is still under way; from any
-        thread."""
+    def due(self) -> float | None:
+        """When a message should arrive that has been asked for and sent, and is still under way; or
+        one after it, which is never earlier."""
         shared = self._shared
-        return shared.sent - shared.received > shared.messages.qsize()
-
-    @property
-    def due(self) -> float:
-        """When all that was sent should have arrived, a time of the run's clock; from any
-        thread."""
-        return self._shared.due
+        return shared.due if shared.sent - shared.received > shared.messages.qsize() else None
 
     def receive(self) -> Message:
         """The next message, in the order of sending; waits for it to be sent and to arrive.

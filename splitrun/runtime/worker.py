@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from splitrun.data import Batch
-from splitrun.errors import Misaligned, NonFiniteWeights, RunFailed, one_line
+from splitrun.errors import Lost, Misaligned, NonFiniteWeights, RunFailed, one_line
 from splitrun.events import Executed, Phase
 from splitrun.model import State, Tensors
 from splitrun.plan import ComputeEmulation, Instruction, Op, Program
@@ -86,7 +86,7 @@ class Worker:
 
         Raises:
             RunFailed: naming role, instruction and batch.
-            ChannelClosed: another role failed, or the run was stopped.
+            ChannelClosed: the run was stopped, since another role failed or the user wished it.
         """
         runs, emit, name = self._runs, self._emit, self.name
         for instruction in program:
@@ -95,8 +95,13 @@ class Worker:
             self._doing = instruction
             try:
                 runs[op](instruction)
-            except (ChannelClosed, RunFailed):
+            except RunFailed:
                 raise
+            except ChannelClosed as closed:
+                if self._context.stopped.is_set():
+                    raise
+                cause = f"{closed} was closed at its other end, so that role's run has ended"
+                raise Lost(name, str(instruction), cause) from closed
             except (Exception, SystemExit) as error:
                 raise RunFailed(name, str(instruction), one_line(error)) from error
             staleness = self.stage.staleness if op is Op.UPDATE else 0
@@ -125,9 +130,9 @@ class Worker:
             return RoleStatus(self.name)
         op, _, _, peer, _ = doing
         if op is Op.RECV:
-            receiver = self.channels.receivers[peer]
-            if receiver.awaits_arrival():
-                return RoleStatus(self.name, doing, since, under_way=True, due=receiver.due)
+            due = self.channels.receivers[peer].due()
+            if due is not None:
+                return RoleStatus(self.name, doing, since, under_way=True, due=due)
         if peer:
             return RoleStatus(self.name, doing, since, "" if self.ready(doing) else peer)
         compute = self._context.role.compute
