@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup hooks demo test lint coverage bench study habits fuzz chaos clean
+.PHONY: help setup hooks demo test tests lint coverage bench study habits fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,8 +22,11 @@ demo: setup  ## Train the quickstart over a wide-area link: one batch at a time,
 	$(BIN)/splitrun train experiments/quickstart.yaml pipeline=sequential
 	$(BIN)/splitrun train experiments/quickstart.yaml
 
-test: lint  ## Every check.
-	$(BIN)/pytest -n 3
+test: setup  ## Every check; those of `lint` beside the tests, which mostly wait.
+	$(MAKE) --no-print-directory --jobs 2 lint tests
+
+tests: setup  ## Every test, as `test` runs them.
+	$(BIN)/pytest -n 3 --dist worksteal
 
 lint: setup  ## What is checked without running anything; also before a commit, see `hooks`.
 	$(BIN)/ruff check .
@@ -32,7 +35,7 @@ lint: setup  ## What is checked without running anything; also before a commit, 
 	$(BIN)/lint-imports
 
 coverage: setup  ## Every test once more, and which lines and branches of splitrun it never reached (long).
-	$(BIN)/pytest -n 3 --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist worksteal --cov --cov-report=term
 
 bench: setup  ## Measure what docs/performance.md reports (long).
 	$(BIN)/python -m tests.benchmarks

@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import signal
 import sys
 import termios
@@ -24,19 +25,12 @@ from typing import Any
 
 import typer
 
+import splitrun
 from splitrun.cli.app import app, main
 from splitrun.session.probe import probe_costs
 from splitrun.spec import loads
 from tests.ends.processes import FILES, SPEC
 from tests.probing import BRIEF
-
-EVERYTHING = (
-    *("cli.compare_table", "cli.screens"),
-    *("dashboard", "report.write", "session", "session.probe", "telemetry"),
-    *("study.bench.soak", "study.bench.sweep", "study.compare", "study.directory", "study.runs"),
-)
-"""Of splitrun; imported, with what PyTorch's optimizers load when they are first made, so that no
-case has to."""
 
 MOMENTS = {
     "while loading": ("splitrun.session.prepare.Parties.load", 1),
@@ -64,8 +58,7 @@ MOMENTS = {
 
 def serve() -> None:
     """Fork for every case until there are no more."""
-    for name in ("torch._dynamo", *(f"splitrun.{name}" for name in EVERYTHING)):
-        importlib.import_module(name)
+    _import_everything()
     _hurry()
     loads(SPEC, "ends.yaml")  # the first one has validators made
     gc.collect()
@@ -88,6 +81,15 @@ def serve() -> None:
         _, status = os.waitpid(pid, 0)
         answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
         answers.flush()
+
+
+def _import_everything() -> None:
+    """All of splitrun, with what PyTorch's optimizers load when they are first made, so that no
+    case has to."""
+    importlib.import_module("torch._dynamo")
+    for module in pkgutil.walk_packages(splitrun.__path__, "splitrun."):
+        if module.name not in ("splitrun.__main__", "splitrun.telemetry.tensorboard"):
+            importlib.import_module(module.name)
 
 
 def _hurry() -> None:

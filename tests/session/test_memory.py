@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -157,13 +158,16 @@ GROWTH = """
 import os, re, sys, tempfile
 from pathlib import Path
 import torch._dynamo  # the first optimizer does it, and it is large
+from splitrun.plan import peak_bytes
 from splitrun.session import prepare, train
 from splitrun.spec import load
 
 def grow(spec):
+    experiment = prepare(load(Path(spec)))
     with tempfile.TemporaryDirectory() as runs:
-        train(prepare(load(Path(spec))), Path(runs))
-    print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1], flush=True)
+        train(experiment, Path(runs))
+    given = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+    print(peak_bytes(experiment.plan), 1024 * int(given), flush=True)
 
 for spec in sys.argv[1:]:
     pid = os.fork()
@@ -174,15 +178,12 @@ for spec in sys.argv[1:]:
 """
 
 
-def resident_bytes(directory: Path, *contents: Content) -> list[int]:
-    """The most that the system gave to a process for each run, which has it to itself."""
-    paths = [directory / f"large-{index}.yaml" for index in range(len(contents))]
-    for path, made in zip(paths, contents, strict=True):
-        path.write_text(yaml.safe_dump(made, sort_keys=False))
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", GROWTH, *map(str, paths)]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return [1024 * int(line) for line in done.stdout.splitlines()]
+class Sizes(NamedTuple):
+    """Bytes that a run holds at its peak: all of a process, which the run has to itself."""
+
+    planned: int
+    given: int
+    """By the system."""
 
 
 def large(depth: int, **sections: Any) -> Content:
@@ -191,21 +192,38 @@ def large(depth: int, **sections: Any) -> Content:
     return made
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
-def test_the_system_gives_as_much_more_as_the_plan_says(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sizes]:
+    """Large runs, each in a process of its own."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc/self/status")
+    contents = {
+        "shallow": large(1),
+        "deep": large(8),
+        "often saved": large(2, checkpoint={"every_steps": 10}),
+        "never saved": large(2, checkpoint={"every_steps": 99}),
+    }
+    paths = {name: tmp_path_factory.mktemp("large") / "spec.yaml" for name in contents}
+    for name, path in paths.items():
+        path.write_text(yaml.safe_dump(contents[name], sort_keys=False))
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", GROWTH, *map(str, paths.values())]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    lines = (map(int, line.split()) for line in done.stdout.splitlines())
+    return {name: Sizes(*line) for name, line in zip(contents, lines, strict=True)}
+
+
+def test_the_system_gives_as_much_more_as_the_plan_says(grown: Mapping[str, Sizes]) -> None:
     """Between depths 1 and 8: versions, cuts, gradients and activations, within a tenth."""
-    shallow, deep = large(1), large(8)
-    more = peak_bytes(prepared(deep).plan) - peak_bytes(prepared(shallow).plan)
+    shallow, deep = grown["shallow"], grown["deep"]
+    more = deep.planned - shallow.planned
     assert more > 200e6
-    without, found = resident_bytes(tmp_path, shallow, deep)
-    assert found - without == pytest.approx(more, rel=0.1)
+    assert deep.given - shallow.given == pytest.approx(more, rel=0.1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
-def test_a_checkpoint_takes_no_more_than_the_plan_says(tmp_path: Path) -> None:
+def test_a_checkpoint_takes_no_more_than_the_plan_says(grown: Mapping[str, Sizes]) -> None:
     """Less where its copies are gone before the pipeline has filled again."""
-    often, never = (large(2, checkpoint={"every_steps": steps}) for steps in (10, 99))
-    more = peak_bytes(prepared(often).plan) - peak_bytes(prepared(never).plan)
+    often, never = grown["often saved"], grown["never saved"]
+    more = often.planned - never.planned
     assert more > 70e6
-    found, without = resident_bytes(tmp_path, often, never)
-    assert 0.4 * more < found - without < 1.1 * more
+    assert 0.4 * more < often.given - never.given < 1.1 * more
