@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from torch import nn
 
 from splitrun.model import evaluate
-from splitrun.party import Parties
+from splitrun.party import Party
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
 from splitrun.spec import has_checksums
@@ -16,28 +16,32 @@ from splitrun.spec.model import Metric
 
 
 def job_of(
-    parties: Parties,
+    parties: Iterable[Party],
     plan: Plan,
     metrics: Sequence[Metric] = (),
     modules: Mapping[str, nn.Module] | None = None,
 ) -> Job:
-    """The job that trains a plan's models from their first step to the last.
+    """The job that trains the parties' part of a plan from its first step to the last.
 
     Args:
+        parties: that run here; all of the plan's, or some, or one.
         metrics: of evaluations, besides the loss.
         modules: by role, those to go on training; without them, fresh ones are built.
 
     Raises:
         SpecError: a message takes longer than the spec's deadline.
     """
-    spec, batches = parties.spec, parties.feeds(plan)
+    here = list(parties)
+    spec = here[0].spec
     score = partial(evaluate, spec.top.loss, metrics)
+    works = {
+        name: RoleWork(stage, party.feeds(plan)[name], score if name == plan.top.name else None)
+        for party in here
+        for name, stage in party.stages(plan, modules).items()
+    }
     return Job(
         plan,
-        {
-            name: RoleWork(stage, batches[name], score if name == plan.top.name else None)
-            for name, stage in parties.stages(plan, modules).items()
-        },
+        {role.name: works[role.name] for role in plan.roles if role.name in works},
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
         hooks=(Checksums(),) if has_checksums(spec) else (),
