@@ -110,7 +110,7 @@ def test_a_killed_run_that_goes_on_ends_with_the_weights_of_an_undisturbed_one(
 def test_a_model_without_shards_is_refused_with_its_version_and_what_to_do(
     older: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refusal(capsys, "eval", str(older / "resumed")) == (
+    assert refusal(capsys, "eval", str(older / "resumed")).strip() == (
         f"{older}/resumed/model/model.json: a model of format 1, of splitrun 0.1, not of 2; "
         "use the splitrun that saved it, or train again"
     )
