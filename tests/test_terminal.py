@@ -16,10 +16,11 @@ from splitrun.cli.output import echo
 from splitrun.dashboard.line import PLAIN, line
 from splitrun.data.csv_text import csv_cell
 from splitrun.study.bench.report import Report, to_csv, to_markdown
-from splitrun.study.bench.report import Table as Numbers
+from splitrun.study.bench.report import ResultTable as Numbers
 from splitrun.terminal import plain
 from tests.cli.trial import SYNTHETIC
 from tests.session.stopping import content_of, stopped
+from tests.study.benches import HEADER
 
 EVIL = "\x1b[2J\x9b31m\r\x07‮"
 
@@ -104,7 +105,8 @@ def test_numbers_and_words_stay_as_they_are(value: object) -> None:
 def test_exports_of_a_bench_run_nothing() -> None:
     head = "=cmd|' /C calc'!A0"
     shown = Numbers((head, "x"), (("a|b\n<b>\x1b", "1"),))
-    report = Report(shown, 1, ("one\n# two <script>",), Numbers((head, "x"), ((head, -1.5),)), {})
+    figures = Numbers((head, "x"), ((head, -1.5),))
+    report = Report(shown, 1, ("one\n# two <script>",), figures, HEADER)
     assert list(csv.reader(io.StringIO(to_csv(report)))) == [
         [f"'{head}", "x"],
         [f"'{head}", "-1.5"],

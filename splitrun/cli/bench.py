@@ -261,6 +261,6 @@ def _show(report: Report, *, as_json: bool) -> None:
     from splitrun.cli.screens import print_report
 
     if as_json:
-        echo_json(report.content)
+        echo_json(report.record.to_json())
     else:
         print_report(report)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -171,8 +171,8 @@ def compare(
     gated = named_arm or comparison.choice.taken
     _deliver(
         directory.path,
-        record,
-        lambda: echo_json(record) if json_output else show_comparison(comparison),
+        record.report,
+        lambda: echo_json(record.to_json()) if json_output else show_comparison(comparison),
         lambda: _gate(comparison, gated, fail_below, asserted),
         names_page=not json_output,
     )
@@ -199,7 +199,7 @@ def _refuse_senseless(
 
 def _deliver(
     directory: Path,
-    record: Mapping[str, Any],
+    report: str | None,
     show: Callable[[], None],
     gate: Callable[[], None],
     *,
@@ -214,7 +214,7 @@ def _deliver(
             unwritten = _write_page(directory)
         show()
         if names_page and unwritten is None:
-            echo(f"report: {record['report']}")
+            echo(f"report: {report}")
 
     def judge() -> None:
         try:

@@ -12,7 +12,7 @@ import typer
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
 from splitrun.cli.streams import printed
-from splitrun.left import stand
+from splitrun.records.run import stand
 
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
@@ -47,9 +47,9 @@ def evaluate(
     if json_output:
         echo_json({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}})
     else:
-        from splitrun.dashboard import metrics_text
+        from splitrun.units import SCREEN
 
-        echo(f"{run_dir}\n  test     {metrics_text(evaluation.metrics)}")
+        echo(f"{run_dir}\n  test     {SCREEN.metrics(evaluation.metrics)}")
 
 
 def _write(evaluation: Evaluation, path: Path) -> None:

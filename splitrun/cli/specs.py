@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from splitrun.cli.console import Console
+    from splitrun.records.run import ChoiceRecord, PlanRecord
     from splitrun.spec.model import Dataset
 
 
@@ -89,81 +90,86 @@ def plan(
             allow_code=allow_code,
         )
     tell_warnings(experiment)
-    described = describe(experiment.plan) | forecast(experiment)
+    described = forecast(experiment, describe(experiment.plan))
     if json_output:
-        echo_json(described)
+        echo_json(described.to_json())
     else:
         _show(described)
 
 
-def _show(plan: Mapping[str, Any]) -> None:
+def _show(plan: PlanRecord) -> None:
     from splitrun.cli.console import Console
     from splitrun.plan.explain import PREFIX
+    from splitrun.units import SCREEN
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
-    slices = f", {plan['micro_batches']} micro-batches" if plan["micro_batches"] > 1 else ""
-    console.print(_headed(plan["name"], f": {plan['schedule']}{_depth(plan)}{slices}"))
+    slices = f", {plan.micro_batches} micro-batches" if plan.micro_batches > 1 else ""
+    console.print(_headed(plan.name, f": {plan.schedule}{_depth(plan)}{slices}"))
     console.print(
-        f"{plan['steps']:,} steps: {plan['epochs']} epochs of {plan['steps_per_epoch']:,}, "
-        f"batches of {plan['batch_size']:,}; {plan['train_rows']:,} rows to train on, "
-        f"{plan['test_rows']:,} held out; the pipeline drains {plan['drains']}×\n"
+        f"{plan.steps:,} steps: {plan.epochs} epochs of {plan.steps_per_epoch:,}, "
+        f"batches of {plan.batch_size:,}; {plan.train_rows:,} rows to train on, "
+        f"{plan.test_rows:,} held out; the pipeline drains {plan.drains}×\n"
     )
-    compensated = any(role["compensation"] for role in plan["roles"].values())
+    compensated = any(role.compensation for role in plan.roles.values())
     heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]
     roles = _table("role", *heads)
     if compensated:
         roles.add_column("compensation", overflow="fold")
-    for name, role in plan["roles"].items():
+    for name, role in plan.roles.items():
         roles.add_row(
             name,
-            f"{role['depth']}",
-            f"{role['staleness']}",
-            f"{role['parameters']:,}",
-            f"{role['versions']}",
-            _size(role["version_bytes"]),
-            _size(sum(role["peak_bytes"].values())),
-            *([" and ".join(role["compensation"])] if compensated else []),
+            f"{role.depth}",
+            f"{role.staleness}",
+            f"{role.parameters:,}",
+            f"{role.versions}",
+            SCREEN.size(role.version_bytes),
+            SCREEN.size(sum(role.peak_bytes.values())),
+            *([" and ".join(role.compensation)] if compensated else []),
         )
     console.print(roles)
     console.print(
-        f"\nat their peak roles hold {_size(plan['peak_bytes'])}, beside data and PyTorch\n",
+        f"\nat their peak roles hold {SCREEN.size(plan.peak_bytes)}, beside data and PyTorch\n",
         highlight=False,
     )
     cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
-    for name, channel in plan["channels"].items():
+    for name, channel in plan.channels.items():
         cuts.add_row(
             name,
-            " and ".join("×".join(map(str, shape)) for shape in channel["tensors"]),
-            _size(channel["bytes_per_step"]),
-            _size(channel["in_flight_bytes"]),
-            f"{channel['latency_ms']:g} ms",
-            f"{channel['transfer_ms']:.2f} ms",
+            " and ".join("×".join(map(str, shape)) for shape in channel.tensors),
+            SCREEN.size(channel.bytes_per_step),
+            SCREEN.size(channel.in_flight_bytes),
+            f"{channel.latency_ms:g} ms",
+            f"{channel.transfer_ms:.2f} ms",
         )
     console.print(cuts)
     console.print()
     letters = " (F forward, B backward, U update, L loss; of which step)"
     console.print(_headed("Programs", letters))
-    width = max(len(name) for name in plan["sketches"])
-    for name, sketch in plan["sketches"].items():
+    width = max(len(name) for name in plan.sketches)
+    for name, sketch in plan.sketches.items():
         line = _fitted(sketch, console.width - width - 4, ends=len(sketch) < PREFIX)
         console.print(f"  {name:<{width}}  {line}", highlight=False, soft_wrap=True)
-    if "bound" in plan:
+    if plan.bound is not None:
         _show_forecast(console, plan)
 
 
-def _show_forecast(console: Console, plan: Mapping[str, Any]) -> None:
-    bound = plan["bound"]
+def _show_forecast(console: Console, plan: PlanRecord) -> None:
+    from splitrun.records.run import BoundRecord
+    from splitrun.units import SCREEN
+
+    bound = plan.bound or BoundRecord()
     lines = {
-        "bound": f"{bound['samples_per_s']:,.0f} samples/s, limited by {bound['limited_by']}",
-        "predicted": f"{plan['predicted_samples_per_s']:,.0f} samples/s",
-        "advice": plan["advice"],
-        "then": _then(plan["recommended"]),
+        "bound": f"{SCREEN.rate(bound.samples_per_s)}, limited by {bound.limited_by}",
+        "predicted": SCREEN.rate(plan.predicted_samples_per_s),
+        "advice": plan.advice,
     }
-    if plan["fastest_depth"] != plan["recommended_depth"]:
-        lines["unproven"] = _then(plan["fastest"])
+    if plan.recommended is not None:
+        lines["then"] = _then(plan.recommended)
+    if plan.fastest is not None and plan.fastest_depth != plan.recommended_depth:
+        lines["unproven"] = _then(plan.fastest)
     probed = (
-        f" ({plan['effective_cores']:.2f} effective cores; "
-        f"a waiting role goes on after {plan['wakeup_latency_ms']:.2f} ms)"
+        f" ({plan.effective_cores or 0:.2f} effective cores; "
+        f"a waiting role goes on after {plan.wakeup_latency_ms or 0:.2f} ms)"
     )
     console.print()
     console.print(_headed("Probed", probed))
@@ -177,17 +183,17 @@ def _headed(head: str, rest: str) -> Text:
     return Text.assemble((head, "bold"), rest)
 
 
-def _then(choice: Mapping[str, Any]) -> str:
-    return (
-        f"{choice['predicted_samples_per_s']:,.0f} samples/s, "
-        f"{choice['speedup']:.2f}× sequential, at {_named(choice)}"
-    )
+def _then(choice: ChoiceRecord) -> str:
+    from splitrun.units import SCREEN
+
+    faster = f"{SCREEN.factor(choice.speedup)} sequential"
+    return f"{SCREEN.rate(choice.predicted_samples_per_s)}, {faster}, at {_named(choice)}"
 
 
-def _named(choice: Mapping[str, Any]) -> str:
-    if choice["micro_batches"] > 1:
-        return f"{choice['micro_batches']} micro-batches"
-    return f"depth {choice['depth']}"
+def _named(choice: ChoiceRecord) -> str:
+    if choice.micro_batches > 1:
+        return f"{choice.micro_batches} micro-batches"
+    return f"depth {choice.depth}"
 
 
 def _table(first: str, *others: str) -> Table:
@@ -199,12 +205,12 @@ def _table(first: str, *others: str) -> Table:
     return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
 
 
-def _depth(plan: Mapping[str, Any]) -> str:
+def _depth(plan: PlanRecord) -> str:
     """`, depth 4`, or `, depths 3 to 6` where parties have depths of their own."""
-    depths = {role["depth"] for name, role in plan["roles"].items() if name.endswith(".bottom")}
+    depths = {role.depth for name, role in plan.roles.items() if name.endswith(".bottom")}
     if len(depths) > 1:
         return f", depths {min(depths)} to {max(depths)}"
-    return f", depth {plan['depth']}" if plan["depth"] > 1 else ""
+    return f", depth {plan.depth}" if plan.depth > 1 else ""
 
 
 def _fitted(sketch: Sequence[str], width: int, *, ends: bool) -> str:
@@ -223,14 +229,6 @@ def _fitted(sketch: Sequence[str], width: int, *, ends: bool) -> str:
             break
         line = longer
     return f"{line}…"
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
 
 
 def schema() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +29,8 @@ from splitrun.files import is_something
 if TYPE_CHECKING:
     from splitrun.errors import RunFailed
     from splitrun.events import Emit, Sink
-    from splitrun.session import Experiment, Result, Resume
+    from splitrun.records.run import RunResult
+    from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
     from splitrun.telemetry import Sampler
 
@@ -114,14 +115,14 @@ def train(
         result = supervised(policy, attempts.run, first, attempts.next_start)
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
-            echo_json(asdict(result))
+            echo_json(result.to_json())
         else:
             echo(summary(document.spec.name, result))
 
 
-def summary(name: str, result: Result) -> str:
+def summary(name: str, result: RunResult) -> str:
     """What a finished run came to, for a person."""
-    from splitrun.dashboard import metrics_text
+    from splitrun.units import SCREEN
 
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
     lines = [
@@ -131,7 +132,7 @@ def summary(name: str, result: Result) -> str:
         f"  train    loss {result.train_loss:.4f} (last epoch)",
     ]
     for split, metrics in result.metrics.items():
-        lines.append(f"  {split:<7}  {metrics_text(metrics)}")
+        lines.append(f"  {split:<7}  {SCREEN.metrics(metrics)}")
     lines += [f"  weights  sha256 {result.weights_sha256[:16]}…", f"  run      {result.run_dir}"]
     return "\n".join(lines)
 
@@ -161,7 +162,7 @@ class Attempts:
     progress: Progress
     offer: Callable[[], Sequence[Sink]]
 
-    def run(self, start: AttemptStart) -> Result:
+    def run(self, start: AttemptStart) -> RunResult:
         """What one attempt comes to, shown and recorded.
 
         Raises:

@@ -9,6 +9,5 @@ Whatever the run's length, a view's memory grows with roles, channels, depth and
 
 from splitrun.dashboard.lines import PlainLines, ProgressBar
 from splitrun.dashboard.live import Dashboard
-from splitrun.dashboard.words import metrics_text
 
-__all__ = ["Dashboard", "PlainLines", "ProgressBar", "metrics_text"]
+__all__ = ["Dashboard", "PlainLines", "ProgressBar"]

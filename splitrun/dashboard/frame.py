@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.style import Style
 
+from splitrun import units
 from splitrun.dashboard.line import (
     CHART,
     DIM,
@@ -30,11 +31,11 @@ from splitrun.dashboard.panels import (
     role_lines,
     strip_lines,
 )
-from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.stuck import stuck_text
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.words import clock_text, count_text, share_text, value_text
+from splitrun.records.run import PlanRecord
+from splitrun.units import SCREEN
 
 _FEWEST_VALUES = 2
 _HIGHEST_CHART = 6
@@ -63,7 +64,7 @@ class Frame:
 
     def __init__(self, view: RunView) -> None:
         self.view = view
-        self.plan = PlanFile()
+        self.plan = PlanRecord()
         self.stacks = ""
         """What there is to say of where threads were when the run ended."""
 
@@ -131,7 +132,7 @@ _MOST_LINES = 3
 _LONG_S = 600.0
 
 
-def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[Line]:
+def head_lines(view: RunView, plan: PlanRecord, width: int, stacks: str) -> list[Line]:
     """Name and state, then the bar; what it is stuck at, or why the run ended, if it is not done.
 
     Args:
@@ -139,9 +140,9 @@ def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[L
     """
     progress = view.progress
     state, style = _state(view)
-    right = f"{state:>11}  {clock_text(view.elapsed_s):>8}"
+    right = f"{state:>11}  {units.clock(view.elapsed_s):>8}"
     depth = f", depth {progress.depth}" if progress.depth > 1 else ""
-    slices = plan.micro_batches or 1
+    slices = plan.micro_batches
     micro = f", {slices} micro-batches" if slices > 1 else ""
     what = f"  {view.schedule}{depth}{micro}"
     room = max(0, width - len(what) - len(right) - 1)
@@ -174,7 +175,7 @@ def head_lines(view: RunView, plan: PlanFile, width: int, stacks: str) -> list[L
 def _state(view: RunView) -> tuple[str, Style]:
     status = view.progress.status
     if silent_s := view.silent_s:
-        span = f"{silent_s:.0f} s" if silent_s < _LONG_S else clock_text(silent_s)
+        span = f"{silent_s:.0f} s" if silent_s < _LONG_S else units.clock(silent_s)
         return f"silent for {span}", FAILED
     if view.running and view.progress.stuck is not None:
         return "stuck", FAILED
@@ -190,7 +191,7 @@ def _bar_line(view: RunView, width: int) -> Line:
     )
     share = progress.step / progress.steps if progress.steps else 1.0
     eta = progress.eta_s_at(view.now) if view.running and not view.silent_s else None
-    right = f" {share_text(share):>5}  ETA {clock_text(eta):>8}"
+    right = f" {SCREEN.rounded_share(share):>5}  ETA {units.clock(eta):>8}"
     room = max(0, width - len(left) - len(right))
     done = int(share * room)
     return line(
@@ -200,7 +201,7 @@ def _bar_line(view: RunView, width: int) -> Line:
 
 @dataclass(frozen=True)
 class _Value:
-    """A value, and its course."""
+    """A value, and how it was before."""
 
     label: str
     value: str
@@ -210,7 +211,7 @@ class _Value:
     from_zero: bool = False
 
 
-def values_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+def values_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
     """Throughput and loss, as high as there is room, and metrics, a line each; if there is little
     room, metrics share the line of the loss."""
     values = _values(view, plan)
@@ -231,23 +232,24 @@ def values_count(view: RunView) -> int:
     return 2 + len(view.progress.metrics)
 
 
-def _values(view: RunView, plan: PlanFile) -> list[_Value]:
+def _values(view: RunView, plan: PlanRecord) -> list[_Value]:
     progress = view.progress
     running = progress.status == "running"
     now, mean = progress.samples_per_s_at(view.present), progress.average_samples_per_s
     shown = now if running else mean
-    detail = f"average {count_text(mean):>11}" if running else "the whole run      "
-    if plan.bound_samples_per_s is not None:
-        share = None if shown is None else shown / plan.bound_samples_per_s
-        detail += f"  {share_text(share):>5} of bound"
+    detail = f"average {SCREEN.whole(mean):>11}" if running else "the whole run      "
+    bound = plan.bound.samples_per_s if plan.bound else None
+    if bound:
+        share = None if shown is None else shown / bound
+        detail += f"  {SCREEN.rounded_share(share):>5} of bound"
     losses = progress.losses.points
     stands = running and now == 0
     rates = progress.rates.idle_until(view.present) if stands else progress.rates.points
     return [
-        _Value("throughput", count_text(shown), "samples/s", detail, rates, True),
-        _Value("train loss", value_text(progress.loss), "", "", losses),
+        _Value("throughput", SCREEN.whole(shown), "samples/s", detail, rates, True),
+        _Value("train loss", SCREEN.value(progress.loss), "", "", losses),
         *(
-            _Value(f"test {name}", value_text(value), "", "", _points(progress, name))
+            _Value(f"test {name}", SCREEN.value(value), "", "", _points(progress, name))
             for name, value in progress.metrics.items()
         ),
     ]

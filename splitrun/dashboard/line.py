@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from splitrun.dashboard.roles import Kind
-from splitrun.telemetry import Shares
+from splitrun.records.comparison import Shares
 
 _BLUE, _SKY, _GREEN, _ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
 _VERMILION, _PURPLE, _GREY = "#d55e00", "#cc79a7", "#808080"

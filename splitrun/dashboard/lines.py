@@ -13,16 +13,12 @@ from rich.control import Control
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.segment import ControlType
 
+from splitrun import units
 from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.stuck import stacks_text, stuck_text
-from splitrun.dashboard.words import (
-    clock_text,
-    evaluation_text,
-    rate_text,
-    value_text,
-)
 from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
 from splitrun.terminal import plain
+from splitrun.units import SCREEN
 
 _DRAWN_EVERY_S = 0.1
 _LINE_START = Control(ControlType.CARRIAGE_RETURN)
@@ -97,9 +93,9 @@ class ProgressBar:
 def _fields(view: RunProgress, now: float) -> dict[str, Any]:
     return {
         "epoch": f"{view.epoch}/{view.epochs}",
-        "rate": rate_text(view.samples_per_s_at(now)),
-        "loss": value_text(view.loss),
-        "eta": clock_text(view.eta_s_at(now)),
+        "rate": SCREEN.rate(view.samples_per_s_at(now)),
+        "loss": SCREEN.value(view.loss),
+        "eta": units.clock(view.eta_s_at(now)),
     }
 
 
@@ -154,6 +150,11 @@ class PlainLines:
 def _progress(view: RunProgress, now: float) -> str:
     return (
         f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
-        f"{rate_text(view.samples_per_s_at(now))}  loss {value_text(view.loss)}  "
-        f"ETA {clock_text(view.eta_s_at(now))}"
+        f"{SCREEN.rate(view.samples_per_s_at(now))}  loss {SCREEN.value(view.loss)}  "
+        f"ETA {units.clock(view.eta_s_at(now))}"
     )
+
+
+def evaluation_text(event: Evaluated) -> str:
+    """`evaluated after epoch 4: loss 0.1251  auroc 0.9907`."""
+    return f"evaluated after epoch {event.epoch}: {SCREEN.metrics(event.metrics)}"

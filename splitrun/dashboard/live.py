@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
 
 from splitrun.dashboard.frame import Drawn, Frame
-from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.stuck import stacks_text
 from splitrun.dashboard.view import RunView
+from splitrun.errors import RunDirectoryError
 from splitrun.events import Event, RunEnded, RunStarted
+from splitrun.records.comparison import read_comparison
+from splitrun.records.reading import read_record
+from splitrun.records.run import BoundRecord, PlanRecord
 
 _EVERY_S = 0.25
 _EDGES = (RunStarted, RunEnded)
@@ -61,7 +66,7 @@ class Dashboard:
 
     def start(self, directory: Path) -> None:
         """Begin to draw a run, of which the directory may tell more than its events."""
-        self._frame.plan = PlanFile.read(directory)
+        self._frame.plan = plan_of(directory)
         self._live.start()
         self.draw()
 
@@ -76,3 +81,22 @@ class Dashboard:
         self._live.update(Drawn(lines), refresh=True)
         self._console.control(_LINE_START)
         self._draw_at = monotonic() + _EVERY_S
+
+
+def plan_of(directory: Path) -> PlanRecord:
+    """The plan that a directory's events are of, with a bound if a comparison has found one; empty
+    where nothing is known, for whatever other files tell, the events are shown."""
+    plan = None
+    with suppress(RunDirectoryError):
+        plan = read_record(directory / "plan.json", PlanRecord)
+    plan = plan or PlanRecord()
+    if plan.bound is not None:
+        return plan
+    with suppress(RunDirectoryError):
+        comparison = read_comparison(directory.parent.parent)
+        recording = f"{directory.parent.name}/{directory.name}"
+        for arm in comparison.arms if comparison else ():
+            if arm.recording == recording:
+                bound = BoundRecord(samples_per_s=arm.bound_samples_per_s)
+                return replace(plan, bound=bound)
+    return plan

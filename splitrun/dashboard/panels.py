@@ -7,6 +7,7 @@ from itertools import groupby
 
 from rich.style import Style
 
+from splitrun import units
 from splitrun.dashboard.line import (
     BUSY,
     CHART,
@@ -26,12 +27,12 @@ from splitrun.dashboard.line import (
     title_line,
 )
 from splitrun.dashboard.links import LinkView, party
-from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.roles import MOST_CELLS, RoleView
 from splitrun.dashboard.view import RunView
-from splitrun.dashboard.words import share_text, size_text, span_text
 from splitrun.events import Gpu, Sampled
-from splitrun.telemetry import Shares
+from splitrun.records.comparison import Shares
+from splitrun.records.run import PlanRecord
+from splitrun.units import SCREEN
 
 _DOING = {
     "LOAD": "load",
@@ -55,7 +56,7 @@ def name_width(view: RunView) -> int:
     return min(_LONGEST_NAME, max((len(name) for name in view.roles), default=4))
 
 
-def role_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
     """A title, a line a role, and if there is no room for all, what the others do on average."""
     names, steps = name_width(view), f"{view.progress.steps:,}"
     columns = [
@@ -70,25 +71,30 @@ def role_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
     waits = min(names + 6, max(0, left - _LEAST_BAR - 1))
     bar = min(_LARGEST_BAR, left - waits - 1)
     window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
-    over = f"last {span_text(window_s)}" if view.running else "whole run"
-    columns += [Column(over, max(0, bar), right=False), Column("waits for", waits, right=False)]
+    over = f"last {units.span(window_s)}" if view.running else "whole run"
+    columns += [
+        Column(over, max(0, bar), right=False),
+        Column("waits for", waits, right=False),
+    ]
     shown, others = kept(list(view.roles.values()), height)
     lines = [title_line(columns, width)]
     lines += [_role_line(role, view, plan, columns, width) for role in shown]
     if others:
         busy = sum(_shares(role, view).busy for role in others) / len(others)
-        lines.append(more_line(f"+{len(others)} more: busy {share_text(busy)} on average", width))
+        summed = f"+{len(others)} more: busy {SCREEN.rounded_share(busy)} on average"
+        lines.append(more_line(summed, width))
     return lines
 
 
 def _role_line(
-    role: RoleView, view: RunView, plan: PlanFile, columns: list[Column], width: int
+    role: RoleView, view: RunView, plan: PlanRecord, columns: list[Column], width: int
 ) -> Line:
     shares = _shares(role, view)
     told = view.running and not view.silent_s and not role.is_idle
     doing = role.doing if told else None
     stuck = role.is_stuck
-    depth = plan.depths.get(role.name, view.progress.depth)
+    planned = plan.roles.get(role.name)
+    depth = planned.depth if planned else view.progress.depth
     bottom = role.name.endswith(".bottom")
     texts = [
         role.name,
@@ -96,7 +102,7 @@ def _role_line(
         f"{role.step:,}",
         f"{role.in_flight} of {depth:>{len(str(view.progress.depth))}}" if bottom else "",
         "--" if role.staleness is None else f"{role.staleness}",
-        share_text(shares.busy),
+        SCREEN.rounded_share(shares.busy),
     ]
     parts: list[tuple[str, Style]] = [
         (column.cell(text), FAILED if stuck and column.title in ("role", "doing") else PLAIN)
@@ -132,7 +138,8 @@ def _waits_for(role: RoleView, view: RunView, width: int) -> str:
 
 
 def _share_of(source: str, share: float, width: int) -> str:
-    return f"{share_text(min(1.0, share)):>5} {fit(source, width - 6)}" if width > 8 else ""
+    shown = SCREEN.rounded_share(min(1.0, share))
+    return f"{shown:>5} {fit(source, width - 6)}" if width > 8 else ""
 
 
 def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
@@ -156,7 +163,7 @@ def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
 
 def _legend(view: RunView, names: int, width: int) -> Line:
     cell_s = next((role.timeline.cell_s for role in view.roles.values()), 0.0)
-    cell = f"{span_text(cell_s)}/cell "
+    cell = f"{units.span(cell_s)}/cell "
     words = sum(len(word) + 3 for word in LEGEND.values())
     gap = " " * min(2, max(1, (width - len(cell) - words) // len(LEGEND) + 1))
     parts = [(fit(cell, max(len(cell), min(names + 1, width - words))), DIM)]
@@ -170,7 +177,7 @@ _LONGEST_LINK_NAME = 40
 _LARGEST_LINK_BAR = 40
 
 
-def link_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[Line]:
+def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
     """A title, a line a link, and if there is no room for all, what the others come to."""
     links = view.links.between_parties()
     if not links:
@@ -186,14 +193,15 @@ def link_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
         Column("of", 7),
     ]
     left = width - sum(column.width + 1 for column in columns)
-    known = any(name in plan.bandwidths_mbps for name in links)
+    bandwidths = {name: channel.bandwidth_mbps for name, channel in plan.channels.items()}
+    known = any(bandwidths.get(name) for name in links)
     over = "used" if known else ""
     columns.append(Column(over, max(0, min(_LARGEST_LINK_BAR, left)), right=False))
     names = list(links)
     shown = names if len(names) < height else names[: max(0, height - 2)]
     lines = [title_line(columns, width)]
     for name in shown:
-        bandwidth = plan.bandwidths_mbps.get(name)
+        bandwidth = bandwidths.get(name)
         lines.append(_link_line(links[name], view, bandwidth, columns, width))
     if others := [links[name] for name in names[len(shown) :]]:
         lines.append(more_line(_other_links(others, view), width))
@@ -201,7 +209,11 @@ def link_lines(view: RunView, plan: PlanFile, width: int, height: int) -> list[L
 
 
 def _link_line(
-    link: LinkView, view: RunView, bandwidth: float | None, columns: Sequence[Column], width: int
+    link: LinkView,
+    view: RunView,
+    bandwidth: float | None,
+    columns: Sequence[Column],
+    width: int,
 ) -> Line:
     rate = _mbps(link, view)
     texts = [
@@ -209,7 +221,7 @@ def _link_line(
         f"{link.on_the_wire(view.now)}",
         f"{link.queue(view.now)}",
         f"{link.peak_queue}",
-        size_text(link.bytes),
+        SCREEN.size(link.bytes),
         f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
         _bandwidth_text(bandwidth),
     ]
@@ -218,7 +230,7 @@ def _link_line(
     ]
     bar = columns[-1].width
     if bandwidth is not None:
-        used = min(bar, round(rate / bandwidth * bar))
+        used = round(min(1.0, rate / bandwidth) * bar)
         parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
     return line(parts, width)
 
@@ -233,7 +245,7 @@ def _other_links(links: Sequence[LinkView], view: RunView) -> str:
     wire = sum(link.on_the_wire(view.now) for link in links)
     queue = sum(link.queue(view.now) for link in links)
     rate = sum(_mbps(link, view) for link in links)
-    size = size_text(sum(link.bytes for link in links))
+    size = SCREEN.size(sum(link.bytes for link in links))
     return f"+{len(links)} more: {wire} on the wire, {queue} queued, {size}, {rate:,.2f} Mbit/s"
 
 
@@ -258,7 +270,8 @@ def machine_lines(view: RunView, width: int, height: int) -> list[Line]:
     sample = view.machine.last
     if sample is None:
         return [line([(fit("machine", _LABEL), DIM), ("no samples yet", DIM)], width)]
-    memory = f"{size_text(sample.memory_bytes)}, peak {size_text(view.machine.peak_memory_bytes)}"
+    peak = SCREEN.size(view.machine.peak_memory_bytes)
+    memory = f"{SCREEN.size(sample.memory_bytes)}, peak {peak}"
     left: list[tuple[str, Style]] = [
         (fit("cpu", _LABEL), DIM),
         (f"run {sample.cpu_percent:>5,.0f} %", STRONG),

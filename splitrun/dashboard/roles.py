@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from splitrun.events import Executed
-from splitrun.telemetry import Shares
+from splitrun.records.comparison import Shares
 
 CELL_S = 0.05
 """How much time a cell stands for, until steps are found to be long."""
@@ -48,7 +48,7 @@ def no_seconds() -> Seconds:
 
 
 @dataclass(slots=True)
-class Cell:
+class TimelineCell:
     """A span of time that is over; `kind` is what is drawn."""
 
     kind: Kind
@@ -68,7 +68,7 @@ class Timeline:
     def __init__(self, start: float) -> None:
         self.start = start
         self.cell_s = CELL_S
-        self.cells: deque[Cell] = deque(maxlen=MOST_CELLS)
+        self.cells: deque[TimelineCell] = deque(maxlen=MOST_CELLS)
         self.open = 0
         """The number of the open cell."""
         self.open_end = start + CELL_S
@@ -110,7 +110,7 @@ class Timeline:
     def coarsen(self) -> None:
         """Make cells twice as long."""
         if self.open % 2:
-            reopened = self.cells.pop() if self.cells else Cell(Kind.IDLE, no_seconds())
+            reopened = self.cells.pop() if self.cells else TimelineCell(Kind.IDLE, no_seconds())
             for kind, seconds in enumerate(reopened.seconds):
                 self.seconds[kind] += seconds
                 self._before[kind] -= seconds
@@ -119,7 +119,7 @@ class Timeline:
         self.cells.clear()
         for first, second in zip(cells[::2], cells[1::2], strict=True):
             pairs = zip(first.seconds, second.seconds, strict=True)
-            self.cells.append(Cell(first.kind, [one + other for one, other in pairs]))
+            self.cells.append(TimelineCell(first.kind, [one + other for one, other in pairs]))
         self.cell_s *= 2
         self.open //= 2
         self.open_end = self.start + (self.open + 1) * self.cell_s
@@ -134,7 +134,7 @@ class Timeline:
         owed[Kind.IDLE] += max(0.0, idle)
         drawn = Kind(owed.index(max(owed)))
         owed[drawn] -= self.cell_s
-        self.cells.append(Cell(drawn, self.seconds))
+        self.cells.append(TimelineCell(drawn, self.seconds))
         self.seconds = no_seconds()
         self.open += 1
         self.open_end = self.start + (self.open + 1) * self.cell_s

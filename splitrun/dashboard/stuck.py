@@ -7,7 +7,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from splitrun.dashboard.words import clock_text
+from splitrun import units
 from splitrun.events import Stuck
 from splitrun.files import is_regular
 
@@ -77,4 +77,4 @@ def _named(roles: list[str]) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < _LONG_S else clock_text(seconds)
+    return f"{seconds:.1f} s" if seconds < _LONG_S else units.clock(seconds)

@@ -12,8 +12,8 @@ from splitrun.dashboard.live import Dashboard
 from splitrun.dashboard.view import RunView, moment
 from splitrun.errors import RunDirectoryError
 from splitrun.events import Event, RunStarted
-from splitrun.left import stand
 from splitrun.lock import is_held
+from splitrun.records.run import stand
 from splitrun.telemetry import Recording
 from splitrun.telemetry.jsonl import part_numbers, part_path
 

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from splitrun.report import glossary, words
+from splitrun import units
+from splitrun.files import is_something
+from splitrun.records.comparison import ArmRecord, ComparisonRecord
+from splitrun.records.reading import read_text
+from splitrun.report import glossary
 from splitrun.report.bins import Bins
 from splitrun.report.charts.arms import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.charts.timeline import Strip, timeline
-from splitrun.report.charts.utilisation import Group, Line, mean, shares, use
-from splitrun.report.comparison import Arm, Comparison, recording_of
+from splitrun.report.charts.utilisation import Group, UsageLine, mean, shares, use
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
-from splitrun.report.files import flat, read_text
-from splitrun.report.page import Block, Fact, Figure, Note, Page, Section, Source, Terms
-from splitrun.report.summary import RunSummary, digest, period_s, window
+from splitrun.report.page import Block, Fact, Figure, Note, Page, PageSection, SourceText, Terms
+from splitrun.report.run_page import environment_terms
+from splitrun.report.summary import RunSummary, period_s, summarise, window
+from splitrun.telemetry.jsonl import FIRST_PART
+from splitrun.units import PAGE
 
 _SEQUENTIAL_STEPS = 2.2
 """The timeline's span, in steps of the sequential arm: two and the edges of their neighbours."""
 _SAMPLED_S = 0.1
-"""Width of a bin of samples: a turn is short."""
+"""Width of a bin of samples: a trial is short."""
 
 Recordings = Mapping[str, RunSummary]
 """By the name of the arm."""
 
 
-def comparison_page(directory: Path, comparison: Comparison) -> Page:
+def comparison_page(directory: Path, comparison: ComparisonRecord) -> Page:
     """The page of a comparison's directory.
 
     Raises:
@@ -34,13 +39,13 @@ def comparison_page(directory: Path, comparison: Comparison) -> Page:
     recordings = {
         arm.name: recording
         for arm in comparison.arms
-        if (path := recording_of(directory, arm)) and (recording := digest(path))
+        if (path := recording_of(directory, arm)) and (recording := summarise(path))
     }
     return Page(
         title=comparison.name,
         subtitle=" · ".join(
             part
-            for part in ("A comparison", words.moment(comparison.started or comparison.ended))
+            for part in ("A comparison", units.moment(comparison.started or comparison.ended))
             if part
         ),
         verdict=verdict(comparison),
@@ -49,40 +54,50 @@ def comparison_page(directory: Path, comparison: Comparison) -> Page:
         sections=[
             section
             for section in (
-                Section("How fast", [arms_table(comparison), *_some(by_depth(comparison))]),
-                Section("What it learns", _learning(comparison), side_by_side=True),
-                Section("Where the time goes", _time(comparison, recordings)),
-                Section("The machine", _machine(comparison, recordings), side_by_side=True),
-                Section("The links", links_table(comparison)),
-                Section("How it was measured", _appendix(directory, comparison)),
+                PageSection("How fast", [arms_table(comparison), *_some(by_depth(comparison))]),
+                PageSection("What it learns", _learning(comparison), side_by_side=True),
+                PageSection("Where the time goes", _time(comparison, recordings)),
+                PageSection("The machine", _machine(comparison, recordings), side_by_side=True),
+                PageSection("The links", links_table(comparison)),
+                PageSection("How it was measured", _appendix(directory, comparison)),
             )
             if section.blocks
         ],
     )
 
 
+def recording_of(directory: Path, arm: ArmRecord) -> Path | None:
+    """Where an arm's recording is, if there is one; never outside the comparison's directory."""
+    if not arm.recording:
+        return None
+    path = directory / arm.recording
+    if not is_something(path / FIRST_PART):
+        return None
+    return path if path.resolve().is_relative_to(directory.resolve()) else None
+
+
 def _some(figure: Figure | None) -> list[Block]:
     return [] if figure is None else [figure]
 
 
-def _learning(comparison: Comparison) -> list[Block]:
+def _learning(comparison: ComparisonRecord) -> list[Block]:
     return [*curves(comparison), *_some(time_to_target(comparison))]
 
 
-def _time(comparison: Comparison, recordings: Recordings) -> list[Block]:
+def _time(comparison: ComparisonRecord, recordings: Recordings) -> list[Block]:
     blocks: list[Block] = []
     strips = _strips(comparison, recordings)
     if strips:
         blocks.append(timeline(strips))
     else:
-        blocks.append(Note("No turn was recorded, so there is no timeline."))
+        blocks.append(Note("No trial was recorded, so there is no timeline."))
     groups: list[Group] = [(arm.name, arm.roles) for arm in comparison.arms if arm.roles]
     if groups:
         blocks.append(shares(groups))
     return [*blocks, limits_table(comparison)]
 
 
-def _strips(comparison: Comparison, recordings: Recordings) -> list[Strip]:
+def _strips(comparison: ComparisonRecord, recordings: Recordings) -> list[Strip]:
     """The baseline above the recommended arm, or above the fastest where it is recommended."""
     baseline, chosen = comparison.sequential, comparison.chosen
     if chosen is None or chosen is baseline:
@@ -99,91 +114,91 @@ def _strips(comparison: Comparison, recordings: Recordings) -> list[Strip]:
     return strips
 
 
-def _machine(comparison: Comparison, recordings: Recordings) -> list[Block]:
+def _machine(comparison: ComparisonRecord, recordings: Recordings) -> list[Block]:
     figures: list[Block] = []
     cpu = _lines(comparison, {name: each.cpu_percent for name, each in recordings.items()})
     if cpu:
-        means = "; ".join(f"{line.name} {words.percent(mean(line.bins))}" for line in cpu)
-        caption = f"Of this process during the recorded turns, on average: {means}."
+        means = "; ".join(f"{line.name} {PAGE.percent(mean(line.bins))}" for line in cpu)
+        caption = f"Of this process during the recorded trials, on average: {means}."
         figures.append(use("Processor", "% of a core", cpu, caption))
     gpu = _lines(
         comparison,
         {name: each.gpus[0].busy_percent for name, each in recordings.items() if 0 in each.gpus},
     )
     if gpu:
-        means = "; ".join(f"{line.name} {words.percent(mean(line.bins))}" for line in gpu)
+        means = "; ".join(f"{line.name} {PAGE.percent(mean(line.bins))}" for line in gpu)
         caption = f"Share of the time in which a kernel ran, whoever's: {means}."
         figures.append(use("Graphics processor", "% of the time", gpu, caption))
-    return figures or [Note("The machine was not sampled during the recorded turns.")]
+    return figures or [Note("The machine was not sampled during the recorded trials.")]
 
 
-def _lines(comparison: Comparison, bins: Mapping[str, Bins]) -> list[Line]:
+def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[UsageLine]:
     arms = comparison.arms
     read = [(arm, bins[arm.name].read(_SAMPLED_S)) for arm in arms if arm.name in bins]
     return [
-        Line(arm.name, each, colour(arm, arms), dash(arm), symbol(arm, arms))
+        UsageLine(arm.name, each, colour(arm, arms), dash(arm), symbol(arm, arms))
         for arm, each in read
         if each
     ]
 
 
-def _appendix(directory: Path, comparison: Comparison) -> list[Block]:
+def _appendix(directory: Path, comparison: ComparisonRecord) -> list[Block]:
     lists = (
         ("What the words mean", glossary.COMPARISON),
         (
             "Settings",
             [_setting(*pair) for pair in comparison.settings.items() if pair[1] is not None],
         ),
-        ("Environment", [(key, flat(value)) for key, value in comparison.environment.items()]),
+        ("Environment", environment_terms(comparison.environment)),
     )
     blocks: list[Block] = [Terms(title, pairs) for title, pairs in lists if pairs]
     spec = read_text(directory / "resolved.yaml")
     if spec:
-        blocks.append(Source("The spec as understood, every key stated", spec))
+        blocks.append(SourceText("The spec as understood, every key stated", spec))
     return blocks
 
 
 def _setting(key: str, value: object) -> tuple[str, str]:
     name = key.removesuffix("_s")
-    return name.replace("_", " "), flat(value) + (f"{words.SPACE}s" if name != key else "")
+    return name.replace("_", " "), units.flat(value) + (f"{PAGE.space}s" if name != key else "")
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: ComparisonRecord) -> str:
     """What is recommended, how much faster it is, and what it does to the metric."""
-    arm, metric = comparison.chosen, words.metric_name(comparison.metric)
+    arm, metric = comparison.chosen, units.metric_name(comparison.metric)
     if arm is None:
         return "None of the arms that took part is recommended."
     if arm.sequential:
         return f"Stay with sequential.{_unproven(comparison)}"
-    between = words.within(arm.speedup.ci95, ".2f")
-    fast = f"{arm.name} is recommended: {words.factor(arm.speedup.median)} as fast as sequential"
+    between = units.within(arm.speedup.ci95, ".2f")
+    fast = f"{arm.name} is recommended: {PAGE.factor(arm.speedup.median)} as fast as sequential"
     fast += f" {between}" if between else ""
     return f"{fast}. {_effect(arm, metric)}{_unproven(comparison)}"
 
 
-def _unproven(comparison: Comparison) -> str:
+def _unproven(comparison: ComparisonRecord) -> str:
     """The arms that are faster, in a sentence of its own; nothing where there are none."""
     faster = [arm for arm in comparison.arms if arm.name in comparison.faster_unproven]
     if not faster:
         return ""
-    metric = words.metric_name(comparison.metric)
+    metric = units.metric_name(comparison.metric)
     told = [
-        f"{arm.name} ({words.factor(arm.speedup.median)}, "
-        f"{words.change(arm.metric.difference.mean)} {metric})"
+        f"{arm.name} ({PAGE.factor(arm.speedup.median)}, "
+        f"{PAGE.change(arm.metric.difference.mean)} {metric})"
         for arm in faster
     ]
-    return f" Faster, unproven: {words.listed(told)}."
+    return f" Faster, unproven: {units.listed(told)}."
 
 
-def _effect(arm: Arm, metric: str) -> str:
+def _effect(arm: ArmRecord, metric: str) -> str:
     """What an arm does to the metric, in a sentence."""
     difference = arm.metric.difference.mean
     if arm.verdict == "identical":
         return "It ends with the same weights, bit for bit."
     if difference is None:
         return f"What it does to {metric} is unknown."
-    shown = words.change(difference)
-    spread = words.half_width(arm.metric.difference.ci95, ".4f")
+    shown = PAGE.change(difference)
+    spread = units.half_width(arm.metric.difference.ci95, ".4f")
     what = f"{shown} {spread}".strip()
     if arm.verdict == "equivalent":
         return f"Its {metric} is equivalent ({what})."
@@ -195,12 +210,12 @@ def _effect(arm: Arm, metric: str) -> str:
     return f"{told}; {lacking})." if lacking else f"{told})."
 
 
-def key_facts(comparison: Comparison) -> list[Fact]:
+def key_facts(comparison: ComparisonRecord) -> list[Fact]:
     """Of the recommended arm; nothing where it took no part."""
     arm, baseline = comparison.chosen, comparison.sequential
     if arm is None:
         return []
-    metric = words.metric_name(comparison.metric)
+    metric = units.metric_name(comparison.metric)
     before = baseline.samples_per_s.median if baseline else None
 
     def against(told: str) -> str:
@@ -208,31 +223,31 @@ def key_facts(comparison: Comparison) -> list[Fact]:
 
     facts = [
         Fact(
-            words.whole(arm.samples_per_s.median),
+            PAGE.whole(arm.samples_per_s.median),
             "samples per second",
-            against(f"sequential: {words.whole(before)}"),
+            against(f"sequential: {PAGE.whole(before)}"),
         ),
         Fact(
-            words.value(arm.metric.mean),
+            PAGE.value(arm.metric.mean),
             metric,
-            against(f"{words.change(arm.metric.difference.mean)} against sequential"),
+            against(f"{PAGE.change(arm.metric.difference.mean)} against sequential"),
         ),
     ]
     if not arm.sequential:
-        between = words.within(arm.speedup.ci95, ".2f")
-        facts.insert(0, Fact(words.factor(arm.speedup.median), f"speedup of {arm.name}", between))
+        between = units.within(arm.speedup.ci95, ".2f")
+        facts.insert(0, Fact(PAGE.factor(arm.speedup.median), f"speedup of {arm.name}", between))
     if comparison.target is not None:
-        slow = words.duration(baseline.time_to_target_s) if baseline else words.UNKNOWN
+        slow = PAGE.duration(baseline.time_to_target_s) if baseline else PAGE.unknown
         name = f"until {metric} is {comparison.target:g}"
         facts.append(
-            Fact(words.duration(arm.time_to_target_s), name, against(f"sequential: {slow}"))
+            Fact(PAGE.duration(arm.time_to_target_s), name, against(f"sequential: {slow}"))
         )
     elif arm.fraction_of_bound is not None:
-        facts.append(Fact(words.share(arm.fraction_of_bound), "of what the costs allow"))
+        facts.append(Fact(PAGE.share(arm.fraction_of_bound), "of what the costs allow"))
     return facts
 
 
-def remarks(comparison: Comparison) -> list[str]:
+def remarks(comparison: ComparisonRecord) -> list[str]:
     """The advice, and what the baseline is."""
     told = []
     if comparison.advice:
@@ -241,7 +256,7 @@ def remarks(comparison: Comparison) -> list[str]:
     if baseline is not None and baseline.gain is not None:
         other = "threaded" if baseline.runtime == "serial" else "serial"
         told.append(
-            f"Sequential is on the {baseline.runtime} runtime, {words.factor(baseline.gain)} as "
+            f"Sequential is on the {baseline.runtime} runtime, {PAGE.factor(baseline.gain)} as "
             f"fast as on the {other} one."
         )
     return told

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from splitrun.report import words
-from splitrun.report.comparison import Arm, Comparison
-from splitrun.report.page import Block, Cell, Column, Table
+from splitrun import units
+from splitrun.records.comparison import ArmRecord, ComparisonRecord
+from splitrun.report.page import Block, PageTable, TableCell, TableColumn
+from splitrun.units import PAGE
 
 
-def arms_table(comparison: Comparison) -> Table:
+def arms_table(comparison: ComparisonRecord) -> PageTable:
     """A row for each arm."""
-    metric = words.metric_name(comparison.metric)
+    metric = units.metric_name(comparison.metric)
     target = comparison.target
     columns = [
-        Column("arm", number=False),
-        Column("samples/s"),
-        Column("speedup"),
-        Column("of bound"),
-        Column(metric),
-        Column(f"Δ {metric}"),
-        Column("verdict", number=False),
-        *([Column(f"until {target:g}")] if target is not None else []),
-        Column("staleness, mean"),
-        Column("sent a step"),
-        Column("processor"),
-        *([Column("GPU")] if _gpu(comparison) else []),
-        *([Column("memory")] if _memory(comparison) else []),
+        TableColumn("arm", number=False),
+        TableColumn("samples/s"),
+        TableColumn("speedup"),
+        TableColumn("of bound"),
+        TableColumn(metric),
+        TableColumn(f"Δ {metric}"),
+        TableColumn("verdict", number=False),
+        *([TableColumn(f"until {target:g}")] if target is not None else []),
+        TableColumn("staleness, mean"),
+        TableColumn("sent a step"),
+        TableColumn("processor"),
+        *([TableColumn("GPU")] if _gpu(comparison) else []),
+        *([TableColumn("memory")] if _memory(comparison) else []),
     ]
     rows = [_row(comparison, arm) for arm in comparison.arms]
     chosen = comparison.chosen
@@ -35,53 +36,55 @@ def arms_table(comparison: Comparison) -> Table:
     if chosen is not None:
         caption += f" Marked: {chosen.name}, recommended."
     emphasised = comparison.arms.index(chosen) if chosen is not None else None
-    return Table("The arms", caption, columns, rows, emphasised)
+    return PageTable("The arms", caption, columns, rows, emphasised)
 
 
-def _gpu(comparison: Comparison) -> bool:
+def _gpu(comparison: ComparisonRecord) -> bool:
     return any(arm.gpu_percent is not None for arm in comparison.arms)
 
 
-def _memory(comparison: Comparison) -> bool:
+def _memory(comparison: ComparisonRecord) -> bool:
     return any(arm.peak_memory_bytes is not None for arm in comparison.arms)
 
 
-def _row(comparison: Comparison, arm: Arm) -> list[Cell]:
+def _row(comparison: ComparisonRecord, arm: ArmRecord) -> list[TableCell]:
     difference = arm.metric.difference
     return [
-        Cell(arm.name, arm.runtime),
-        Cell(words.whole(arm.samples_per_s.median), words.within(arm.samples_per_s.ci95, ",.0f")),
-        Cell("1") if arm.sequential else _speedup(arm),
-        Cell(words.share(arm.fraction_of_bound)),
-        Cell(words.value(arm.metric.mean)),
-        Cell("0") if arm.sequential else _difference(difference.mean, difference.ci95),
-        Cell(
+        TableCell(arm.name, arm.runtime),
+        TableCell(
+            PAGE.whole(arm.samples_per_s.median), units.within(arm.samples_per_s.ci95, ",.0f")
+        ),
+        TableCell("1") if arm.sequential else _speedup(arm),
+        TableCell(PAGE.share(arm.fraction_of_bound)),
+        TableCell(PAGE.value(arm.metric.mean)),
+        TableCell("0") if arm.sequential else _difference(difference.mean, difference.ci95),
+        TableCell(
             "baseline" if arm.sequential else arm.verdict,
             "faster, unproven" if arm.name in comparison.faster_unproven else "",
         ),
         *([_time_to(arm)] if comparison.target is not None else []),
-        Cell(words.UNKNOWN if arm.staleness.mean is None else f"{arm.staleness.mean:.1f}"),
-        Cell(words.size(arm.bytes_per_step)),
-        Cell(words.percent(arm.cpu_percent)),
-        *([Cell(words.percent(arm.gpu_percent))] if _gpu(comparison) else []),
-        *([Cell(words.size(arm.peak_memory_bytes))] if _memory(comparison) else []),
+        TableCell(PAGE.unknown if arm.staleness.mean is None else f"{arm.staleness.mean:.1f}"),
+        TableCell(PAGE.size(arm.bytes_per_step)),
+        TableCell(PAGE.percent(arm.cpu_percent)),
+        *([TableCell(PAGE.percent(arm.gpu_percent))] if _gpu(comparison) else []),
+        *([TableCell(PAGE.size(arm.peak_memory_bytes))] if _memory(comparison) else []),
     ]
 
 
-def _speedup(arm: Arm) -> Cell:
-    return Cell(words.factor(arm.speedup.median), words.within(arm.speedup.ci95, ".2f"))
+def _speedup(arm: ArmRecord) -> TableCell:
+    return TableCell(PAGE.factor(arm.speedup.median), units.within(arm.speedup.ci95, ".2f"))
 
 
-def _difference(mean: float | None, ends: words.RoleChannels | None) -> Cell:
-    return Cell(words.change(mean), words.half_width(ends, ".4f"))
+def _difference(mean: float | None, ends: units.Ends | None) -> TableCell:
+    return TableCell(PAGE.change(mean), units.half_width(ends, ".4f"))
 
 
-def _time_to(arm: Arm) -> Cell:
-    told = words.duration(arm.time_to_target_s)
-    return Cell(told, "" if arm.reached is None else words.plural(arm.reached, "seed"))
+def _time_to(arm: ArmRecord) -> TableCell:
+    told = PAGE.duration(arm.time_to_target_s)
+    return TableCell(told, "" if arm.reached is None else PAGE.plural(arm.reached, "seed"))
 
 
-def links_table(comparison: Comparison) -> list[Block]:
+def links_table(comparison: ComparisonRecord) -> list[Block]:
     """What each link carries; nothing where that is not known."""
     arms = [arm for arm in comparison.arms if arm.links]
     names = list(dict.fromkeys(name for arm in arms for name in arm.links))
@@ -91,33 +94,33 @@ def links_table(comparison: Comparison) -> list[Block]:
     for name in names:
         uses = [arm.links.get(name) for arm in arms]
         cells = [
-            Cell(words.size(use.bytes_per_step), f"{words.whole(use.messages)} messages")
+            TableCell(PAGE.size(use.bytes_per_step), f"{PAGE.whole(use.messages)} messages")
             if use is not None
-            else Cell(words.UNKNOWN)
+            else TableCell(PAGE.unknown)
             for use in uses
         ]
-        rows.append([Cell(name), *cells])
-    columns = [Column("link", number=False), *(Column(arm.name) for arm in arms)]
-    caption = "Bytes of tensors that a training step sends, and messages of the recorded turn."
-    return [Table("What crosses, a step", caption, columns, rows)]
+        rows.append([TableCell(name), *cells])
+    columns = [TableColumn("link", number=False), *(TableColumn(arm.name) for arm in arms)]
+    caption = "Bytes of tensors that a training step sends, and messages of the recorded trial."
+    return [PageTable("What crosses, a step", caption, columns, rows)]
 
 
-def limits_table(comparison: Comparison) -> Table:
+def limits_table(comparison: ComparisonRecord) -> PageTable:
     """How fast each arm could be, and what keeps it from being faster."""
     columns = [
-        Column("arm", number=False),
-        Column("bound, samples/s"),
-        Column("predicted"),
-        Column("measured"),
-        Column("limited by", number=False),
+        TableColumn("arm", number=False),
+        TableColumn("bound, samples/s"),
+        TableColumn("predicted"),
+        TableColumn("measured"),
+        TableColumn("limited by", number=False),
     ]
     rows = [
         [
-            Cell(arm.name),
-            Cell(words.whole(arm.bound_samples_per_s)),
-            Cell(words.whole(arm.predicted_samples_per_s)),
-            Cell(words.whole(arm.samples_per_s.median)),
-            Cell(arm.limited_by or words.UNKNOWN),
+            TableCell(arm.name),
+            TableCell(PAGE.whole(arm.bound_samples_per_s)),
+            TableCell(PAGE.whole(arm.predicted_samples_per_s)),
+            TableCell(PAGE.whole(arm.samples_per_s.median)),
+            TableCell(arm.limited_by or PAGE.unknown),
         ]
         for arm in comparison.arms
     ]
@@ -125,4 +128,4 @@ def limits_table(comparison: Comparison) -> Table:
         "The most that the probed costs allow, what the simulated programs come to, and what was "
         "measured; last, the part that a step cannot be faster than."
     )
-    return Table("What limits each arm", caption, columns, rows)
+    return PageTable("What limits each arm", caption, columns, rows)

@@ -37,7 +37,7 @@ RUN = (SAMPLES, DEPTH, STALENESS, TIMELINE, WAITING, FLIGHT, PROCESSOR)
 COMPARISON = (
     (
         "speedup",
-        "Median, over rounds in which every arm has one turn, of the arm's samples/s over the "
+        "Median, over rounds in which every arm has one trial, of the arm's samples/s over the "
         "baseline's in the same round; in brackets its 95 % interval. The baseline is the faster "
         "of the sequential runtimes.",
     ),
@@ -60,8 +60,8 @@ COMPARISON = (
     ),
     STALENESS,
     (
-        "recorded turn",
-        "One turn of each arm with all its events, which timelines, shares and utilisation show. "
+        "recorded trial",
+        "One trial of each arm with all its events, which timelines, shares and utilisation show. "
         "The sequential one is on the threaded runtime, so that each role has a row.",
     ),
     TIMELINE,

@@ -56,7 +56,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """Of a table; `note` is a second, quieter line."""
 
     text: str
@@ -64,7 +64,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """Of a table; numbers stand to the right."""
 
     name: str
@@ -72,13 +72,13 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Rows whose first cell is their name."""
 
     title: str
     caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
+    columns: Sequence[TableColumn]
+    rows: Sequence[Sequence[TableCell]]
     emphasised: int | None = None
     """The row that matters most."""
     kind: str = "table"
@@ -94,7 +94,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceText:
     """A text as it stands in a file; folded up at first."""
 
     title: str
@@ -110,11 +110,11 @@ class Note:
     kind: str = "note"
 
 
-Block = Figure | Table | Terms | Source | Note
+Block = Figure | PageTable | Terms | SourceText | Note
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A heading and what is under it; where there is room, figures stand side by side."""
 
     title: str
@@ -142,7 +142,7 @@ class Page:
     facts: Sequence[Fact]
     remarks: Sequence[str]
     """Further sentences, below the facts."""
-    sections: Sequence[Section]
+    sections: Sequence[PageSection]
 
 
 def render(page: Page) -> str:

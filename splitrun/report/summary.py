@@ -26,9 +26,10 @@ from splitrun.events import (
     StepDone,
     Stuck,
 )
+from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bins
 from splitrun.telemetry.reading import read_events
-from splitrun.telemetry.shares import Shares, shares
+from splitrun.telemetry.shares import shares
 
 _KEPT_EVENTS = 60_000
 """Of the start; some 10 MB."""
@@ -38,7 +39,7 @@ _BIN_S = 1e-3
 
 
 @dataclass
-class Link:
+class LinkSummary:
     """What passed through one channel."""
 
     messages: int = 0
@@ -116,7 +117,7 @@ class RunSummary:
     """Times."""
     evaluations: list[tuple[float, float]] = field(default_factory=list)
     """The first ones, from when to when."""
-    links: dict[str, Link] = field(default_factory=dict)
+    links: dict[str, LinkSummary] = field(default_factory=dict)
     shares: Mapping[str, Shares] = field(default_factory=dict)
     cpu_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
     cores_percent: Bins = field(default_factory=lambda: Bins(_BIN_S))
@@ -126,7 +127,7 @@ class RunSummary:
 
     def __post_init__(self) -> None:
         self.end, self.done = self.started.clock, self.started.first_step
-        self.links = {name: Link() for name in self.started.channels}
+        self.links = {name: LinkSummary() for name in self.started.channels}
 
     @property
     def span_s(self) -> float:
@@ -198,7 +199,7 @@ class RunSummary:
             self.gpus.setdefault(index, GpuUse(gpu.name)).add(time, gpu)
 
 
-def digest(directory: Path) -> RunSummary | None:
+def summarise(directory: Path) -> RunSummary | None:
     """A recording, read once from end to end; None where nothing had happened yet.
 
     Raises:
@@ -232,22 +233,22 @@ class Window(NamedTuple):
     steps: int
 
 
-def window(digest: RunSummary, span_s: float | None = None) -> Window | None:
+def window(summary: RunSummary, span_s: float | None = None) -> Window | None:
     """A few steady steps from the start of a recording; None where no step has ended in
     it, or clocks ran backwards.
 
     Args:
         span_s: how long it is to be; default: as long as a few steps take.
     """
-    ends = digest.start.step_ends
+    ends = summary.start.step_ends
     if not ends:
         return None
-    low, high = _steady(digest)
+    low, high = _steady(summary)
     if high - low < 2:
-        start = digest.started.clock
+        start = summary.started.clock
         end = ends[-1] if span_s is None else start + span_s
     elif span_s is None:
-        wanted = min(_LOOPS * max(digest.started.depth, 1) + 1, high - low - 1)
+        wanted = min(_LOOPS * max(summary.started.depth, 1) + 1, high - low - 1)
         first = low + (high - 1 - low - wanted) // 2
         start, end = ends[first], ends[first + wanted]
     else:
@@ -263,18 +264,18 @@ def window(digest: RunSummary, span_s: float | None = None) -> Window | None:
 _TINY_S = 1e-9
 
 
-def period_s(digest: RunSummary) -> float | None:
+def period_s(summary: RunSummary) -> float | None:
     """Mean time of a steady step; None where fewer than two have ended."""
-    low, high = _steady(digest)
-    ends = digest.start.step_ends
+    low, high = _steady(summary)
+    ends = summary.start.step_ends
     return (ends[high - 1] - ends[low]) / (high - 1 - low) if high - low > 1 else None
 
 
-def _steady(digest: RunSummary) -> tuple[int, int]:
+def _steady(summary: RunSummary) -> tuple[int, int]:
     """Between which step ends, the latter exclusive, no evaluation, fill or drain falls."""
-    ends = digest.start.step_ends
-    breaks = [bisect_left(ends, start) for start, _ in digest.evaluations]
+    ends = summary.start.step_ends
+    breaks = [bisect_left(ends, start) for start, _ in summary.evaluations]
     edges = sorted({0, *breaks, len(ends)})
     low, high = max(pairwise(edges), key=lambda span: span[1] - span[0], default=(0, 0))
-    margin = max(0, min(digest.started.depth, (high - low) // 3))
+    margin = max(0, min(summary.started.depth, (high - low) // 3))
     return low + margin, high - margin

@@ -18,7 +18,7 @@ import msgspec
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import AnyEvent, Executed, RunStarted
 from splitrun.files import create, is_directory, replace
-from splitrun.report.trace_records import Record, Span, Timeline
+from splitrun.report.trace_records import Record, Span, TraceTimeline
 from splitrun.telemetry import Recording, read_events
 
 _BATCH = 1024
@@ -87,7 +87,7 @@ def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Wr
 def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, RunStarted]:
     """Gives how many events were missing, and the first."""
     missing = 0
-    timeline: Timeline | None = None
+    timeline: TraceTimeline | None = None
 
     def skip(events: int) -> None:
         nonlocal missing
@@ -101,7 +101,7 @@ def _write(directory: Path, span: Span, file: BinaryIO) -> tuple[int, RunStarted
     if not isinstance(started, RunStarted):
         message = f"{directory}: its events do not begin with the start of a run"
         raise RunDirectoryError(f"{message}; give a directory that `splitrun train` has written")
-    timeline = Timeline(started, span, records.append)
+    timeline = TraceTimeline(started, span, records.append)
     try:
         for event in events:
             timeline.fold(event)

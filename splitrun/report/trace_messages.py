@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from splitrun.events import Executed, Sent
 
 
-class InFlight(NamedTuple):
+class MessageCount(NamedTuple):
     """Messages of a link that were sent and not yet received, from a moment on."""
 
     time: float
@@ -19,7 +19,7 @@ class InFlight(NamedTuple):
     """Arrived, and not yet received."""
 
 
-class Link:
+class LinkTrace:
     """Follows the messages of one link, given in the order of sending."""
 
     def __init__(self) -> None:
@@ -36,19 +36,19 @@ class Link:
         self._ends.append(sent.arrive)
         return len(self._ends) - 1, True
 
-    def deliver(self, delivery: Delivery) -> Iterator[InFlight]:
+    def deliver(self, delivery: Delivery) -> Iterator[MessageCount]:
         """Take in a message that was received; gives the changes up to its sending."""
         sent, received = delivery
         heapq.heappush(self._changes, (max(sent.arrive, received.end), 0, -1))
         return self.leave(sent)
 
-    def leave(self, sent: Sent) -> Iterator[InFlight]:
+    def leave(self, sent: Sent) -> Iterator[MessageCount]:
         """Take in a message that is never received; gives the changes up to its sending."""
         heapq.heappush(self._changes, (sent.start, 1, 0))
         heapq.heappush(self._changes, (sent.arrive, -1, 1))
         return self._until(sent.start)
 
-    def end(self) -> Iterator[InFlight]:
+    def end(self) -> Iterator[MessageCount]:
         """All changes that are left."""
         while self._changes:
             yield from self._until(self._changes[0][0])
@@ -58,13 +58,13 @@ class Link:
         self._changes.clear()
         self._travelling = self._waiting = 0
 
-    def _until(self, time: float) -> Iterator[InFlight]:
+    def _until(self, time: float) -> Iterator[MessageCount]:
         while self._changes and (now := self._changes[0][0]) <= time:
             while self._changes and self._changes[0][0] == now:
                 _, travelling, waiting = heapq.heappop(self._changes)
                 self._travelling += travelling
                 self._waiting += waiting
-            yield InFlight(now, self._travelling, self._waiting)
+            yield MessageCount(now, self._travelling, self._waiting)
 
 
 _MOST_RACING = 64

@@ -24,7 +24,7 @@ from splitrun.events import (
     Sent,
     Stuck,
 )
-from splitrun.report.trace_messages import Delivery, InFlight, Link, Matcher
+from splitrun.report.trace_messages import Delivery, LinkTrace, Matcher, MessageCount
 
 Record = dict[str, Any]
 
@@ -47,7 +47,7 @@ class Span(NamedTuple):
         return start <= self.end and end >= self.start
 
 
-class Timeline:
+class TraceTimeline:
     """Turns events into records, in the order in which they come to be known.
 
     Args:
@@ -70,7 +70,7 @@ class Timeline:
         for name, process in self._processes.items():
             self._name({"pid": process}, "process", name, process)
         self._roles = {role: self._thread(_ROLES, role) for role in started.roles}
-        self._links = {name: Link() for name in started.channels}
+        self._links = {name: LinkTrace() for name in started.channels}
         self._lanes: dict[str, list[int]] = {name: [] for name in started.channels}
 
     def fold(self, event: AnyEvent) -> None:
@@ -167,7 +167,7 @@ class Timeline:
         target = self._roles[received.role]
         self._write({"ph": "f", "bp": "e", "tid": target, "ts": arrives_us, **arrow})
 
-    def _count(self, channel: str, changes: Iterable[InFlight]) -> None:
+    def _count(self, channel: str, changes: Iterable[MessageCount]) -> None:
         process = self._processes[channel]
         for time, travelling, waiting in changes:
             values = {"travelling": travelling, "waiting": waiting}

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import is_directory, is_something, write_text
-from splitrun.left import fate
-from splitrun.report.comparison import read_comparison
+from splitrun.records.comparison import ComparisonStatus, read_comparison
+from splitrun.records.reading import read_record
+from splitrun.records.run import fate
 from splitrun.report.comparison_page import comparison_page
-from splitrun.report.files import read_json
 from splitrun.report.page import Page, render
-from splitrun.report.run import read_run
-from splitrun.report.run_page import run_page
-
-
-class _Status(msgspec.Struct, frozen=True):
-    """How far a comparison has come."""
-
-    kind: Literal["comparison"]
-    status: str
+from splitrun.report.run_page import read_run, run_page
 
 
 def write(path: Path, output: Path | None = None) -> Path:
@@ -53,7 +42,7 @@ def _page(path: Path) -> Page:
     comparison = read_comparison(path)
     if comparison is not None:
         return comparison_page(path, comparison)
-    unfinished = read_json(path / "status.json", _Status)
+    unfinished = read_record(path / "status.json", ComparisonStatus)
     if unfinished is not None:
         status = fate(path, unfinished.status)
         message = f"{path}: a comparison whose status is {status!r}, so there is no page of it"

@@ -1,6 +1,5 @@
 """One run: data, models, plan, runtime, run directory."""
 
-from splitrun.session.attempt import Result
 from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.forecast import forecast
 from splitrun.session.prepare import Experiment, is_advised, prepare
@@ -18,7 +17,6 @@ from splitrun.session.train import train
 __all__ = [
     "Evaluation",
     "Experiment",
-    "Result",
     "Resume",
     "RunDirectory",
     "accept",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Literal
+
+from msgspec import structs
 
 from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded
@@ -15,6 +17,7 @@ from splitrun.interrupts import Interrupts
 from splitrun.model import Stage, default_metrics
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
+from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
 from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
@@ -35,27 +38,6 @@ RunStatus = Literal["done", "failed", "interrupted"]
 
 Source = Callable[[Emit], AbstractContextManager[object]]
 """What emits events of its own, from within its context, while the roles are at work."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What `splitrun train --json` prints."""
-
-    run_dir: str
-    schedule: str
-    depth: int
-    steps: int
-    samples: int
-    wall_s: float
-    """Training time; evaluations are outside the clock."""
-    evaluation_s: float
-    samples_per_s: float
-    train_loss: float | None
-    """Mean over every sample of the last epoch."""
-    metrics: Mapping[str, Mapping[str, float | None]]
-    staleness: Mapping[str, Mapping[str, float]]
-    """`mean` and `max` over the updates of each role."""
-    weights_sha256: str
 
 
 class Attempt:
@@ -88,21 +70,21 @@ class Attempt:
         self._written = len(self.statistics.history)
         self._stages: Mapping[str, Stage] = {}
         """By role name, once there are any."""
-        self._manifest: dict[str, object] = {
-            "status": "running",
-            "started": self._state.attempts[0]["started"],
-            "attempts": self._state.attempts,
-            "seed": experiment.plan.seed,
-            "directory": str(experiment.directory.resolve()),
-            "resolved_sha256": directory.resolved_sha256(),
-            "deadline_s": self._deadline.base_s,
-            "allow_code": self._state.names_classes,
-            "threads": {"intra_op": experiment.document.spec.runtime.intra_op_threads},
-            "environment": environment(experiment.directory),
-        }
+        self._manifest = Manifest(
+            status="running",
+            started=self._state.attempts[0].started,
+            attempts=self._state.attempts,
+            seed=experiment.plan.seed,
+            directory=str(experiment.directory.resolve()),
+            resolved_sha256=directory.resolved_sha256(),
+            deadline_s=self._deadline.base_s,
+            allow_code=self._state.names_classes,
+            threads={"intra_op": experiment.document.spec.runtime.intra_op_threads},
+            environment=environment(experiment.directory),
+        )
         directory.write_json("manifest.json", self._manifest)
         if resume is None:
-            directory.write_json("plan.json", describe(experiment.plan) | forecast(experiment))
+            directory.write_json("plan.json", forecast(experiment, describe(experiment.plan)))
 
     @property
     def observer(self) -> Observer:
@@ -137,7 +119,7 @@ class Attempt:
                 stack.enter_context(source(self._events.append))
             yield
 
-    def finish(self, outcome: Outcome) -> Result:
+    def finish(self, outcome: Outcome) -> RunResult:
         """Save what a run that is done has come to.
 
         Raises:
@@ -146,17 +128,20 @@ class Attempt:
         """
         self.poll()
         copied = self._state.copied_bytes
-        self._manifest["peak_bytes"] = {
-            name: {
-                **role.peak_bytes,
-                **({"checkpoint_copy": copied[name]} if name in copied else {}),
-            }
-            for name, role in outcome.roles.items()
-        }
-        self._manifest["channels"] = {
-            name: {"messages": passed.messages, "bytes": passed.bytes}
-            for name, passed in outcome.channels.items()
-        }
+        self._manifest = structs.replace(
+            self._manifest,
+            peak_bytes={
+                name: {
+                    **role.peak_bytes,
+                    **({"checkpoint_copy": copied[name]} if name in copied else {}),
+                }
+                for name, role in outcome.roles.items()
+            },
+            channels={
+                name: ChannelTotals(messages=passed.messages, bytes=passed.bytes)
+                for name, passed in outcome.channels.items()
+            },
+        )
         with self._interrupts.held():
             result = self.result(self.save_model())
             self.close("done", "", result)
@@ -175,10 +160,10 @@ class Attempt:
                 raise NonFiniteWeights(role, "the save of the model", odd)
         return save(self._directory.model, self._experiment.parties, self._stages)
 
-    def result(self, weights_sha256: str) -> Result:
+    def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""
         statistics, plan = self.statistics, self._experiment.plan
-        return Result(
+        return RunResult(
             run_dir=str(self._directory.path),
             schedule=plan.schedule,
             depth=plan.depth,
@@ -190,22 +175,22 @@ class Attempt:
             train_loss=statistics.last_loss,
             metrics={"test": statistics.test} if statistics.test else {},
             staleness={
-                role: {"mean": late.mean, "max": late.max}
+                role: Staleness(mean=late.mean, max=late.max)
                 for role, late in statistics.staleness.items()
             },
             weights_sha256=weights_sha256,
         )
 
-    def close(self, status: RunStatus, message: str, result: Result | None = None) -> None:
+    def close(self, status: RunStatus, message: str, result: RunResult | None = None) -> None:
         """Tell manifest and sinks how the run ended.
 
         Raises:
             OSError: the manifest cannot be written.
         """
         message = writable(message[:_LONGEST_MESSAGE])
-        self._manifest |= self._state.close(status, message)
+        self._manifest = self._state.close(self._manifest, status, message)
         if result is not None:
-            self._manifest["result"] = asdict(result)
+            self._manifest = structs.replace(self._manifest, result=result)
         try:
             self._write_manifest()
         except OSError:
@@ -215,8 +200,7 @@ class Attempt:
         self._tell_the_end(status, message)
 
     def _write_manifest(self) -> None:
-        if self._audience.warnings:
-            self._manifest["warnings"] = self._audience.warnings
+        self._manifest = structs.replace(self._manifest, warnings=tuple(self._audience.warnings))
         self._directory.write_json("manifest.json", self._manifest)
 
     def _tell_the_end(self, status: RunStatus, message: str) -> None:

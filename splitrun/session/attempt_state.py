@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from splitrun.errors import RunDirectoryError, one_line
 from splitrun.events import Event, Executed
-from splitrun.left import resume_command
 from splitrun.model import Stage, State, tensor_bytes
+from splitrun.records.run import Manifest, resume_command
 from splitrun.runtime import Collect, StartPoint
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.prepare import Experiment, named_classes
@@ -58,7 +60,7 @@ class AttemptState:
 
     def _earlier(self, resume: Resume | None) -> Attempts:
         if resume is None:
-            return []
+            return ()
         attempts = attempts_of(self._directory)
         if len(attempts) != resume.attempts:
             message = f"{self._directory.path}: another process has gone on with it meanwhile"
@@ -123,11 +125,11 @@ class AttemptState:
             return ""
         return f"checkpoints from step {first} on were removed, for they may be wrong"
 
-    def close(self, status: str, message: str) -> dict[str, Any]:
+    def close(self, manifest: Manifest, status: str, message: str) -> Manifest:
         """The attempt has ended; what the manifest is to say."""
         self.attempts = closed(self.attempts, status, message)
-        end = self.attempts[-1]["ended"]
-        return {"attempts": self.attempts, "status": status, "message": message, "ended": end}
+        end = self.attempts[-1].ended
+        return replace(manifest, attempts=self.attempts, status=status, message=message, ended=end)
 
     def remedy(self) -> str:
         """How to go on with a run that ended before it was done; empty if one cannot."""

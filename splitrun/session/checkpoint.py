@@ -33,11 +33,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from splitrun.errors import RunDirectoryError, one_line
+from splitrun.errors import one_line
 from splitrun.files import is_directory, is_regular, read_bytes, remove, sync
 from splitrun.model import State
 
-FORMAT = 3
+FORMAT, _JOINT = 3, 2
+"""The second is that of 0.1.0."""
 _STEP = re.compile("step-[0-9]{1,20}")
 _MOST_HEADER_BYTES = 100_000_000
 """Of the table of tensors in a file of safetensors, which reads no larger one."""
@@ -119,35 +120,31 @@ class Store:
                     remove(temporary)
             sync(directory)
         kept = self._steps()[: self._keep]
-        for old in self._every_shard():
-            if _step(old) not in kept:
-                with suppress(OSError):  # it is found again when the next one is written
-                    remove(old)
+        old = [path for path in self._every_shard() if _step(path) not in kept]
+        for path in (*old, *_steps_in(self._directory)):
+            with suppress(OSError):  # it is found again when the next one is written
+                remove(path)
 
     def newest(self) -> Found:
-        """The newest checkpoint that is whole.
-
-        Raises:
-            RunDirectoryError: they are of a format that is read no more.
-        """
-        old = next((path for path in self._directory.glob("step-*") if _names_a_step(path)), None)
-        if old is not None:
-            message = f"{old}: a checkpoint of format 2, of splitrun 0.1, not of {FORMAT}"
-            remedy = "go on with the splitrun that wrote it, or train again"
-            raise RunDirectoryError(f"{message}; {remedy}")
+        """The newest checkpoint that is whole."""
         damaged: list[str] = []
         for step in self._steps():
+            paths = {name: path / f"step-{step:08d}" for name, path in self._shards.items()}
             roles, statistics, data = dict[str, State](), dict[str, Any](), {}
             path = self._directory
             try:
-                for party, directory in self._shards.items():
-                    path = directory / f"step-{step:08d}"
+                for party, path in paths.items():
                     content = _read(path, roles)
                     statistics |= content.statistics
                     data[party] = content.data
                 return Found(Checkpoint(step, roles, statistics, data), tuple(damaged))
             except _DAMAGE as error:
-                damaged.append(f"{path}: damaged, so it is passed over: {one_line(error)}")
+                damaged.append(_passed_over(path, error))
+        for path in _steps_in(self._directory):
+            try:
+                return Found(_read_joint(path), tuple(damaged))
+            except _DAMAGE as error:
+                damaged.append(_passed_over(path, error))
         return Found(None, tuple(damaged))
 
     def clean(self, newest: int) -> int | None:
@@ -178,19 +175,21 @@ class Store:
 
     def _steps(self) -> list[int]:
         """Those that every party has a shard of, the newest first."""
-        steps = [set(map(_step, _shards_in(path))) for path in self._shards.values()]
+        steps = [set(map(_step, _steps_in(path))) for path in self._shards.values()]
         return sorted(set[int].intersection(*steps), reverse=True)
 
     def _every_shard(self) -> list[Path]:
-        return [shard for directory in self._shards.values() for shard in _shards_in(directory)]
+        return [path for directory in self._shards.values() for path in _steps_in(directory)]
 
 
-def _shards_in(directory: Path) -> list[Path]:
-    return [path for path in directory.glob("step-*") if _names_a_step(path)]
+def _passed_over(path: Path, error: BaseException) -> str:
+    return f"{path}: damaged, so it is passed over: {one_line(error)}"
 
 
-def _names_a_step(path: Path) -> bool:
-    return _STEP.fullmatch(path.name) is not None
+def _steps_in(directory: Path) -> list[Path]:
+    """What has the name of a step there, the newest first."""
+    named = [path for path in directory.glob("step-*") if _STEP.fullmatch(path.name)]
+    return sorted(named, key=_step, reverse=True)
 
 
 def _step(path: Path) -> int:
@@ -236,8 +235,8 @@ def _read(directory: Path, roles: dict[str, State]) -> _Content:
     manifest = json.loads(read_bytes(directory / "manifest.json", None))
     if manifest["sha256"] != _digest(manifest["content"]):
         raise ValueError("manifest.json was changed")
-    content = msgspec.convert(manifest["content"], _Content)
-    if content.format != FORMAT:
+    content = msgspec.convert(_renamed(manifest["content"]), _Content)
+    if content.format not in (_JOINT, FORMAT):
         raise ValueError(f"of format {content.format}, not of {FORMAT}")
     if content.step != _step(directory):
         raise ValueError(f"of step {content.step}")
@@ -255,6 +254,32 @@ def _read(directory: Path, roles: dict[str, State]) -> _Content:
         tensors = load(get(f"{role}.safetensors"))
         roles[role] = decode(json.loads(get(f"{role}.json")), tensors)
     return content
+
+
+def _read_joint(directory: Path) -> Checkpoint:
+    """A checkpoint of 0.1.0, which had all roles in one directory, and statistics of the whole."""
+    roles: dict[str, State] = {}
+    content = _read(directory, roles)
+    whole = content.statistics
+    statistics: dict[str, Any] = {
+        role: {"staleness": staleness} for role, staleness in whole["staleness"].items()
+    }
+    names = ("steps", "samples", "last_loss", "test", "history")
+    (top,) = (role for role in roles if role.endswith(".top"))
+    statistics[top]["top"] = {
+        **{name: whole[name] for name in names},
+        "earlier_train_s": whole["train_s"],
+        "earlier_evaluation_s": whole["evaluation_s"],
+    }
+    return Checkpoint(content.step, roles, statistics, {"": content.data})
+
+
+def _renamed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with the names that statistics have now; 0.1.0 called them books."""
+    if "books" not in content:
+        return content
+    books: dict[str, Any] = content["books"]
+    return content | {"statistics": books | {"staleness": books["lateness"]}}
 
 
 def _digest(content: Mapping[str, Any]) -> str:

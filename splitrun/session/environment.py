@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from splitrun import __version__
+from splitrun.records.run import Environment, Git
 from splitrun.runtime.clock import now
 
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "pydantic", "safetensors")
@@ -28,17 +29,17 @@ _HARMLESS = re.compile(
 """Settings of a checkout that make git run nothing."""
 
 
-def environment(directory: Path) -> dict[str, object]:
-    """A JSON-ready record of this machine and of the git checkout around `directory`, if any."""
-    return {
-        "splitrun": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
-        "platform": platform.platform(),
-        "cpu": cpu_model(),
-        "cores": len(usable_cores()),
-        "git": _git(directory),
-    }
+def environment(directory: Path) -> Environment:
+    """This machine, and the git checkout around `directory`, if there is one."""
+    return Environment(
+        splitrun=__version__,
+        python=platform.python_version(),
+        packages={name: version(name) for name in _PACKAGES},
+        platform=platform.platform(),
+        cpu=cpu_model(),
+        cores=len(usable_cores()),
+        git=_git(directory),
+    )
 
 
 def usable_cores() -> Set[int]:
@@ -70,7 +71,7 @@ def _harmless(keys: Iterable[str]) -> bool:
     return all(scope in _OF_THE_USER or _HARMLESS.fullmatch(key) for scope, key in pairs)
 
 
-def _git(directory: Path) -> dict[str, object] | None:
+def _git(directory: Path) -> Git | None:
     """The commit, and whether anything differs from it: None where telling could run a program."""
 
     def git(*arguments: str) -> str:
@@ -85,7 +86,8 @@ def _git(directory: Path) -> dict[str, object] | None:
     try:
         commit = git("rev-parse", "HEAD")
         keys = git("config", "--list", "--name-only", "--show-scope").splitlines()
-        return {"commit": commit, "dirty": bool(git(*_STATUS)) if _harmless(keys) else None}
+        dirty = bool(git(*_STATUS)) if _harmless(keys) else None
+        return Git(commit=commit, dirty=dirty)
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import is_something
-from splitrun.left import fate, way_on
 from splitrun.model import default_metrics, evaluate, predictions
+from splitrun.records.run import Manifest, fate, way_on
 from splitrun.runtime import Observer, find_runtime
 from splitrun.session.job import job_of
 from splitrun.session.prepare import prepare
@@ -26,7 +25,7 @@ class Evaluation:
 
     status: str
     """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
-    see `splitrun.left`."""
+    see `splitrun.records.run.fate`."""
     metrics: dict[str, float | None]
     at_the_end: Mapping[str, float | None]
     """What the training found at its end; empty where it was not finished."""
@@ -48,11 +47,10 @@ class Evaluation:
         )
 
 
-def _at_the_end(manifest: Mapping[str, Any]) -> Mapping[str, float | None]:
-    result = manifest.get("result")
-    metrics = result.get("metrics") if isinstance(result, dict) else None
-    test = metrics.get("test") if isinstance(metrics, dict) else None
-    return test if manifest["status"] == "done" and isinstance(test, dict) else {}
+def _at_the_end(manifest: Manifest) -> Mapping[str, float | None]:
+    if manifest.status != "done" or manifest.result is None:
+        return {}
+    return manifest.result.metrics.get("test", {})
 
 
 def evaluate_run(
@@ -70,14 +68,14 @@ def evaluate_run(
     """
     directory = RunDirectory.open(path)
     manifest = directory.manifest()
-    status = fate(path, manifest["status"])
+    status = fate(path, manifest.status)
     if status == "killed" and not is_something(directory.model):
         killed = f"{path}: the run was killed before it had a model"
         raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
     document = directory.document()
     experiment = prepare(
         document,
-        directory=Path(manifest["directory"]),
+        directory=Path(manifest.directory),
         data_dir=data_dir,
         encoders={party: load_encoder(directory.model, party) for party in document.spec.parties},
         allow_code=allow_code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from splitrun import units
 from splitrun.errors import Problem, SpecError
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate import with_depth
@@ -25,16 +26,13 @@ def refuse_beyond(plan: Plan, limit_bytes: float) -> None:
     wanted = peak_bytes(plan)
     if wanted <= limit_bytes:
         return
-    what = f"the plan holds {_mb(wanted)} MB at its peak, more than {_mb(limit_bytes)} MB"
+    held, limit = units.megabytes(wanted), units.megabytes(limit_bytes)
+    what = f"the plan holds {held} MB at its peak, more than {limit} MB"
     depths = range(plan.depth - 1, 0, -1)
     sizes = ((depth, peak_bytes(with_depth(plan, depth))) for depth in depths)
     fitting = next(((depth, size) for depth, size in sizes if size <= limit_bytes), None)
     if fitting:
-        remedy = f"depth {fitting[0]} would fit, with {_mb(fitting[1])} MB"
+        remedy = f"depth {fitting[0]} would fit, with {units.megabytes(fitting[1])} MB"
     else:
         remedy = "no depth would fit; use smaller layers, smaller batches or a higher limit"
     raise SpecError([Problem(("runtime", "memory_limit_mb"), what, remedy)])
-
-
-def _mb(size: float) -> str:
-    return f"{size / 1e6:,.1f}" if size >= 1e6 else f"{size / 1e6:.3g}"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from splitrun.data import OnDownload
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import why_odd
-from splitrun.left import fate
 from splitrun.lock import locked
+from splitrun.records.run import Environment, fate
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
 from splitrun.session.prepare import Experiment, prepare
@@ -59,13 +57,13 @@ def find_resume(path: Path) -> Resume:
     _refuse_links(path)
     fired_faults(directory)
     manifest = directory.manifest()
-    if why := why_odd(Path(manifest["directory"])):
+    if why := why_odd(Path(manifest.directory)):
         message = f"{path / 'manifest.json'}: damaged: of its directory, {why}"
         raise RunDirectoryError(f"{message}; restore the file, or train again")
-    if manifest["status"] == "done":
+    if manifest.status == "done":
         message = f"{path}: the run is done, so there is nothing to resume"
         raise RunDirectoryError(f"{message}; `splitrun report {path}` tells how it went")
-    ended = fate(path, manifest["status"])
+    ended = fate(path, manifest.status)
     with locked(path):
         found = Store(directory.checkpoints, directory.document().spec.parties, 1).newest()
     if found.checkpoint is None:
@@ -75,7 +73,7 @@ def find_resume(path: Path) -> Resume:
         if directory.document().spec.checkpoint is None:
             lines[-1] += ", with `checkpoint.every_epochs=1` or every_steps"
         raise RunDirectoryError("\n".join(lines))
-    remarks = (*found.damaged, *_other_machine(manifest))
+    remarks = (*found.damaged, *_other_machine(manifest.environment))
     attempts = len(attempts_of(directory))
     return Resume(directory, found.checkpoint, attempts, remarks, ended=ended)
 
@@ -170,7 +168,7 @@ def prepare_resume(
     document = directory.document()
     experiment = prepare(
         replace(document, spec=resume.spec) if resume.spec else document,
-        directory=resume.beside or Path(directory.manifest()["directory"]),
+        directory=resume.beside or Path(directory.manifest().directory),
         data_dir=data_dir,
         on_download=on_download,
         allow_code=allow_code,
@@ -190,15 +188,11 @@ def prepare_resume(
     return experiment
 
 
-def _other_machine(manifest: Mapping[str, Any]) -> list[str]:
+def _other_machine(before: Environment) -> list[str]:
     """What may round differently than before."""
-    before = manifest.get("environment")
-    before = before if isinstance(before, dict) else {}
-    packages = before.get("packages")
-    torch = packages.get("torch") if isinstance(packages, dict) else None
     pairs = [
-        ("the processor", before.get("cpu"), cpu_model()),
-        ("torch", torch, version("torch")),
+        ("the processor", before.cpu, cpu_model()),
+        ("torch", before.packages.get("torch"), version("torch")),
     ]
     return [
         f"{name} was {old} and is {new}: results may differ in their last bits"

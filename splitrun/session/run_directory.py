@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from splitrun.errors import RunDirectoryError, SpecError, UsageError, one_line
 from splitrun.files import (
@@ -45,6 +45,8 @@ from splitrun.files import (
     write_text,
 )
 from splitrun.plan import Instruction
+from splitrun.records.reading import DAMAGE, read_record
+from splitrun.records.run import AttemptRecord, EpochRecord, FaultRecord, Manifest
 from splitrun.spec import Document, load, loads, resolved_yaml
 from splitrun.spec.yaml_text import MAX_BYTES
 from splitrun.telemetry.jsonl import part_numbers, part_path
@@ -128,7 +130,7 @@ class RunDirectory:
             message = f"{path}: {reason}, so nothing tells what the model is"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
         document = load(path)
-        if digest != self.manifest()["resolved_sha256"]:
+        if digest != self.manifest().resolved_sha256:
             message = f"{path}: changed since the run, so it does not describe the model"
             raise RunDirectoryError(f"{message}; restore the file, or train again")
         return document
@@ -137,16 +139,22 @@ class RunDirectory:
         """Of `resolved.yaml`, as the manifest keeps it."""
         return hashlib.sha256(read_bytes(self.resolved)).hexdigest()
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """What the manifest says.
 
         Raises:
-            RunDirectoryError: it is damaged.
+            RunDirectoryError: it is not there, or damaged.
         """
         path = self.path / "manifest.json"
-        return read_json(path, {"status": str, "directory": str, "resolved_sha256": str})
+        manifest = read_record(path, Manifest)
+        if manifest is None:
+            raise RunDirectoryError(f"{path}: no such file; {_RESTORE}")
+        for name in ("directory", "resolved_sha256"):
+            if not getattr(manifest, name):
+                raise RunDirectoryError(f"{path}: damaged: no {name!r} in it; {_RESTORE}")
+        return manifest
 
-    def write_json(self, name: str, content: Mapping[str, object]) -> None:
+    def write_json(self, name: str, content: object) -> None:
         """Write or replace a JSON file, with null for NaN; a reader sees the old one or the new."""
         text = msgspec.json.format(msgspec.json.encode(content), indent=1)
         if len(text) >= MOST_BYTES:  # nobody would read it
@@ -164,10 +172,9 @@ class RunDirectory:
             if stacks:
                 self.write_text("stacks.txt", _shortened(stacks))
 
-    def append_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
-        """Append records to a JSON Lines file."""
-        lines = "".join(json.dumps(record) + "\n" for record in records)
-        append_text(self.path / name, lines)
+    def append_lines(self, name: str, records: Sequence[object]) -> None:
+        """Append records to a JSON Lines file, with null for NaN."""
+        append_text(self.path / name, _lines(records))
 
 
 def refuse_odd(directory: Path, remedy: str) -> None:
@@ -219,6 +226,9 @@ def read_json(
     return content
 
 
+_RESTORE = "restore the file, or train again"
+
+
 def _shortened(text: str) -> str:
     """Both ends of a text that is longer than anybody reads."""
     if len(text) <= _MOST_OF_A_FAILURE:
@@ -244,7 +254,7 @@ def _new_directory(runs_dir: Path, name: str) -> Path:
             return path
 
 
-Attempts = list[dict[str, Any]]
+Attempts = tuple[AttemptRecord, ...]
 
 
 def utc() -> str:
@@ -258,38 +268,35 @@ def attempts_of(directory: RunDirectory) -> Attempts:
     Raises:
         RunDirectoryError: it is damaged.
     """
-    keys = {"status": str, "attempts": list, "environment": dict}
-    path = directory.path / "manifest.json"
-    attempts: Attempts = read_json(path, keys)["attempts"]
-    if not all(isinstance(attempt, dict) and "status" in attempt for attempt in attempts):
-        message = f"{path}: damaged: no 'attempts' in it"
+    attempts = directory.manifest().attempts
+    if not attempts:
+        message = f"{directory.path / 'manifest.json'}: damaged: no 'attempts' in it"
         raise RunDirectoryError(f"{message}; restore the file, or train anew")
     return attempts
 
 
-def begun(earlier: Sequence[Mapping[str, Any]], step: int, changes: Sequence[str] = ()) -> Attempts:
+def begun(earlier: Attempts, step: int, changes: Sequence[str] = ()) -> Attempts:
     """The attempts with one more that begins now; one that was never closed was killed.
 
     Args:
         step: its first.
         changes: of the spec, for it.
     """
-    killed = {"status": "killed"}
-    attempts = [
-        {**attempt, **(killed if attempt["status"] == "running" else {})} for attempt in earlier
-    ]
-    attempt = {"started": utc(), "from_step": step, "ended": None, "status": "running"}
-    return [*attempts, attempt | ({"changes": list(changes)} if changes else {})]
+    ended = (
+        replace(attempt, status="killed") if attempt.status == "running" else attempt
+        for attempt in earlier
+    )
+    fresh = AttemptRecord(started=utc(), from_step=step, status="running", changes=tuple(changes))
+    return (*ended, fresh)
 
 
 def closed(attempts: Attempts, status: str, message: str) -> Attempts:
     """The attempts, of which the last one ends now."""
-    return [*attempts[:-1], {**attempts[-1], "ended": utc(), "status": status, "message": message}]
+    last = replace(attempts[-1], ended=utc(), status=status, message=message)
+    return (*attempts[:-1], last)
 
 
-def put_aside(
-    directory: RunDirectory, attempt: int, history: Sequence[Mapping[str, object]]
-) -> None:
+def put_aside(directory: RunDirectory, attempt: int, history: Sequence[EpochRecord]) -> None:
     """Make room for an attempt after number `attempt`; can be done again if it was interrupted.
 
     Args:
@@ -304,8 +311,11 @@ def put_aside(
         if is_something(directory.path / name):
             remove(kept / name)
             (directory.path / name).replace(kept / name)
-    lines = "".join(json.dumps(record) + "\n" for record in history)
-    directory.write_text("metrics.jsonl", lines)
+    directory.write_text("metrics.jsonl", _lines(history))
+
+
+def _lines(records: Sequence[object]) -> str:
+    return msgspec.json.Encoder().encode_lines(records).decode()
 
 
 _FAULTS = "faults.jsonl"
@@ -320,10 +330,10 @@ def fired_faults(directory: RunDirectory) -> frozenset[int]:
     path = directory.path / _FAULTS
     try:
         *lines, _ = read_bytes(path).split(b"\n")  # a torn line was killed before its fault
-        return frozenset(int(json.loads(line)["fault"]) for line in lines)
+        return frozenset(msgspec.json.decode(line, type=FaultRecord).fault for line in lines)
     except FileNotFoundError:
         return frozenset()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         message = f"{path}: damaged, so nothing tells which faults have happened"
         raise RunDirectoryError(f"{message}; restore the file, or train again") from error
 
@@ -344,5 +354,5 @@ def forget_torn(directory: RunDirectory) -> None:
 
 def note_fired(directory: RunDirectory, index: int, role: str, instruction: Instruction) -> None:
     """Write down that a fault happens now; from any thread."""
-    record = {"fault": index, "role": role, "instruction": str(instruction)}
+    record = FaultRecord(fault=index, role=role, instruction=str(instruction))
     directory.append_lines(_FAULTS, [record])

@@ -15,6 +15,7 @@ import msgspec
 
 from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
 from splitrun.plan import Plan
+from splitrun.records.run import EpochRecord
 from splitrun.runtime.clock import now
 
 
@@ -46,7 +47,7 @@ class TopStatistics:
     samples: int = 0
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     earlier_train_s: float = 0.0
     """Of the attempts before this one, as is the next."""
@@ -130,7 +131,7 @@ class RunStatistics:
         return self._top.test
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[EpochRecord]:
         """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
         return self._top.history
 
@@ -165,10 +166,11 @@ class RunStatistics:
                 self._top_role.extend(event.end)
             case EpochDone():
                 self._top.last_loss = event.loss
-                self._top.history.append({"epoch": event.epoch + 1, "train": {"loss": event.loss}})
+                loss = {"loss": event.loss}
+                self._top.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
             case Evaluated():
                 self._top.test = event.metrics
-                self._top.history.append({"epoch": event.epoch, "test": event.metrics})
+                self._top.history.append(EpochRecord(epoch=event.epoch, test=event.metrics))
                 self._top.evaluated.append(event.end)
 
     def _begin(self, event: RunStarted) -> None:

@@ -12,8 +12,9 @@ from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.plan import planned_faults
+from splitrun.records.run import RunResult
 from splitrun.runtime import find_runtime
-from splitrun.session.attempt import Attempt, Result, Source
+from splitrun.session.attempt import Attempt, Source
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -27,7 +28,7 @@ def train(
     sources: Sequence[Source] = (),
     resume: Resume | None = None,
     warn: Warn = lambda _: None,
-) -> Result:
+) -> RunResult:
     """Run an experiment's plan, or what is left of it, and save what comes of it.
 
     However it ends, the run directory tells: its manifest says `done`, `failed` or `interrupted`.

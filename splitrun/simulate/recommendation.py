@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from splitrun.plan import Plan
+from splitrun.records.run import CertaintyRecord
 from splitrun.simulate.bound import Limit
 from splitrun.simulate.evidence import ShownDepths
 from splitrun.simulate.predict import ThroughputPrediction
@@ -66,17 +67,17 @@ class Certainty:
         """With what all of the rounds together say."""
         return replace(self, low=min(self.low, depth), high=max(self.high, depth))
 
-    def to_json(self) -> dict[str, object]:
-        """A JSON-ready record."""
-        return {
-            "sure": self.sure,
-            "depths": [self.low, self.high],
-            "rounds": self.rounds,
-            "seconds": self.seconds,
-            "others_percent": self.others_percent,
-            "idle_percent": self.idle_percent,
-            "told": str(self),
-        }
+    def to_record(self) -> CertaintyRecord:
+        """As files tell of it."""
+        return CertaintyRecord(
+            sure=self.sure,
+            depths=(self.low, self.high),
+            rounds=self.rounds,
+            seconds=self.seconds,
+            others_percent=self.others_percent,
+            idle_percent=self.idle_percent,
+            told=str(self),
+        )
 
     def __str__(self) -> str:
         between = f"{self.low} to {self.high}" if self.high > self.low else f"{self.low}"

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from splitrun.garbage import frozen
 from splitrun.plan import Plan
+from splitrun.records.comparison import DepthForecast
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
     Choice,
     Comparison,
-    Forecast,
-    Staleness,
     recording_path,
+    staleness_of,
 )
 from splitrun.study.directory import MeasurementLog
 from splitrun.study.quality import Scores, refuse_undefined, score
@@ -174,7 +174,7 @@ class _Measured:
                 self.settings.margin,
                 identical=mine.weights_sha256 == reference.weights_sha256,
             ),
-            staleness=Staleness.of(self.arms.plans[arm]),
+            staleness=staleness_of(self.arms.plans[arm]),
             bytes_per_step=_bytes_per_step(plan),
             trials=self.trials[timed_arm],
             curves=mine.curves,
@@ -227,7 +227,7 @@ def _unproven(result: ArmResult, metric: str) -> str:
     return f"{result.arm} ({result.speedup.median:.2f}×, {change}, {result.comparison.verdict})"
 
 
-def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[Forecast]:
+def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[DepthForecast]:
     """Bound and prediction at every depth up to the deepest arm's, over trials like the arms'.
 
     Args:
@@ -243,7 +243,10 @@ def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[Fore
         plan = _shortened(with_depth(base, depth), costs, length_s)
         limit = bound(plan, costs).segment_samples_per_s
         runtime = baseline if depth == 1 else "threaded"
-        forecasts.append(Forecast(depth, limit, predict(plan, costs, runtime).samples_per_s))
+        rate = predict(plan, costs, runtime).samples_per_s
+        forecasts.append(
+            DepthForecast(depth=depth, bound_samples_per_s=limit, predicted_samples_per_s=rate)
+        )
     return forecasts
 
 

@@ -1,17 +1,27 @@
-"""What a comparison found out, and its JSON form."""
+"""What a comparison found out, and how its file tells of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
+
+from msgspec.structs import replace
 
 from splitrun.plan import Plan
+from splitrun.records.comparison import (
+    ArmRecord,
+    BaselineRecord,
+    ComparisonRecord,
+    CurveRecord,
+    DepthForecast,
+    MetricRecord,
+    PointRecord,
+    TrialRecord,
+)
+from splitrun.records.run import ChoiceRecord, Staleness
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.intervals import Interval
 from splitrun.study.quality import Curve
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.timing import Trial
@@ -19,25 +29,16 @@ from splitrun.study.training import RecordedTrial, RuntimeName
 from splitrun.study.verdict import MetricComparison, TimeToTarget
 
 
-@dataclass(frozen=True)
-class Staleness:
-    """Updates between the weights a gradient was computed at and those it is applied to."""
-
-    mean: float
-    """Over the bottoms and the steps of the whole run."""
-    max: int
-
-    @classmethod
-    def of(cls, plan: Plan) -> Staleness:
-        """The staleness that a plan's segments and depths make."""
-        total = most = 0
-        for segment in plan.segments():
-            steps = segment.stop - segment.start
-            for bottom in plan.bottoms:
-                full = min(bottom.depth - 1, steps - 1)
-                total += full * (full + 1) // 2 + (steps - 1 - full) * full
-                most = max(most, full)
-        return cls(total / (plan.steps * len(plan.bottoms)), most)
+def staleness_of(plan: Plan) -> Staleness:
+    """The staleness that a plan's segments and depths make, over bottoms and steps."""
+    total = most = 0
+    for segment in plan.segments():
+        steps = segment.stop - segment.start
+        for bottom in plan.bottoms:
+            full = min(bottom.depth - 1, steps - 1)
+            total += full * (full + 1) // 2 + (steps - 1 - full) * full
+            most = max(most, full)
+    return Staleness(mean=total / (plan.steps * len(plan.bottoms)), max=most)
 
 
 @dataclass(frozen=True)
@@ -77,56 +78,48 @@ class ArmResult:
         """Measured throughput over the bound."""
         return self.samples_per_s.median / self.bound_samples_per_s
 
-    def to_json(self, metric: str) -> dict[str, Any]:
-        """A JSON-ready record; what is unknown or unbounded is null."""
-        difference, recording = self.comparison.difference, self.recording
-        return {
-            "name": str(self.arm),
-            "schedule": self.arm.schedule,
-            "depth": self.arm.depth,
-            "micro_batches": self.arm.micro_batches,
-            "runtime": self.runtime,
-            "samples_per_s": _median(self.samples_per_s),
-            "speedup": _median(self.speedup)
-            | {"lower_bound": _finite(self.speedup.interval.lower_bound)},
-            "bound_samples_per_s": _finite(self.bound_samples_per_s),
-            "fraction_of_bound": self.fraction_of_bound,
-            "predicted_samples_per_s": _finite(self.predicted_samples_per_s),
-            "limited_by": self.limited_by,
-            "metric": {"name": metric} | _mean(self.metric) | {"difference": _mean(difference)},
-            "time_to_target_s": self.target.time_s if self.target else None,
-            "reached": self.target.reached if self.target else None,
-            "staleness": {"mean": self.staleness.mean, "max": self.staleness.max},
-            "bytes_per_step": self.bytes_per_step,
-            "cpu_percent": self.cpu_percent,
-            "gpu_percent": recording.gpu_percent,
-            "peak_memory_bytes": recording.peak_memory_bytes,
-            "verdict": str(self.comparison.verdict),
-            "roles": {role: asdict(shares) for role, shares in recording.roles.items()},
-            "links": {name: asdict(traffic) for name, traffic in recording.links.items()},
-            "trials": [asdict(trial) for trial in self.trials],
-            "curves": [
-                {
-                    "seed": seed,
-                    "points": [
-                        {"epoch": epoch, "value": value, "train_s": epoch * self.epoch_s}
-                        for epoch, value in curve.items()
-                    ],
-                }
-                for seed, curve in self.curves.items()
-            ],
-            "recording": recording_path(self.arm),
-        }
+    def to_record(self, metric: str) -> ArmRecord:
+        """As `comparison.json` tells of it."""
+        speedup, recording = self.speedup, self.recording
+        return ArmRecord(
+            name=str(self.arm),
+            schedule=self.arm.schedule,
+            depth=self.arm.depth,
+            micro_batches=self.arm.micro_batches,
+            runtime=self.runtime,
+            samples_per_s=self.samples_per_s.to_record(),
+            speedup=replace(speedup.to_record(), lower_bound=speedup.interval.lower_bound),
+            bound_samples_per_s=self.bound_samples_per_s,
+            fraction_of_bound=self.fraction_of_bound,
+            predicted_samples_per_s=self.predicted_samples_per_s,
+            limited_by=self.limited_by,
+            metric=MetricRecord(
+                name=metric,
+                mean=self.metric.mean,
+                ci95=self.metric.interval.ci95,
+                difference=self.comparison.difference.to_record(),
+            ),
+            time_to_target_s=self.target.time_s if self.target else None,
+            reached=self.target.reached if self.target else None,
+            staleness=self.staleness,
+            bytes_per_step=self.bytes_per_step,
+            cpu_percent=self.cpu_percent,
+            gpu_percent=recording.gpu_percent,
+            peak_memory_bytes=recording.peak_memory_bytes,
+            verdict=str(self.comparison.verdict),
+            roles=recording.roles,
+            links=recording.links,
+            trials=tuple(TrialRecord(**asdict(trial)) for trial in self.trials),
+            curves=tuple(self._curve(seed, curve) for seed, curve in self.curves.items()),
+            recording=recording_path(self.arm),
+        )
 
-
-@dataclass(frozen=True)
-class Forecast:
-    """What the probed costs foretell of `stale` at one depth, over a trial as the arms have."""
-
-    depth: int
-    """1 is sequential."""
-    bound_samples_per_s: float
-    predicted_samples_per_s: float
+    def _curve(self, seed: int, curve: Curve) -> CurveRecord:
+        points = (
+            PointRecord(epoch=epoch, value=value, train_s=epoch * self.epoch_s)
+            for epoch, value in curve.items()
+        )
+        return CurveRecord(seed=seed, points=tuple(points))
 
 
 @dataclass(frozen=True)
@@ -156,7 +149,7 @@ class Comparison:
 
     metric: str
     arms: tuple[ArmResult, ...]
-    forecast: Sequence[Forecast]
+    forecast: Sequence[DepthForecast]
     baseline_gain: float
     """How many times the other sequential runtime's throughput the baseline has."""
     choice: Choice
@@ -170,30 +163,31 @@ class Comparison:
         """What was found out about one arm."""
         return next(result for result in self.arms if result.arm == arm)
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready record."""
-        return {
-            "arms": [result.to_json(self.metric) for result in self.arms],
-            "metric": self.metric,
-            "baseline": {
-                "runtime": self.result(BASELINE).runtime,
-                "gain": self.baseline_gain,
-            },
-            "forecast": [
-                {key: _finite(value) for key, value in asdict(each).items()}
-                for each in self.forecast
-            ],
-            "recommended": _choice(self.choice.recommended),
-            "fastest": _choice(self.choice.fastest),
-            "recommended_depth": self.choice.recommended.depth,
-            "fastest_depth": self.choice.fastest.depth,
-            "shown_depth": self.choice.shown_depth,
-            "faster_unproven": [str(arm) for arm in self.choice.faster_unproven],
-            "unproven": self.choice.unproven,
-            "certainty": self.certainty.to_json() if self.certainty else None,
-            "advice": self.advice,
-            "diverged": [str(arm) for arm in self.diverged],
-        }
+    def to_record(self, name: str) -> ComparisonRecord:
+        """As `comparison.json` tells of it.
+
+        Args:
+            name: of the experiment.
+        """
+        choice = self.choice
+        return ComparisonRecord(
+            kind="comparison",
+            name=name,
+            arms=tuple(result.to_record(self.metric) for result in self.arms),
+            metric=self.metric,
+            baseline=BaselineRecord(runtime=self.result(BASELINE).runtime, gain=self.baseline_gain),
+            forecast=tuple(self.forecast),
+            recommended=_choice(choice.recommended),
+            fastest=_choice(choice.fastest),
+            recommended_depth=choice.recommended.depth,
+            fastest_depth=choice.fastest.depth,
+            shown_depth=choice.shown_depth,
+            faster_unproven=tuple(map(str, choice.faster_unproven)),
+            unproven=choice.unproven,
+            certainty=self.certainty.to_record() if self.certainty else None,
+            advice=self.advice,
+            diverged=tuple(map(str, self.diverged)),
+        )
 
 
 def recording_path(arm: Arm) -> str:
@@ -201,25 +195,5 @@ def recording_path(arm: Arm) -> str:
     return f"arms/{str(arm).replace(':', '-')}"
 
 
-def _choice(arm: Arm) -> dict[str, Any]:
-    return {
-        "schedule": arm.schedule,
-        "depth": arm.depth,
-        "micro_batches": arm.micro_batches,
-    }
-
-
-def _median(estimate: MedianEstimate) -> dict[str, Any]:
-    return {"median": estimate.median, "ci95": _ends(estimate.interval)}
-
-
-def _mean(estimate: MeanEstimate) -> dict[str, Any]:
-    return {"mean": estimate.mean, "ci95": _ends(estimate.interval)}
-
-
-def _ends(interval: Interval) -> list[float] | None:
-    return None if interval.ci95 is None else list(interval.ci95)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _choice(arm: Arm) -> ChoiceRecord:
+    return ChoiceRecord(schedule=arm.schedule, depth=arm.depth, micro_batches=arm.micro_batches)

@@ -11,19 +11,28 @@ runs/<utc>-<name>-compare-<hash>/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, one_line
 from splitrun.files import append_text, is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.lock import locked
+from splitrun.records.comparison import (
+    ComparisonRecord,
+    ComparisonStatus,
+    MeasuredLine,
+    MeasuredTraining,
+    MeasuredTrial,
+)
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -84,28 +93,25 @@ def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
 
 
 def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
-    content = {"kind": "comparison", "status": status, "message": message}
-    directory.write_json("status.json", content)
+    directory.write_json("status.json", ComparisonStatus(status=status, message=message))
 
 
 def keep(
     directory: RunDirectory, document: Document, settings: CompareSettings, comparison: Comparison
-) -> dict[str, Any]:
+) -> ComparisonRecord:
     """Write `comparison.json`; gives what is in it.
 
     Raises:
         OSError: it cannot be written.
     """
-    record = {
-        "kind": "comparison",
-        "name": document.spec.name,
-        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "splitrun": __version__,
-        "environment": environment(document.directory),
-        "settings": asdict(settings),
-        **comparison.to_json(),
-        "report": str(directory.path / "report.html"),
-    }
+    record = replace(
+        comparison.to_record(document.spec.name),
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        splitrun=__version__,
+        environment=environment(document.directory),
+        settings=asdict(settings),
+        report=str(directory.path / "report.html"),
+    )
     directory.write_json("comparison.json", record)
     _tell(directory, "done")
     return record
@@ -140,15 +146,14 @@ class MeasurementLog(Watcher):
         """
         seed, curve = list(scores.curves.items())[-1]
         self._write(
-            {
-                "what": "training",
-                "arm": str(arm),
-                "seed": seed,
-                "metric": self._metric,
-                "value": scores.values[-1],
-                "curve": {str(epoch): value for epoch, value in curve.items()},
-                "weights_sha256": scores.weights_sha256[-1],
-            }
+            MeasuredTraining(
+                arm=str(arm),
+                seed=seed,
+                metric=self._metric,
+                value=scores.values[-1],
+                curve={str(epoch): value for epoch, value in curve.items()},
+                weights_sha256=scores.weights_sha256[-1],
+            )
         )
         self._watcher.scored(arm, scores)
 
@@ -161,9 +166,14 @@ class MeasurementLog(Watcher):
             OSError: it cannot be written.
         """
         for timed_arm, each in trials.items():
-            trial = {"what": "trial", "arm": str(timed_arm.arm), "runtime": timed_arm.runtime}
-            self._write(trial | {"round": len(each)} | asdict(each[-1]))
+            trial = MeasuredTrial(
+                arm=str(timed_arm.arm),
+                runtime=timed_arm.runtime,
+                round=len(each),
+                **asdict(each[-1]),
+            )
+            self._write(trial)
         self._watcher.round(trials, elapsed_s, budget_s)
 
-    def _write(self, record: Mapping[str, object]) -> None:
-        append_text(self._path, json.dumps(record) + "\n")
+    def _write(self, line: MeasuredLine) -> None:
+        append_text(self._path, msgspec.json.encode(line).decode() + "\n")

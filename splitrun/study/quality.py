@@ -100,12 +100,8 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
 
 
 def _curve(statistics: RunStatistics, metric: str) -> Curve:
-    evaluations = [record for record in statistics.history if "test" in record]
-    return {
-        record["epoch"]: record["test"][metric]
-        for record in evaluations
-        if record["test"][metric] is not None
-    }
+    values = ((record.epoch, record.test.get(metric)) for record in statistics.history)
+    return {epoch: value for epoch, value in values if value is not None}
 
 
 def _bare(spec: Spec, index: int) -> Spec:

@@ -7,15 +7,13 @@ with the same weights.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from splitrun.errors import RunDirectoryError
-from splitrun.left import fate, way_on
-from splitrun.session import Result, RunDirectory
+from splitrun.records.run import RunResult, fate, way_on
+from splitrun.session import RunDirectory
 
 Changes = Mapping[str, tuple[object, object]]
 """By dotted key: what the first has, and what the second; None where one has no such key."""
@@ -26,7 +24,7 @@ class PastRun:
     """What a run directory tells of a run that came to a result."""
 
     status: str
-    result: Result
+    result: RunResult
     spec: Mapping[str, object]
     """As understood, by dotted key."""
     environment: Mapping[str, object]
@@ -41,20 +39,17 @@ class PastRun:
         """
         directory = RunDirectory.open(path)
         manifest = directory.manifest()
-        status = fate(path, manifest["status"])
-        try:
-            result = msgspec.convert(manifest.get("result"), Result)
-        except msgspec.ValidationError as error:
+        status, result = fate(path, manifest.status), manifest.result
+        if result is None:
             if status == "killed":
                 message = f"{path}: the run was killed and has no result"
-                raise RunDirectoryError(f"{message}; {way_on(path, manifest)}") from error
+                raise RunDirectoryError(f"{message}; {way_on(path, manifest)}")
             message = f"{path}: the run is {status} and has no result"
-            raise RunDirectoryError(f"{message}; give one that came to its end") from error
+            raise RunDirectoryError(f"{message}; give one that came to its end")
         if not result.samples_per_s > 0:
             raise RunDirectoryError(f"{path}: the run ended before its first step; give another")
         spec = directory.document().spec.model_dump(mode="json", by_alias=True)
-        environment = manifest.get("environment")
-        machine = environment if isinstance(environment, dict) else {}
+        machine = manifest.environment.to_json()
         return cls(status, result, dict(_flat(spec)), dict(_flat(machine)))
 
     @property
@@ -105,7 +100,7 @@ class RunComparison:
         """A JSON-ready record."""
         return {
             "runs": [
-                {"status": run.status, **asdict(run.result)} for run in (self.first, self.second)
+                {"status": run.status} | run.result.to_json() for run in (self.first, self.second)
             ],
             "speedup": self.speedup,
             "metrics": dict(self.differences),

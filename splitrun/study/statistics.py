@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from splitrun.records.comparison import MeanRecord, MedianRecord
 from splitrun.study.intervals import (
     FEWEST,
     TWO_SIDED,
@@ -49,6 +50,10 @@ class MedianEstimate:
     count: int
     """Values, or pairs of them."""
 
+    def to_record(self) -> MedianRecord:
+        """As files tell of it."""
+        return MedianRecord(median=self.median, ci95=self.interval.ci95)
+
 
 @dataclass(frozen=True)
 class MeanEstimate:
@@ -59,6 +64,10 @@ class MeanEstimate:
     deviation: float
     """Standard deviation of the values; NaN for a single one."""
     count: int
+
+    def to_record(self) -> MeanRecord:
+        """As files tell of it."""
+        return MeanRecord(mean=self.mean, ci95=self.interval.ci95)
 
 
 def estimate_speedup(

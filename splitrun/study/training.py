@@ -23,6 +23,7 @@ from splitrun.lock import locked
 from splitrun.model import weights_sha256
 from splitrun.party import Parties
 from splitrun.plan import Op, Plan, RoleFacts, check, compile
+from splitrun.records.comparison import Shares, Traffic
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
@@ -30,7 +31,7 @@ from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.spec import Spec
 from splitrun.spec.model import Metric
-from splitrun.telemetry import JsonLines, Sampler, Shares, shares
+from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = Literal["serial", "threaded"]
 
@@ -193,14 +194,6 @@ class InitialWeights:
 
 _SAMPLES_EVERY_S = 0.05
 """A trial is short."""
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What went over one channel between parties."""
-
-    messages: int
-    bytes_per_step: float
 
 
 @dataclass(frozen=True)

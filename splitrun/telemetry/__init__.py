@@ -4,13 +4,12 @@ from splitrun.telemetry.jsonl import JsonLines
 from splitrun.telemetry.plugins import load_sink
 from splitrun.telemetry.reading import Recording, read_events
 from splitrun.telemetry.sampler import Sampler
-from splitrun.telemetry.shares import Shares, shares
+from splitrun.telemetry.shares import shares
 
 __all__ = [
     "JsonLines",
     "Recording",
     "Sampler",
-    "Shares",
     "load_sink",
     "read_events",
     "shares",

@@ -102,6 +102,8 @@ class Recording:
             self._rest = rest
             if len(rest) > LONGEST_LINE_BYTES:
                 raise self._damaged("the line is longer than any event")
+            if not self._events:  # 0.1.0 called an attempt a life
+                whole = whole.replace(b'"life":', b'"attempt":', 1)
             for event in self._decode(whole + newline):
                 if isinstance(event, Continued):
                     self._note_gap(event.events_before)

@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from splitrun.events import Event, Executed, RunEnded, RunStarted
+from splitrun.records.comparison import Shares
 
 _Spent = list[float]
 """Seconds: busy, in RECV, in SEND."""
 _BUSY, _RECEIVE, _SEND = range(3)
 _KINDS = {"RECV": _RECEIVE, "SEND": _SEND}
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How a role spent a span of time, as fractions of it that add up to 1.
-
-    An event does not tell waiting from what a message itself costs, some microseconds: the whole
-    of a RECV counts as waiting for a message, the whole of a SEND as waiting for credit.
-    """
-
-    busy: float
-    """Working, also where it shared a core or stood in for slower hardware."""
-    receive: float
-    send: float
-    idle: float
-    """Between instructions, before the first and after the last."""
-
-    @property
-    def bubble(self) -> float:
-        """When it did not work."""
-        return self.receive + self.send + self.idle
-
-    def of_part(self, part: float) -> Shares:
-        """The same seconds as fractions of this part of the span, in which they all lie."""
-        if part <= 0:
-            return self
-        busy, receive, send = (each / part for each in (self.busy, self.receive, self.send))
-        return Shares(busy, receive, send, max(0.0, 1 - busy - receive - send))
 
 
 def shares(

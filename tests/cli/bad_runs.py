@@ -74,7 +74,8 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a manifest that is a list": (
         replaced("manifest.json", "[]"),
-        "run/manifest.json: damaged: no 'status' in it, or of another type" + RESTORE,
+        "run/manifest.json: cannot be read: ValidationError: Expected `object`, got `array`"
+        + RESTORE,
     ),
     "a manifest nested too deeply": (
         replaced("manifest.json", "[" * 100_000),
@@ -82,11 +83,12 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a manifest without directory": (
         damaged_json("manifest.json", directory=None),
-        "run/manifest.json: damaged: no 'directory' in it, or of another type" + RESTORE,
+        "run/manifest.json: damaged: no 'directory' in it" + RESTORE,
     ),
     "a manifest with a number for a directory": (
         damaged_json("manifest.json", directory=3),
-        "run/manifest.json: damaged: no 'directory' in it, or of another type" + RESTORE,
+        "run/manifest.json: cannot be read: ValidationError: "
+        "Expected `str`, got `int` - at `$.directory`" + RESTORE,
     ),
     "a directory that is gone": (
         damaged_json("manifest.json", directory="gone"),

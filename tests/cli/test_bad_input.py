@@ -226,5 +226,5 @@ def test_a_run_that_fails_names_role_and_batch_and_leaves_a_run_directory(
     text = refusal(capsys, "train", "trial.yaml", *options, exit_code=1)
     assert says(text, case.told), text
     (path,) = Path("runs").iterdir()
-    assert RunDirectory.open(path).manifest()["status"] == "failed"
+    assert RunDirectory.open(path).manifest().status == "failed"
     assert "Traceback" in (path / "failure.txt").read_text()

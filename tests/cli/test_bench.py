@@ -17,7 +17,7 @@ from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.result import CellResult, Results
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write
 from tests.dashboard.screen import Screen
-from tests.study.benches import ABOUT, measured
+from tests.study.benches import HEADER, measured
 
 QUICK = ("--repeats", "3", "--budget", "0.1", "--progress", "none")
 DELAYED = "links: {default: {latency_ms: 2}}\n"
@@ -191,7 +191,7 @@ def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
     with table:
         progress.trial(one.trials[:2])
         assert "cell 1 of 2, trial 2: 100 samples/s" in shown()
-        progress.cell(Results(ABOUT, axes, {}, (CellResult({"seed": "1"}, one),)))
+        progress.cell(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
         assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in shown()
         assert "300 MiB" in shown()
         progress.trial(one.trials)

@@ -60,7 +60,7 @@ def test_a_stall_ends_the_run_with_exit_code_1(capsys: pytest.CaptureFixture[str
     assert "alice.top waits at RECV " in first
     directory = only_run()
     assert second == f"the run directory is {directory.path}"
-    assert directory.manifest()["status"] == "failed"
+    assert directory.manifest().status == "failed"
     for command in ("report", "trace", "watch"):
         assert run([command, str(directory.path)]) == 0
 
@@ -139,7 +139,7 @@ def test_a_restart_is_told_and_the_run_is_done(capsys: pytest.CaptureFixture[str
     first, second = captured.err.splitlines()
     assert first.startswith("bob.bottom failed at FORWARD 2: its thread ended without a word")
     assert second == "restart 1 of 3, from step 0"
-    assert [attempt["status"] for attempt in only_run().manifest()["attempts"]] == [
+    assert [attempt.status for attempt in only_run().manifest().attempts] == [
         "failed",
         "done",
     ]
@@ -173,6 +173,6 @@ def test_kill_kills_the_process_once() -> None:
     ended = train("faults=[{type: kill, step: 3}]")
     assert ended.returncode == -signal.SIGKILL
     directory = only_run()
-    assert directory.manifest()["status"] == "running"
+    assert directory.manifest().status == "running"
     fired = (directory.path / "faults.jsonl").read_text()
     assert json.loads(fired) == {"fault": 0, "role": "alice.top", "instruction": "LOSS 3"}

@@ -30,6 +30,7 @@ from tests.cli.trial import ROWS, SPEC, refusal
 from tests.cli.trial import write as write_files
 from tests.report.recordings import arm, comparison, comparison_directory
 from tests.session.stopping import content_of, resumed, stopped
+from tests.study.benches import HEADER
 
 HANG_S = 10.0
 
@@ -279,8 +280,8 @@ def test_comparisons_and_cells_of_a_bench_are_files(
         assert bench.cell("a") is None
         _digest(bench.path, "own")
         if odd is not _directory:
-            bench.write("bench.json", {"of": "the bench"})
-            assert json.loads((bench.path / "bench.json").read_text()) == {"of": "the bench"}
+            bench.write("bench.json", HEADER)
+            assert json.loads((bench.path / "bench.json").read_text()) == HEADER.to_json()
         bench.clear()
     assert list(bench.path.glob("cells/*.json")) == []
     assert (tmp_path / "secret").read_text() == "secret"

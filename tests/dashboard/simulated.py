@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from splitrun.dashboard.plan_file import PlanFile
+from splitrun.dashboard.live import plan_of
 from splitrun.dashboard.view import RunView
 from splitrun.events import (
     Evaluated,
@@ -22,6 +21,8 @@ from splitrun.events import (
 )
 from splitrun.plan import Plan
 from splitrun.plan.explain import describe
+from splitrun.records.run import PlanRecord
+from splitrun.session import RunDirectory
 from splitrun.simulate import events, simulate
 from tests.plan.plans import make_plan
 from tests.simulate.timing import ms, uniform_costs
@@ -160,7 +161,7 @@ def folded(happened: Iterator[Event] | Sequence[Event], until: float | None = No
     return view
 
 
-def plan_file(plan: Plan, directory: Path) -> PlanFile:
+def plan_file(plan: Plan, directory: Path) -> PlanRecord:
     """What is read of the plan as a run directory holds it."""
-    (directory / "plan.json").write_text(json.dumps(describe(plan)), encoding="utf-8")
-    return PlanFile.read(directory)
+    RunDirectory(directory).write_json("plan.json", describe(plan))
+    return plan_of(directory)

@@ -6,9 +6,9 @@ import pytest
 
 from splitrun.dashboard.frame import Frame
 from splitrun.dashboard.line import chart, fit
-from splitrun.dashboard.plan_file import PlanFile
 from splitrun.dashboard.view import RunView
 from splitrun.events import RunEnded
+from splitrun.records.run import BoundRecord, PlanRecord
 from tests.dashboard.frames import CASES, GOLDENS, drawn
 from tests.dashboard.runs import CLOCK, started
 
@@ -60,7 +60,8 @@ def test_that_events_are_missing_is_told() -> None:
 
 def test_the_share_of_a_known_bound_is_told() -> None:
     frame = Frame(CASES["stale-80x24"].view())
-    frame.plan = PlanFile(bound_samples_per_s=2 * (frame.view.progress.samples_per_s or 0))
+    most = 2 * (frame.view.progress.samples_per_s or 0)
+    frame.plan = PlanRecord(bound=BoundRecord(samples_per_s=most))
     texts = ["".join(segment.text for segment in line) for line in frame.lines(80, 23)]
     assert any("50 % of bound" in text for text in texts)
 

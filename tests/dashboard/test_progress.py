@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from splitrun import units
 from splitrun.dashboard.progress import RunProgress
-from splitrun.dashboard.words import clock_text, rate_text, size_text, span_text, value_text
 from splitrun.events import Event
+from splitrun.units import SCREEN
 from tests.dashboard.runs import ROWS, bursts, started, step
 
 
@@ -63,22 +64,22 @@ def test_a_pipelines_first_burst_tells_no_throughput() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (clock_text(None), "--:--"),
-        (clock_text(62), "01:02"),
-        (clock_text(3723), "1:02:03"),
-        (rate_text(None), "-- samples/s"),
-        (rate_text(9065.4), "9,065 samples/s"),
-        (value_text(None), "--"),
-        (value_text(0.19634), "0.1963"),
-        (value_text(2.1708e29), "2.171e+29"),
-        (size_text(None), "--"),
-        (size_text(999), "999 B"),
-        (size_text(1000), "1.0 KiB"),
-        (size_text(12.3 * 2**20), "12.3 MiB"),
-        (size_text(2000 * 2**30), "2,000.0 GiB"),
-        (span_text(0.05), "50 ms"),
-        (span_text(5.0), "5 s"),
-        (span_text(6.4), "6.4 s"),
+        (units.clock(None), "--:--"),
+        (units.clock(62), "01:02"),
+        (units.clock(3723), "1:02:03"),
+        (SCREEN.rate(None), "-- samples/s"),
+        (SCREEN.rate(9065.4), "9,065 samples/s"),
+        (SCREEN.value(None), "--"),
+        (SCREEN.value(0.19634), "0.1963"),
+        (SCREEN.value(2.1708e29), "2.171e+29"),
+        (SCREEN.size(None), "--"),
+        (SCREEN.size(999), "999 B"),
+        (SCREEN.size(1000), "1.0 KiB"),
+        (SCREEN.size(12.3 * 2**20), "12.3 MiB"),
+        (SCREEN.size(2000 * 2**30), "2.0 TiB"),
+        (units.span(0.05), "50 ms"),
+        (units.span(5.0), "5 s"),
+        (units.span(6.4), "6.4 s"),
     ],
 )
 def test_numbers_are_short(text: str, expected: str) -> None:

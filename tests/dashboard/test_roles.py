@@ -9,7 +9,8 @@ import pytest
 
 from splitrun.dashboard.roles import CELL_S, Kind, RoleView
 from splitrun.events import Executed
-from splitrun.telemetry import Shares, shares
+from splitrun.records.comparison import Shares
+from splitrun.telemetry import shares
 from tests.dashboard.simulated import folded, happened, planned
 
 

@@ -17,7 +17,7 @@ from splitrun.dashboard.roles import Kind
 from splitrun.dashboard.stuck import stacks_text, stuck_text
 from splitrun.dashboard.view import RunView
 from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
-from splitrun.report.summary import digest
+from splitrun.report.summary import summarise
 from splitrun.report.trace import write_trace
 from splitrun.telemetry import read_events
 from tests.dashboard.frames import CASES
@@ -269,7 +269,7 @@ def test_traces_and_reports_tell_what_was_stuck(tmp_path: Path) -> None:
     ]
     recordings.record(tmp_path, [*events, RunEnded("failed", "", recordings.CLOCK + 11)])
     assert list(read_events(tmp_path))[2] == events[2]
-    found = digest(tmp_path)
+    found = summarise(tmp_path)
     assert found is not None
     assert found.stuck == events[2]
     write_trace(tmp_path, tmp_path / "trace.json")

@@ -8,7 +8,8 @@ import pytest
 
 from splitrun.dashboard import Dashboard
 from splitrun.dashboard.view import RunView
-from splitrun.session import Result, prepare, train
+from splitrun.records.run import RunResult
+from splitrun.session import prepare, train
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events, shares
 from tests.cli.trial import SYNTHETIC, write
@@ -23,7 +24,7 @@ def test_who_watches_changes_nothing_and_sees_what_is_recorded(
     text = SYNTHETIC.replace("runtime: serial", f"runtime: {runtime}\npipeline: {{depth: 3}}")
     write(tmp_path, {"trial.yaml": text})
 
-    def trained(*sinks: Dashboard) -> Result:
+    def trained(*sinks: Dashboard) -> RunResult:
         return train(prepare(load(tmp_path / "trial.yaml")), tmp_path / "runs", sinks)
 
     console, stream = terminal()

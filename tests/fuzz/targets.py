@@ -11,9 +11,10 @@ import re
 from collections import deque
 from pathlib import Path
 
-from splitrun.dashboard.plan_file import PlanFile
-from splitrun.report.comparison import read_comparison
-from splitrun.report.run import read_run
+from splitrun.dashboard.live import plan_of
+from splitrun.records.comparison import read_comparison
+from splitrun.records.run import PlanRecord
+from splitrun.report.run_page import read_run
 from splitrun.report.trace import write_trace
 from splitrun.report.write import write
 from splitrun.session import prepare, train
@@ -116,8 +117,8 @@ def _sign(checkpoint: Path) -> None:
     manifest.write_text(json.dumps({"content": content, "sha256": digest}))
 
 
-def _read_plan(directory: Path) -> PlanFile:
-    return PlanFile.read(directory / "run")
+def _read_plan(directory: Path) -> PlanRecord:
+    return plan_of(directory / "run")
 
 
 def _recorded(directory: Path) -> Path:

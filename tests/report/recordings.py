@@ -156,7 +156,7 @@ def arm(name: str, rate: float, **changes: Any) -> dict[str, Any]:
             TOP: {"busy": 0.04, "receive": 0.9, "send": 0.0, "idle": 0.06},
         },
         "links": {UP: {"bytes_per_step": 1024, "messages": 40}},
-        "turns": [{"samples_per_s": rate, "cpu_percent": 42.0}],
+        "trials": [{"samples_per_s": rate, "cpu_percent": 42.0}],
         "curves": [{"seed": seed, "points": points} for seed in (7, 8)],
         "recording": f"arms/{name.replace(':', '-')}",
     }

@@ -148,7 +148,7 @@ def test_what_is_unknown_or_missing_leaves_a_page(tmp_path: Path) -> None:
         "verdict": "inconclusive",
         "roles": {},
         "links": {},
-        "turns": [],
+        "trials": [],
         "curves": [],
         "recording": None,
     }
@@ -169,7 +169,7 @@ def test_what_is_unknown_or_missing_leaves_a_page(tmp_path: Path) -> None:
     report = Report.read(write(comparison_directory(tmp_path / "both", content)))
     assert report.verdict.startswith("stale:4 is recommended: – as fast")
     assert report.charts == {}
-    assert "No turn was recorded, so there is no timeline." in report.texts("p", "note")
+    assert "No trial was recorded, so there is no timeline." in report.texts("p", "note")
 
 
 def test_a_recommended_arm_that_took_no_part_leaves_a_page(tmp_path: Path) -> None:

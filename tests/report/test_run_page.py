@@ -11,7 +11,7 @@ from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import Event, RunEnded
 from splitrun.lock import locked
-from splitrun.report.summary import digest
+from splitrun.report.summary import summarise
 from splitrun.report.write import write
 from splitrun.telemetry.jsonl import Continued
 from tests.report.reading import Report
@@ -89,14 +89,14 @@ LATE = range(600, 801)
 
 def test_time_that_the_recording_no_longer_has_counts_for_no_role(tmp_path: Path) -> None:
     first, *events, last = whole_run(800, depth=1)
-    whole = digest(record(tmp_path / "whole", [first, *events, last]))
+    whole = summarise(record(tmp_path / "whole", [first, *events, last]))
     steps_of = [(getattr(event, "step", 800), event) for event in events]
     early, late = ([e for step, e in steps_of if step in part] for part in (range(200), LATE))
     gappy = record(tmp_path / "gappy", [first, *early])
     record(tmp_path / "rest", [*late, last])
     head = msgspec.json.encode(Continued(3000)) + b"\n"
     (gappy / "events.4.jsonl").write_bytes(head + (tmp_path / "rest/events.jsonl").read_bytes())
-    kept = digest(gappy)
+    kept = summarise(gappy)
     assert whole
     assert kept
     assert kept.missing == 3000 - 1 - len(early)

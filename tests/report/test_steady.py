@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from splitrun.events import Event
-from splitrun.report.summary import RunSummary, digest, period_s, window
+from splitrun.report.summary import RunSummary, period_s, summarise, window
 from tests.report.recordings import CLOCK, LOOP_S, evaluated, record, started, steps, whole_run
 
 
 def read(tmp_path: Path, *events: Event) -> RunSummary:
-    recording = digest(record(tmp_path, events))
+    recording = summarise(record(tmp_path, events))
     assert recording is not None
     return recording
 

@@ -13,7 +13,8 @@ import yaml
 
 from splitrun.errors import Interrupted
 from splitrun.events import Emit, Event, Sink, StepDone
-from splitrun.session import Result, Resume, find_resume, prepare, prepare_resume, train
+from splitrun.records.run import RunResult
+from splitrun.session import Resume, find_resume, prepare, prepare_resume, train
 from splitrun.session.attempt import Source
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
@@ -101,7 +102,7 @@ def resumed(
     kind: Literal["serial", "threaded"] | None = None,
     sinks: Sequence[Sink] = (),
     sources: Sequence[Source] = (),
-) -> tuple[Resume, Result]:
+) -> tuple[Resume, RunResult]:
     """Go on, on another runtime if one is named."""
     resume = find_resume(directory)
     experiment = prepare_resume(resume)

@@ -28,7 +28,7 @@ def test_an_interrupt_leaves_a_run_directory_that_can_be_evaluated(tmp_path: Pat
     with pytest.raises(Interrupted, match=r"interrupted after \d+ of 18 steps"):
         train(prepared(content), tmp_path, [JsonLines(), interrupt])
     (directory,) = tmp_path.iterdir()
-    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
+    assert RunDirectory.open(directory).manifest().status == "interrupted"
     assert evaluate_run(directory).status == "interrupted"
 
 
@@ -65,7 +65,7 @@ def test_a_sink_that_fails_is_left_out_and_the_run_goes_on(
     assert "broken shows no more of the run, for it has failed: " in warning
     assert type(error).__name__ in warning
     manifest = RunDirectory.open(Path(result.run_dir)).manifest()
-    assert (manifest["status"], manifest["warnings"]) == ("done", warnings)
+    assert (manifest.status, manifest.warnings) == ("done", tuple(warnings))
 
 
 def full_disk() -> IO[bytes]:
@@ -81,7 +81,7 @@ def test_a_recording_on_a_full_disk_is_given_up_and_the_run_goes_on(
         patch.setattr(jsonl, "create", lambda _: full_disk())
         result = train(prepared(synthetic()), tmp_path, [JsonLines()])
     assert result.weights_sha256 == plain.weights_sha256
-    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest()["warnings"]
+    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest().warnings
     assert warning.startswith("JsonLines shows no more of the run")
     assert warning.endswith("No space left on device")
 
@@ -93,7 +93,7 @@ def test_a_tensorboard_on_a_full_disk_is_left_out_and_does_not_block_the_run(
     monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda _: disk)
     monkeypatch.setattr("splitrun.telemetry.tensorboard._EVERY_S", 0.0)
     result = train(prepared(synthetic()), tmp_path, [load_sink("tensorboard")])
-    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest()["warnings"]
+    (warning,) = RunDirectory.open(Path(result.run_dir)).manifest().warnings
     assert warning.startswith("TensorBoard shows no more of the run")
     assert warning.endswith("No space left on device")
     with pytest.raises(OSError, match="No space left"):
@@ -117,7 +117,7 @@ def test_an_interrupt_that_comes_with_the_last_event_leaves_a_finished_run(tmp_p
             signal.raise_signal(signal.SIGINT)
 
     result = train(prepared(synthetic()), tmp_path, [press])
-    assert RunDirectory.open(Path(result.run_dir)).manifest()["status"] == "done"
+    assert RunDirectory.open(Path(result.run_dir)).manifest().status == "done"
 
 
 def test_an_interrupt_in_the_middle_of_writing_ends_the_run_in_order(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_an_interrupt_before_there_are_models_leaves_none(
         train(prepared(synthetic()), tmp_path)
     assert not hasattr(caught.value, "__notes__")
     (directory,) = tmp_path.iterdir()
-    assert RunDirectory.open(directory).manifest()["status"] == "interrupted"
+    assert RunDirectory.open(directory).manifest().status == "interrupted"
     assert not (directory / "model").exists()
 
 

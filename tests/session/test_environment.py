@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from splitrun.records.run import Git
 from splitrun.session.environment import environment
 
 
@@ -22,12 +23,12 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_checkout_tells_its_commit_and_whether_it_was_changed(checkout: Path) -> None:
-    clean = environment(checkout)["git"]
+    clean = environment(checkout).git
     (checkout / "spec.yaml").write_text("name: other\n")
-    dirty = environment(checkout)["git"]
-    assert isinstance(clean, dict)
-    assert dirty == clean | {"dirty": True}
-    assert clean["dirty"] is False
+    dirty = environment(checkout).git
+    assert clean is not None
+    assert dirty == Git(commit=clean.commit, dirty=True)
+    assert clean.dirty is False
 
 
 @pytest.mark.parametrize("key", ["core.fsmonitor", "filter.mine.clean"])
@@ -38,9 +39,9 @@ def test_programs_that_a_checkout_names_do_not_run(checkout: Path, key: str) -> 
     (checkout / ".gitattributes").write_text("spec.yaml filter=mine\n")
     (checkout / "spec.yaml").write_text("name: other\n")
     subprocess.run(["git", "-C", str(checkout), "config", key, str(program)], check=True)
-    found = environment(checkout)["git"]
-    assert isinstance(found, dict)
-    assert found["dirty"] is None
+    found = environment(checkout).git
+    assert found is not None
+    assert found.dirty is None
     assert not trace.exists()
     subprocess.run(["git", "-C", str(checkout), "status"], check=False, capture_output=True)
     assert trace.exists()

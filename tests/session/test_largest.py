@@ -13,9 +13,9 @@ import torch
 from splitrun import files
 from splitrun.errors import RunFailed, UsageError
 from splitrun.events import RunEnded
-from splitrun.report.comparison import read_comparison
-from splitrun.report.files import read_lines
-from splitrun.report.run import Record
+from splitrun.records.comparison import read_comparison
+from splitrun.records.reading import read_lines
+from splitrun.records.run import EpochRecord
 from splitrun.session import RunDirectory, evaluate_run, train
 from splitrun.session import checkpoint as checkpoints
 from splitrun.session.checkpoint import Checkpoint, Store
@@ -49,14 +49,15 @@ def test_metrics_of_a_million_epochs_are_read_line_by_line(
 ) -> None:
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
     path = tmp_path / "metrics.jsonl"
-    records = [{"epoch": epoch, "train": {"loss": 0.5}} for epoch in range(1, 20_001)]
+    loss = {"loss": 0.5}
+    records = [EpochRecord(epoch=epoch, train=loss) for epoch in range(1, 20_001)]
     RunDirectory(tmp_path).append_lines("metrics.jsonl", records)
-    assert len(read_lines(path, Record)) == len(records)
+    assert len(read_lines(path, EpochRecord)) == len(records)
     path.write_text(path.read_text() + '{"epoch": 2')
-    assert read_lines(path, Record)[-1].epoch == 20_000
+    assert read_lines(path, EpochRecord)[-1].epoch == 20_000
     files.append_text(path, "9" * (2 << 20))
     with pytest.raises(Exception, match=r"metrics.jsonl:20001: .*a line of more than 1 MiB"):
-        read_lines(path, Record)
+        read_lines(path, EpochRecord)
 
 
 def test_a_comparison_of_many_epochs_is_read(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -68,7 +67,7 @@ def test_a_run_has_its_lives_in_its_manifest_and_the_events_of_each(tmp_path: Pa
     assert second.checkpoint
     assert not second.checkpoint.roles, "stages have what was in it"
     manifest = json.loads((directory / "manifest.json").read_text())
-    assert manifest["result"] == asdict(result)
+    assert manifest["result"] == result.to_json()
     assert [(attempt["from_step"], attempt["status"]) for attempt in manifest["attempts"]] == [
         (0, "interrupted"),
         (first.step, "interrupted"),

@@ -22,9 +22,9 @@ from splitrun.errors import (
 )
 from splitrun.events import Event, RunEnded
 from splitrun.plan import Instruction, Op
+from splitrun.records.run import RunResult
 from splitrun.session import (
     Experiment,
-    Result,
     Resume,
     RunDirectory,
     evaluate_run,
@@ -154,11 +154,11 @@ def spec(*faults: Content) -> Content:
     )
 
 
-def run(content: Content, runs: Path) -> Result:
+def run(content: Content, runs: Path) -> RunResult:
     """Train attempt by attempt."""
     experiment = prepared(content)
 
-    def live(start: tuple[Experiment, Resume | None]) -> Result:
+    def live(start: tuple[Experiment, Resume | None]) -> RunResult:
         return train(start[0], runs, [JsonLines()], resume=start[1])
 
     def next_start(error: RunFailed, _: int) -> tuple[Experiment, Resume | None]:
@@ -181,12 +181,12 @@ def test_a_restarted_run_ends_as_if_nothing_had_been_and_tells_of_every_life(
     assert (result.steps, result.samples) == (undisturbed.steps, undisturbed.samples)
     directory = Path(result.run_dir)
     manifest = RunDirectory.open(directory).manifest()
-    first, second, third = manifest["attempts"]
-    assert (first["status"], second["status"], third["status"]) == ("failed", "failed", "done")
-    assert (first["from_step"], second["from_step"]) == (0, 1 if checkpoint else 0)
-    assert third["from_step"] in last
-    assert first["message"].startswith("p1.bottom failed at FORWARD 1: it has not come back")
-    assert second["message"].startswith("p0.top failed at UPDATE 3: its thread ended")
+    first, second, third = manifest.attempts
+    assert (first.status, second.status, third.status) == ("failed", "failed", "done")
+    assert (first.from_step, second.from_step) == (0, 1 if checkpoint else 0)
+    assert third.from_step in last
+    assert first.message.startswith("p1.bottom failed at FORWARD 1: it has not come back")
+    assert second.message.startswith("p0.top failed at UPDATE 3: its thread ended")
     assert "in _happen" in (directory / "attempts/1/stacks.txt").read_text()
     fired = [json.loads(line) for line in (directory / "faults.jsonl").read_text().splitlines()]
     assert [fault["instruction"] for fault in fired] == ["FORWARD 1", "UPDATE 3"]
@@ -205,7 +205,7 @@ def test_an_interrupt_while_a_failure_is_written_down_is_no_restart(tmp_path: Pa
         if isinstance(event, RunEnded):
             signal.raise_signal(signal.SIGINT)
 
-    def live(start: int) -> Result:
+    def live(start: int) -> RunResult:
         attempts.append(start)
         return train(experiment, tmp_path, [press])
 
@@ -231,6 +231,6 @@ def test_a_failed_run_says_so_and_keeps_its_stacks(tmp_path: Path) -> None:
         train(prepared(content), tmp_path, [JsonLines()])
     directory = RunDirectory.open(Path(caught.value.run_dir))
     manifest = directory.manifest()
-    assert (manifest["status"], manifest["deadline_s"]) == ("failed", 0.3)
-    assert manifest["message"] == str(caught.value)
+    assert (manifest.status, manifest.deadline_s) == ("failed", 0.3)
+    assert manifest.message == str(caught.value)
     assert "p1.bottom\n" in (directory.path / "stacks.txt").read_text()

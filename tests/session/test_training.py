@@ -14,14 +14,15 @@ from torch import nn
 
 from splitrun.errors import Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import StepDone
-from splitrun.session import Experiment, Result, RunDirectory, evaluate_run, prepare, train
+from splitrun.records.run import RunResult
+from splitrun.session import Experiment, RunDirectory, evaluate_run, prepare, train
 from splitrun.session.store import load_weights
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 
-def run(content: Content, runs: Path, **files: str) -> Result:
+def run(content: Content, runs: Path, **files: str) -> RunResult:
     """Train a spec from a file in `runs`, with other files beside it."""
     for name, text in files.items():
         (runs / name.replace("__", ".")).write_text(text)
@@ -30,7 +31,7 @@ def run(content: Content, runs: Path, **files: str) -> Result:
     return train(prepare(load(spec), allow_code=True), runs / "runs", [JsonLines()])
 
 
-def saved(result: Result, experiment: Experiment) -> dict[str, nn.Module]:
+def saved(result: RunResult, experiment: Experiment) -> dict[str, nn.Module]:
     """The modules of a run's model, by role."""
     stages = experiment.parties.stages(experiment.plan)
     load_weights(Path(result.run_dir) / "model", stages)
@@ -53,7 +54,7 @@ def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
     manifest = json.loads((directory / "manifest.json").read_text())
     assert manifest["status"] == "done"
     assert manifest["result"]["weights_sha256"] == result.weights_sha256
-    assert manifest["result"]["staleness"] == result.staleness
+    assert manifest["result"]["staleness"] == result.to_json()["staleness"]
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 2]
     events = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
@@ -221,7 +222,7 @@ def test_an_exception_in_a_bottom_ends_the_run_and_names_role_instruction_and_ba
     with pytest.raises(RunFailed, match=r"p1\.bottom failed at FORWARD 5: ValueError: the sensor"):
         run(content, tmp_path, own__py=TIED)
     (directory,) = (tmp_path / "runs").iterdir()
-    assert RunDirectory.open(directory).manifest()["status"] == "failed"
+    assert RunDirectory.open(directory).manifest().status == "failed"
     assert "the sensor is gone" in (directory / "failure.txt").read_text()
 
 

@@ -149,7 +149,7 @@ def test_a_probe_says_how_sure_it_is(
     certainty = Certainty(low, high, rounds, 20.4, others, idle)
     assert certainty.sure is sure
     assert told in str(certainty)
-    assert certainty.to_json()["sure"] is sure
+    assert certainty.to_record().sure is sure
 
 
 def test_the_recommended_depth_is_within_what_the_probe_is_sure_of() -> None:

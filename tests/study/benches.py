@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from splitrun.records.bench import BenchHeader
+from splitrun.records.run import Environment
 from splitrun.study.bench.measure import Measured
 from splitrun.study.timing import Trial
 
-ABOUT: Mapping[str, Any] = {
-    "name": "made",
-    "directory": "runs/made-bench-0",
-    "environment": {"cores": 2},
-    "load_average": 0.5,
-    "all_cores": 2,
-}
+HEADER = BenchHeader(
+    name="made",
+    directory="runs/made-bench-0",
+    environment=Environment(cores=2),
+    load_average=0.5,
+    all_cores=2,
+)
 
 
 def measured(rates: Sequence[float], *, others_percent: float = 0.0) -> Measured:

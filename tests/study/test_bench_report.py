@@ -8,13 +8,14 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from splitrun.errors import UsageError
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.measure import ReliabilityWarning
 from splitrun.study.bench.report import check_export, export, to_csv, to_json, to_markdown
 from splitrun.study.bench.result import CellResult, Results
-from tests.study.benches import ABOUT, measured
+from tests.study.benches import HEADER, measured
 
 AXES = combined([], [parse_axis("rows=10,20"), parse_axis("pipeline=sequential,stale|4")])
 RATES = {
@@ -34,7 +35,7 @@ def results(baseline: dict[str, str], *, shown: int = 4) -> Results:
         )
         for (rows, pipeline), rate in RATES.items()
     ]
-    return Results(ABOUT, AXES, baseline, tuple(cells[:shown]))
+    return Results(HEADER, AXES, baseline, tuple(cells[:shown]))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_markdown_has_a_line_a_cell_and_bars_of_its_own_only() -> None:
 def test_a_column_is_named_by_the_last_part_of_its_key_where_that_is_clear() -> None:
     keys = ("pipeline.depth=1", "parties.a.depth=1", "links.default.latency_ms=1", "seed=1")
     axes = combined([], [parse_axis(key) for key in keys])
-    heads = Results(ABOUT, axes, {}, ()).report().shown.heads
+    heads = Results(HEADER, axes, {}, ()).report().shown.heads
     assert heads[:4] == ("pipeline.depth", "parties.a.depth", "latency_ms", "seed")
 
 
@@ -113,13 +114,13 @@ def test_doubts_of_one_kind_are_one_line() -> None:
         measured([1.0]),
         reliability_warnings=(ReliabilityWarning("drift", "it fell"),),
     )
-    busy = {**ABOUT, "load_average": 2.5}
+    busy = replace(HEADER, load_average=2.5)
     assert Results(busy, (), {}, (*cells, lone)).warnings == [
         "the load average was 2.5 on 2 cores at the start; measure again when less is going on",
         "2 cells, first at seed=1: others worked",
         "seed=3: it fell",
     ]
-    assert Results(ABOUT, (), {}, ()).warnings == []
+    assert Results(HEADER, (), {}, ()).warnings == []
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.csv", "a.md"])

@@ -83,7 +83,7 @@ def test_every_cell_is_measured_with_its_own_values(spec: Path) -> None:
             assert trial.samples_per_s * trial.step_ms == pytest.approx(1e3 * 80 / it.steps)
             assert trial.cpu_percent > 0
     written = json.loads((grid.directory.path / "bench.json").read_text())
-    assert written == json.loads(json.dumps(results.report().content))
+    assert written == json.loads(json.dumps(results.report().record.to_json()))
     assert not list(grid.directory.path.rglob("*.tmp"))
 
 

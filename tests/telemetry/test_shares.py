@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from splitrun.events import Executed
-from splitrun.telemetry import Shares, shares
+from splitrun.records.comparison import Shares
+from splitrun.telemetry import shares
 from tests.telemetry.recordings import BOTTOMS, CLOCK, TOP, ended, executed, started
 
 BOTTOM, OTHER = BOTTOMS

@@ -9,43 +9,53 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from splitrun.report import words
-from splitrun.report.charts.drawing import End, axis, beside, key, layout, padded, text, whiskers
+from splitrun import units
+from splitrun.records.comparison import ArmRecord, ComparisonRecord, CurveRecord, PointRecord
+from splitrun.report.charts.drawing import (
+    LineEnd,
+    axis,
+    beside,
+    key,
+    layout,
+    padded,
+    text,
+    whiskers,
+)
 from splitrun.report.charts.learning import spread
-from splitrun.report.comparison import Arm, Comparison, Curve, Point
 from splitrun.report.page import Chart, Figure
+from splitrun.units import PAGE
 
 _STALE = 5
 """Shades of a stale arm, from shallow to deep."""
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star")
 
 
-def colour(arm: Arm, arms: Sequence[Arm]) -> str:
+def colour(arm: ArmRecord, arms: Sequence[ArmRecord]) -> str:
     """Of an arm: ink for the baseline, one for micro-batches, a shade of blue for each depth."""
     if arm.schedule != "stale":
         return "var(--microbatch)" if arm.schedule == "microbatch" else "var(--ink)"
     return f"var(--stale-{_rank(arm, arms) + 1})"
 
 
-def band(arm: Arm) -> str:
+def band(arm: ArmRecord) -> str:
     """Of an arm's spread over the seeds."""
     known = arm.schedule if arm.schedule in ("stale", "microbatch") else "sequential"
     return f"var(--{known}-band)"
 
 
-def symbol(arm: Arm, arms: Sequence[Arm]) -> str:
+def symbol(arm: ArmRecord, arms: Sequence[ArmRecord]) -> str:
     """The marker that tells an arm without its colour."""
     if arm.schedule != "stale":
         return "x" if arm.schedule == "microbatch" else "circle-open"
     return _SYMBOLS[_rank(arm, arms)]
 
 
-def dash(arm: Arm) -> str:
+def dash(arm: ArmRecord) -> str:
     """The line that tells a schedule without its colour."""
     return {"stale": "solid", "microbatch": "dot"}.get(arm.schedule, "dash")
 
 
-def _rank(arm: Arm, arms: Sequence[Arm]) -> int:
+def _rank(arm: ArmRecord, arms: Sequence[ArmRecord]) -> int:
     """Of a stale arm's depth among the others', spread over the shades."""
     depths = sorted({each.depth for each in arms if each.schedule == "stale"})
     last = max(len(depths) - 1, 1)
@@ -55,12 +65,12 @@ def _rank(arm: Arm, arms: Sequence[Arm]) -> int:
 _HEIGHT = 360
 
 
-def curves(comparison: Comparison) -> list[Figure]:
+def curves(comparison: ComparisonRecord) -> list[Figure]:
     """The metric against epochs, and against training time where it is known.
 
-    Where it was evaluated but once, there is no course to show against epochs.
+    Where it was evaluated but once, there is no curve to show against epochs.
     """
-    name = words.metric_name(comparison.metric)
+    name = units.metric_name(comparison.metric)
     figures = []
     by_epoch = _lines(comparison, lambda point: point.epoch)
     if any(len(points) > 1 for _, points in by_epoch):
@@ -74,16 +84,18 @@ def curves(comparison: Comparison) -> list[Figure]:
 
 _Pooled = tuple[float, float, float, float]
 """Place, mean, lowest and highest over the seeds."""
-_Lines = Sequence[tuple[Arm, Sequence[_Pooled]]]
+_Place = Callable[[PointRecord], float | None]
+"""Where a point is on the horizontal axis, if that is known."""
+_Lines = Sequence[tuple[ArmRecord, Sequence[_Pooled]]]
 
 
-def _lines(comparison: Comparison, place: Callable[[Point], float | None]) -> _Lines:
+def _lines(comparison: ComparisonRecord, place: _Place) -> _Lines:
     """Of the arms that have any points."""
     lines = [(arm, _pooled(arm.curves, place)) for arm in comparison.arms]
     return [(arm, points) for arm, points in lines if points]
 
 
-def _pooled(drawn: Sequence[Curve], place: Callable[[Point], float | None]) -> list[_Pooled]:
+def _pooled(drawn: Sequence[CurveRecord], place: _Place) -> list[_Pooled]:
     """Over the seeds, epoch by epoch."""
     epochs: dict[float, list[tuple[float, float]]] = {}
     for curve in drawn:
@@ -99,7 +111,7 @@ def _pooled(drawn: Sequence[Curve], place: Callable[[Point], float | None]) -> l
     return pooled
 
 
-def _figure(comparison: Comparison, title: str, x_title: str, lines: _Lines) -> Figure:
+def _figure(comparison: ComparisonRecord, title: str, x_title: str, lines: _Lines) -> Figure:
     arms = comparison.arms
     traces: list[dict[str, Any]] = []
     for arm, points in lines:
@@ -124,18 +136,19 @@ def _figure(comparison: Comparison, title: str, x_title: str, lines: _Lines) -> 
         + ([comparison.target] if comparison.target is not None else [])
     )
     ends = [
-        End(arm.name, points[-1][1], colour(arm, arms), symbol(arm, arms)) for arm, points in lines
+        LineEnd(arm.name, points[-1][1], colour(arm, arms), symbol(arm, arms))
+        for arm, points in lines
     ]
     shape = layout(
         axis(x_title, rangemode="tozero"),
         axis(range=[low, high]),
         height=_HEIGHT,
-        unit=words.metric_name(comparison.metric),
+        unit=units.metric_name(comparison.metric),
         labels=key(ends, low, high, _HEIGHT),
         right=112,
         shapes=_target(comparison.target),
     )
-    told = "; ".join(f"{end.name} {words.value(end.value)}" for end in ends)
+    told = "; ".join(f"{end.name} {PAGE.value(end.value)}" for end in ends)
     caption = f"At the end: {told}."
     if comparison.seeds > 1:
         caption += f" Means over {comparison.seeds} seeds; "
@@ -154,7 +167,7 @@ def _target(target: float | None) -> list[dict[str, Any]]:
     return [{"type": "line", "line": line} | place]
 
 
-def by_depth(comparison: Comparison) -> Figure | None:
+def by_depth(comparison: ComparisonRecord) -> Figure | None:
     """Measured throughput at each depth, with what the probed costs allow and predict."""
     arms = [arm for arm in comparison.arms if arm.samples_per_s.median is not None]
     if not arms:
@@ -196,13 +209,13 @@ def _logarithmic(depths: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _ticks(arms: Sequence[Arm]) -> str | None:
+def _ticks(arms: Sequence[ArmRecord]) -> str | None:
     """1, 2 and 5 of each decade, where the arms are far enough apart to have some of them."""
     rates = [_rate(arm) for arm in arms]
     return "D2" if max(rates) > 4 * min(rates) else None
 
 
-def _names(arms: Sequence[Arm]) -> list[dict[str, Any]]:
+def _names(arms: Sequence[ArmRecord]) -> list[dict[str, Any]]:
     """Beside the markers, below the line that they follow; of one depth one below the other."""
     labels = []
     for depth in {arm.depth for arm in arms}:
@@ -233,9 +246,9 @@ def _forecast(
     return [trace]
 
 
-def _measured(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any]:
+def _measured(arm: ArmRecord, arms: Sequence[ArmRecord]) -> dict[str, Any]:
     rate, ends = _rate(arm), arm.samples_per_s.ci95
-    between = f"<br>95 % interval {words.within(ends, ',.0f')}" if ends else ""
+    between = f"<br>95 % interval {units.within(ends, ',.0f')}" if ends else ""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -245,18 +258,18 @@ def _measured(arm: Arm, arms: Sequence[Arm]) -> dict[str, Any]:
         "y": [rate],
         "error_y": whiskers(rate, *(ends or (rate, rate)), colour(arm, arms)),
         "marker": {"color": colour(arm, arms), "symbol": symbol(arm, arms), "size": 10},
-        "hovertemplate": f"%{{fullData.name}}: {words.rate(rate)}{between}<extra></extra>",
+        "hovertemplate": f"%{{fullData.name}}: {PAGE.rate(rate)}{between}<extra></extra>",
     }
 
 
-def _rate(arm: Arm) -> float:
+def _rate(arm: ArmRecord) -> float:
     """Of an arm that has one."""
     assert arm.samples_per_s.median is not None
     return arm.samples_per_s.median
 
 
-def _caption(comparison: Comparison, arms: Sequence[Arm]) -> str:
-    measured = "; ".join(f"{arm.name} {words.whole(arm.samples_per_s.median)}" for arm in arms)
+def _caption(comparison: ComparisonRecord, arms: Sequence[ArmRecord]) -> str:
+    measured = "; ".join(f"{arm.name} {PAGE.whole(arm.samples_per_s.median)}" for arm in arms)
     what = (
         f"Median samples/s: {measured}. Whiskers are 95 % intervals, and both axes are "
         "logarithmic: speed in proportion to depth is a straight line"
@@ -269,7 +282,7 @@ def _caption(comparison: Comparison, arms: Sequence[Arm]) -> str:
     return what + "."
 
 
-def time_to_target(comparison: Comparison) -> Figure | None:
+def time_to_target(comparison: ComparisonRecord) -> Figure | None:
     """Training time until the metric reaches its target, as bars; None without a target."""
     if comparison.target is None:
         return None
@@ -302,7 +315,7 @@ def time_to_target(comparison: Comparison) -> Figure | None:
         height=90 + 38 * len(arms),
         labels=labels,
     )
-    name = words.metric_name(comparison.metric)
+    name = units.metric_name(comparison.metric)
     caption = (
         f"Median over the seeds of the training time until {name} is at its target. "
         + "; ".join(f"{arm.name}: {what}" for arm, what in zip(arms, told, strict=True))
@@ -313,8 +326,8 @@ def time_to_target(comparison: Comparison) -> Figure | None:
     return Figure(title, caption, Chart([trace], shape, narrow))
 
 
-def _reached(comparison: Comparison, arm: Arm) -> str:
+def _reached(comparison: ComparisonRecord, arm: ArmRecord) -> str:
     of = f"{arm.reached} of {comparison.seeds} seeds" if arm.reached is not None else ""
     if arm.time_to_target_s is None:
         return f"not reached ({of})" if of else "not reached"
-    return words.duration(arm.time_to_target_s) + (f" ({of})" if of else "")
+    return PAGE.duration(arm.time_to_target_s) + (f" ({of})" if of else "")

@@ -165,7 +165,7 @@ _LABEL_PX = 18
 
 
 @dataclass(frozen=True)
-class End:
+class LineEnd:
     """Where a line ends, and what it looks like."""
 
     name: str
@@ -174,7 +174,7 @@ class End:
     symbol: str
 
 
-def key(ends: Sequence[End], low: float, high: float, height: int) -> list[dict[str, Any]]:
+def key(ends: Sequence[LineEnd], low: float, high: float, height: int) -> list[dict[str, Any]]:
     """The names of lines to the right of a plot, each as near as can be to where its line ends.
 
     Args:

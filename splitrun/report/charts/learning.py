@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from splitrun.report import words
+from splitrun import units
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.charts.drawing import axis, beside, layout, text
 from splitrun.report.page import Chart, Figure
 from splitrun.report.summary import RunSummary
+from splitrun.units import PAGE
 
 _BINS = 120
 """About so many in the span of a chart."""
 _LOOPS = 4
 """A bin of the throughput has so many batches for each that is in flight: they end in bursts."""
 _FEWEST = 3
-"""A throughput of fewer bins is no course of anything."""
+"""A throughput of fewer bins shows no change over time."""
 _HEIGHT = 300
 
 
-def throughput(digest: RunSummary) -> Figure | None:
+def throughput(summary: RunSummary) -> Figure | None:
     """Samples/s over the run; None where too few steps have ended."""
-    width = max(digest.steps / _BINS, _LOOPS * digest.started.depth)
-    rows, ends = digest.step_rows.read(width), digest.step_ends.read(width)
+    width = max(summary.steps / _BINS, _LOOPS * summary.started.depth)
+    rows, ends = summary.step_rows.read(width), summary.step_ends.read(width)
     if len(rows) < _FEWEST:
         return None
     x: list[float | None] = []
@@ -45,26 +46,26 @@ def throughput(digest: RunSummary) -> Figure | None:
         "line": {"color": "var(--accent)", "width": 1.5},
         "hovertemplate": "%{y:,.0f} samples/s at %{x:.2f} s<extra></extra>",
     }
-    shaded = 0 < digest.evaluated == len(digest.evaluations)
+    shaded = 0 < summary.evaluated == len(summary.evaluations)
     shape = layout(
         axis("seconds since the start", rangemode="tozero"),
         axis(tickformat=",.0f", rangemode="tozero"),
         height=_HEIGHT,
         unit="samples/s",
-        shapes=[_pause(digest, *span) for span in digest.evaluations] if shaded else [],
+        shapes=[_pause(summary, *span) for span in summary.evaluations] if shaded else [],
     )
-    steps = words.plural(round(rows[0].end - rows[0].start), "step")
+    steps = PAGE.plural(round(rows[0].end - rows[0].start), "step")
     caption = (
-        f"{words.plural(digest.samples, 'sample')} in {words.duration(digest.span_s)}, evaluations "
+        f"{PAGE.plural(summary.samples, 'sample')} in {PAGE.duration(summary.span_s)}, evaluations "
         f"among them. Each level is the mean of {steps}"
     )
     caption += "; evaluations are shaded." if shaded else "."
     return Figure("Throughput", caption, Chart([trace], shape))
 
 
-def step_losses(digest: RunSummary) -> Figure | None:
+def step_losses(summary: RunSummary) -> Figure | None:
     """The training loss of every step; None where none has ended."""
-    bins = digest.losses.read(digest.steps / _BINS)
+    bins = summary.losses.read(summary.steps / _BINS)
     if not bins:
         return None
     x = [each.middle for each in bins]
@@ -91,11 +92,11 @@ def step_losses(digest: RunSummary) -> Figure | None:
         unit="loss of the batch",
     )
     caption = (
-        f"From {words.value(bins[0].mean)} in the first to {words.value(bins[-1].mean)} in the "
+        f"From {PAGE.value(bins[0].mean)} in the first to {PAGE.value(bins[-1].mean)} in the "
         "last steps."
     )
     if several:
-        steps = words.plural(round(bins[0].end - bins[0].start), "step")
+        steps = PAGE.plural(round(bins[0].end - bins[0].start), "step")
         caption += f" The line is the mean of {steps}, the band their lowest and highest."
     return Figure("Training loss by step", caption, Chart(traces, shape))
 
@@ -111,14 +112,14 @@ def spread(
     ]
 
 
-def _pause(digest: RunSummary, start: float, end: float) -> dict[str, Any]:
+def _pause(summary: RunSummary, start: float, end: float) -> dict[str, Any]:
     return {
         "type": "rect",
         "yref": "paper",
         "y0": 0,
         "y1": 1,
-        "x0": start - digest.started.clock,
-        "x1": end - digest.started.clock,
+        "x0": start - summary.started.clock,
+        "x1": end - summary.started.clock,
         "fillcolor": "var(--wait)",
         "line": {"width": 0},
         "layer": "below",
@@ -161,7 +162,7 @@ def _binned(records: Iterable[tuple[float, Values]]) -> dict[str, Bins]:
 
 
 def _figure(name: str, lines: Sequence[tuple[str, list[Bin], str]]) -> Figure:
-    shown = words.metric_name(name)
+    shown = units.metric_name(name)
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -186,7 +187,7 @@ def _figure(name: str, lines: Sequence[tuple[str, list[Bin], str]]) -> Figure:
         unit=shown,
         right=110,
         labels=[
-            beside(f"{split} {words.value(bins[-1].mean)}", bins[-1].start, bins[-1].mean)
+            beside(f"{split} {PAGE.value(bins[-1].mean)}", bins[-1].start, bins[-1].mean)
             for split, bins, _ in lines
         ],
     )
@@ -199,5 +200,5 @@ def _figure(name: str, lines: Sequence[tuple[str, list[Bin], str]]) -> Figure:
 
 
 def _ends(bins: Sequence[Bin]) -> str:
-    last = f"{words.value(bins[-1].mean)} after epoch {bins[-1].start:,.0f}"
-    return last if len(bins) == 1 else f"from {words.value(bins[0].mean)} to {last}"
+    last = f"{PAGE.value(bins[-1].mean)} after epoch {bins[-1].start:,.0f}"
+    return last if len(bins) == 1 else f"from {PAGE.value(bins[0].mean)} to {last}"

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitrun.events import Executed, Sent
-from splitrun.report import words
 from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
 from splitrun.report.page import Chart, Figure, Swatch
 from splitrun.report.summary import RunSummary, Window
+from splitrun.units import PAGE
 
 WAITS = ("RECV", "SEND")
 _LABELLED = 0.035
@@ -20,7 +20,7 @@ _LANES = 8
 
 
 @dataclass(frozen=True)
-class Look:
+class BarStyle:
     """Of an instruction's bars."""
 
     name: str
@@ -31,19 +31,19 @@ class Look:
     """Of what is written in a bar."""
 
 
-_LOOKS = {
-    "FORWARD": Look("forward", "var(--forward)"),
-    "BACKWARD": Look("backward", "var(--backward)", "/"),
-    "LOSS": Look("loss and top model", "var(--loss)"),
-    "UPDATE": Look("update", "var(--update)"),
-    "LOAD": Look("load", "var(--load)", ink="var(--on-light)"),
-    "RECV": Look("waiting for a message", "var(--wait)", "\\", "var(--wait-ink)"),
-    "SEND": Look("sending, or waiting to", "var(--credit)", "|", "var(--credit-ink)"),
-    "PREDICT": Look("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
-    "EVALUATE": Look("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
-    "CHECKPOINT": Look("checkpoint", "var(--ink-3)"),
+_STYLES = {
+    "FORWARD": BarStyle("forward", "var(--forward)"),
+    "BACKWARD": BarStyle("backward", "var(--backward)", "/"),
+    "LOSS": BarStyle("loss and top model", "var(--loss)"),
+    "UPDATE": BarStyle("update", "var(--update)"),
+    "LOAD": BarStyle("load", "var(--load)", ink="var(--on-light)"),
+    "RECV": BarStyle("waiting for a message", "var(--wait)", "\\", "var(--wait-ink)"),
+    "SEND": BarStyle("sending, or waiting to", "var(--credit)", "|", "var(--credit-ink)"),
+    "PREDICT": BarStyle("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
+    "EVALUATE": BarStyle("evaluation", "var(--evaluate)", "\\", ink="var(--on-light)"),
+    "CHECKPOINT": BarStyle("checkpoint", "var(--ink-3)"),
 }
-_FLIGHT = Look("message on its way", "var(--flight)")
+_FLIGHT = BarStyle("message on its way", "var(--flight)")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass
 class _Kind:
-    """The bars of one look."""
+    """The bars of one style."""
 
     width: list[float] = field(default_factory=list)
     base: list[float] = field(default_factory=list)
@@ -71,25 +71,25 @@ class Bars:
 
     def __init__(self, span_s: float) -> None:
         self._span_s = span_s
-        self._kinds: defaultdict[Look, _Kind] = defaultdict(_Kind)
+        self._kinds: defaultdict[BarStyle, _Kind] = defaultdict(_Kind)
 
     def execute(self, event: Executed, window: Window, row: Row) -> None:
         """Add an instruction, as far as it is within the window."""
-        look = _LOOKS.get(event.op)
-        if look is None:
+        style = _STYLES.get(event.op)
+        if style is None:
             return
         what = f"{text(event.role)}<br>{text(event.op)} of {_of(event)}"
         label = "" if event.op in WAITS else str(event.step)
-        self._add(look, (event.start, event.end), window, row, label, what)
+        self._add(style, (event.start, event.end), window, row, label, what)
 
     def send(self, event: Sent, window: Window, row: Row) -> None:
         """Add a message's flight, as far as it is within the window."""
-        what = f"{text(event.channel)}<br>{words.size(event.bytes)} of {_of(event)} on their way"
+        what = f"{text(event.channel)}<br>{PAGE.size(event.bytes)} of {_of(event)} on their way"
         self._add(_FLIGHT, (event.start, event.arrive), window, row, "", what)
 
     def _add(
         self,
-        look: Look,
+        style: BarStyle,
         times: tuple[float, float],
         window: Window,
         row: Row,
@@ -100,28 +100,29 @@ class Bars:
         width = min(times[1], window.start + self._span_s) - start
         if width <= 0:
             return
-        kind = self._kinds[look]
+        kind = self._kinds[style]
         kind.width.append(_ms(width))
         kind.base.append(_ms(start - window.start))
         kind.y.append(row.y)
         kind.thickness.append(row.thickness)
         kind.label.append(label if width >= _LABELLED * self._span_s else "")
-        kind.hover.append(f"{what}: {words.duration(times[1] - times[0])}")
+        kind.hover.append(f"{what}: {PAGE.duration(times[1] - times[0])}")
 
     @property
-    def looks(self) -> list[Look]:
+    def styles(self) -> list[BarStyle]:
         """Those that there are bars of."""
-        known = dict.fromkeys((*_LOOKS.values(), _FLIGHT))
-        return [look for look in known if look in self._kinds]
+        known = dict.fromkeys((*_STYLES.values(), _FLIGHT))
+        return [style for style in known if style in self._kinds]
 
     def traces(self) -> list[dict[str, Any]]:
-        """For Plotly, one for each look."""
-        return [_trace(look, self._kinds[look]) for look in self.looks]
+        """For Plotly, one for each style."""
+        return [_trace(style, self._kinds[style]) for style in self.styles]
 
     def swatches(self) -> list[Swatch]:
-        """What the looks mean."""
+        """What the styles mean."""
         return [
-            swatch(look.name, look.colour, look.pattern, look.pattern_colour) for look in self.looks
+            swatch(style.name, style.colour, style.pattern, style.pattern_colour)
+            for style in self.styles
         ]
 
 
@@ -144,12 +145,12 @@ def _of(event: Executed | Sent) -> str:
     return step if event.phase == "train" else f"{step} of the evaluation"
 
 
-def _trace(look: Look, kind: _Kind) -> dict[str, Any]:
-    quiet = look is _FLIGHT or look in (_LOOKS[op] for op in WAITS)
+def _trace(style: BarStyle, kind: _Kind) -> dict[str, Any]:
+    quiet = style is _FLIGHT or style in (_STYLES[op] for op in WAITS)
     return {
         "type": "bar",
         "orientation": "h",
-        "name": look.name,
+        "name": style.name,
         "x": kind.width,
         "base": kind.base,
         "y": kind.y,
@@ -158,12 +159,12 @@ def _trace(look: Look, kind: _Kind) -> dict[str, Any]:
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
-        "textfont": {"color": look.ink, "size": 11},
+        "textfont": {"color": style.ink, "size": 11},
         "hovertext": kind.hover,
         "hovertemplate": "%{hovertext}<extra></extra>",
         # A line of its own colour keeps the shortest work visible.
-        "marker": marker(look.colour, look.pattern, look.pattern_colour)
-        | {"line": {"color": look.colour, "width": 0 if quiet else 1}},
+        "marker": marker(style.colour, style.pattern, style.pattern_colour)
+        | {"line": {"color": style.colour, "width": 0 if quiet else 1}},
     }
 
 
@@ -188,7 +189,7 @@ class Strip:
     """A recording's part of the timeline, under its own heading."""
 
     name: str
-    digest: RunSummary
+    summary: RunSummary
     window: Window
 
 
@@ -200,7 +201,7 @@ def timeline(strips: Sequence[Strip]) -> Figure:
     heads: list[dict[str, Any]] = []
     y = 0.0
     for strip in strips:
-        steps = words.plural(strip.window.steps, "step")
+        steps = PAGE.plural(strip.window.steps, "step")
         heads.append(heading(strip.name, y - _HEAD / 2, steps))
         y = _draw_roles(strip, y - _HEAD, bars, ticks)
         y = _draw_links(strip, y, bars, ticks, span_s)
@@ -224,7 +225,7 @@ def timeline(strips: Sequence[Strip]) -> Figure:
 
 def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
     """Add a row for each role from this height downwards; gives where they end."""
-    roles = strip.digest.started.roles
+    roles = strip.summary.started.roles
     if len(roles) > _ROLES:  # the first bottoms, and the top, which comes last
         roles = (*roles[: _ROLES - 1], roles[-1])
     rows = {}
@@ -232,7 +233,7 @@ def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
         rows[name] = Row(y - _ROLE / 2, 0.78 * _ROLE)
         y -= _ROLE
     ticks += [(row.y, name) for name, row in rows.items()]
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Executed) and event.role in rows:
             bars.execute(event, strip.window, rows[event.role])
     return y
@@ -241,10 +242,10 @@ def _draw_roles(strip: Strip, y: float, bars: Bars, ticks: Ticks) -> float:
 def _draw_links(strip: Strip, y: float, bars: Bars, ticks: Ticks, span_s: float) -> float:
     window = strip.window
     flights: defaultdict[str, list[Sent]] = defaultdict(list)
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Sent) and event.arrive > window.start and event.start < window.end:
             flights[event.channel].append(event)
-    links = strip.digest.started.channels
+    links = strip.summary.started.channels
     seen = [name for name in links if _longest_s(flights[name]) > _SEEN * span_s]
     for name in seen[:_LINKS]:
         chosen = lanes(flights[name])
@@ -261,7 +262,7 @@ def _longest_s(flights: Sequence[Sent]) -> float:
 
 
 def _hidden(strips: Sequence[Strip]) -> str:
-    roles = max(len(strip.digest.started.roles) for strip in strips)
+    roles = max(len(strip.summary.started.roles) for strip in strips)
     if roles <= _ROLES:
         return ""
     return f" Of {roles} roles {_ROLES} are shown; `splitrun trace` has them all."
@@ -270,16 +271,16 @@ def _hidden(strips: Sequence[Strip]) -> str:
 def _told(strip: Strip) -> str:
     window = strip.window
     spent: defaultdict[str, float] = defaultdict(float)
-    for event in strip.digest.start.events:
+    for event in strip.summary.start.events:
         if isinstance(event, Executed) and event.op not in WAITS:
             within = min(event.end, window.end) - max(event.start, window.start)
             spent[event.role] += max(0.0, within)
     span_s = window.end - window.start
     name = f"{strip.name} finishes" if strip.name else "The label holder finishes"
-    what = f"{name} {words.plural(window.steps, 'step')} in {words.duration(span_s)}"
+    what = f"{name} {PAGE.plural(window.steps, 'step')} in {PAGE.duration(span_s)}"
     if not spent:
         return f"{what}."
     busiest = max(spent, key=spent.__getitem__)
     return (
-        f"{what}; the busiest role, {busiest}, works {words.share(spent[busiest] / span_s)} of it."
+        f"{what}; the busiest role, {busiest}, works {PAGE.share(spent[busiest] / span_s)} of it."
     )

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from splitrun.report import words
+from splitrun import units
+from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.charts.drawing import (
     SMALL_TICKS,
-    End,
+    LineEnd,
     axis,
     heading,
     key,
@@ -21,7 +22,7 @@ from splitrun.report.charts.drawing import (
 )
 from splitrun.report.page import Chart, Figure
 from splitrun.report.summary import GpuUse, RunSummary
-from splitrun.telemetry.shares import Shares
+from splitrun.units import PAGE
 
 _BINS = 120
 """About so many in the span of a chart."""
@@ -35,7 +36,7 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @dataclass(frozen=True)
-class Line:
+class UsageLine:
     """A named series."""
 
     name: str
@@ -45,7 +46,9 @@ class Line:
     symbol: str = "circle"
 
 
-def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float = 1) -> Figure:
+def use(
+    title: str, unit: str, lines: Sequence[UsageLine], caption: str, scale: float = 1
+) -> Figure:
     """Samples of the machine over time, each line with its name beside its end."""
     traces = [
         {
@@ -61,7 +64,9 @@ def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float
         for line in lines
     ]
     high = 1.06 * max(each.mean / scale for line in lines for each in line.bins) or 1.0
-    ends = [End(line.name, line.bins[-1].mean / scale, line.colour, line.symbol) for line in lines]
+    ends = [
+        LineEnd(line.name, line.bins[-1].mean / scale, line.colour, line.symbol) for line in lines
+    ]
     several = len(lines) > 1
     shape = layout(
         axis("seconds since the start", rangemode="tozero"),
@@ -74,35 +79,37 @@ def use(title: str, unit: str, lines: Sequence[Line], caption: str, scale: float
     return Figure(title, caption, Chart(traces, shape))
 
 
-def machine(digest: RunSummary) -> list[Figure]:
+def machine(summary: RunSummary) -> list[Figure]:
     """Processor, memory and graphics processors of one run; nothing where none was sampled."""
     figures = []
-    cpu, cores = _read(digest.cpu_percent, digest), _read(digest.cores_percent, digest)
+    cpu, cores = _read(summary.cpu_percent, summary), _read(summary.cores_percent, summary)
     if cpu:
         caption = (
-            f"This process used {words.percent(mean(cpu))} of a core on average; 100 % is one "
+            f"This process used {PAGE.percent(mean(cpu))} of a core on average; 100 % is one "
             "core, whichever."
         )
         if cores:
             caption += (
-                f" All of the machine's cores together were {words.percent(mean(cores))} busy, "
+                f" All of the machine's cores together were {PAGE.percent(mean(cores))} busy, "
                 "with whatever else ran."
             )
-        figures.append(use("Processor", "% of a core", [Line("this process", cpu)], caption))
-    memory = _read(digest.memory_bytes, digest)
+        figures.append(use("Processor", "% of a core", [UsageLine("this process", cpu)], caption))
+    memory = _read(summary.memory_bytes, summary)
     if memory:
-        caption = f"Resident memory of this process; at most {words.size(_most(memory))}."
-        figures.append(use("Memory", "MiB", [Line("this process", memory)], caption, _MIB))
+        caption = f"Resident memory of this process; at most {PAGE.size(_most(memory))}."
+        figures.append(use("Memory", "MiB", [UsageLine("this process", memory)], caption, _MIB))
     busy = [
-        Line(f"GPU {index}", _read(gpu.busy_percent, digest), dash=_DASHES[index % len(_DASHES)])
-        for index, gpu in sorted(digest.gpus.items())
+        UsageLine(
+            f"GPU {index}", _read(gpu.busy_percent, summary), dash=_DASHES[index % len(_DASHES)]
+        )
+        for index, gpu in sorted(summary.gpus.items())
     ]
     busy = [line for line in busy if line.bins]
     if busy:
-        names = words.listed([_gpu(index, gpu) for index, gpu in sorted(digest.gpus.items())])
+        names = units.listed([_gpu(index, gpu) for index, gpu in sorted(summary.gpus.items())])
         caption = (
             f"Share of the time in which a kernel ran, whoever's; "
-            f"{words.percent(mean(busy[0].bins))} on average of GPU 0. {names}."
+            f"{PAGE.percent(mean(busy[0].bins))} on average of GPU 0. {names}."
         )
         figures.append(use("Graphics processors", "% of the time", busy, caption))
     return figures
@@ -110,12 +117,12 @@ def machine(digest: RunSummary) -> list[Figure]:
 
 def _gpu(index: int, gpu: GpuUse) -> str:
     memory = gpu.memory_bytes.read()
-    used = f" (at most {words.size(_most(memory))} of its memory in use)" if memory else ""
+    used = f" (at most {PAGE.size(_most(memory))} of its memory in use)" if memory else ""
     return f"GPU {index} is {gpu.name}{used}"
 
 
-def _read(bins: Bins, digest: RunSummary) -> list[Bin]:
-    return bins.read(max(digest.span_s / _BINS, _SAMPLED_S))
+def _read(bins: Bins, summary: RunSummary) -> list[Bin]:
+    return bins.read(max(summary.span_s / _BINS, _SAMPLED_S))
 
 
 def mean(bins: Sequence[Bin]) -> float:
@@ -207,7 +214,7 @@ def _trace(
         "insidetextanchor": "end",
         "textfont": {"color": "var(--paper)"},
         "hovertext": [
-            f"{text(role)}: {words.percent(each)} {name}"
+            f"{text(role)}: {PAGE.percent(each)} {name}"
             for role, each in zip(names, values, strict=True)
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
@@ -220,7 +227,7 @@ def _caption(groups: Sequence[Group]) -> str:
     for name, roles in groups:
         busiest = max(roles, key=lambda role: roles[role].busy)
         prefix = f"{name}: " if name else "The busiest role is "
-        told.append(f"{prefix}{busiest}, {words.share(roles[busiest].busy)} working")
+        told.append(f"{prefix}{busiest}, {PAGE.share(roles[busiest].busy)} working")
     what = f"{'The busiest role of each arm. ' if groups[0][0] else ''}{'; '.join(told)}."
     many = max(len(roles) for _, roles in groups)
     return what if many <= _ROLES else f"{what} Of {many} roles the {_ROLES} busiest are shown."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from splitrun.data.csv_text import csv_cell
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, write_text
+from splitrun.records.bench import BenchHeader
 from splitrun.terminal import plain
 
 SUFFIXES = (".json", ".csv", ".md")
@@ -20,7 +21,7 @@ SUFFIXES = (".json", ".csv", ".md")
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Heads, and rows as long as they."""
 
     heads: tuple[str, ...]
@@ -31,16 +32,16 @@ class Table:
 class Report:
     """What was measured, in three forms."""
 
-    shown: Table
+    shown: ResultTable
     """Text for a person."""
     names: int
     """How many columns of `shown`, from the left, name what the others are figures of."""
     lines: tuple[str, ...]
     """What there is to say about it."""
-    numbers: Table
+    numbers: ResultTable
     """Numbers and text for a program; None where something is unknown."""
-    content: Mapping[str, Any]
-    """All there is to know, as plain data."""
+    record: BenchHeader
+    """All there is to know."""
 
 
 def check_export(file: Path) -> None:
@@ -72,8 +73,8 @@ def export(file: Path, report: Report) -> None:
 
 
 def to_json(report: Report) -> str:
-    """Its content."""
-    return json.dumps(report.content, indent=1) + "\n"
+    """Its record."""
+    return json.dumps(report.record.to_json(), indent=1) + "\n"
 
 
 def to_csv(report: Report) -> str:

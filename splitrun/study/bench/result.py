@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from msgspec import structs
+
+from splitrun.records.bench import (
+    BenchHeader,
+    BenchRecord,
+    BenchWarning,
+    CellRecord,
+)
+from splitrun.records.comparison import TrialRecord
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, ReliabilityWarning
-from splitrun.study.bench.report import Report, Table
+from splitrun.study.bench.report import Report, ResultTable
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
 _NUMBERS = (
@@ -57,8 +66,7 @@ class CellResult:
 class Results:
     """The cells that are done, in the grid's order."""
 
-    about: Mapping[str, Any]
-    """Name, time, environment, settings."""
+    header: BenchHeader
     axes: tuple[Axis, ...]
     baseline: Mapping[str, str]
     """Axes' values that the cell has which another one is compared with; its other values are
@@ -68,7 +76,7 @@ class Results:
     @property
     def cores(self) -> int:
         """Of this machine, as far as this process may use them."""
-        return int(self.about["environment"]["cores"])
+        return self.header.environment.cores or self.header.all_cores
 
     @property
     def warnings(self) -> list[str]:
@@ -82,7 +90,7 @@ class Results:
             texts[0] if len(texts) == 1 else several.format(len(texts), texts[0])
             for texts in found.values()
         ]
-        load, cores = self.about["load_average"], self.about["all_cores"]
+        load, cores = self.header.load_average, self.header.all_cores
         if load > cores:
             what = f"the load average was {load:.1f} on {cores} cores at the start"
             lines.insert(0, f"{what}; measure again when less is going on")
@@ -115,24 +123,23 @@ class Results:
         remark = f"{before} of {len(self.cells)} cells were measured before; --fresh measures again"
         compared = " ".join(f"{key}={label}" for key, label in self.baseline.items())
         return Report(
-            shown=Table((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
+            shown=ResultTable((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
             names=len(keys),
             lines=(
                 f"speedup: against {compared or 'the first cell'}; cells run one after the other",
                 *([remark] if before else []),
                 *self.problems,
                 *(f"warning: {line}" for line in self.warnings),
-                f"results: {self.about['directory']}",
+                f"results: {self.header.directory}",
             ),
-            numbers=Table((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
-            content={
-                "kind": "bench",
-                **self.about,
-                "axes": {axis.key: [point.label for point in axis.points] for axis in self.axes},
-                "baseline": dict(self.baseline),
-                "cells": [_content(*each) for each in speedups],
-                "warnings": self.warnings,
-            },
+            numbers=ResultTable((*keys, *_NUMBERS), tuple(_numbers(*each) for each in speedups)),
+            record=BenchRecord(
+                **structs.asdict(self.header),
+                axes={axis.key: tuple(point.label for point in axis.points) for axis in self.axes},
+                baseline=self.baseline,
+                cells=tuple(_record(*each) for each in speedups),
+                warnings=tuple(self.warnings),
+            ),
         )
 
     def _reference(self, cell: CellResult) -> CellResult | None:
@@ -184,17 +191,28 @@ def _numbers(cell: CellResult, speedup: float | None) -> tuple[Any, ...]:
     )
 
 
-def _content(cell: CellResult, speedup: float | None) -> dict[str, Any]:
-    about = {"parameters": dict(cell.parameters), "status": cell.fate}
-    measured = cell.measured
+def _record(cell: CellResult, speedup: float | None) -> CellRecord:
+    measured, parameters = cell.measured, dict(cell.parameters)
     if measured is None:
-        return about | {"problem": cell.problem}
-    rate = measured.samples_per_s
-    return about | {
-        **asdict(measured),
-        "samples_per_s": {"median": rate.median, "ci95": rate.interval.ci95},
-        "step_ms": measured.step_ms,
-        "speedup": speedup,
-        "cpu_percent": measured.cpu_percent,
-        "warnings": [asdict(doubt) for doubt in cell.reliability_warnings],
-    }
+        return CellRecord(parameters=parameters, status=cell.fate, problem=cell.problem)
+    return CellRecord(
+        parameters=parameters,
+        status=cell.fate,
+        schedule=measured.schedule,
+        depth=measured.depth,
+        micro_batches=measured.micro_batches,
+        batch_size=measured.batch_size,
+        runtime=measured.runtime,
+        steps=measured.steps,
+        samples_per_s=measured.samples_per_s.to_record(),
+        step_ms=measured.step_ms,
+        speedup=speedup,
+        cpu_percent=measured.cpu_percent,
+        peak_memory_bytes=measured.peak_memory_bytes,
+        others_percent=measured.others_percent,
+        trials=tuple(TrialRecord(**asdict(trial)) for trial in measured.trials),
+        warnings=tuple(
+            BenchWarning(kind=warning.kind, text=warning.text)
+            for warning in cell.reliability_warnings
+        ),
+    )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from itertools import pairwise
 from statistics import median
-from typing import Any
+
+from msgspec import structs
 
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.plan import compile
+from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
 from splitrun.runtime import Observer, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.session.job import job_of
 from splitrun.study.bench.measure import segment_of
-from splitrun.study.bench.report import Report, Table
+from splitrun.study.bench.report import Report, ResultTable
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
@@ -83,40 +85,47 @@ class Steadiness:
         """Whether every figure is within its limit, and known to be."""
         return not any(figure.complaint for figure in self.figures)
 
-    def report(self, about: Mapping[str, Any], moments: Sequence[SoakSample]) -> Report:
+    def report(
+        self, header: BenchHeader, moments: Sequence[SoakSample], *, interrupted: bool = False
+    ) -> Report:
         """What there is to print and to export.
 
         Args:
-            about: name, time, environment, settings.
+            header: what was known before.
             moments: all of the run.
+            interrupted: whether it was to be longer.
         """
-        trend = self.trend
+        trend, drift = self.trend, None
+        if trend is not None:
+            drift = DriftRecord(change=trend.change, ci95=(trend.low, trend.high))
         heads = ("figure", "change", "limit", "")
         rows = tuple(
             (it.name, it.value, it.limit, "no" if it.complaint else "ok") for it in self.figures
         )
         return Report(
-            shown=Table(heads, rows),
+            shown=ResultTable(heads, rows),
             names=1,
             lines=(
                 f"{self.samples_per_s:,.0f} samples/s over {self.duration_s:,.1f} s",
                 self.verdict,
-                f"results: {about['directory']}",
+                f"results: {header.directory}",
             ),
-            numbers=Table(SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)),
-            content={
-                "kind": "soak",
-                **about,
-                "verdict": self.verdict,
-                "samples_per_s": self.samples_per_s,
-                "duration_s": self.duration_s,
-                "drift": trend and {"change": trend.change, "ci95": [trend.low, trend.high]},
-                "memory_growth_bytes": self.memory_growth_bytes,
-                "thread_growth": self.thread_growth,
-                "descriptor_growth": self.descriptor_growth,
-                "figures": [asdict(figure) for figure in self.figures],
-                "moments": [asdict(moment) for moment in moments],
-            },
+            numbers=ResultTable(
+                SoakSample.__match_args__, tuple(astuple(moment) for moment in moments)
+            ),
+            record=SoakRecord(
+                **structs.asdict(header),
+                interrupted=interrupted,
+                verdict=self.verdict,
+                samples_per_s=self.samples_per_s,
+                duration_s=self.duration_s,
+                drift=drift,
+                memory_growth_bytes=self.memory_growth_bytes,
+                thread_growth=self.thread_growth,
+                descriptor_growth=self.descriptor_growth,
+                figures=tuple(FigureRecord(**asdict(figure)) for figure in self.figures),
+                moments=tuple(MomentRecord(**asdict(moment)) for moment in moments),
+            ),
         )
 
 
@@ -247,7 +256,9 @@ def soak(
         Interrupted: a signal stopped it; what was seen until then is judged and kept.
     """
     document = experiment.document
-    about = directory.about(document, {"duration_s": None if steps else duration_s, "steps": steps})
+    header = directory.header(
+        document, {"duration_s": None if steps else duration_s, "steps": steps}
+    )
     plan = experiment.plan
     subject = Subject(experiment.parties).found_out(plan)
     period_s = _warm_up(subject, plan.depth)
@@ -256,18 +267,18 @@ def soak(
     try:
         run.execute(min(max(duration_s / _MOMENTS, _SHORTEST_S), _LONGEST_S), duration_s, steps)
     except KeyboardInterrupt as error:
-        raise _interrupted(run, about, directory, stopped_by(error)) from error
+        raise _interrupted(run, header, directory, stopped_by(error)) from error
     try:
         steadiness = judge(run.moments)
     except ValueError as error:
         raise UsageError(f"{error}; give more --minutes or --steps") from error
-    report = steadiness.report(about, run.moments)
-    directory.write("soak.json", report.content)
+    report = steadiness.report(header, run.moments)
+    directory.write("soak.json", report.record)
     return Soaked(steadiness, report)
 
 
 def _interrupted(
-    run: _Run, about: Mapping[str, Any], directory: BenchDirectory, number: int
+    run: _Run, header: BenchHeader, directory: BenchDirectory, number: int
 ) -> Interrupted:
     """Keep what a run that was stopped has shown."""
     stopped = f"{interrupted(number)} after {run.steps} steps"
@@ -275,9 +286,9 @@ def _interrupted(
         steadiness = judge(run.moments)
     except ValueError:
         return Interrupted(f"{stopped}, too early to tell how steady it is; start it again", number)
-    report = steadiness.report({**about, "interrupted": True}, run.moments)
+    report = steadiness.report(header, run.moments, interrupted=True)
     with listening() as interrupts, interrupts.held():
-        directory.write("soak.json", report.content)
+        directory.write("soak.json", report.record)
     kept = directory.path / "soak.json"
     seen = f"{steadiness.verdict} until then; the result is in {kept}"
     return Interrupted(f"{stopped}, {seen}", number)

@@ -22,6 +22,7 @@ import msgspec
 
 from splitrun.errors import UsageError
 from splitrun.files import read_bytes, remove, write_text
+from splitrun.records.bench import BenchHeader
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
@@ -83,25 +84,25 @@ class BenchDirectory:
         """
         _replace(self._file(identity), json.dumps(asdict(measured)) + "\n")
 
-    def write(self, name: str, content: Mapping[str, object]) -> None:
+    def write(self, name: str, record: BenchHeader) -> None:
         """Write or replace a JSON file; a reader sees the old one or the new one.
 
         Raises:
             UsageError: it cannot be written.
         """
-        _replace(self.path / name, json.dumps(content, indent=1) + "\n")
+        _replace(self.path / name, json.dumps(record.to_json(), indent=1) + "\n")
 
-    def about(self, document: Document, settings: Mapping[str, object]) -> dict[str, Any]:
-        """What is known before anything is measured, as plain data."""
-        return {
-            "name": document.spec.name,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "directory": str(self.path),
-            "environment": environment(document.directory),
-            "load_average": load_average(),
-            "all_cores": all_cores(),
-            "settings": dict(settings),
-        }
+    def header(self, document: Document, settings: Mapping[str, object]) -> BenchHeader:
+        """What is known before anything is measured."""
+        return BenchHeader(
+            name=document.spec.name,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            directory=str(self.path),
+            environment=environment(document.directory),
+            load_average=load_average(),
+            all_cores=all_cores(),
+            settings=settings,
+        )
 
     def _file(self, identity: str) -> Path:
         return self.path / "cells" / f"{identity}.json"

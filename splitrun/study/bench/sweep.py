@@ -158,13 +158,13 @@ def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownl
     Raises:
         Interrupted: the user stopped it; the cells that are done are kept.
     """
-    about = bench.directory.about(bench.document, asdict(bench.settings))
-    results = Results(about, bench.axes, bench.baseline, ())
+    header = bench.directory.header(bench.document, asdict(bench.settings))
+    results = Results(header, bench.axes, bench.baseline, ())
     try:
         for cell in bench.cells:
             result = _result(bench, cell, results.cores, on_trial, on_download)
             results = replace(results, cells=(*results.cells, result))
-            bench.directory.write("bench.json", results.report().content)
+            bench.directory.write("bench.json", results.report().record)
             on_cell(results)
     except KeyboardInterrupt as error:
         number = stopped_by(error)

@@ -1,0 +1,326 @@
+"""What the files of a run directory hold, beside its events, its model and its checkpoints.
+
+    manifest.json    `Manifest`       how the run stands, on what, and what came of it
+    plan.json        `PlanRecord`     what was to be run
+    metrics.jsonl    `EpochRecord`    a line per epoch and evaluation
+    faults.jsonl     `FaultRecord`    a line per fault of the spec that has happened
+
+A run that ended without a word, by `kill -9` or on a disk too full to say more, has a manifest that
+says `running` for ever, but the lock of its directory went with its process.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from splitrun.errors import RunDirectoryError
+from splitrun.files import is_directory
+from splitrun.lock import is_held
+from splitrun.records.reading import FileRecord, Record, read_record
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class Git(Record, frozen=True, kw_only=True):
+    """The checkout that a run was started in."""
+
+    commit: str
+    dirty: bool | None = None
+    """Whether anything differs from the commit; None where telling could run a program."""
+
+
+class Environment(Record, frozen=True, kw_only=True):
+    """The machine and the software that something ran on."""
+
+    splitrun: str = ""
+    """Its version, as are the next ones."""
+    python: str = ""
+    packages: Mapping[str, str] = {}
+    platform: str = ""
+    cpu: str = ""
+    cores: int | None = None
+    """That the process might use."""
+    git: Git | None = None
+
+
+class AttemptRecord(Record, frozen=True, kw_only=True):
+    """One attempt of a run: from its beginning or a checkpoint to its end."""
+
+    started: str = ""
+    """A moment in ISO 8601, as is `ended`."""
+    from_step: int = 0
+    ended: str | None = None
+    status: str
+    """`running`, `done`, `failed`, `interrupted` or `killed`."""
+    message: str = ""
+    changes: tuple[str, ...] = ()
+    """Of the spec, for this attempt: lines of a difference."""
+
+
+class Staleness(Record, frozen=True, kw_only=True):
+    """Updates between the weights gradients were computed at and those they are applied to."""
+
+    mean: float | None
+    max: int | None = None
+
+
+class RunResult(Record, frozen=True, kw_only=True):
+    """What a run came to; `splitrun train --json` prints it."""
+
+    run_dir: str = ""
+    schedule: str = ""
+    depth: int = 1
+    steps: int = 0
+    samples: int = 0
+    wall_s: float = 0.0
+    """Training time; evaluations are outside the clock."""
+    evaluation_s: float = 0.0
+    samples_per_s: float = 0.0
+    train_loss: float | None = None
+    """Mean over every sample of the last epoch."""
+    metrics: Mapping[str, Mapping[str, float | None]] = {}
+    """By rows, which are `test`, and name."""
+    staleness: Mapping[str, Staleness] = {}
+    """By role, over its updates."""
+    weights_sha256: str = ""
+
+
+class ChannelTotals(Record, frozen=True, kw_only=True):
+    """What passed through a channel in all."""
+
+    messages: int
+    bytes: int
+
+
+class Manifest(FileRecord, frozen=True, kw_only=True):
+    """How a run stands, on what it was run, and what came of it."""
+
+    former_names: ClassVar[Mapping[str, str]] = {"lives": "attempts"}
+
+    status: str
+    """`running`, `done`, `failed` or `interrupted`."""
+    message: str = ""
+    """Why it failed or was interrupted."""
+    started: str = ""
+    ended: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    seed: int | None = None
+    directory: str = ""
+    """Where relative paths and classes of the spec are looked up."""
+    resolved_sha256: str = ""
+    """Of `resolved.yaml`."""
+    deadline_s: float | None = None
+    allow_code: bool = False
+    """Whether the spec names classes of the user's."""
+    threads: Mapping[str, int | None] = {}
+    environment: Environment = Environment()
+    peak_bytes: Mapping[str, Mapping[str, int]] = {}
+    """By role, and by what it held."""
+    channels: Mapping[str, ChannelTotals] = {}
+    result: RunResult | None = None
+    warnings: tuple[str, ...] = ()
+    """Of sinks that failed."""
+
+
+class RoleRecord(Record, frozen=True, kw_only=True):
+    """One role of a plan."""
+
+    depth: Count
+    staleness: int
+    """The largest that the plan makes, in updates."""
+    parameters: int
+    parameter_bytes: int = 0
+    compensation: tuple[str, ...] = ()
+    """Names of rules."""
+    versions: int
+    """Of its weights, that are held at most."""
+    version_bytes: int
+    saved_parameters: tuple[str, ...] = ()
+    """Those that autograd saves."""
+    draws_random: bool = False
+    peak_bytes: Mapping[str, int] = {}
+    """By what it holds."""
+
+
+class ChannelRecord(Record, frozen=True, kw_only=True):
+    """One channel of a plan."""
+
+    tensors: tuple[tuple[int, ...], ...] = ()
+    """Shapes of a full batch."""
+    bytes_per_step: Count = 0
+    in_flight_bytes: int = 0
+    messages_in_flight: int = 0
+    latency_ms: float = 0.0
+    transfer_ms: float = 0.0
+    jitter_ms: float = 0.0
+
+    @property
+    def bandwidth_mbps(self) -> float | None:
+        """10⁶ bit/s; None where messages take no time to transfer."""
+        known = self.transfer_ms > 0 and self.bytes_per_step > 0
+        return self.bytes_per_step * 8e-3 / self.transfer_ms if known else None
+
+
+class BoundRecord(Record, frozen=True, kw_only=True):
+    """The most that probed costs allow."""
+
+    period_ms: float | None = None
+    samples_per_s: float | None = None
+    limited_by: str = ""
+
+
+class ChoiceRecord(Record, frozen=True, kw_only=True):
+    """A schedule with its parameters, and what probed costs foretell of it where there are any."""
+
+    schedule: str
+    depth: int
+    micro_batches: int = 1
+    predicted_samples_per_s: float | None = None
+    speedup: float | None = None
+    """Over one batch at a time."""
+
+
+class CertaintyRecord(Record, frozen=True, kw_only=True):
+    """How sure a probe is of the fastest depth."""
+
+    sure: bool = False
+    depths: tuple[int, int] = (1, 1)
+    """The least and the greatest that the halves of its rounds say."""
+    rounds: int = 0
+    seconds: float = 0.0
+    others_percent: float | None = None
+    """Processor time that other processes had meanwhile; 100 is one core."""
+    idle_percent: float | None = None
+    told: str = ""
+    """The same in words."""
+
+
+class PlanRecord(FileRecord, frozen=True, kw_only=True):
+    """What was to be run: who runs what, what crosses, what it holds in memory.
+
+    Where costs were not probed, what they would foretell is None or empty.
+    """
+
+    former_names: ClassVar[Mapping[str, str]] = {"handover_ms": "wakeup_latency_ms"}
+
+    name: str = ""
+    schedule: str = ""
+    depth: int = 1
+    """The largest of any bottom."""
+    micro_batches: Count = 1
+    epochs: int = 0
+    steps: int = 0
+    steps_per_epoch: int = 0
+    batch_size: int = 0
+    train_rows: int = 0
+    test_rows: int = 0
+    drains: int = 0
+    checkpoint_every_steps: int | None = None
+    roles: Mapping[str, RoleRecord] = {}
+    peak_bytes: int = 0
+    """All that roles hold."""
+    channels: Mapping[str, ChannelRecord] = {}
+    programs: Mapping[str, tuple[str, ...]] = {}
+    """By role, its first instructions."""
+    sketches: Mapping[str, tuple[str, ...]] = {}
+    """The work in them: F, B, U and L with the number of the step."""
+    bound: BoundRecord | None = None
+    predicted_samples_per_s: float | None = None
+    effective_cores: float | None = None
+    wakeup_latency_ms: float | None = None
+    recommended_depth: int | None = None
+    fastest_depth: int | None = None
+    shown_depth: int | None = None
+    """The deepest whose accuracy the evidence speaks for."""
+    shown_of: str | None = None
+    unproven: bool = False
+    """Whether the depth is the faster one of two that are advised, by the user's will."""
+    recommended: ChoiceRecord | None = None
+    fastest: ChoiceRecord | None = None
+    certainty: CertaintyRecord | None = None
+    advice: str = ""
+    """On the depth."""
+
+
+class EpochRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What an epoch or an evaluation gave."""
+
+    epoch: int
+    """Epochs that are done."""
+    train: Mapping[str, float | None] = {}
+    """Means over the epoch's samples."""
+    test: Mapping[str, float | None] = {}
+    """Metrics on the held-out rows."""
+
+
+class FaultRecord(Record, frozen=True, kw_only=True):
+    """A fault of the spec that has happened."""
+
+    fault: int
+    """Its index in the spec's list."""
+    role: str = ""
+    instruction: str = ""
+
+
+def read_manifest(directory: Path) -> Manifest | None:
+    """What a run's manifest says; None where there is none.
+
+    Raises:
+        RunDirectoryError: it is damaged.
+    """
+    return read_record(directory / "manifest.json", Manifest)
+
+
+def fate(directory: Path, status: str) -> str:
+    """How a run stands, of which the manifest says `status`: that, or `killed`."""
+    return "killed" if status == "running" and is_held(directory) is False else status
+
+
+def stand(directory: Path) -> tuple[str, str]:
+    """How the run of a directory stands, and what there is to say of it; both are empty where
+    nothing tells. An arm of a comparison has no manifest, and is under way while it is held.
+    """
+    try:
+        manifest = read_manifest(directory)
+    except RunDirectoryError:
+        return "", ""
+    if manifest is None:
+        if directory.resolve().parent.name != "arms":
+            return "", ""
+        status = fate(directory, "running")
+        return status, "compare again" if status == "killed" else ""
+    status = fate(directory, manifest.status)
+    return status, manifest.message if status == manifest.status else way_on(directory, manifest)
+
+
+def way_on(directory: Path, manifest: Manifest) -> str:
+    """What can be done about a run that was killed."""
+    command = resume_command(directory, allow_code=manifest.allow_code)
+    if command:
+        return f"resume with `{command}`"
+    return "it has no checkpoint, so it cannot be resumed; train again"
+
+
+def _is_step(name: str) -> bool:
+    return name.startswith("step-") and name[5:].isdecimal()
+
+
+def resume_command(directory: Path, *, allow_code: bool) -> str:
+    """How a run goes on from its newest checkpoint; empty where it has none.
+
+    Args:
+        allow_code: its spec names classes.
+    """
+    kept = [*filter(is_directory, (directory / "checkpoints").glob("*"))]
+    steps = {path.name for path in kept}  # where 0.1.0 had them
+    if kept:
+        steps |= set.intersection(*({path.name for path in shard.glob("*")} for shard in kept))
+    if not any(map(_is_step, steps)):
+        return ""
+    command = f"splitrun train --resume {shlex.quote(str(directory))}"
+    return command + " --allow-code" * allow_code
