@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from splitrun.cli.console import Console
     from splitrun.records.run import ChoiceRecord, PlanRecord
-    from splitrun.spec.model import Dataset
 
 
 def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = None) -> None:
@@ -38,22 +36,14 @@ def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = No
     agree, as far as the spec tells. `plan` also reads the rows, builds and joins the models, your
     own classes among them, and compiles the programs; `train` does that too before it starts.
     """
+    from splitrun.data import opening
+
     document = load_document(spec, overrides, data_dir)
-    if absent := _absent_file(document.spec.dataset, data_dir):
+    place = opening(document.spec, document.directory, data_dir)
+    if absent := document.spec.dataset.to_download(place):
         echo(f"note: {absent} is not here yet; plan and train download it", err=True)
     parties = ", ".join(document.spec.parties)
     echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
-
-
-def _absent_file(dataset: Dataset, data_dir: Path | None) -> str | None:
-    """The name of a public dataset's file that is nowhere on this machine."""
-    from splitrun.data.sources.bank_marketing import FILES, BankMarketingSource
-    from splitrun.spec.model import BankMarketingDataset
-
-    if not isinstance(dataset, BankMarketingDataset):
-        return None
-    found = BankMarketingSource(dataset.size, data_dir).find()
-    return None if found else FILES[dataset.size].name
 
 
 _NO_TERMINAL = 1_000
@@ -231,8 +221,25 @@ def _fitted(sketch: Sequence[str], width: int, *, ends: bool) -> str:
     return f"{line}…"
 
 
-def schema() -> None:
+def schema(
+    components: Annotated[
+        bool,
+        typer.Option(
+            "--components",
+            help="List the components of specs instead, and those of packages that cannot be used.",
+        ),
+    ] = False,
+) -> None:
     """Print the JSON Schema of specs; editors check and complete YAML with it."""
+    if components:
+        from splitrun.components import KINDS, registry
+
+        for kind in KINDS:
+            for name, package in registry().packages(kind).items():
+                echo(f"{kind:<12}  {name:<20}  {package}")
+        for unusable in (one for kind in KINDS for one in registry().unusable(kind)):
+            echo(unusable)
+        return
     from splitrun.spec import json_schema
 
     echo_json(json_schema(), indent=2)

@@ -85,10 +85,10 @@ def train(
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised
-    from splitrun.telemetry import load_sink
+    from splitrun.session.sinks import make_sinks
 
     def offer() -> list[Sink]:
-        return [load_sink(name) for name in sink or ()]
+        return make_sinks(document.spec.sinks, sink or ())
 
     offered = offer()
     start = point(resume, document, spec) if resume else None

@@ -15,9 +15,10 @@ from splitrun.data.columns import (
     check_columns,
     column_problems,
     fingerprint,
+    opening,
 )
 from splitrun.data.download import OnDownload
-from splitrun.data.sources import Source, open_source
+from splitrun.data.sources import Source
 
 if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
@@ -44,7 +45,7 @@ __all__ = [
     "fingerprint",
     "gather",
     "load_data",
-    "open_source",
+    "opening",
     "text_columns",
 ]
 

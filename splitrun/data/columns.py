@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from splitrun.data.sources import open_source
+from splitrun.data.download import OnDownload
+from splitrun.data.sources import Opening
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
-from splitrun.spec.model import Dataset, FileDataset, Party, Spec, SyntheticDataset
+from splitrun.spec import Spec
 
 
-def available_columns(
-    dataset: Dataset, parties: Mapping[str, Party], directory: Path, data_dir: Path | None = None
-) -> tuple[str, ...]:
+def opening(
+    spec: Spec,
+    directory: Path,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+) -> Opening:
+    """What a spec's source needs to know."""
+    parties = tuple(name for name, party in spec.parties.items() if party.bottom)
+    return Opening(parties, directory, data_dir, on_download)
+
+
+def available_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> tuple[str, ...]:
     """The dataset's column names, the label's among them; of a file, only the header is read.
 
     Args:
@@ -24,17 +34,17 @@ def available_columns(
     Raises:
         DataError: the file is missing, damaged, or has no usable header.
     """
-    return open_source(dataset, parties, directory, data_dir).columns()
+    return spec.dataset.open(opening(spec, directory, data_dir)).columns()
 
 
 def fingerprint(spec: Spec, directory: Path) -> str:
     """What changes where the rows of a spec's dataset do, and the spec itself does not."""
-    return open_source(spec.dataset, spec.parties, directory).fingerprint()
+    return spec.dataset.open(opening(spec, directory)).fingerprint()
 
 
 def assigned_columns(spec: Spec) -> dict[str, tuple[str, ...]]:
-    """The columns of each party that has a bottom: those it lists, or, of a synthetic dataset,
-    by default those generated for it."""
+    """The columns of each party that has a bottom: those it lists or, by default,
+    those that the dataset has for it."""
     return {name: _columns_of(spec, name) for name, party in spec.parties.items() if party.bottom}
 
 
@@ -50,29 +60,23 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
         SpecError: with every problem found.
         DataError: the file is missing, damaged, or has no usable header.
     """
-    columns = available_columns(spec.dataset, spec.parties, directory, data_dir)
+    columns = available_columns(spec, directory, data_dir)
     if problems := column_problems(spec, columns):
         raise SpecError(problems)
 
 
 def _columns_of(spec: Spec, name: str) -> tuple[str, ...]:
-    explicit = spec.parties[name].columns
-    if not explicit and isinstance(spec.dataset, SyntheticDataset):
-        return spec.dataset.columns_of(name)
-    return explicit
+    return spec.parties[name].columns or spec.dataset.default_columns(name) or ()
 
 
 def _dataset_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
     dataset = spec.dataset
-    if isinstance(dataset, FileDataset):
-        if dataset.label not in columns:
-            yield _unknown(("dataset", "label"), dataset.label, columns)
-        for index, column in enumerate(dataset.categorical):
-            if column not in columns:
-                yield _unknown(("dataset", "categorical", index), column, columns)
-    elif dataset.numeric + dataset.categorical == 0:
-        what = "no columns to generate"
-        yield Problem(("dataset", "numeric"), what, "set numeric or categorical to at least 1")
+    yield from dataset.problems(spec, ("dataset",))
+    if dataset.label not in columns:
+        yield _unknown(("dataset", "label"), dataset.label, columns)
+    for index, column in enumerate(dataset.read_as_categories):
+        if column not in columns:
+            yield _unknown(("dataset", "categorical", index), column, columns)
 
 
 def _party_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:

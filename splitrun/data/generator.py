@@ -13,10 +13,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from splitrun.data.sources.synthetic import SyntheticDataset
 from splitrun.data.table import Categories, Column, Table
 from splitrun.errors import Problem, SpecError
 from splitrun.seeds import derive_seed
-from splitrun.spec.model import SyntheticDataset
 
 Values = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def _features(dataset: SyntheticDataset, parties: Sequence[str]) -> dict[str, Co
     values = tuple(f"v{index}" for index in range(dataset.cardinality))
     columns: dict[str, Column] = {}
     for party in parties:
-        for index, name in enumerate(dataset.columns_of(party)):
+        for index, name in enumerate(dataset.default_columns(party)):
             stream = _stream(dataset, "column", name)
             if index >= dataset.numeric:
                 drawn = np.searchsorted(cumulative, stream.random(dataset.rows))
@@ -122,7 +122,7 @@ def _score(
 ) -> Values:
     """What a party's columns add to the signal, [rows], of mean 0 and variance 1."""
     straight, curved, words = (np.zeros(dataset.rows) for _ in range(3))
-    for name in dataset.columns_of(party):
+    for name in dataset.default_columns(party):
         stream = _stream(dataset, "effect", name, target)
         column = columns[name]
         # Column by column: a matrix product's last bits depend on the machine's threads.

@@ -13,10 +13,15 @@ from torch import Tensor
 
 from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
+from splitrun.spec.contracts import LossSection
 
 
 def find_classes(
-    table: Table, label: str, train: NDArray[np.int64], *, binary: bool, positive: str | None
+    table: Table,
+    label: str,
+    train: NDArray[np.int64],
+    loss: LossSection,
+    positive: str | None = None,
 ) -> tuple[str, ...]:
     """The label's distinct values: numbers by size, then words by code point.
 
@@ -31,9 +36,9 @@ def find_classes(
     if len(classes) < 2:
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
-    if binary and len(classes) > 2:
+    if loss.labels == "binary" and len(classes) > 2:
         message = f"{what} has {len(classes):,} values ({_some(classes)})"
-        raise DataError(f"{message}, but binary_cross_entropy takes 2; use top.loss: cross_entropy")
+        raise DataError(f"{message}, but {loss.type} takes 2; use top.loss: cross_entropy")
     absent = [classes[index] for index in np.setdiff1d(codes, codes[train])]
     if absent:
         message = f"{what}: {len(absent):,} of {len(classes):,} classes are in no training row"
@@ -65,7 +70,7 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
     return translated
 
 
-def number_label(table: Table, label: str) -> Tensor:
+def number_label(table: Table, label: str, loss: LossSection) -> Tensor:
     """float32 [rows, 1], for regression.
 
     Raises:
@@ -74,7 +79,9 @@ def number_label(table: Table, label: str) -> Tensor:
     values = table.columns[label]
     if isinstance(values, Categories):
         message = f"{table.place(0)}: label {label!r} is {values.at(0)!r}"
-        raise DataError(f"{message}, but mse takes numbers; use a cross-entropy as top.loss")
+        raise DataError(
+            f"{message}, but {loss.type} takes numbers; use a cross-entropy as top.loss"
+        )
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     finite = np.isfinite(narrow)

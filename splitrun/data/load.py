@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,14 +19,8 @@ from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
 from splitrun.errors import Path as SpecPath
-from splitrun.spec.model import (
-    BottomModel,
-    CustomBottom,
-    DatasetSection,
-    EmbeddingMlp,
-    FileDataset,
-    Spec,
-)
+from splitrun.spec import Spec
+from splitrun.spec.contracts import DatasetSection
 
 
 @dataclass(frozen=True)
@@ -153,9 +146,9 @@ def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
 
 def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[str]:
     """The columns to read as categories, whatever they hold."""
-    listed = spec.dataset.categorical if isinstance(spec.dataset, FileDataset) else ()
-    label = () if spec.top.loss == "mse" else (spec.dataset.label,)
-    return (encoder.categorical if encoder else frozenset(listed)).union(label)
+    listed = frozenset(spec.dataset.read_as_categories)
+    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
+    return (encoder.categorical if encoder else listed).union(label)
 
 
 def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
@@ -188,44 +181,38 @@ def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
     """Whether a problem at this path is one of the party's own columns, or of its label."""
     if path[:2] == ("dataset", "label"):
         return party == spec.top.party
-    if path[:2] == ("dataset", "categorical") and isinstance(spec.dataset, FileDataset):
-        return spec.dataset.categorical[int(path[2])] in spec.parties[party].columns
+    if path[:2] == ("dataset", "categorical") and len(path) > 2:
+        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].columns
     return path[0] == "dataset" or path[:2] == ("parties", party)
 
 
 def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
-    dataset = spec.dataset
+    dataset, bottom = spec.dataset, spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
         classes: tuple[str, ...] = ()
-        if spec.top.loss != "mse":
-            binary = spec.top.loss == "binary_cross_entropy"
-            positive = dataset.positive if isinstance(dataset, FileDataset) else None
-            classes = find_classes(table, dataset.label, train, binary=binary, positive=positive)
+        if spec.top.loss.labels != "numbers":
+            positive = dataset.counts_as_one
+            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
         label = LabelEncoder(column=dataset.label, classes=classes)
     if columns := assigned_columns(spec).get(party, ()):
         features = fit_features(
             table,
             columns,
             train,
-            inputs=_inputs_of(spec.parties[party].bottom),
+            inputs=bottom.takes if bottom else "one_hot",
             scaling=spec.parties[party].scaling,
-            fill_missing=isinstance(dataset, FileDataset) and dataset.missing == "mean",
+            fill_missing=dataset.fills_missing,
         )
     return PartyEncoder(features=features, label=label)
 
 
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
-    if spec.top.loss == "mse":
-        return number_label(table, label.column)
+    loss = spec.top.loss
+    if loss.labels == "numbers":
+        return number_label(table, label.column, loss)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
-    return codes if spec.top.loss == "cross_entropy" else codes.to(torch.float32).unsqueeze(1)
-
-
-def _inputs_of(bottom: BottomModel | None) -> Literal["one_hot", "codes"]:
-    if isinstance(bottom, CustomBottom):
-        return bottom.inputs
-    return "codes" if isinstance(bottom, EmbeddingMlp) else "one_hot"
+    return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
 
 def _refuse_other_columns(spec: Spec, party: str, encoder: PartyEncoder) -> None:

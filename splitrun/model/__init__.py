@@ -1,33 +1,42 @@
-"""Modules, their optimizers, weight versions, losses and metrics: everything a role computes."""
+"""Modules, their optimizers, weight versions, losses and metrics: everything a role computes.
 
-from splitrun.model.bottom_stage import BottomStage
-from splitrun.model.build import section_of
-from splitrun.model.finite import Finite, is_finite
-from splitrun.model.loss import predictions
-from splitrun.model.metrics import default_metrics, evaluate
-from splitrun.model.optimizer import RoleOptimizer
-from splitrun.model.role_model import (
-    Cuts,
-    RoleModel,
-    bottom_model,
-    check_output,
-    made_up,
-    refuse_sharing,
-    top_model,
-)
-from splitrun.model.stage import Stage
-from splitrun.model.state import (
-    State,
-    extra_states,
-    fill,
-    named_tensors,
-    parameters_of,
-    set_extra_states,
-    tensor_bytes,
-    weights_sha256,
-)
-from splitrun.model.tensors import Tensors
-from splitrun.model.top_stage import TopStage
+What is offered here is imported when it is first used: the sections of a spec are in this package,
+too, and a validation starts without PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from splitrun.model.bottom_stage import BottomStage
+    from splitrun.model.build import section_of
+    from splitrun.model.finite import Finite, is_finite
+    from splitrun.model.metrics import evaluate
+    from splitrun.model.role_model import (
+        Cuts,
+        RoleModel,
+        bottom_model,
+        check_output,
+        made_up,
+        refuse_sharing,
+        top_model,
+    )
+    from splitrun.model.role_optimizer import RoleOptimizer
+    from splitrun.model.stage import Stage
+    from splitrun.model.state import (
+        State,
+        extra_states,
+        fill,
+        named_tensors,
+        parameters_of,
+        set_extra_states,
+        tensor_bytes,
+        weights_sha256,
+    )
+    from splitrun.model.tensors import Tensors
+    from splitrun.model.top_stage import TopStage
 
 __all__ = [
     "BottomStage",
@@ -41,7 +50,6 @@ __all__ = [
     "TopStage",
     "bottom_model",
     "check_output",
-    "default_metrics",
     "evaluate",
     "extra_states",
     "fill",
@@ -49,7 +57,6 @@ __all__ = [
     "made_up",
     "named_tensors",
     "parameters_of",
-    "predictions",
     "refuse_sharing",
     "section_of",
     "set_extra_states",
@@ -57,3 +64,43 @@ __all__ = [
     "top_model",
     "weights_sha256",
 ]
+
+_ROLE_MODEL = (
+    "Cuts",
+    "RoleModel",
+    "bottom_model",
+    "check_output",
+    "made_up",
+    "refuse_sharing",
+    "top_model",
+)
+_STATE = (
+    "State",
+    "extra_states",
+    "fill",
+    "named_tensors",
+    "parameters_of",
+    "set_extra_states",
+    "tensor_bytes",
+    "weights_sha256",
+)
+_IMPORTED_ON_USE = {
+    "BottomStage": "bottom_stage",
+    "section_of": "build",
+    **dict.fromkeys(("Finite", "is_finite"), "finite"),
+    "evaluate": "metrics",
+    **dict.fromkeys(_ROLE_MODEL, "role_model"),
+    "RoleOptimizer": "role_optimizer",
+    "Stage": "stage",
+    **dict.fromkeys(_STATE, "state"),
+    "Tensors": "tensors",
+    "TopStage": "top_stage",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _IMPORTED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from splitrun.errors import WrongGradients
-from splitrun.model.compensation import Prediction
 from splitrun.model.custom.recomputation import Recomputation, Stash, is_due
 from splitrun.model.custom.trial import learning
-from splitrun.model.optimizer import RoleOptimizer
+from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.state import State, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors, total_bytes
@@ -43,11 +42,11 @@ class BottomStage(Stage):
     ) -> None:
         super().__init__(role, facts, module, optimizer, seed, alone=alone)
         parameters = parameters_of(module)
-        self._predicts = "weight_prediction" in role.rules
+        self._predicts = role.moves_weights
         self._versions = WeightVersions(
             module,
             role.versioned(facts),
-            Prediction(optimizer.optimizers, [parameters[name] for name in facts.predictable]),
+            optimizer.follow([parameters[name] for name in facts.predictable]),
         )
         self._in_flight: dict[Key, tuple[Tensors, InFlight]] = {}
         self._updates = 0

@@ -42,103 +42,99 @@ of the run's T updates (T1 of PipeMare: Yang, Zhang, Li, Ré, Aberger and De Sa 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
-from torch import Tensor
+from splitrun.spec.contracts import MoveWeights, OptimizerSection, Recipe, RuleSection
 
-from splitrun.model.momentum import LONG
-from splitrun.model.update_direction import UpdateDirection
-from splitrun.spec.model import Sgd
-
-
-def discount(staleness: int, update: int, updates: int) -> float:
-    """What update number `update` (from 0) of so many is multiplied by."""
-    return float(max(1, staleness) ** (min(1.0, 4 * update / updates) - 1))
+if TYPE_CHECKING:
+    from torch import Tensor, optim
 
 
-def lengthened(optimizer: Sgd) -> Sgd:
-    """With a long momentum."""
-    if optimizer.momentum >= LONG:
-        return optimizer
-    lr = optimizer.lr * (1 - LONG) / (1 - optimizer.momentum)
-    return optimizer.model_copy(update={"momentum": LONG, "lr": lr})
+class WeightPrediction(RuleSection):
+    """Forward and backward run at the weights that the gradient is going to be applied to."""
+
+    moves_weights: ClassVar[bool] = True
+
+    type: Literal["weight_prediction"]
+
+    def unfit(self, optimizer: OptimizerSection) -> tuple[str, str] | None:
+        """Adagrad and RMSprop."""
+        if optimizer.memory != "other":
+            return None
+        what = f"where {optimizer.type} is going is not known here"
+        return what, "use auto or discount, or another optimizer, such as adam"
+
+    def state_tensors(self, optimizer: OptimizerSection) -> int:
+        """The last gradient, where nothing else tells where the weights are going."""
+        return int(optimizer.memory == "none")
+
+    def follow(
+        self, optimizers: Sequence[optim.Optimizer], weights: Sequence[Tensor]
+    ) -> MoveWeights:
+        """Along the direction that each optimizer took last."""
+        from splitrun.model.prediction import Prediction
+
+        return Prediction(optimizers, weights)
+
+    def updated(self, optimizers: Sequence[optim.Optimizer]) -> None:
+        """Keep the last gradients of SGD without momentum."""
+        from splitrun.model.prediction import keep_last_gradients
+
+        for optimizer in optimizers:
+            if optimizer.defaults.get("momentum") == 0:
+                keep_last_gradients(optimizer)
 
 
-class SpikedSgd(torch.optim.SGD):
-    """SGD with momentum and spike compensation.
+class _MomentumRule(RuleSection):
+    """A rule on an optimizer's momentum."""
 
-    Args:
-        staleness: of the gradient that an update applies, by the number of the update.
-        options: those of `torch.optim.SGD`; without Nesterov's momentum.
-    """
-
-    def __init__(
-        self, parameters: Iterable[Tensor], staleness: Callable[[int], int], **options: Any
-    ) -> None:
-        super().__init__(parameters, **options)
-        self._staleness = staleness
-        self.param_groups[0]["updates"] = 0
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
-        """Apply the gradients."""
-        group = self.param_groups[0]
-        weights = [weight for weight in group["params"] if weight.grad is not None]
-        momentum, decay, lr = group["momentum"], group["weight_decay"], group["lr"]
-        staleness = self._staleness(group["updates"])
-        group["updates"] += 1
-        if not weights:
-            return
-        gradients = [weight.grad for weight in weights]
-        if decay:
-            both = zip(gradients, weights, strict=True)
-            gradients = [gradient.add(weight, alpha=decay) for gradient, weight in both]
-        velocities = [self._velocity(weight) for weight in weights]
-        torch._foreach_mul_(velocities, momentum)
-        torch._foreach_add_(velocities, gradients)
-        torch._foreach_add_(weights, velocities, alpha=-lr * momentum**staleness)
-        if staleness:
-            spike = (1 - momentum**staleness) / (1 - momentum)
-            torch._foreach_add_(weights, gradients, alpha=-lr * spike)
-
-    def _velocity(self, weight: Tensor) -> Tensor:
-        state = self.state[weight]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(weight)
-        velocity: Tensor = state["momentum_buffer"]
-        return velocity
+    def unfit(self, optimizer: OptimizerSection) -> tuple[str, str] | None:
+        """Optimizers without a momentum that is known here, and fused steps."""
+        if optimizer.memory == "other":
+            what = f"no momentum of {optimizer.type} is known here"
+            return what, "use auto, or another optimizer"
+        if optimizer.memory == "none":
+            what = f"{optimizer.type} has no momentum here"
+            return what, "set its momentum, such as 0.9, or use auto"
+        if optimizer.is_fused:
+            return "a fused step is always Adam's own", "set fused to false, or use auto"
+        return None
 
 
-def keep_last_gradients(optimizer: torch.optim.Optimizer) -> None:
-    """Keep what SGD without momentum has no other memory of, where checkpoints hold it, too."""
-    for group in optimizer.param_groups:
-        for weight in group["params"]:
-            if weight.grad is not None and weight.grad.layout == torch.strided:
-                optimizer.state[weight]["last_gradient"] = weight.grad
+class Spike(_MomentumRule):
+    """A late gradient is given at once what it missed of the momentum."""
+
+    type: Literal["spike"]
+
+    def unfit(self, optimizer: OptimizerSection) -> tuple[str, str] | None:
+        """Nesterov's momentum, too."""
+        if optimizer.looks_ahead:
+            what = f"{optimizer.type} with nesterov compensates one update already"
+            return what, "set nesterov to false, or use auto"
+        return super().unfit(optimizer)
+
+    def prepare(self, recipe: Recipe) -> Recipe:
+        """With spikes."""
+        return replace(recipe, spikes=True)
 
 
-class Prediction:
-    """Moves copies of weights on to where an optimizer is going.
+class LongMomentum(_MomentumRule):
+    """The momentum reaches back a hundred updates, beside which a delay is short."""
 
-    Args:
-        optimizers: of the module; they are looked at whenever something is predicted.
-        weights: what is predicted.
-    """
+    type: Literal["long_momentum"]
 
-    def __init__(
-        self, optimizers: Iterable[torch.optim.Optimizer], weights: Sequence[Tensor]
-    ) -> None:
-        self._directions = [UpdateDirection(optimizer, weights) for optimizer in optimizers]
+    def prepare(self, recipe: Recipe) -> Recipe:
+        """With a long momentum."""
+        return replace(recipe, lengthens=True)
 
-    @torch.no_grad()
-    def __call__(self, copies: Sequence[Tensor], reach: float) -> None:
-        """Move copies of the weights on; what was never updated stays as it is.
 
-        Args:
-            copies: of the weights, in their order; further ones are left alone.
-            reach: the sum of the learning rates of the updates to come.
-        """
-        for course in self._directions:
-            course.follow(copies, reach)
+class Discount(RuleSection):
+    """The learning rate is divided by the delay, ever less over the first quarter of the run."""
+
+    type: Literal["discount"]
+
+    def lr_factor(self, staleness: int, update: int, updates: int) -> float:
+        """At most 1."""
+        return float(max(1, staleness) ** (min(1.0, 4 * update / updates) - 1))

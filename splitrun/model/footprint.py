@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +10,7 @@ from torch import Tensor, nn
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import named_tensors, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors
-from splitrun.spec.model import Optimizer, Rule, Sgd
-
-_STATES = {"sgd": 0, "adam": 2, "adamw": 2, "adagrad": 1, "rmsprop": 1, "sparse_adam": 2}
-"""Tensors of a weight's shape that an optimizer keeps for it."""
+from splitrun.spec.contracts import OptimizerSection, RuleSection
 
 
 def activation_bytes(module: nn.Module, inputs: Tensors) -> int:
@@ -52,12 +49,11 @@ def gradient_bytes(module: nn.Module, sparse: Collection[str]) -> int:
     )
 
 
-def optimizer_bytes(module: nn.Module, optimizer: Optimizer, rules: tuple[Rule, ...]) -> int:
+def optimizer_bytes(
+    module: nn.Module, optimizer: OptimizerSection, rules: Sequence[RuleSection]
+) -> int:
     """Of an optimizer's state, once it has seen a gradient of every weight."""
-    states = _STATES[optimizer.type]
-    momentum = getattr(optimizer, "momentum", 0)
-    if momentum or (isinstance(optimizer, Sgd) and "weight_prediction" in rules):
-        states += 1
+    states = optimizer.state_tensors + sum(rule.state_tensors(optimizer) for rule in rules)
     return states * sum(weight.nbytes for weight in trainable(module))
 
 

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import Tensor
 
-from splitrun.model.loss import LOSSES, LossName, predictions
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import LossSection, Metric
 
 Array = NDArray[np.float64]
 
 
 def evaluate(
-    loss: LossName, metrics: Sequence[Metric], outputs: Tensor, labels: Tensor
+    loss: LossSection, metrics: Sequence[Metric], outputs: Tensor, labels: Tensor
 ) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
@@ -26,10 +25,10 @@ def evaluate(
     numbers, is None.
     """
     with torch.inference_mode():
-        values: dict[str, float | None] = {"loss": _finite(float(LOSSES[loss](outputs, labels)))}
-        predicted = predictions(loss, outputs).double().numpy()
+        values: dict[str, float | None] = {"loss": _finite(float(loss.mean(outputs, labels)))}
+        predicted = loss.predictions(outputs).double().numpy()
     truth = labels.numpy()
-    if loss == "binary_cross_entropy":
+    if loss.labels == "binary":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
     for name in metrics:
         values[name] = _finite(_METRICS[name](truth, predicted))
@@ -38,11 +37,6 @@ def evaluate(
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def default_metrics(loss: LossName) -> tuple[Metric, ...]:
-    """What is computed where the spec names nothing."""
-    return ("rmse",) if loss == "mse" else ("auroc", "accuracy")
 
 
 def _classes(predicted: Array) -> NDArray[np.int64]:

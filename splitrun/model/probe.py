@@ -14,8 +14,8 @@ from splitrun.errors import ModelError, Problem, one_line
 from splitrun.errors import Path as SpecPath
 from splitrun.model.build import section_of
 from splitrun.model.footprint import activation_bytes, gradient_bytes
-from splitrun.model.optimizer import sparse_tables
 from splitrun.model.randomness import draws_random
+from splitrun.model.role_optimizer import sparse_tables
 from splitrun.model.state import buffer_contents, parameters_of
 from splitrun.model.tensors import Tensors, as_tensors, own
 from splitrun.model.versions import saved_parameters

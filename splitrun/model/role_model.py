@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, SpecError
 from splitrun.model.bottom_stage import BottomStage
-from splitrun.model.build import build_bottom, build_top, section_of, undisturbed
+from splitrun.model.build import build_model, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.finite import refuse_odd_weights
 from splitrun.model.footprint import optimizer_bytes
 from splitrun.model.fusion import fuse, fused_features
-from splitrun.model.optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.probe import Probed, Use, probe
+from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
 from splitrun.model.state import parameters_of
 from splitrun.model.tensors import Tensors
@@ -38,8 +38,7 @@ from splitrun.spec import (
     effective_micro_batches,
     optimizer_of,
 )
-from splitrun.spec.check_learning import refuses_sparse
-from splitrun.spec.model import BottomModel, CustomModule, EmbeddingMlp, Mlp, Optimizer, TopModel
+from splitrun.spec.contracts import ModelSection, OptimizerSection
 
 Cuts = Mapping[str, tuple[TensorFacts, ...]]
 """What every bottom sends, by role, in the parties' order."""
@@ -51,7 +50,7 @@ class RoleModel:
 
     spec: Spec
     role: str
-    section: BottomModel | TopModel | None
+    section: ModelSection | None
     directory: Path
     """Where a custom class is looked up first."""
     use: Use
@@ -61,14 +60,14 @@ class RoleModel:
     @property
     def is_custom(self) -> bool:
         """Whether it is a class of the user's."""
-        return isinstance(self.section, CustomModule)
+        return self.section is not None and not self.section.is_own
 
     @property
     def _party(self) -> str:
         return self.role.rpartition(".")[0]
 
     @property
-    def _optimizer(self) -> Optimizer:
+    def _optimizer(self) -> OptimizerSection:
         return optimizer_of(self.spec, self._party if self.use.is_bottom else None)
 
     def probe(self, inputs: Tensors, train_rows: int) -> Probed:
@@ -88,19 +87,19 @@ class RoleModel:
             self._refuse_sparse(module, sparse_tables(module))
             _check_batch_norm(self.spec, train_rows, self.role, module)
 
-        if isinstance(self.section, CustomModule):
+        if self.section is not None and not self.section.is_own:
             tried = probe_custom(
                 self.role,
                 self.build,
                 inputs,
                 self.use,
                 self.directory,
-                undisturbed=partial(undisturbed, self.section.class_, self.role),
+                undisturbed=partial(undisturbed, self.section, self.role),
                 check=check,
             )
             module = self.build()
             if differs_from_the_first(module, self.build, tried.first, inputs):
-                raise _another_network(self.role, self.section.class_)
+                raise _another_network(self.section, self.role)
             probed: Probed = tried
         else:
             module = self.build()
@@ -143,7 +142,7 @@ class RoleModel:
 
     def _refuse_sparse(self, module: nn.Module, sparse: Collection[str]) -> None:
         """Refuse sparse gradients where the optimizer takes none."""
-        if why := bool(sparse) and refuses_sparse(self._optimizer):
+        if why := bool(sparse) and self._optimizer.refuses_sparse:
             layers = sparse_tables(module)
             has = "a sparse embedding" if layers else f"sparse gradients of {next(iter(sparse))}"
             what = f"{why}, and {type(module).__name__} has {has}"
@@ -158,21 +157,19 @@ def bottom_model(spec: Spec, party: str, shape: InputShape, directory: Path) -> 
         shape: of the party's inputs.
 
     Raises:
-        ModelError: it embeds categories, and there are none.
+        ModelError: it cannot take such inputs: it embeds categories, and there are none.
     """
     section, role = spec.parties[party].bottom, bottom_name(party)
     assert section is not None
-    if isinstance(section, EmbeddingMlp) and not shape.cardinalities:
-        what = "embedding_mlp has nothing to embed: no column of the party is categorical"
-        remedy = "list columns under dataset.categorical, or use mlp"
-        raise ModelError([Problem((*section_of(role), "type"), what, remedy)])
+    if unfit := section.unfit(shape):
+        raise refused(section, role, *unfit)
     use = Use(
         is_bottom=True,
         pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
     )
-    build = partial(build_bottom, section, shape, role=role, seed=spec.seed, directory=directory)
+    build = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
     return RoleModel(spec, role, section, directory, use, build)
 
 
@@ -190,7 +187,8 @@ def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
     )
-    build = partial(build_top, section, width, role=role, seed=spec.seed, directory=directory)
+    inputs = InputShape(numeric=width, cardinalities=(), width=width)
+    build = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
     return RoleModel(spec, role, section, directory, use, build)
 
 
@@ -217,14 +215,14 @@ def check_output(spec: Spec, classes: Collection[str], output: Tensor) -> None:
     Raises:
         ModelError: naming the width that fits.
     """
-    shape = list(output.shape[1:])
-    wanted = len(classes) if spec.top.loss == "cross_entropy" else 1
-    if shape == [wanted]:
+    shape, loss = list(output.shape[1:]), spec.top.loss
+    wanted = loss.width(len(classes))
+    if shape == [wanted] or (wanted is None and len(shape) == 1):
         return
     model = spec.top.model
-    path = (*section_of(top_name(spec)), *(("out",) if isinstance(model, Mlp) else ()))
+    path = (*section_of(top_name(spec)), *(model.width_key if model else ()))
     labels = f"{len(classes)} classes" if classes else "numbers"
-    what = f"the output is {shape} per row, and {spec.top.loss} over {labels} takes [{wanted}]"
+    what = f"the output is {shape} per row, and {loss.type} over {labels} takes [{wanted}]"
     remedy = f"make it {wanted} wide" if model else "add a top model, or change the bottoms' out"
     raise ModelError([Problem(path, what, remedy)])
 
@@ -256,12 +254,14 @@ def _is_alone(role: str, facts: Mapping[str, RoleFacts]) -> bool:
     return not any(each.is_custom or each.draws_random for each in others)
 
 
-def _another_network(role: str, class_path: str) -> ModelError:
-    what = f"{class_path} builds another network every time: its layers or initial weights differ"
+def _another_network(section: ModelSection, role: str) -> ModelError:
+    what = (
+        f"{section.title} builds another network every time: its layers or initial weights differ"
+    )
     remedy = (
         "make them of its kwargs and of PyTorch's, NumPy's and Python's global generators alone"
     )
-    return ModelError([Problem((*section_of(role), "class"), what, remedy)])
+    return refused(section, role, what, remedy)
 
 
 def _check_batch_norm(spec: Spec, rows: int, role: str, module: nn.Module) -> None:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model.fusion import Fusion, fuse
-from splitrun.model.loss import LOSSES, LossName
-from splitrun.model.optimizer import RoleOptimizer
+from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.tensors import Tensors
 from splitrun.plan import Role, RoleFacts
+from splitrun.spec.contracts import LossSection
 
 
 class TopStage(Stage):
@@ -26,13 +26,13 @@ class TopStage(Stage):
         optimizer: RoleOptimizer,
         seed: int,
         fusion: Fusion,
-        loss: LossName,
+        loss: LossSection,
         *,
         alone: bool = False,
     ) -> None:
         super().__init__(role, facts, module, optimizer, seed, alone=alone)
         self._fusion = fusion
-        self._loss = LOSSES[loss]
+        self._loss = loss.mean
 
     def loss(
         self, key: Key, cuts: Sequence[Tensors], labels: Tensor, share: float

@@ -15,7 +15,7 @@ from splitrun.data import (
     SharedSource,
     column_problems,
     columns_of,
-    open_source,
+    opening,
     text_columns,
 )
 from splitrun.errors import SpecError
@@ -55,7 +55,7 @@ class Parties:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        source = open_source(spec.dataset, spec.parties, directory, data_dir, on_download)
+        source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
         shared = SharedSource(
             source,

@@ -23,7 +23,7 @@ from splitrun.data import (
     Source,
     gather,
     load_data,
-    open_source,
+    opening,
 )
 from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
 from splitrun.party.facts import PartyFacts, cuts
@@ -67,7 +67,7 @@ class Party:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        opened = source or open_source(spec.dataset, spec.parties, directory, data_dir, on_download)
+        opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
         return cls(spec, name, directory, load_data(spec, name, opened, encoder))
 
     @property

@@ -69,7 +69,7 @@ def _role(plan: Plan, role: Role) -> RoleRecord:
         staleness=max(0, min(depth, plan.longest_segment) - 1),
         parameters=facts.parameters,
         parameter_bytes=facts.parameter_bytes,
-        compensation=tuple(role.rules),
+        compensation=tuple(rule.type for rule in role.rules),
         versions=versions,
         version_bytes=versions * role.version_bytes(facts),
         saved_parameters=tuple(facts.saved),

@@ -10,7 +10,7 @@ from splitrun.plan.compile import bottom_name
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import Plan
 from splitrun.spec import Spec
-from splitrun.spec.faults import Fault, InstructionFault, LinkFault
+from splitrun.spec.faults import Fault
 
 _OPS = {"receive": Op.RECV} | {op.lower(): op for op in Op if op is not Op.RECV}
 _AT_A_DRAIN = (Op.DRAIN, Op.EVALUATE, Op.CHECKPOINT)
@@ -58,14 +58,14 @@ def planned_faults(spec: Spec, plan: Plan) -> Sequence[PlannedFault]:
 
 
 def _planned(index: int, fault: Fault, plan: Plan) -> PlannedFault:
-    if isinstance(fault, LinkFault):
-        source, _, target = fault.link.partition("->")
+    if fault.hit_link is not None:
+        source, _, target = fault.hit_link.partition("->")
         if target == plan.top.party:
             return PlannedFault(index, fault, bottom_name(source), Op.SEND, plan.top.name)
         return PlannedFault(index, fault, plan.top.name, Op.SEND, bottom_name(target))
-    role = getattr(fault, "role", plan.top.name)
+    role = fault.hit_role or plan.top.name
     usual = Op.LOSS if role == plan.top.name else Op.FORWARD
-    at = fault.at if isinstance(fault, InstructionFault) else None
+    at = fault.hit_instruction
     return PlannedFault(index, fault, role, _OPS[at] if at else usual)
 
 

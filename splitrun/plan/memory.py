@@ -59,11 +59,11 @@ def peak_bytes(plan: Plan) -> int:
 def versions_held(plan: Plan, role: Role) -> int:
     """How many versions a bottom has at once: one for each batch in flight that saw others.
 
-    Batches of the fill share one, unless each is predicted for its own staleness.
+    Batches of the fill share one, unless each has weights that are moved for its own staleness.
     """
     if role.kind == "top" or not role.versioned(plan.role_facts(role.name)):
         return 0
-    if "weight_prediction" in role.rules:
+    if role.moves_weights:
         return min(role.depth, plan.longest_segment)
     return max(1, min(role.depth, plan.longest_segment - role.depth + 1))
 

@@ -12,7 +12,8 @@ import msgspec
 from splitrun.plan.facts import Facts, RoleFacts
 from splitrun.plan.link import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
-from splitrun.spec import Compute, Rule
+from splitrun.spec import Compute
+from splitrun.spec.contracts import RuleSection
 
 EVALUATION_BATCH_ROWS = 4096
 """Rows of an evaluation batch. It changes no result, only memory and the number of messages."""
@@ -28,28 +29,32 @@ class Role:
     depth: int
     compute: Compute | None
     """Emulated hardware."""
-    compensation: tuple[Rule, ...] = ()
+    compensation: tuple[RuleSection, ...] = ()
     """What a bottom is to do about staleness."""
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[RuleSection, ...]:
         """The compensation that has an effect: at depth 1 nothing is stale."""
         return self.compensation if self.depth > 1 else ()
 
+    @property
+    def moves_weights(self) -> bool:
+        """Whether its batches in flight run on weights that a rule has moved."""
+        return any(rule.moves_weights for rule in self.rules)
+
     def versioned(self, facts: RoleFacts) -> tuple[str, ...]:
-        """A bottom's parameters of which a batch in flight has a version, those that are predicted
+        """A bottom's parameters of which a batch in flight has a version, those that are moved
         first."""
         if self.depth == 1:
             return ()
-        predicted = facts.predictable if "weight_prediction" in self.rules else ()
-        return tuple(dict.fromkeys(predicted + facts.saved))
+        moved = facts.predictable if self.moves_weights else ()
+        return tuple(dict.fromkeys(moved + facts.saved))
 
     def version_bytes(self, facts: RoleFacts) -> int:
         """Bytes of one version."""
         if self.depth == 1:
             return 0
-        predicts = "weight_prediction" in self.rules
-        return facts.saved_bytes + (facts.unsaved_predictable_bytes if predicts else 0)
+        return facts.saved_bytes + (facts.unsaved_predictable_bytes if self.moves_weights else 0)
 
 
 @dataclass(frozen=True)

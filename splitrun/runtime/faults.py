@@ -17,7 +17,7 @@ from splitrun.plan import Channel, Instruction, Op, PlannedFault
 from splitrun.runtime.channel import ChannelClosed, Message
 from splitrun.runtime.clock import now, wait_until
 from splitrun.runtime.job import WORK, RoleContext, RoleHook, Run, Send
-from splitrun.spec.faults import Damage, Die, Kill, LinkFault, Raise, Silence, Slow, Stall
+from splitrun.spec.faults import Slow
 
 OnFire = Callable[[int, str, Instruction], None]
 """Told of a fault, in the role's thread and before it happens: its index, the role, the
@@ -69,16 +69,16 @@ class _RoleFaults(RoleHook):
         """With what happens before, or instead of, instructions of a kind; and those that last
         longer."""
         for planned in self._planned:
-            if isinstance(planned.fault, Slow):
+            if planned.fault.type == "slow":
                 run = self._slowed(planned, planned.fault, run) if op in WORK else run
-            elif planned.op is op and not isinstance(planned.fault, LinkFault):
+            elif planned.op is op and planned.fault.hit_link is None:
                 run = self._disturbed(planned, run)
         return run
 
     def around_send(self, channel: Channel, send: Send) -> Send:
         """With what a link does to messages."""
         for planned in self._planned:
-            if planned.peer == channel.target and isinstance(planned.fault, LinkFault):
+            if planned.peer == channel.target and planned.fault.hit_link is not None:
                 send = self._over_faulty_link(planned, send)
         return send
 
@@ -108,12 +108,11 @@ class _RoleFaults(RoleHook):
             phase, step, micro = message[:3]
             sent = Instruction(Op.SEND, step, micro, planned.peer, phase)
             if self._fires(planned, sent):
-                match planned.fault:
-                    case Silence(for_ms=for_ms):
-                        until = math.inf if for_ms is None else now() + for_ms / 1e3
-                    case Damage():
-                        first, *others = message.tensors
-                        message = message._replace(tensors=(_flipped(first), *others))
+                if planned.fault.type == "silence":
+                    until = _end_of(planned.fault.for_ms)
+                else:
+                    first, *others = message.tensors
+                    message = message._replace(tensors=(_flipped(first), *others))
             send(message._replace(arrive=max(message.arrive, until)))
 
         return faulty
@@ -128,17 +127,21 @@ class _RoleFaults(RoleHook):
 
 def _happen(planned: PlannedFault, context: RoleContext) -> None:
     """What a fault does before, or instead of, the instruction that it hits."""
-    match planned.fault:
-        case Raise():
+    match planned.fault.type:
+        case "raise":
             raise InjectedError(str(planned))
-        case Stall(for_ms=for_ms):
-            until = math.inf if for_ms is None else now() + for_ms / 1e3
-            if not wait_until(until, context.stopped):
+        case "stall":
+            if not wait_until(_end_of(planned.fault.for_ms), context.stopped):
                 raise ChannelClosed(context.role.name)
-        case Die():
+        case "die":
             raise Vanished
-        case Kill():
+        case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _end_of(for_ms: float | None) -> float:
+    """When something is over that begins now; without a duration, never."""
+    return math.inf if for_ms is None else now() + for_ms / 1e3
 
 
 _SIGN, _LARGEST_OF_EXPONENT, _LOWEST = 0x80, 0x40, 0x01

@@ -14,7 +14,7 @@ from msgspec import structs
 from splitrun.errors import NonFiniteWeights, RunFailed, writable
 from splitrun.events import Emit, Event, RunEnded
 from splitrun.interrupts import Interrupts
-from splitrun.model import Stage, default_metrics
+from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
@@ -95,7 +95,7 @@ class Attempt:
         """What a runtime is to do: all that is left of the plan, on stages of the state that the
         attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        metrics = spec.training.metrics or default_metrics(spec.top.loss)
+        metrics = spec.training.metrics or spec.top.loss.default_metrics
         with experiment.document.located():
             job = job_of(experiment.parties, self.plan, metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import is_something
-from splitrun.model import default_metrics, evaluate, predictions
+from splitrun.model import evaluate
 from splitrun.records.run import Manifest, fate, way_on
 from splitrun.runtime import Observer, find_runtime
 from splitrun.session.job import job_of
@@ -84,7 +84,7 @@ def evaluate_run(
     spec, plan = document.spec, experiment.plan.evaluation()
     if not plan.evaluation_batches:
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
-    metrics = spec.training.metrics or default_metrics(spec.top.loss)
+    metrics = spec.training.metrics or spec.top.loss.default_metrics
     outputs: list[Tensor] = []
     found: dict[str, float | None] = {}
 
@@ -103,6 +103,6 @@ def evaluate_run(
         metrics=found,
         at_the_end=_at_the_end(manifest),
         row_ids=experiment.parties.label_holder.data.test_ids,
-        predictions=predictions(spec.top.loss, outputs[0]),
+        predictions=spec.top.loss.predictions(outputs[0]),
         classes=experiment.parties.label_holder.data.classes,
     )

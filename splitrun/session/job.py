@@ -12,7 +12,7 @@ from splitrun.party import Party
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
 from splitrun.spec import has_checksums
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 
 
 def job_of(
@@ -44,5 +44,8 @@ def job_of(
         {role.name: works[role.name] for role in plan.roles if role.name in works},
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
-        hooks=(Checksums(),) if has_checksums(spec) else (),
+        hooks=(
+            *((Checksums(),) if has_checksums(spec) else ()),
+            *(section.build() for section in spec.hooks),
+        ),
     )

@@ -24,7 +24,7 @@ from splitrun.simulate import (
     shown,
 )
 from splitrun.spec import Document, Spec
-from splitrun.spec.model import CustomModule
+from splitrun.spec.contracts import ModelSection
 
 
 def refuse_code(spec: Spec, directory: Path) -> None:
@@ -39,21 +39,25 @@ def refuse_code(spec: Spec, directory: Path) -> None:
     problems = [
         Problem(
             (*path, "class"),
-            f"{model.class_} would run the code of {_origin(model.class_, directory)}",
+            f"{class_path} would run the code of {_origin(class_path, directory)}",
             "if you trust it with all that you may do here, add --allow-code",
         )
-        for path, model in named_classes(spec).items()
+        for path, class_path in named_classes(spec).items()
     ]
     if problems:
         raise ModelError(problems)
 
 
-def named_classes(spec: Spec) -> dict[SpecPath, CustomModule]:
-    """The models that are classes, by where they stand in the spec."""
-    models: dict[SpecPath, object] = {("top", "model"): spec.top.model}
+def named_classes(spec: Spec) -> dict[SpecPath, str]:
+    """The classes that models name, by where they stand in the spec."""
+    models: dict[SpecPath, ModelSection | None] = {("top", "model"): spec.top.model}
     for name, party in spec.parties.items():
         models["parties", name, "bottom"] = party.bottom
-    return {path: model for path, model in models.items() if isinstance(model, CustomModule)}
+    return {
+        path: model.class_path
+        for path, model in models.items()
+        if model is not None and model.class_path is not None
+    }
 
 
 def _origin(class_path: str, directory: Path) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from splitrun.errors import one_line
+from pydantic import ValidationError
+
+from splitrun.components import registry
+from splitrun.errors import MissingExtra, UsageError, one_line
 from splitrun.events import Event, Sink
+from splitrun.spec.contracts import SinkSection
 
 Warn = Callable[[str], None]
 """Takes what the user should know at once, on one line."""
@@ -38,3 +42,41 @@ class SinkGroup:
         warning = f"{name} shows no more of the run, for it has failed: {one_line(error)}"
         self.warnings.append(warning)
         self._warn(warning)
+
+
+def make_sinks(sections: Sequence[SinkSection], names: Iterable[str] = ()) -> list[Sink]:
+    """New sinks: those of a spec, and others by name, with their defaults.
+
+    Raises:
+        UsageError: no package offers one of that name, or it cannot be made.
+        MissingExtra: it wants a package that is not installed.
+    """
+    there = {section.type for section in sections}
+    made = [_made(f"the sink {section.type}", section) for section in sections]
+    return made + [
+        _made(f"--sink {name}", _of_name(name))
+        for name in dict.fromkeys(names)
+        if name not in there
+    ]
+
+
+def _of_name(name: str) -> SinkSection:
+    try:
+        section: SinkSection = registry().find("sinks", name)(type=name)
+    except UsageError as error:
+        raise UsageError(f"--sink {name}: {error}") from error
+    except ValidationError as error:
+        keys = ", ".join(str(each["loc"][0]) for each in error.errors())
+        raise UsageError(f"--sink {name}: it needs {keys}; list it under sinks: instead") from error
+    return section
+
+
+def _made(asked: str, section: SinkSection) -> Sink:
+    try:
+        return section.build()
+    except ImportError as error:
+        remedy = f"pip install 'splitrun[{section.extra}]'" if section.extra else "install it"
+        raise MissingExtra(f"{asked}: {one_line(error)}; {remedy}") from error
+    except Exception as error:
+        what = f"{asked}: {type(section).__qualname__} cannot be made: {one_line(error)}"
+        raise UsageError(what) from error

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import msgspec
 
-from splitrun.spec import Rule, Spec, compensation_of, optimizer_of
+from splitrun.spec import Spec, compensation_of, optimizer_of
 
 FILE = "evidence.json"
 
@@ -23,7 +23,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """What was confirmed of one optimizer with one set of rules."""
 
     optimizer: str
-    compensation: tuple[Rule, ...]
+    compensation: tuple[str, ...]
     """In any order; empty where nothing makes up for staleness."""
     steps: int
     """Of the shortest training at the deepest depth that was confirmed."""
@@ -73,7 +73,8 @@ def shown(spec: Spec, steps: int) -> ShownDepths:
 
 
 def _of_bottom(spec: Spec, party: str, steps: int) -> ShownDepths:
-    optimizer, rules = optimizer_of(spec, party).type, compensation_of(spec, party)
+    optimizer = optimizer_of(spec, party).type
+    rules = tuple(rule.type for rule in compensation_of(spec, party))
     what = f"{optimizer} {_with(rules)}, {steps:,} steps"
     found = known().get((optimizer, frozenset(rules)))
     if found is None:
@@ -82,12 +83,12 @@ def _of_bottom(spec: Spec, party: str, steps: int) -> ShownDepths:
     return ShownDepths(tuple(depth for depth in depths if found.shows(depth)), what)
 
 
-def _with(rules: tuple[Rule, ...]) -> str:
+def _with(rules: tuple[str, ...]) -> str:
     return f"with {' and '.join(rules)}" if rules else "without compensation"
 
 
 @lru_cache(maxsize=1)
-def known() -> Mapping[tuple[str, frozenset[Rule]], Evidence]:
+def known() -> Mapping[tuple[str, frozenset[str]], Evidence]:
     """All evidence there is, by optimizer and rules."""
     content = files("splitrun.simulate").joinpath(FILE).read_bytes()
     rows = msgspec.json.decode(content, type=list[Evidence])

@@ -13,14 +13,13 @@ from splitrun.spec.effective import (
     optimizer_of,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
-from splitrun.spec.model import Compute, Link, Rule, Spec
+from splitrun.spec.model import Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 
 __all__ = [
     "Compute",
     "Document",
     "Link",
-    "Rule",
     "Spec",
     "compensation_of",
     "effective_depth",

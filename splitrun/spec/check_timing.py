@@ -1,15 +1,14 @@
-"""Checks on what overlaps and how long it takes: schedule, depth, links, emulated compute."""
+"""Checks on what overlaps and how long it takes: schedule, depth, links, emulated compute, and
+whether a deadline can be kept."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.check_learning import training_rows
 from splitrun.spec.effective import effective_depth, effective_micro_batches
 from splitrun.spec.explain import belongs
-from splitrun.spec.model import Compute, Link, Spec, SyntheticDataset
+from splitrun.spec.model import Compute, Link, Spec
 from splitrun.spec.shape import fields
 from splitrun.spec.wording import alternatives, closest
 
@@ -21,6 +20,13 @@ def timing_problems(spec: Spec) -> Iterator[Problem]:
     yield from _depth_beyond_steps(spec)
     yield from _links(spec)
     yield from _compute(spec)
+    yield from _deadline(spec)
+
+
+def known_steps(spec: Spec) -> int | None:
+    """The steps of the whole run, where the spec tells how many rows there are."""
+    rows = spec.dataset.training_rows
+    return None if rows is None else spec.training.epochs * -(-rows // spec.dataset.batch_size)
 
 
 def timing_warnings(spec: Spec) -> Iterator[Problem]:
@@ -61,9 +67,9 @@ def _depth_for_all(spec: Spec) -> Iterator[Problem]:
 
 
 def _depth_beyond_steps(spec: Spec) -> Iterator[Problem]:
-    if not isinstance(spec.dataset, SyntheticDataset):
+    steps = known_steps(spec)
+    if steps is None:
         return
-    steps = spec.training.epochs * math.ceil(training_rows(spec.dataset) / spec.dataset.batch_size)
     told: set[Path] = set()
     for name, party in spec.parties.items():
         path: Path = ("parties", name, "depth") if party.depth else ("pipeline", "depth")
@@ -142,3 +148,23 @@ def _one_compute(
     if "scale" in given and len(given) > 1:
         what = f"scale and {given[1]} both say how long an instruction lasts"
         yield Problem((*path, "scale"), what, "keep one way")
+
+
+def _deadline(spec: Spec) -> Iterator[Problem]:
+    deadline = spec.supervision.deadline_s
+    if deadline == "auto":
+        return
+    for key, link in spec.links.items():
+        longest_s = (link.latency_ms + link.jitter_ms) / 1e3
+        if longest_s >= deadline:
+            yield _late(f"a message over links.{key} takes up to {longest_s:g} s")
+    sections = {f"parties.{name}": party.compute for name, party in spec.parties.items()}
+    for name, compute in {**sections, "top": spec.top.compute}.items():
+        for key, value in compute or ():
+            if key.endswith("_ms") and value is not None and value / 1e3 >= deadline:
+                yield _late(f"{name}.compute.{key} is {value / 1e3:g} s")
+
+
+def _late(cause: str) -> Problem:
+    what = f"{cause}, so it would be late"
+    return Problem(("supervision", "deadline_s"), what, "raise it, or use auto")

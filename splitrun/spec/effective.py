@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from splitrun.spec.faults import Damage
-from splitrun.spec.model import Adam, AdamW, Link, Optimizer, Rule, Sgd, SparseAdam, Spec
+from splitrun.spec.contracts import OptimizerSection, RuleSection
+from splitrun.spec.model import Link, Spec, of_type
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -44,38 +44,27 @@ def has_checksums(spec: Spec) -> bool:
     do only where a fault damages one."""
     given = spec.runtime.checksums
     if given == "auto":
-        return any(isinstance(fault, Damage) for fault in spec.faults)
+        return any(fault.is_seen_by_checksums for fault in spec.faults)
     return given == "on"
 
 
-def optimizer_of(spec: Spec, party: str | None) -> Optimizer:
+def optimizer_of(spec: Spec, party: str | None) -> OptimizerSection:
     """The optimizer of a party's bottom model or, for None, of the top model."""
     role = spec.top if party is None else spec.parties[party]
     return role.optimizer or spec.training.optimizer
 
 
-def compensation_of(spec: Spec, party: str) -> tuple[Rule, ...]:
-    """What a party's bottom does about its staleness, if it has any.
-
-    `auto` gives Adam's family and SGD with momentum a long memory, and makes up with spikes for
-    what it delays; a fused step it predicts, and others it discounts.
-    """
+def compensation_of(spec: Spec, party: str) -> tuple[RuleSection, ...]:
+    """What a party's bottom does about its staleness, if it has any; `auto` is what fits its
+    optimizer."""
     given = spec.pipeline.compensation
-    if isinstance(given, tuple):
-        return given
     if given == "none":
         return ()
-    if given != "auto":
-        return (given,)
-    optimizer = optimizer_of(spec, party)
-    if isinstance(optimizer, Adam | AdamW):
-        fused: tuple[Rule, ...] = ("weight_prediction", "discount")
-        return fused if optimizer.fused else ("long_momentum", "spike")
-    if isinstance(optimizer, SparseAdam):
-        return ("long_momentum", "spike")
-    if isinstance(optimizer, Sgd) and optimizer.momentum:
-        return ("long_momentum",) if optimizer.nesterov else ("long_momentum", "spike")
-    return ("discount",)
+    if given == "auto":
+        return tuple(
+            of_type("compensation", name) for name in optimizer_of(spec, party).fitting_rules
+        )
+    return given if isinstance(given, tuple) else (given,)
 
 
 def resolved(spec: Spec) -> Spec:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
+from splitrun.components import registry
 from splitrun.errors import Path, dotted
+from splitrun.spec.contracts import CLASS_TAG, WordOrSection
+from splitrun.spec.model import NO_SHORT_FORMS
 from splitrun.spec.section import (
     CLASS_PATTERN,
     DELIMITER_PATTERN,
     EXPERIMENT_PATTERN,
     PARTY_PATTERN,
 )
-from splitrun.spec.shape import CLASS_TAG, Place, fields, homes, place_of
+from splitrun.spec.shape import Place, Shape, fields, homes, place_of
 from splitrun.spec.tree import Flaw, Tree
 from splitrun.spec.wording import alternatives, closest, did_you_mean, shown
 from splitrun.spec.yaml_text import dump
@@ -138,7 +141,7 @@ def _missing(place: Place, given: Any, tree: Tree) -> Flaw:
     if info and info.description:
         told = f": {info.description}"
     elif shape.members:
-        told = f": {_choices(list(shape.members))}"
+        told = f": {_choices(shape)}"
     elif shape.section:
         needed = [key for key, info in fields(shape.section).items() if info.is_required()]
         told = f", with {' and '.join(needed)}"
@@ -155,12 +158,17 @@ def _wrong_word(path: Path, given: Any, words: list[str], tree: Tree) -> Flaw:
 
 def _wrong_tag(place: Place, given: dict[str, Any], tree: Tree) -> Flaw:
     """A union's section whose `type` is unknown, or is not there."""
-    members = place.parent.child(place.path[-1]).members
+    shape = place.parent.child(place.path[-1])
+    members = shape.members
     tags = [tag for tag in members if tag != CLASS_TAG]
+    tags += NO_SHORT_FORMS.get(tuple(map(str, place.path)), ())
     custom = [_CLASS] if CLASS_TAG in members else []
     path = (*place.path, "type")
     if isinstance(given.get("type"), str):
         tag = given["type"]
+        for one in registry().unusable(shape.kind) if shape.kind else ():
+            if one.offer.name == tag:
+                return tree.flaw(path, f"{one.offer} cannot be used", one.why)
         near = closest(tag, tags)
         remedy = f"did you mean {near!r}?" if near else f"use {alternatives(tags + custom)}"
         return tree.flaw(path, f"unknown type {shown(tag)}", remedy)
@@ -191,15 +199,18 @@ def _wrong_type(place: Place, given: Any, kind: str, tree: Tree) -> Flaw:
     if wanted == "a list" and not isinstance(given, dict):
         remedy = f"write [{str(given)[:60]}]"
     elif wanted == "a mapping" and shape.members:
-        tags = [given] if given in list(shape.members) else list(shape.members)
-        remedy = f"write {_choices(tags)}"
+        members = {given: shape.members[given]} if given in list(shape.members) else shape.members
+        remedy = f"write {_choices(replace(shape, members=members))}"
     elif "number" in wanted and isinstance(given, str):
         remedy = _plain_number(given)
     return tree.flaw(path, f"must be {wanted}, not {shown(given)}", remedy)
 
 
-def _choices(tags: list[str]) -> str:
-    """How the sections with these tags begin."""
+def _choices(shape: Shape) -> str:
+    """How the sections that may stand there begin."""
+    tags = list(shape.members)
+    if all(issubclass(section, WordOrSection) for section in shape.members.values()):
+        return alternatives(tags)
     types = [tag for tag in tags if tag != CLASS_TAG]
     sections = [f"{{type: {alternatives(types)}, …}}"] if types else []
     return alternatives(sections + [f"{{{_CLASS}}}" for tag in tags if tag == CLASS_TAG])

@@ -23,7 +23,7 @@ from splitrun.files import open_regular
 from splitrun.spec import check
 from splitrun.spec.effective import resolved
 from splitrun.spec.explain import explain
-from splitrun.spec.model import SHORT_FORMS, Spec
+from splitrun.spec.model import NO_SHORT_FORMS, SHORT_FORMS, Spec
 from splitrun.spec.override import Override, parse
 from splitrun.spec.section import EXPERIMENT_PATTERN
 from splitrun.spec.shape import place_of
@@ -101,7 +101,11 @@ def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
 
 def resolved_yaml(spec: Spec) -> str:
     """All of a spec in its long form, with effective values; `loads` gives an equal one back."""
-    return dump(resolved(spec).model_dump(mode="json", by_alias=True))
+    content = resolved(spec).model_dump(mode="json", by_alias=True)
+    for key in ("hooks", "sinks"):
+        if not content[key]:  # as before there were any, so that digests of specs stay
+            del content[key]
+    return dump(content)
 
 
 def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
@@ -196,7 +200,11 @@ def _expanded(tree: Tree) -> Tree:
     """The tree in its long form only; what is long already stays as it is."""
     for pattern, key in SHORT_FORMS.items():
         words = {path: tree.at(path) for path in _matches(tree, pattern)}
-        words = {path: word for path, word in words.items() if isinstance(word, str)}
+        words = {
+            path: word
+            for path, word in words.items()
+            if isinstance(word, str) and word not in NO_SHORT_FORMS.get(pattern, ())
+        }
         if words:
             data = with_values(tree.data, {path: {key: word} for path, word in words.items()})
             tree = Tree(data, tree.marks | {(*path, key): tree.mark(path) for path in words})
@@ -208,9 +216,13 @@ def _matches(tree: Tree, pattern: tuple[str, ...], path: Path = ()) -> Iterator[
         yield path
         return
     value = tree.at(path)
+    keys: Iterable[str | int] = ()
     if isinstance(value, dict):
-        for key in value if pattern[0] == "*" else {pattern[0]} & value.keys():
-            yield from _matches(tree, pattern[1:], (*path, key))
+        keys = value if pattern[0] == "*" else {pattern[0]} & value.keys()
+    elif isinstance(value, list) and pattern[0] == "[]":
+        keys = range(len(value))
+    for key in keys:
+        yield from _matches(tree, pattern[1:], (*path, key))
 
 
 def _text_of(file: FilePath) -> str:

@@ -6,287 +6,41 @@ where a key stands in its file is known to `load`.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from splitrun.components import registry
+from splitrun.spec.contracts import (
+    DatasetSection,
+    HookSection,
+    LossSection,
+    LrScheduleSection,
+    Metric,
+    ModelSection,
+    OneOf,
+    OptimizerSection,
+    RuleSection,
+    SinkSection,
+)
 from splitrun.spec.faults import Fault
 from splitrun.spec.section import (
-    DELIMITER_PATTERN,
     EXPERIMENT_PATTERN,
-    Cardinality,
-    ClassCount,
-    ClassPath,
-    ColumnCount,
-    Fraction,
     Name,
     NonNegativeFloat,
-    NonNegativeFloat32,
     NonNegativeInt,
     PositiveFloat,
-    PositiveFloat32,
     PositiveInt,
     Section,
     Seed,
     ThreadCount,
 )
 
-
-class DatasetSection(Section):
-    """What every dataset has."""
-
-    test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
-    split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
-    batch_size: PositiveInt = Field(128, description="Rows per training batch.")
-
-
-class FileDataset(DatasetSection):
-    """What every dataset that is read from a file has."""
-
-    missing: Literal["error", "mean"] = Field(
-        "error", description="Empty numeric cells: refuse, or fill with the training mean."
-    )
-    categorical: tuple[str, ...] = Field(
-        (), description="Columns to read as categories although they hold numbers."
-    )
-    positive: str | None = Field(
-        None, description="For binary labels: the value that counts as 1 (default: the greater)."
-    )
-
-
-class CsvDataset(FileDataset):
-    """One CSV file with a header; the parties share out its columns."""
-
-    type: Literal["csv"]
-    path: str = Field(description="The file; relative to the spec.")
-    label: str = Field(description="The column to predict.")
-    delimiter: str = Field(",", min_length=1, max_length=1, pattern=DELIMITER_PATTERN)
-
-
-class BankMarketingDataset(FileDataset):
-    """UCI Bank Marketing (Moro, Cortez and Rita, 2014): 4,521 rows, or all 45,211."""
-
-    type: Literal["bank_marketing"]
-    size: Literal["small", "full"] = "small"
-    label: str = Field("y", description="The column to predict.")
-
-
-class SyntheticDataset(DatasetSection):
-    """Generated rows whose label depends on every party's columns."""
-
-    type: Literal["synthetic"]
-    rows: PositiveInt = 10_000
-    numeric: ColumnCount = Field(8, description="Numeric columns per party.")
-    categorical: ColumnCount = Field(0, description="Categorical columns per party.")
-    cardinality: Cardinality = Field(1_000, description="Distinct values of a categorical column.")
-    classes: ClassCount = Field(2, description="For classification.")
-    noise: Annotated[float, Field(strict=True, ge=0, le=1e6)] = Field(
-        0.1, description="Standard deviation of the noise, as a multiple of the signal's."
-    )
-    generator_seed: Seed = Field(0, description="Rules the rows; `seed` does not.")
-    label: str = Field("label", description="The column to predict.")
-
-    def columns_of(self, party: str) -> tuple[str, ...]:
-        """The columns generated for a party: `bob_num0`, `bob_num1`, …, `bob_cat0`, …."""
-        numeric = (f"{party}_num{index}" for index in range(self.numeric))
-        categorical = (f"{party}_cat{index}" for index in range(self.categorical))
-        return (*numeric, *categorical)
-
-
-Dataset = Annotated[
-    CsvDataset | BankMarketingDataset | SyntheticDataset, Field(discriminator="type")
-]
-
-
-def _finite(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse NaN and infinity in keyword arguments, which no type guards."""
-    pending: list[Any] = [value]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, float) and not math.isfinite(part):
-            raise ValueError(f"holds {part}, which is not a finite number")
-        if isinstance(part, dict | list):
-            pending.extend(part.values() if isinstance(part, dict) else part)
-    return value
-
-
-class MlpLayers(Section):
-    """Hidden layers, each with normalization, activation and dropout after it; a linear layer."""
-
-    hidden: tuple[PositiveInt, ...] = Field((), description="Widths of the hidden layers.")
-    out: PositiveInt = Field(description="Width of the output.")
-    activation: Literal["relu", "gelu", "tanh", "sigmoid", "silu"] = "relu"
-    normalization: Literal["none", "batch", "layer"] = "none"
-    dropout: Fraction = 0.0
-    bias: bool = True
-
-
-class Mlp(MlpLayers):
-    """A multi-layer perceptron over numbers and one-hot categories."""
-
-    type: Literal["mlp"]
-
-
-class EmbeddingMlp(MlpLayers):
-    """Embeds each categorical column, joins the numeric columns, and applies a perceptron."""
-
-    type: Literal["embedding_mlp"]
-    embedding_dim: PositiveInt = 16
-    sparse: bool = Field(False, description="Sparse embedding gradients: a step touches few rows.")
-
-
-class CustomModule(Section):
-    """Your own `torch.nn.Module`, importable or in a file next to the spec."""
-
-    class_: ClassPath = Field(alias="class", description="`package.module:Class`.")
-    kwargs: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(
-        default_factory=dict, description="Keyword arguments of its constructor."
-    )
-
-
-class CustomBottom(CustomModule):
-    """Your own `torch.nn.Module` over a party's columns."""
-
-    inputs: Literal["one_hot", "codes"] = Field(
-        "one_hot",
-        description="What forward() is given: one matrix with one-hot categories, "
-        "or (numeric matrix, integer codes).",
-    )
-
-
-def _model_tag(value: Any) -> str | None:
-    if isinstance(value, BaseModel):
-        return getattr(value, "type", "class")
-    if not isinstance(value, dict):
-        return None
-    return "class" if "class" in value else value.get("type")
-
-
-BottomModel = Annotated[
-    Annotated[Mlp, Tag("mlp")]
-    | Annotated[EmbeddingMlp, Tag("embedding_mlp")]
-    | Annotated[CustomBottom, Tag("class")],
-    Discriminator(_model_tag),
-]
-TopModel = Annotated[
-    Annotated[Mlp, Tag("mlp")] | Annotated[CustomModule, Tag("class")], Discriminator(_model_tag)
-]
-
-
-class OptimizerSection(Section):
-    """A `torch.optim` optimizer; unset options keep PyTorch's defaults."""
-
-    lr: PositiveFloat32 = Field(0.001, description="Learning rate.")
-
-
-class Sgd(OptimizerSection):
-    """`torch.optim.SGD`."""
-
-    type: Literal["sgd"]
-    momentum: Fraction = 0.0
-    nesterov: bool = False
-    weight_decay: NonNegativeFloat32 = 0.0
-
-
-class AdamOptions(OptimizerSection):
-    """What Adam and AdamW share."""
-
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat32 = 1e-8
-    fused: bool = Field(False, description="One kernel a step: faster on CPU, other rounding.")
-
-
-class Adam(AdamOptions):
-    """`torch.optim.Adam`."""
-
-    type: Literal["adam"]
-    weight_decay: NonNegativeFloat32 = 0.0
-
-
-class AdamW(AdamOptions):
-    """`torch.optim.AdamW`."""
-
-    type: Literal["adamw"]
-    weight_decay: NonNegativeFloat32 = 0.01
-
-
-class Adagrad(OptimizerSection):
-    """`torch.optim.Adagrad`."""
-
-    type: Literal["adagrad"]
-    lr: PositiveFloat32 = 0.01
-    weight_decay: NonNegativeFloat32 = 0.0
-    eps: PositiveFloat32 = 1e-10
-
-
-class RmsProp(OptimizerSection):
-    """`torch.optim.RMSprop`."""
-
-    type: Literal["rmsprop"]
-    lr: PositiveFloat32 = 0.01
-    alpha: Fraction = 0.99
-    eps: PositiveFloat32 = 1e-8
-    momentum: Fraction = 0.0
-    weight_decay: NonNegativeFloat32 = 0.0
-
-
-class SparseAdam(OptimizerSection):
-    """SparseAdam for a role's sparse embeddings, Adam with the same options for the rest of it."""
-
-    type: Literal["sparse_adam"]
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat32 = 1e-8
-
-
-Optimizer = Annotated[
-    Sgd | Adam | AdamW | Adagrad | RmsProp | SparseAdam, Field(discriminator="type")
-]
-
-
-class LrScheduleSection(Section):
-    """How the learning rate changes, step by step, once a warm-up is over."""
-
-    warmup_steps: NonNegativeInt = Field(
-        0,
-        description="The rate first rises linearly for so many steps; the schedule begins after "
-        "them, at the full rate.",
-    )
-
-
-class ConstantLr(LrScheduleSection):
-    """The rate stays as it is."""
-
-    type: Literal["constant"]
-
-
-class StepLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` every `every_epochs`, counted from the end of the warm-up."""
-
-    type: Literal["step"]
-    every_epochs: PositiveInt
-    gamma: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
-
-
-class ExponentialLr(LrScheduleSection):
-    """Multiplies the rate by `gamma` over each epoch after the warm-up, a little every step."""
-
-    type: Literal["exponential"]
-    gamma: Annotated[float, Field(strict=True, gt=0, le=1)]
-
-
-class CosineLr(LrScheduleSection):
-    """Falls along half a cosine from the rate at the first step after the warm-up to
-    `final_fraction` of it at the last step; a single step is made at the full rate."""
-
-    type: Literal["cosine"]
-    final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-
-
-LrSchedule = Annotated[ConstantLr | StepLr | ExponentialLr | CosineLr, Field(discriminator="type")]
-
-
-Metric = Literal["auroc", "accuracy", "f1", "rmse", "mae", "r2"]
+BottomModel = Annotated[ModelSection, OneOf("bottoms")]
+TopModel = Annotated[ModelSection, OneOf("tops")]
+Optimizer = Annotated[OptimizerSection, OneOf("optimizers")]
+LrSchedule = Annotated[LrScheduleSection, OneOf("lr_schedules")]
+Rule = Annotated[RuleSection, OneOf("compensation")]
 
 
 class Training(Section):
@@ -294,9 +48,10 @@ class Training(Section):
 
     epochs: PositiveInt = Field(1, description="Passes over the training rows.")
     optimizer: Optimizer = Field(
-        default_factory=lambda: Adam(type="adam"), description="Of every role without its own."
+        default_factory=lambda: of_type("optimizers", "adam"),
+        description="Of every role without its own.",
     )
-    lr_schedule: LrSchedule = Field(default_factory=lambda: ConstantLr(type="constant"))
+    lr_schedule: LrSchedule = Field(default_factory=lambda: of_type("lr_schedules", "constant"))
     metrics: tuple[Metric, ...] = Field(
         (), description="Computed at evaluations, beside the loss. Default: those of the task."
     )
@@ -305,25 +60,39 @@ class Training(Section):
     )
 
 
+def of_type(kind: str, name: str) -> Any:
+    """One of splitrun's own components, with its defaults."""
+    return registry().members(kind)[name](type=name)
+
+
 WORD_OR = {
     "depth": ("number", "word"),
-    "compensation": ("list", "word"),
+    "compensation": ("list", "section", "word"),
     "deadline_s": ("number", "word"),
 }
 """Keys that take a word or something else, and how pydantic's locations tag which it is."""
 
+
+def _word_or_number(value: Any) -> str:
+    return "word" if isinstance(value, str) else "number"
+
+
+def _word_section_or_list(value: Any) -> str:
+    if value in NO_SHORT_FORMS["pipeline", "compensation"]:
+        return "word"
+    return "list" if isinstance(value, list | tuple) else "section"
+
+
 Depth = Annotated[
     Annotated[PositiveInt, Tag("number")] | Annotated[Literal["auto"], Tag("word")],
-    Discriminator(lambda value: WORD_OR["depth"][isinstance(value, str)]),
+    Discriminator(_word_or_number),
 ]
-
-Rule = Literal["weight_prediction", "spike", "long_momentum", "discount"]
-"""What a bottom may do about gradients that come late."""
 
 Compensation = Annotated[
     Annotated[tuple[Rule, ...], Field(min_length=1), Tag("list")]
-    | Annotated[Rule | Literal["none", "auto"], Tag("word")],
-    Discriminator(lambda value: WORD_OR["compensation"][isinstance(value, str)]),
+    | Annotated[Rule, Tag("section")]
+    | Annotated[Literal["none", "auto"], Tag("word")],
+    Discriminator(_word_section_or_list),
 ]
 
 
@@ -405,7 +174,7 @@ class Checkpoint(Section):
 
 Deadline = Annotated[
     Annotated[PositiveFloat, Tag("number")] | Annotated[Literal["auto"], Tag("word")],
-    Discriminator(lambda value: WORD_OR["deadline_s"][isinstance(value, str)]),
+    Discriminator(_word_or_number),
 ]
 
 
@@ -444,7 +213,7 @@ class Top(Section):
     party: Name = Field(description="The label holder.")
     fusion: Literal["concat", "sum", "mean"] = "concat"
     model: TopModel | None = None
-    loss: Literal["binary_cross_entropy", "cross_entropy", "mse"]
+    loss: Annotated[LossSection, OneOf("losses")]
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
     compute: Compute | None = None
 
@@ -476,7 +245,7 @@ class Spec(Section):
         "has only letters, digits, '_', '-' and '.'."
     )
     seed: Seed = Field(0, description="Rules initial weights, batch order and dropout.")
-    dataset: Dataset
+    dataset: Annotated[DatasetSection, OneOf("sources")]
     parties: dict[Name, Party] = Field(
         min_length=2, max_length=64, description="The organisations, by name."
     )
@@ -493,6 +262,12 @@ class Spec(Section):
     faults: tuple[Fault, ...] = Field(
         (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."
     )
+    hooks: tuple[Annotated[HookSection, OneOf("hooks")], ...] = Field(
+        (), description="What acts on the run from outside; the first is the outermost."
+    )
+    sinks: tuple[Annotated[SinkSection, OneOf("sinks")], ...] = Field(
+        (), description="What also takes the events of `splitrun train`."
+    )
 
 
 SHORT_FORMS: dict[tuple[str, ...], str] = {
@@ -505,7 +280,18 @@ SHORT_FORMS: dict[tuple[str, ...], str] = {
     ("training", "lr_schedule"): "type",
     ("parties", "*", "optimizer"): "type",
     ("top", "optimizer"): "type",
+    ("top", "loss"): "type",
+    ("pipeline", "compensation"): "type",
+    ("pipeline", "compensation", "[]"): "type",
+    ("hooks", "[]"): "type",
+    ("sinks", "[]"): "type",
 }
-"""Where one word may stand for a mapping, and the key it is the value of; `*` is any key.
+"""Where one word may stand for a mapping, and the key it is the value of; `*` is any key, and
+`[]` any item of a list.
 
 `links: wan` is short for `{default: wan}`, and that for `{default: {preset: wan}}`."""
+
+NO_SHORT_FORMS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("pipeline", "compensation"): ("none", "auto"),
+}
+"""Words that are values of their own where others are short forms."""

@@ -8,7 +8,7 @@ mapping of names to a shape, a list of a shape, or a leaf.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -17,11 +17,9 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from splitrun.errors import Path
+from splitrun.spec.contracts import CLASS_TAG, OneOf
 from splitrun.spec.model import SHORT_FORMS, WORD_OR, Spec
 from splitrun.spec.section import Section
-
-CLASS_TAG = "class"
-"""Stands for a section that is told by its `class` key instead of a `type`."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Shape:
     """Of a mapping with free keys."""
     item: Shape | None = None
     """Of a list."""
+    kind: str = ""
+    """Of the components that are its members."""
 
     def child(self, key: str | int) -> Shape:
         """The shape under a key of a section, of a mapping with free keys, or of a list."""
@@ -44,7 +44,7 @@ class Shape:
         if self.element is not None:
             return self.element
         known = fields(self.section).get(str(key)) if self.section else None
-        return _shape(known.annotation) if known else Shape()
+        return _shape(known.annotation, known.metadata) if known else Shape()
 
     def chosen(self, tag: str) -> Shape:
         """This union with a member chosen."""
@@ -71,9 +71,11 @@ def place_of(location: tuple[str | int, ...]) -> Place:
     shape = parent = Shape(section=Spec)
     path: Path = ()
     for part in location:
-        if shape.members and shape.section is None:
+        if path and part in WORD_OR.get(str(path[-1]), ()):
+            continue
+        if shape.members and shape.section is None and not isinstance(part, int):
             shape = shape.chosen(str(part))
-        elif not path or part not in WORD_OR.get(str(path[-1]), ()):
+        else:
             parent, shape, path = shape, shape.child(part), (*path, part)
     return Place(path, parent)
 
@@ -103,34 +105,36 @@ def _paths(shape: Shape, path: Path) -> Iterator[Path]:
             yield from _paths(Shape(section=section).child(key), (*path, key))
 
 
-def _shape(annotation: Any) -> Shape:
-    annotation = _bare(annotation)
-    if get_origin(annotation) is dict:
-        element = _shape(get_args(annotation)[1])
+def _shape(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
+    for mark in metadata:
+        if isinstance(mark, OneOf):
+            return Shape(members=mark.members, kind=mark.kind)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _shape(arguments[0], arguments[1:])
+    if origin is dict:
+        element = _shape(arguments[1])
         return Shape(element=element) if element.section or element.members else Shape()
-    if get_origin(annotation) is tuple:
-        item = _shape(get_args(annotation)[0])
+    if origin is tuple:
+        item = _shape(arguments[0])
         return Shape(item=item) if item.section or item.members else Shape()
-    options = (
-        [_bare(option) for option in get_args(annotation)]
-        if get_origin(annotation) in (Union, UnionType)
-        else [annotation]
-    )
-    nested = [_bare(inner) for option in options for inner in get_args(option) or [option]]
-    sections = [option for option in nested if _is_section(option)]
+    if origin in (Union, UnionType):
+        return _any_of([_shape(option) for option in arguments])
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return Shape(section=annotation)
+    return Shape()
+
+
+def _any_of(options: list[Shape]) -> Shape:
+    """What is one of several shapes."""
+    sections = [option.section for option in options if option.section]
+    unions = [option for option in options if option.members]
+    item = next((option.item for option in options if option.item), None)
+    if unions:
+        return replace(unions[0], item=item)
     if len(sections) == 1:
-        return Shape(section=sections[0])
-    return Shape(members={_tag(section): section for section in sections})
-
-
-def _bare(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
-
-
-def _is_section(option: Any) -> bool:
-    return isinstance(option, type) and issubclass(option, Section)
+        return Shape(section=sections[0], item=item)
+    return Shape(members={_tag(section): section for section in sections}, item=item)
 
 
 def _tag(section: type[Section]) -> str:
@@ -156,7 +160,8 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["links"]["propertyNames"] = {"pattern": _LINK_KEYS}
     for pattern in sorted(SHORT_FORMS, key=len, reverse=True):
         holder, key = _slot(schema, pattern)
-        holder[key] = {"anyOf": [{"enum": _words(pattern)}, holder[key]]}
+        if words := _words(pattern):
+            holder[key] = {"anyOf": [{"enum": words}, holder[key]]}
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": "splitrun spec"}
 
 
@@ -167,7 +172,10 @@ def _slot(schema: dict[str, Any], pattern: tuple[str, ...]) -> tuple[dict[str, A
         node = holder[key]
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-        if part != "*":
+        if part == "[]":
+            options = [node, *node.get("oneOf", ()), *node.get("anyOf", ())]
+            holder, key = next(option for option in options if "items" in option), "items"
+        elif part != "*":
             holder, key = node["properties"], part
         elif "patternProperties" in node:
             holder, (key,) = node["patternProperties"], node["patternProperties"]

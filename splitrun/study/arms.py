@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
-from splitrun.model import default_metrics
 from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document, Spec
+from splitrun.spec.contracts import Metric
 from splitrun.spec.effective import DEFAULT_MICRO_BATCHES
-from splitrun.spec.model import Metric, Pipeline
+from splitrun.spec.model import Pipeline
 from splitrun.study.training import InitialWeights, Subject
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class ArmSet:
         """What the held-out rows are judged by, beside the loss; the first is the one that counts
         unless another is asked for."""
         spec = self.subjects[BASELINE].spec
-        return spec.training.metrics or default_metrics(spec.top.loss)
+        return spec.training.metrics or spec.top.loss.default_metrics
 
 
 def line_up(

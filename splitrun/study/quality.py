@@ -17,7 +17,7 @@ from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.timing import Watcher
 from splitrun.study.training import InitialWeights, Subject, train_fresh
@@ -91,9 +91,7 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
     """
     assert data.labels is not None  # it is the label holder's
     labels = data.labels[data.test_ids]
-    outputs = torch.zeros(len(labels), max(1, len(data.classes)))
-    if spec.top.loss != "cross_entropy":
-        outputs = outputs[:, :1]
+    outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
     if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
         message = f"{metric} is not defined on the held-out rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")

@@ -30,7 +30,7 @@ from splitrun.session.attempt import Source
 from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.spec import Spec
-from splitrun.spec.model import Metric
+from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = Literal["serial", "threaded"]

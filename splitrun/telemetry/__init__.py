@@ -1,7 +1,6 @@
 """What is kept of a run, and what follows from it; knows events and nothing of screens."""
 
 from splitrun.telemetry.jsonl import JsonLines
-from splitrun.telemetry.plugins import load_sink
 from splitrun.telemetry.reading import Recording, read_events
 from splitrun.telemetry.sampler import Sampler
 from splitrun.telemetry.shares import shares
@@ -10,7 +9,6 @@ __all__ = [
     "JsonLines",
     "Recording",
     "Sampler",
-    "load_sink",
     "read_events",
     "shares",
 ]

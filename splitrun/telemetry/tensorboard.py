@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import time
-
-from tensorboardX import event_file_writer, summary
-from tensorboardX.proto.event_pb2 import Event as Record
-from tensorboardX.proto.event_pb2 import SessionLog
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from splitrun.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone
+from splitrun.spec.contracts import SinkSection
+
+if TYPE_CHECKING:
+    from tensorboardX import event_file_writer
 
 _EVERY_S = 0.2
 """Between two points of a curve over steps: nobody sees more."""
 _FLUSHES_EVERY_S = 5.0
+
+
+class TensorBoardSink(SinkSection):
+    """Scalars for TensorBoard, in the run directory's `tensorboard/`."""
+
+    extra: ClassVar[str | None] = "tensorboard"
+
+    type: Literal["tensorboard"]
+
+    def build(self) -> TensorBoard:
+        """A writer of one attempt's events."""
+        return TensorBoard()
 
 
 class TensorBoard:
@@ -24,6 +37,11 @@ class TensorBoard:
     """
 
     def __init__(self) -> None:
+        from tensorboardX import event_file_writer, summary
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        self._open, self._scalar = event_file_writer.EventsWriter, summary.scalar
+        self._record, self._log = Event, SessionLog
         self._writer: event_file_writer.EventsWriter | None = None
         self._flushed = 0.0
         self._step = 0
@@ -36,10 +54,10 @@ class TensorBoard:
             case RunStarted():
                 directory = Path(event.run_dir) / "tensorboard"
                 directory.mkdir(exist_ok=True)
-                self._writer = event_file_writer.EventsWriter(str(directory / "events"))
+                self._writer = self._open(str(directory / "events"))
                 # What an earlier attempt of the run has told of later steps is forgotten.
-                log = SessionLog(status=SessionLog.START)
-                self._writer.write_event(Record(step=event.first_step, session_log=log))
+                log = self._log(status=self._log.START)
+                self._writer.write_event(self._record(step=event.first_step, session_log=log))
                 self._step, self._samples, self._last = event.first_step, 0, event.clock
             case StepDone():
                 self._step = event.step + 1
@@ -75,7 +93,7 @@ class TensorBoard:
         if self._writer is None:
             return
         now = time()
-        record = Record(wall_time=now, step=self._step, summary=summary.scalar(name, value))
+        record = self._record(wall_time=now, step=self._step, summary=self._scalar(name, value))
         self._writer.write_event(record)
         if now - self._flushed > _FLUSHES_EVERY_S:
             self._flushed = now

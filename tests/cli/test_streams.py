@@ -11,6 +11,7 @@ import pytest
 from splitrun.cli.app import run
 from splitrun.cli.streams import ForgivingStream
 from splitrun.errors import UsageError
+from splitrun.events import Sink
 from tests.cli.trial import SYNTHETIC, write
 
 
@@ -59,13 +60,13 @@ def test_a_sink_that_cannot_be_made_again_does_not_keep_a_run_from_its_restart(
 ) -> None:
     made: list[str] = []
 
-    def once(name: str) -> object:
-        made.append(name)
+    def once(_: object, names: list[str]) -> list[Sink]:
+        made.extend(names)
         if len(made) > 1:
             raise UsageError("--sink mine: cannot be made")
-        return lambda _: None
+        return [lambda _: None]
 
-    monkeypatch.setattr("splitrun.telemetry.load_sink", once)
+    monkeypatch.setattr("splitrun.session.sinks.make_sinks", once)
     write(
         Path.cwd(),
         {

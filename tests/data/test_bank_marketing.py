@@ -122,14 +122,14 @@ def test_a_damaged_file_is_refused_by_name_and_digest_at_validation_already(
     (tmp_path / "bank.csv").write_bytes((bank_dir / "bank.csv").read_bytes()[:-1])
     message = "bank.csv: not the published file: SHA-256 .{12}…, expected dc8d576e9bda…; delete it"
     with pytest.raises(DataError, match=message):
-        available_columns(SPEC.dataset, SPEC.parties, Path(), tmp_path)
+        available_columns(SPEC, Path(), tmp_path)
     with pytest.raises(DataError, match=message):
         load_data(SPEC, Path(), tmp_path)
 
 
 def test_a_data_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="typo: the data directory is not there; create it"):
-        available_columns(SPEC.dataset, SPEC.parties, Path(), tmp_path / "typo")
+        available_columns(SPEC, Path(), tmp_path / "typo")
 
 
 def test_offline_the_error_says_where_to_get_the_file_and_where_to_put_it(

@@ -13,7 +13,7 @@ from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec
 
 
 def header_of(spec: Spec, directory: Path) -> tuple[str, ...]:
-    return available_columns(spec.dataset, spec.parties, directory)
+    return available_columns(spec, directory)
 
 
 def problems_of(spec: Spec, *columns: str) -> dict[str, str]:
@@ -27,9 +27,9 @@ def test_a_header_is_read_without_torch_pandas_or_numpy(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from splitrun.data import available_columns
-from splitrun.spec.model import CsvDataset
-dataset = CsvDataset(type="csv", path="rows.csv", label="y")
-assert available_columns(dataset, {{}}, Path({str(tmp_path)!r})) == ("a", "b", "y")
+from tests.data.specs import csv_spec
+spec = csv_spec({{"alice": ["a"], "bob": ["b"]}})
+assert available_columns(spec, Path({str(tmp_path)!r})) == ("a", "b", "y")
 heavy = {{"torch", "pandas", "numpy", "sklearn"}} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -9,19 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.compensation import Prediction, SpikedSgd, discount, lengthened
-from splitrun.model.momentum import long_beta, warmth
-from splitrun.model.spiked_adam import SpikedAdam
-from splitrun.model.update_direction import LONGEST
+from splitrun.model.compensation import Discount, LongMomentum, WeightPrediction
+from splitrun.model.lr_schedules import ConstantLr
+from splitrun.model.optimizers import Sgd
+from splitrun.model.prediction import LONGEST, Prediction
+from splitrun.model.spiked import SpikedAdam, SpikedSgd, long_beta, warmth
 from splitrun.plan import memory
 from splitrun.simulate import with_depth
-from splitrun.spec.model import ConstantLr, Rule, Sgd
+from splitrun.spec.contracts import Recipe, RuleSection
 from tests.runtime.running import prepared, synthetic
 
 STEPS = 40
+DISCOUNT = Discount(type="discount")
 
 
-def role_optimizer(module: nn.Module, rules: tuple[Rule, ...], late: int) -> RoleOptimizer:
+def role_optimizer(module: nn.Module, rules: tuple[RuleSection, ...], late: int) -> RoleOptimizer:
     return RoleOptimizer(
         module,
         Sgd(type="sgd", lr=0.1),
@@ -87,11 +89,17 @@ def test_a_spike_of_adam_moves_the_weight_of_a_late_gradient_to_the_gradient_its
 
 
 def test_a_long_momentum_keeps_what_is_longer_and_the_pace_of_sgd() -> None:
-    sgd = lengthened(Sgd(type="sgd", lr=0.1, momentum=0.9))
-    assert sgd.momentum == 0.99
-    assert sgd.lr / (1 - sgd.momentum) == pytest.approx(0.1 / 0.1)
-    longer = Sgd(type="sgd", lr=0.1, momentum=0.995)
-    assert lengthened(longer) == longer
+    recipe = LongMomentum(type="long_momentum").prepare(Recipe(lambda _: 0))
+    weights = [nn.Parameter(torch.zeros(2))]
+
+    def lengthened(momentum: float) -> tuple[float, float]:
+        (sgd,) = Sgd(type="sgd", lr=0.1, momentum=momentum).make(weights, (), recipe)
+        return sgd.defaults["lr"], sgd.defaults["momentum"]
+
+    lr, momentum = lengthened(0.9)
+    assert momentum == 0.99
+    assert lr / (1 - momentum) == pytest.approx(0.1 / 0.1)
+    assert lengthened(0.995) == (0.1, 0.995)
 
 
 def test_adams_memory_grows_with_the_run_and_its_mean_is_a_mean() -> None:
@@ -116,7 +124,7 @@ def test_a_prediction_meets_the_weights_that_a_constant_gradient_leads_to() -> N
     torch.manual_seed(0)
     module, inputs = nn.Linear(4, 3), torch.randn(5, 4)
     late = 4
-    optimizer = role_optimizer(module, ("weight_prediction", "discount"), late)
+    optimizer = role_optimizer(module, (WeightPrediction(type="weight_prediction"), DISCOUNT), late)
     predict = Prediction(optimizer.optimizers, list(module.parameters()))
     foreseen: dict[int, list[Tensor]] = {}
     for update in range(STEPS // 2):
@@ -144,12 +152,12 @@ def test_a_prediction_goes_no_further_than_its_limit() -> None:
 
 
 def test_a_discount_begins_at_the_delay_and_is_gone_after_a_quarter() -> None:
-    factors = [discount(7, update, STEPS) for update in range(STEPS)]
+    factors = [DISCOUNT.lr_factor(7, update, STEPS) for update in range(STEPS)]
     assert factors[0] == pytest.approx(1 / 7)
     assert factors[5] == pytest.approx(1 / math.sqrt(7))
     assert factors == sorted(factors)
     assert set(factors[10:]) == {1.0}
-    assert discount(0, 0, STEPS) == discount(1, 0, STEPS) == 1
+    assert DISCOUNT.lr_factor(0, 0, STEPS) == DISCOUNT.lr_factor(1, 0, STEPS) == 1
 
 
 def test_versions_hold_what_is_predicted_but_no_embedding_table() -> None:

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.optimizer import lr_factor
-from splitrun.spec.model import ConstantLr, CosineLr, ExponentialLr, LrSchedule, Sgd, StepLr
+from splitrun.model.compensation import Discount, WeightPrediction
+from splitrun.model.lr_schedules import ConstantLr, CosineLr, ExponentialLr, StepLr
+from splitrun.model.optimizers import Sgd
+from splitrun.spec.contracts import LrScheduleSection
 
 _RISE = [1 / 4, 2 / 4, 3 / 4]
 """Of a warm-up of three steps."""
@@ -43,10 +45,12 @@ _RISE = [1 / 4, 2 / 4, 3 / 4]
         (CosineLr(type="cosine", warmup_steps=3), _RISE[:2]),
     ],
 )
-def test_a_warm_up_comes_before_the_schedule(schedule: LrSchedule, expected: list[float]) -> None:
+def test_a_warm_up_comes_before_the_schedule(
+    schedule: LrScheduleSection, expected: list[float]
+) -> None:
     """Epochs of two steps; as many steps as there are values."""
     steps = len(expected)
-    found = [lr_factor(schedule, step, 2, steps) for step in range(steps)]
+    found = [schedule.factor(step, 2, steps) for step in range(steps)]
     assert found == pytest.approx(expected, abs=1e-7)
 
 
@@ -57,7 +61,7 @@ def test_a_cosine_peaks_at_the_full_rate_and_its_last_update_has_the_final_fract
     steps: int, final_fraction: float, warmup_steps: int
 ) -> None:
     schedule = CosineLr(type="cosine", warmup_steps=warmup_steps, final_fraction=final_fraction)
-    factors = [lr_factor(schedule, step, 5, steps) for step in range(steps)]
+    factors = [schedule.factor(step, 5, steps) for step in range(steps)]
     assert factors[warmup_steps] == max(factors) == 1.0
     assert factors[-1] == final_fraction
     assert factors[:warmup_steps] == sorted(factors[:warmup_steps])
@@ -74,7 +78,7 @@ def test_a_prediction_reaches_as_far_as_the_updates_that_are_then_made() -> None
         CosineLr(type="cosine", warmup_steps=4, final_fraction=0.5),
         steps_per_epoch=4,
         steps=steps,
-        rules=("weight_prediction", "discount"),
+        rules=(WeightPrediction(type="weight_prediction"), Discount(type="discount")),
         staleness=lambda update: min(update, late),
     )
     rates, reaches = [], []

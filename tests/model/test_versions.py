@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
+from splitrun.model.lr_schedules import ConstantLr
+from splitrun.model.optimizers import Adam
 from splitrun.model.versions import WeightVersions, saved_parameters
-from splitrun.spec.model import Adam, ConstantLr
 
 ROWS = 6
 

@@ -13,7 +13,8 @@ import pytest
 from splitrun.errors import Interrupted, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import Event, RunEnded, StepDone
 from splitrun.session import RunDirectory, evaluate_run, train
-from splitrun.telemetry import JsonLines, jsonl, load_sink, read_events
+from splitrun.session.sinks import make_sinks
+from splitrun.telemetry import JsonLines, jsonl, read_events
 from tests.runtime.running import prepared, synthetic
 
 
@@ -92,7 +93,7 @@ def test_a_tensorboard_on_a_full_disk_is_left_out_and_does_not_block_the_run(
     disk = full_disk()
     monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda _: disk)
     monkeypatch.setattr("splitrun.telemetry.tensorboard._EVERY_S", 0.0)
-    result = train(prepared(synthetic()), tmp_path, [load_sink("tensorboard")])
+    result = train(prepared(synthetic()), tmp_path, make_sinks([], ["tensorboard"]))
     (warning,) = RunDirectory.open(Path(result.run_dir)).manifest().warnings
     assert warning.startswith("TensorBoard shows no more of the run")
     assert warning.endswith("No space left on device")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.errors import UsageError
+from splitrun.model.compensation import Discount
 from splitrun.spec import loads
 from splitrun.study.bench.grid import (
     Axis,
@@ -166,7 +167,7 @@ def test_every_cell_of_a_preset_is_a_valid_spec_whatever_the_experiments_pipelin
         assert cell["pipeline"].label == (depth if pipeline.schedule == "stale" else "sequential")
         assert document.spec.parties["bob"].depth is None
         stale = pipeline.schedule == "stale"
-        assert pipeline.compensation == (("discount",) if stale else "none")
+        assert pipeline.compensation == ((Discount(type="discount"),) if stale else "none")
     assert default_baseline(axes) == {"pipeline": "sequential"}
 
 

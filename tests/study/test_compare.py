@@ -14,6 +14,7 @@ import yaml
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed
 from splitrun.events import Sent, StepDone
+from splitrun.model.compensation import Discount
 from splitrun.plan import Plan
 from splitrun.records.run import Staleness
 from splitrun.study.arms import Arm, choose_arms, named
@@ -58,7 +59,8 @@ def written(directory: Path, content: Content | None = None) -> str:
 def test_arms_compensate_as_the_spec_says() -> None:
     pipeline = {"schedule": "sequential", "compensation": ["discount"]}
     spec = prepared(synthetic(rows=300, pipeline=pipeline)).document.spec
-    assert Arm("stale", 2).applied(spec).pipeline.compensation == ("discount",)
+    applied = Arm("stale", 2).applied(spec)
+    assert applied.pipeline.compensation == (Discount(type="discount"),)
 
 
 def test_json_holds_every_arm_with_all_that_scripts_rely_on(

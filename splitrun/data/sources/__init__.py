@@ -1,20 +1,16 @@
-"""Where rows come from: one file per dataset type, one small protocol.
+"""Where rows come from: one file per type of dataset, one small protocol.
 
 Opening a source and asking for its columns imports neither numpy nor pandas; reading does.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from splitrun.data.download import OnDownload
-from splitrun.data.sources.bank_marketing import BankMarketingSource
-from splitrun.data.sources.csv import CsvSource
-from splitrun.data.sources.synthetic import SyntheticSource
-from splitrun.spec.model import BankMarketingDataset, CsvDataset, Dataset, Party
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -44,25 +40,15 @@ class Source(Protocol):
         ...
 
 
-def open_source(
-    dataset: Dataset,
-    parties: Mapping[str, Party],
-    directory: Path,
-    data_dir: Path | None = None,
-    on_download: OnDownload | None = None,
-) -> Source:
-    """The source of a spec's dataset.
+@dataclass(frozen=True)
+class Opening:
+    """What a source may need to know beside its own section."""
 
-    Args:
-        directory: where relative paths of the spec start.
-        data_dir: where to look first for a published dataset.
-        on_download: told the bytes done and the bytes in all, where these are known.
-    """
-    if isinstance(dataset, CsvDataset):
-        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-        path = os.path.expanduser(dataset.path)  # noqa: PTH111
-        return CsvSource(directory / path, dataset.delimiter)
-    if isinstance(dataset, BankMarketingDataset):
-        return BankMarketingSource(dataset.size, data_dir, on_download)
-    bottoms = tuple(name for name, party in parties.items() if party.bottom)
-    return SyntheticSource(dataset, bottoms)
+    parties: tuple[str, ...]
+    """Those that have a bottom."""
+    directory: Path
+    """Where relative paths of the spec start."""
+    data_dir: Path | None = None
+    """Where to look first for a published dataset."""
+    on_download: OnDownload | None = None
+    """Told the bytes done and the bytes in all, where these are known."""

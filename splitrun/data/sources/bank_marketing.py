@@ -16,13 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from platformdirs import user_cache_dir
+from pydantic import Field
 
 from splitrun.data.download import OnDownload, download, unpack, write_atomically
-from splitrun.errors import DataError
+from splitrun.data.sources import Opening
+from splitrun.errors import DataError, Problem
+from splitrun.errors import Path as SpecPath
 from splitrun.files import is_directory, is_something, read_bytes
+from splitrun.spec.contracts import FileDatasetSection
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
+    from splitrun.spec import Spec
 
 ARCHIVE = "https://archive.ics.uci.edu/static/public/222/bank+marketing.zip"
 PAGE = "https://archive.ics.uci.edu/dataset/222/bank+marketing"
@@ -48,6 +53,29 @@ FILES = {
         "bank-full.csv", "d1513ec63b385506f7cfce9f2c5caa9fe99e7ba4e8c3fa264b3aaf0f849ed32d"
     ),
 }
+
+
+class BankMarketingDataset(FileDatasetSection):
+    """UCI Bank Marketing (Moro, Cortez and Rita, 2014): 4,521 rows, or all 45,211."""
+
+    type: Literal["bank_marketing"]
+    size: Literal["small", "full"] = "small"
+    label: str = Field("y", description="The column to predict.")
+
+    def problems(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
+        """A loss that takes numbers."""
+        yield from super().problems(spec, path)
+        if self.label == "y" and spec.top.loss.labels == "numbers":
+            what = f"the label y is yes or no, which {spec.top.loss.type} cannot learn"
+            yield Problem(("top", "loss"), what, "use binary_cross_entropy")
+
+    def open(self, opening: Opening) -> BankMarketingSource:
+        """The published file."""
+        return BankMarketingSource(self.size, opening.data_dir, opening.on_download)
+
+    def to_download(self, opening: Opening) -> str | None:
+        """The file's name, where it is nowhere on this machine."""
+        return None if self.open(opening).find() else FILES[self.size].name
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from splitrun.data.csv_text import read_header
+from splitrun.data.sources import Opening
 from splitrun.files import open_regular
+from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.section import DELIMITER_PATTERN
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
+
+
+class CsvDataset(FileDatasetSection):
+    """One CSV file with a header; the parties share out its columns."""
+
+    type: Literal["csv"]
+    path: str = Field(description="The file; relative to the spec.")
+    label: str = Field(description="The column to predict.")
+    delimiter: str = Field(",", min_length=1, max_length=1, pattern=DELIMITER_PATTERN)
+
+    def open(self, opening: Opening) -> CsvSource:
+        """The file."""
+        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
+        path = os.path.expanduser(self.path)  # noqa: PTH111
+        return CsvSource(opening.directory / path, self.delimiter)
 
 
 @dataclass(frozen=True)

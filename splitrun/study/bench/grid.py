@@ -12,7 +12,7 @@ import yaml
 from splitrun.errors import UsageError
 from splitrun.spec import Spec
 from splitrun.spec.effective import DEFAULT_DEPTH
-from splitrun.spec.model import SyntheticDataset
+from splitrun.spec.yaml_text import dump
 
 MOST_CELLS = 1_000
 _EXAMPLE = "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4"
@@ -149,7 +149,7 @@ _DEPTHS = (2, 4, 8, 16)
 
 
 def _scale(spec: Spec) -> tuple[Axis, ...]:
-    if not isinstance(spec.dataset, SyntheticDataset):
+    if "rows" not in type(spec.dataset).model_fields:
         what = f"--preset scale: a dataset of type {spec.dataset.type} has the size it has"
         raise UsageError(f"{what}; only sizes of type synthetic can be swept")
     return (_numbers("dataset.rows", _SIZES), _pipelines(spec, (_depth(spec),)))
@@ -192,8 +192,8 @@ def _pipelines(spec: Spec, depths: tuple[int, ...]) -> Axis:
     """`sequential`, and `stale` at these depths, to which no party makes an exception; with the
     compensation of the spec."""
     same = tuple(f"~parties.{name}.depth" for name in spec.parties)
-    given = spec.pipeline.compensation
-    rules = f"[{', '.join(given)}]" if isinstance(given, tuple) else given
+    given = spec.pipeline.model_dump(mode="json", include={"compensation"})["compensation"]
+    rules = given if isinstance(given, str) else dump(given, flow=True).strip()
     kept = () if given == "none" else (f"pipeline.compensation={rules}",)
     stale = tuple(
         AxisValue(f"stale:{depth}", (f"pipeline={{schedule: stale, depth: {depth}}}", *kept, *same))

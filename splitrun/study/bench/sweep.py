@@ -90,7 +90,7 @@ def identity(document: Document, settings: BenchSettings) -> str:
 
 def _own_code(document: Document) -> Mapping[str, str]:
     """Digests of the files beside the spec that its classes are in, by module."""
-    modules = {model.class_.partition(":")[0] for model in named_classes(document.spec).values()}
+    modules = {class_path.partition(":")[0] for class_path in named_classes(document.spec).values()}
     return {module: _digest(document.directory, module) for module in sorted(modules)}
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from splitrun.simulate.evidence import FILE, Evidence
-from splitrun.spec import Rule
 from tests.studies.staleness.cell import Cell
 from tests.studies.staleness.grid import CONFIRM
 from tests.studies.staleness.judge import Group, Outcome, judged, paired
@@ -54,7 +53,7 @@ def confirmed(known: Mapping[Cell, Outcome]) -> Iterator[Evidence]:
         shown = tuple(depth for depth, bound in most.items() if bound <= bar(depth))
         if shown:
             steps = min(TASKS[task].steps for task in by_depth[shown[-1]])
-            rules = msgspec.convert(parts_of(rule), tuple[Rule, ...])
+            rules = tuple(parts_of(rule))
             yield Evidence(optimizer, rules, steps, shown, most)
 
 

@@ -88,7 +88,7 @@ def canonical(rule: str, optimizer: str) -> str:
         "training": {"optimizer": OPTIMIZERS[optimizer]},
         "pipeline": {"schedule": "stale", "compensation": "auto"},
     }
-    return "+".join(compensation_of(spec_of("bank", 0, **sections), "alice"))
+    return "+".join(rule.type for rule in compensation_of(spec_of("bank", 0, **sections), "alice"))
 
 
 def sections_of(task: str, optimizer: str, depth: int, rule: str) -> dict[str, Content]:

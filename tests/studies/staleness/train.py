@@ -11,20 +11,21 @@ from pathlib import Path
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
 from splitrun.model import BottomStage, RoleOptimizer, Stage
+from splitrun.model.compensation import Discount, LongMomentum
 from splitrun.plan import Plan, compile
 from splitrun.runtime import Observer, find_runtime
 from splitrun.session.job import job_of
-from splitrun.spec import Rule, Spec, optimizer_of
+from splitrun.spec import Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
 from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
-_DISCOUNT: tuple[Rule, ...] = ("discount",)
+_DISCOUNT = (Discount(type="discount"),)
 _FAR = 10_000
 """From every seed of a cell."""
-_LONG: tuple[Rule, ...] = ("long_momentum",)
+_LONG = (LongMomentum(type="long_momentum"),)
 
 
 def train(cell: Cell, directory: Path) -> Found:
@@ -76,7 +77,8 @@ def _under_trial(cell: Cell, spec: Spec, plan: Plan, stages: dict[str, Stage]) -
     """The roles, with bottoms as a rule of the cell wants them that the spec cannot name."""
     parts = parts_of(cell.rule)
     kinds = [STAGES[part] for part in parts if part in STAGES]
-    controls = [part for part in parts if part == CONTROL or (cell.depth == 1 and part == _LONG[0])]
+    long = _LONG[0].type if cell.depth == 1 else ""
+    controls = [part for part in parts if part in (CONTROL, long)]
     if not controls and not kinds:
         return stages
     changed = dict(stages)

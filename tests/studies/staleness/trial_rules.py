@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from splitrun.model import BottomStage, Tensors
-from splitrun.model.compensation import Prediction, SpikedSgd
-from splitrun.model.spiked_adam import SpikedAdam
+from splitrun.model.prediction import Prediction
+from splitrun.model.spiked import SpikedAdam, SpikedSgd
 from splitrun.model.stage import Key
 from splitrun.model.tensors import as_tensors
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event as Record
 
 from splitrun.errors import MissingExtra, UsageError
-from splitrun.events import Evaluated, StepDone
-from splitrun.telemetry import load_sink, plugins
+from splitrun.events import Evaluated, Sink, StepDone
+from splitrun.session.sinks import make_sinks
+from splitrun.spec.contracts import SinkSection
+from splitrun.telemetry.tensorboard import TensorBoardSink
 from tests.telemetry.recordings import CLOCK, ended, started
 
 
@@ -30,7 +32,7 @@ def scalars(directory: Path) -> Iterator[tuple[str, int, float]]:
 
 
 def test_tensorboard_gets_losses_metrics_and_throughput(tmp_path: Path) -> None:
-    sink = load_sink("tensorboard")
+    (sink,) = make_sinks([], ["tensorboard"])
     sink(started(str(tmp_path)))
     for step in range(10):
         sink(StepDone(step, 0, 8, 1 / (step + 1), CLOCK + 0.125 * (step + 1)))
@@ -47,23 +49,34 @@ def test_tensorboard_gets_losses_metrics_and_throughput(tmp_path: Path) -> None:
 
 def test_a_name_that_nobody_offers_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--sink tensorbord: .*: tensorboard"):
-        load_sink("tensorbord")
+        make_sinks([], ["tensorbord"])
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    monkeypatch.delitem(sys.modules, "splitrun.telemetry.tensorboard", raising=False)
     with pytest.raises(MissingExtra, match=r"pip install 'splitrun\[tensorboard\]'") as raised:
-        load_sink("tensorboard")
+        make_sinks([], ["tensorboard"])
     assert raised.value.exit_code == 3
 
 
-def test_a_sink_that_cannot_be_made_is_an_error_of_the_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    point = EntryPoint("mine", "fractions:Fraction.from_float", plugins.GROUP)
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: EntryPoints([point]))
-    with pytest.raises(UsageError, match=r"fractions:Fraction\.from_float cannot be"):
-        load_sink("mine")
+class Shy(SinkSection):
+    """A sink that refuses to be made."""
+
+    type: Literal["shy"] = "shy"
+
+    def build(self) -> Sink:
+        raise ValueError("not today")
+
+
+def test_a_sink_that_cannot_be_made_is_an_error_of_the_command() -> None:
+    with pytest.raises(
+        UsageError, match=r"the sink shy: Shy cannot be made: ValueError: not today"
+    ):
+        make_sinks([Shy()])
+
+
+def test_a_sink_that_the_spec_has_is_not_made_twice() -> None:
+    section = TensorBoardSink(type="tensorboard")
+    assert len(make_sinks([section], ["tensorboard", "tensorboard"])) == 1

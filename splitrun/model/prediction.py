@@ -1,4 +1,4 @@
-"""Where an optimizer is taking its weights, read from the state that it keeps of each.
+"""Where optimizers are taking their weights, so that forwards can be run there: see `compensation`.
 
 Operations are those that take all tensors at once: a bottom has a few small ones, and then a call
 costs more than its arithmetic.
@@ -7,18 +7,51 @@ costs more than its arithmetic.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from splitrun.model.momentum import warmth
+from splitrun.model.spiked import warmth
 
 LONGEST = 0.5
 """With SGD, a prediction moves a tensor by this multiple of its norm at most."""
 SHORTEST = 1e-30
 """A direction counts as this long at least, for a length is divided by it."""
+
+
+class Prediction:
+    """Moves copies of weights on to where an optimizer is going.
+
+    Args:
+        optimizers: of the module; they are looked at whenever something is predicted.
+        weights: what is predicted.
+    """
+
+    def __init__(
+        self, optimizers: Iterable[torch.optim.Optimizer], weights: Sequence[Tensor]
+    ) -> None:
+        self._directions = [UpdateDirection(optimizer, weights) for optimizer in optimizers]
+
+    @torch.no_grad()
+    def __call__(self, copies: Sequence[Tensor], reach: float) -> None:
+        """Move copies of the weights on; what was never updated stays as it is.
+
+        Args:
+            copies: of the weights, in their order; further ones are left alone.
+            reach: the sum of the learning rates of the updates to come.
+        """
+        for direction in self._directions:
+            direction.follow(copies, reach)
+
+
+def keep_last_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """Keep what SGD without momentum has no other memory of, where checkpoints hold it, too."""
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if weight.grad is not None and weight.grad.layout == torch.strided:
+                optimizer.state[weight]["last_gradient"] = weight.grad
 
 
 class UpdateDirection:

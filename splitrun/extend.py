@@ -1,0 +1,126 @@
+"""The contract for packages that extend splitrun: all that they need, and nothing else of it.
+
+A package offers a component, a class of one of the kinds below, by an entry point of the group
+`splitrun.<kind>`. See `docs/extending.md`, which has an example of each.
+
+    kind            extends                                 makes
+    sources         DatasetSection or FileDatasetSection    open(Opening) -> Source
+    losses          LossSection                             mean, per_row, predictions
+    bottoms         ModelSection                            build(InputShape, directory) -> Module
+    compensation    RuleSection                             prepare, lr_factor, follow, correct, …
+    hooks           HookSection                             build() -> Hook
+    sinks           SinkSection                             build() -> Sink
+
+Importing this imports no PyTorch, so that specs are checked without waiting for it. What needs it
+is imported when it is first used: take it from here where a component makes its thing.
+
+Within one `API` names are added and none is changed or removed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from splitrun.components import API
+from splitrun.data.sources import Opening, Source
+from splitrun.errors import DataError, ModelError, Path, Problem
+from splitrun.events import (
+    EpochDone,
+    Evaluated,
+    Event,
+    Executed,
+    RunEnded,
+    RunStarted,
+    Sampled,
+    Sent,
+    Sink,
+    StepDone,
+)
+from splitrun.spec import Spec
+from splitrun.spec.contracts import (
+    DatasetSection,
+    FileDatasetSection,
+    HookSection,
+    Labels,
+    LossSection,
+    Metric,
+    ModelSection,
+    MoveWeights,
+    OptimizerSection,
+    Recipe,
+    RuleSection,
+    SinkSection,
+)
+from splitrun.spec.section import Section
+
+if TYPE_CHECKING:
+    from splitrun.data.encoding import InputShape
+    from splitrun.data.table import Categories, Column, Table
+    from splitrun.plan import Channel, Instruction, Op
+    from splitrun.runtime import Hook, Message, RoleContext, RoleHook
+    from splitrun.runtime.job import Receive, Run, Send
+
+__all__ = [
+    "API",
+    "Categories",
+    "Channel",
+    "Column",
+    "DataError",
+    "DatasetSection",
+    "EpochDone",
+    "Evaluated",
+    "Event",
+    "Executed",
+    "FileDatasetSection",
+    "Hook",
+    "HookSection",
+    "InputShape",
+    "Instruction",
+    "Labels",
+    "LossSection",
+    "Message",
+    "Metric",
+    "ModelError",
+    "ModelSection",
+    "MoveWeights",
+    "Op",
+    "Opening",
+    "OptimizerSection",
+    "Path",
+    "Problem",
+    "Receive",
+    "Recipe",
+    "RoleContext",
+    "RoleHook",
+    "RuleSection",
+    "Run",
+    "RunEnded",
+    "RunStarted",
+    "Sampled",
+    "Section",
+    "Send",
+    "Sent",
+    "Sink",
+    "SinkSection",
+    "Source",
+    "Spec",
+    "StepDone",
+    "Table",
+]
+
+_IMPORTED_ON_USE = {
+    "InputShape": "splitrun.data.encoding",
+    **dict.fromkeys(("Categories", "Column", "Table"), "splitrun.data.table"),
+    **dict.fromkeys(("Channel", "Instruction", "Op"), "splitrun.plan"),
+    **dict.fromkeys(("Hook", "Message", "RoleContext", "RoleHook"), "splitrun.runtime"),
+    **dict.fromkeys(("Receive", "Run", "Send"), "splitrun.runtime.job"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _IMPORTED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_IMPORTED_ON_USE[name]), name)
+    globals()[name] = value
+    return value

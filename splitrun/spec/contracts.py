@@ -1,0 +1,537 @@
+"""What each kind of component is asked: the base of its section, which checks and makes its thing.
+
+A component is a section with a `type: Literal["its_name"]`. What of it ties several keys of a spec
+together it checks itself (`problems`), and what it stands for it makes itself. PyTorch, NumPy and
+pandas are imported where something is made, so that a spec is checked without them.
+
+`OneOf` marks the fields of a spec that hold a component; which there are `splitrun.components`
+knows.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, model_serializer
+from pydantic_core import CoreSchema, core_schema
+
+from splitrun.components import registry
+from splitrun.errors import Path, Problem
+from splitrun.spec.section import (
+    Fraction,
+    NonNegativeInt,
+    PositiveFloat32,
+    PositiveInt,
+    Section,
+    Seed,
+)
+from splitrun.spec.wording import closest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn, optim
+
+    from splitrun.data import InputShape
+    from splitrun.data.sources import Opening, Source
+    from splitrun.events import Sink
+    from splitrun.runtime import Hook
+    from splitrun.spec.model import Spec
+
+CLASS_TAG = "class"
+"""Stands for a section that is told by its `class` key instead of a `type`."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a field that holds a component of a kind."""
+
+    kind: str
+
+    @property
+    def members(self) -> Mapping[str, type[Component]]:
+        """The sections that may stand there, by their tag."""
+        return registry().members(self.kind)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """A union that is told apart by `type`, made when the first spec is validated."""
+        choices = {tag: handler.generate_schema(section) for tag, section in self.members.items()}
+        if not choices:
+            return handler.generate_schema(_Nothing)
+        discriminator = _tag if CLASS_TAG in choices else "type"
+        union = core_schema.tagged_union_schema(choices, discriminator)
+        if not all(issubclass(section, WordOrSection) for section in self.members.values()):
+            return union
+        return core_schema.no_info_before_validator_function(_in_long, union)
+
+
+class _Nothing(Section):
+    """Stands for the components of a kind that has none; no installed package offers one."""
+
+    type: Literal["none of the installed packages offers one"]
+
+
+def _in_long(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _tag(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return CLASS_TAG if CLASS_TAG in value else value.get("type")
+    return getattr(value, "type", None)
+
+
+class Component(Section):
+    """A part of an experiment that is chosen by its `type`."""
+
+    api: ClassVar[int]
+    """The version of the contract that a package's component was made for, `splitrun.extend.API`
+    of that time; splitrun's own need none."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def type(self) -> str:
+            """Its name; a subclass has the field `type: Literal["name"]`."""
+
+    def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
+        """Why the spec, in which this stands at `path`, cannot run."""
+        return iter(())
+
+    def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
+        """What of this has no effect in a spec that can run."""
+        return iter(())
+
+
+class WordOrSection(Component):
+    """A component that is written as its name alone where it has no other keys."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: Callable[[Any], dict[str, Any]]) -> Any:
+        given = serialize(self)
+        return given["type"] if given.keys() == {"type"} else given
+
+
+class DatasetSection(Component):
+    """Where the rows come from, and which of them are held out."""
+
+    test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
+    split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
+    batch_size: PositiveInt = Field(128, description="Rows per training batch.")
+
+    if TYPE_CHECKING:
+
+        @property
+        def label(self) -> str:
+            """The column to predict; a subclass has a field of this name."""
+
+    @abstractmethod
+    def open(self, opening: Opening) -> Source:
+        """The source of the rows; nothing is read yet."""
+
+    def to_download(self, opening: Opening) -> str | None:  # noqa: ARG002
+        """The name of a published file that reading would download first."""
+        return None
+
+    def default_columns(self, party: str) -> tuple[str, ...] | None:  # noqa: ARG002
+        """The columns of a party that lists none; None where it must list some."""
+        return None
+
+    @property
+    def rows_known(self) -> int | None:
+        """The number of all rows, where the spec alone tells."""
+        return None
+
+    @property
+    def classes_known(self) -> int | None:
+        """The number of a label's classes, where the spec alone tells."""
+        return None
+
+    @property
+    def has_categories(self) -> bool | None:
+        """Whether some columns are categorical, where the spec alone tells."""
+        return None
+
+    @property
+    def read_as_categories(self) -> tuple[str, ...]:
+        """Columns that are categorical although they hold numbers."""
+        return ()
+
+    @property
+    def counts_as_one(self) -> str | None:
+        """For binary labels: the value that counts as 1; None for the greater one."""
+        return None
+
+    @property
+    def fills_missing(self) -> bool:
+        """Whether empty numeric cells become the training rows' mean; else they are refused."""
+        return False
+
+    @property
+    def training_rows(self) -> int | None:
+        """The rows that are not held out, counted like scikit-learn's `train_test_split`."""
+        rows = self.rows_known
+        return None if rows is None else rows - math.ceil(rows * self.test_fraction)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Rows of the smallest training batch, as far as they are known."""
+        rows = self.training_rows
+        return self.batch_size if rows is None else rows % self.batch_size or self.batch_size
+
+
+class FileDatasetSection(DatasetSection):
+    """What every dataset that is read from a file has."""
+
+    missing: Literal["error", "mean"] = Field(
+        "error", description="Empty numeric cells: refuse, or fill with the training mean."
+    )
+    categorical: tuple[str, ...] = Field(
+        (), description="Columns to read as categories although they hold numbers."
+    )
+    positive: str | None = Field(
+        None, description="For binary labels: the value that counts as 1 (default: the greater)."
+    )
+
+    @property
+    def read_as_categories(self) -> tuple[str, ...]:
+        """Those listed under `categorical`."""
+        return self.categorical
+
+    @property
+    def counts_as_one(self) -> str | None:
+        """The `positive` value."""
+        return self.positive
+
+    @property
+    def fills_missing(self) -> bool:
+        """Whether `missing` is `mean`."""
+        return self.missing == "mean"
+
+    def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
+        """Columns under `categorical` that no party has, or that are listed twice."""
+        columns = dict.fromkeys(it for party in spec.parties.values() for it in party.columns)
+        for index, column in enumerate(self.categorical):
+            place = (*path, "categorical", index)
+            if column in self.categorical[:index]:
+                yield Problem(place, f"{column!r} is listed twice", "keep one")
+            elif column not in columns:
+                near = closest(column, columns)
+                remedy = f"did you mean {near!r}?" if near else "remove it, or give it to a party"
+                yield Problem(place, f"{column!r} is no party's column", remedy)
+
+    def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:
+        """A `positive` value of labels that are not binary."""
+        if self.positive is not None and spec.top.loss.labels != "binary":
+            what = f"has no effect with the loss {spec.top.loss.type}"
+            yield Problem((*path, "positive"), what, "remove it")
+
+
+Labels = Literal["binary", "classes", "numbers"]
+"""What a loss takes: 0 and 1 as float32 `[rows, 1]`, indices of classes as int64 `[rows]`, or
+numbers as float32 `[rows, 1]`."""
+
+Metric = Literal["auroc", "accuracy", "f1", "rmse", "mae", "r2"]
+
+METRICS: Mapping[Labels, tuple[Metric, ...]] = {
+    "binary": ("auroc", "accuracy", "f1"),
+    "classes": ("auroc", "accuracy", "f1"),
+    "numbers": ("rmse", "mae", "r2"),
+}
+"""Those that fit the labels."""
+
+
+class LossSection(WordOrSection):
+    """What training makes small: a mean over the rows of the top's outputs `[rows, width]`."""
+
+    labels: ClassVar[Labels]
+    default_metrics: ClassVar[tuple[Metric, ...]]
+    """What is computed at evaluations where the spec names nothing."""
+    wider: ClassVar[str] = ""
+    """The loss for outputs of another width, if there is one."""
+
+    def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
+        """Outputs of another width than it takes, as far as the spec tells."""
+        width, wanted = output_width(spec), self.width(spec.dataset.classes_known)
+        if width is not None and wanted is not None and width != wanted:
+            place, because = width_place(spec, path)
+            what = f"the output is {width} wide, which does not fit {self.type}"
+            other = f", or {self.wider}" if self.wider else ""
+            yield Problem(place, what, f"use {wanted}{other}{because}")
+
+    def width(self, classes: int | None) -> int | None:
+        """The width of outputs that it takes, given the number of classes if that is known."""
+        return classes if self.labels == "classes" else 1
+
+    @abstractmethod
+    def mean(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The mean over the rows, a scalar; what training differentiates."""
+
+    @abstractmethod
+    def per_row(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each row, `[rows]`; its mean is `mean` up to rounding."""
+
+    @abstractmethod
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Probabilities (of class 1, or of every class) or, of numbers, the outputs themselves."""
+
+
+def output_width(spec: Spec) -> int | None:
+    """The width of what the loss is given; None where only a module tells."""
+    if spec.top.model is not None:
+        return spec.top.model.width
+    widths = [party.bottom.width for party in spec.parties.values() if party.bottom is not None]
+    known = [width for width in widths if width is not None]
+    if len(known) < len(widths):
+        return None
+    return sum(known) if spec.top.fusion == "concat" else max(known, default=None)
+
+
+def width_place(spec: Spec, loss: Path) -> tuple[Path, str]:
+    """Where that width is stated, or the loss; and what a remedy adds where no key states it."""
+    if spec.top.model is not None:
+        return ("top", "model", *spec.top.model.width_key), ""
+    return loss, "; the fused bottoms are the output, as top has no model"
+
+
+class ModelSection(Component):
+    """What a bottom or the top computes."""
+
+    is_own: ClassVar[bool] = False
+    """Whether it is one of splitrun's own, all of whose habits are known. Others are tried out
+    before they are trained, and looked at while they are."""
+
+    @abstractmethod
+    def build(self, inputs: InputShape, directory: FilePath) -> nn.Module:
+        """A new module in training mode. Its initial weights are drawn from PyTorch's, NumPy's and
+        Python's global generators alone, which are seeded for it.
+
+        Args:
+            inputs: what its forward is given: a party's columns or, of a top, the fused cuts.
+            directory: the spec's.
+        """
+
+    def load(self, directory: FilePath) -> None:
+        """Import what `build` needs; random numbers that this draws are no initial weights."""
+
+    @property
+    def takes(self) -> Literal["one_hot", "codes"]:
+        """What a bottom's forward is given: one float32 matrix `[rows, inputs.width]` with one-hot
+        categories, or a float32 matrix of the numeric columns and int64 codes `[rows, c]`."""
+        return "one_hot"
+
+    @property
+    def width(self) -> int | None:
+        """The width of its output; None where only the module tells."""
+        return None
+
+    @property
+    def width_key(self) -> Path:
+        """The key that states the width, if one does."""
+        return ()
+
+    @property
+    def may_be_sparse(self) -> bool:
+        """Whether some of its gradients may be sparse."""
+        return not self.is_own
+
+    @property
+    def class_path(self) -> str | None:
+        """`package.module:Class` of code that the spec itself brings, if it brings any."""
+        return None
+
+    @property
+    def title(self) -> str:
+        """What messages call it: its class, or its type."""
+        return self.class_path or self.type
+
+    @property
+    def key(self) -> str:
+        """The key of its section that tells what it is."""
+        return "type" if self.class_path is None else CLASS_TAG
+
+    def unfit(self, inputs: InputShape) -> tuple[str, str] | None:  # noqa: ARG002
+        """Why it cannot be built for such inputs, and the remedy."""
+        return None
+
+
+class OptimizerSection(Component):
+    """A `torch.optim` optimizer; unset options keep PyTorch's defaults."""
+
+    lr: PositiveFloat32 = Field(0.001, description="Learning rate.")
+
+    states: ClassVar[int]
+    """Tensors of a weight's shape that it keeps for each, any momentum aside."""
+
+    @property
+    def memory(self) -> Literal["none", "velocity", "moments", "other"]:
+        """What it remembers of earlier gradients: nothing, their velocity as SGD with momentum,
+        their two moments as Adam, or something that compensation rules do not know."""
+        return "other"
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether a step is one kernel, which writes weights behind autograd's back."""
+        return False
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether its momentum is Nesterov's."""
+        return False
+
+    @property
+    def state_tensors(self) -> int:
+        """Tensors of a weight's shape that it keeps for each."""
+        return self.states
+
+    @property
+    def refuses_sparse(self) -> str | None:
+        """Why it cannot take sparse gradients, if it cannot; as of PyTorch 2."""
+        return f"{self.type} takes no sparse gradients"
+
+    @property
+    def fitting_rules(self) -> tuple[str, ...]:
+        """The compensation rules that `auto` stands for."""
+        return ("discount",)
+
+    @abstractmethod
+    def make(
+        self, parameters: list[nn.Parameter], sparse: Collection[Tensor], recipe: Recipe
+    ) -> list[optim.Optimizer]:
+        """Optimizers of a role's parameters; more than one where one cannot.
+
+        Args:
+            parameters: of the role's module.
+            sparse: those whose gradients are sparse.
+            recipe: what compensation rules make of it.
+        """
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an optimizer is made; compensation rules change it."""
+
+    staleness: Callable[[int], int]
+    """Of the gradient that an update applies, by the number of the update."""
+    spikes: bool = False
+    """Whether a late gradient is given at once what it missed of the momentum."""
+    lengthens: bool = False
+    """Whether the momentum reaches back a hundred updates."""
+
+
+class LrScheduleSection(Component):
+    """How the learning rate changes, step by step, once a warm-up is over."""
+
+    warmup_steps: NonNegativeInt = Field(
+        0,
+        description="The rate first rises linearly for so many steps; the schedule begins after "
+        "them, at the full rate.",
+    )
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate is the same at every step."""
+        return False
+
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """What the base learning rate is multiplied by for update number `step` (from 0) of
+        `steps`: first the warm-up, then the schedule from its own beginning."""
+        past = step - self.warmup_steps
+        if past < 0:
+            return (step + 1) / (self.warmup_steps + 1)
+        return self.after_warmup(past, steps_per_epoch, steps - self.warmup_steps)
+
+    @abstractmethod
+    def after_warmup(self, past: int, steps_per_epoch: int, steps: int) -> float:
+        """The factor `past` updates after the warm-up, after which there are `steps`."""
+
+
+MoveWeights = Callable[[Sequence[Any], float], None]
+"""Moves copies of weights on, in their order, by the sum of the learning rates of the updates to
+come."""
+
+
+class RuleSection(WordOrSection):
+    """What a bottom does about gradients that come late.
+
+    The gradient of a step is taken at the weights of its forward and applied `staleness` updates
+    later. A rule may act where the optimizer is made (`prepare`), on the learning rate
+    (`lr_factor`), on the weights that a forward sees (`follow`), on gradients before an update
+    (`correct`), and after it (`updated`); what it does not define costs nothing.
+    """
+
+    moves_weights: ClassVar[bool] = False
+    """Whether forward and backward run on weights that `follow` has moved. Then every batch in
+    flight has a version of its own, of all weights that learn but embedding tables."""
+
+    def unfit(self, optimizer: OptimizerSection) -> tuple[str, str] | None:  # noqa: ARG002
+        """Why it does not go together with an optimizer, and the remedy."""
+        return None
+
+    def state_tensors(self, optimizer: OptimizerSection) -> int:  # noqa: ARG002
+        """Tensors of a weight's shape that it keeps for each beside the optimizer's own."""
+        return 0
+
+    def prepare(self, recipe: Recipe) -> Recipe:
+        """What it makes of the way that an optimizer is made."""
+        return recipe
+
+    def lr_factor(self, staleness: int, update: int, updates: int) -> float:  # noqa: ARG002
+        """What the learning rate of update number `update` (from 0) of so many is multiplied by."""
+        return 1.0
+
+    def follow(
+        self,
+        optimizers: Sequence[optim.Optimizer],  # noqa: ARG002
+        weights: Sequence[Tensor],  # noqa: ARG002
+    ) -> MoveWeights | None:
+        """What moves copies of these weights before a forward; only if it `moves_weights`."""
+        return None
+
+    def correct(self, weights: Sequence[Tensor], staleness: int) -> None:
+        """Change the gradients of weights in place, before the update that applies them."""
+
+    def updated(self, optimizers: Sequence[optim.Optimizer]) -> None:
+        """Note what is needed of an update that was just made."""
+
+
+class HookSection(WordOrSection):
+    """What acts on a run from outside: around its instructions, and on its messages."""
+
+    @abstractmethod
+    def build(self) -> Hook:
+        """A new hook, made once for every run of a plan."""
+
+
+class SinkSection(WordOrSection):
+    """What takes the events of a run, to show or to record them."""
+
+    extra: ClassVar[str | None] = None
+    """The extra of splitrun's that it wants installed."""
+
+    @abstractmethod
+    def build(self) -> Sink:
+        """A new sink, made once for every attempt of a run; packages that it wants are imported
+        here."""
+
+
+def components_of(section: Section, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+    """Every component in a section, and where it stands."""
+    if isinstance(section, Component):
+        yield path, section
+    for key, value in section:
+        yield from _components_in(value, (*path, key))
+
+
+def _components_in(value: object, path: Path) -> Iterator[tuple[Path, Component]]:
+    if isinstance(value, Section):
+        yield from components_of(value, path)
+    elif isinstance(value, dict | tuple):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from _components_in(inner, (*path, key))

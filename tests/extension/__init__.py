@@ -1,0 +1,1 @@
+"""Tests of the doors: a package that extends splitrun, and packages that cannot be used."""

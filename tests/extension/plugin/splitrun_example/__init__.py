@@ -1,0 +1,1 @@
+"""A component of each kind, in a file each."""
