@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from splitrun.errors import DataError, SpecError
-from tests.data.specs import Loaded, csv_spec, load_data, words, write_rows
+from tests.data.loading import Loaded, load_data, words
+from tests.data.specs import csv_spec, write_rows
 
 COLUMNS = {"alice": ["a"], "bob": ["b"]}
 GOOD = [f"{row},{-row},{'no' if row % 3 else 'yes'}" for row in range(30)]

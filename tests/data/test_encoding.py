@@ -21,7 +21,8 @@ from splitrun.data.encoding import (
     PartyEncoder,
 )
 from splitrun.errors import DataError, RunDirectoryError
-from tests.data.specs import BANK_COLUMNS, Loaded, csv_spec, load_data, make_spec, write_rows
+from tests.data.loading import Loaded, load_data
+from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec, write_rows
 
 EMBEDDING = {"type": "embedding_mlp"}
 BANK_NUMBERS = ["balance", "day", "duration", "campaign", "pdays", "previous"]

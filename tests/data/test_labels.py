@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from splitrun.errors import DataError
-from tests.data.specs import Loaded, csv_spec, load_data, write_rows
+from tests.data.loading import Loaded, load_data
+from tests.data.specs import csv_spec, write_rows
 
 
 def load(directory: Path, labels: list[str], loss: str, **settings: object) -> Loaded:

@@ -8,7 +8,8 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from splitrun.errors import DataError
-from tests.data.specs import BANK_COLUMNS, csv_spec, load_data, make_spec, write_rows
+from tests.data.loading import load_data
+from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec, write_rows
 
 COLUMNS = {"alice": ["a"], "bob": ["b"]}
 ROWS = [f"{row},{row},{row % 2}" for row in range(101)]

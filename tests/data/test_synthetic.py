@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import OneHotEncoder
 
-from tests.data.specs import Loaded, load_data, make_spec, words
+from tests.data.loading import Loaded, load_data, words
+from tests.data.specs import make_spec
 
 PARTIES = ("alice", "bob", "carol", "dave", "erin")
 EMBEDDING = {"type": "embedding_mlp"}

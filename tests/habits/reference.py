@@ -28,7 +28,7 @@ from torch.nn import functional
 from splitrun.data import BatchOrder, EvaluationOrder
 from splitrun.seeds import derive_seed
 from splitrun.spec import loads
-from tests.data.specs import Loaded, load_data
+from tests.data.loading import Loaded, load_data
 from tests.habits.course import BATCH_SIZE, LEARNING_RATES, SEED, Course, content
 from tests.habits.habit import Habit
 from tests.habits.loading import MODULES, beside, class_of, process_of_its_own, wanted
