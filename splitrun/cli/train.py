@@ -128,8 +128,8 @@ def summary(name: str, result: RunResult) -> str:
     lines = [
         f"{name}: {schedule}",
         f"  steps    {result.steps:,} in {result.wall_s:.2f} s: "
-        f"{result.samples_per_s:,.0f} samples/s",
-        f"  train    loss {result.train_loss:.4f} (last epoch)",
+        f"{SCREEN.rate(result.samples_per_s)}",
+        f"  train    loss {SCREEN.value(result.train_loss)} (last epoch)",
     ]
     for split, metrics in result.metrics.items():
         lines.append(f"  {split:<7}  {SCREEN.metrics(metrics)}")

@@ -59,7 +59,7 @@ class AttemptRecord(Record, frozen=True, kw_only=True):
     """`running`, `done`, `failed`, `interrupted` or `killed`."""
     message: str = ""
     changes: tuple[str, ...] = ()
-    """Of the spec, for this attempt: lines of a difference."""
+    """What was changed in the spec for this attempt, as lines of a difference."""
 
 
 class Staleness(Record, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     directory: str = ""
     """Where relative paths and classes of the spec are looked up."""
     resolved_sha256: str = ""
-    """Of `resolved.yaml`."""
+    """The digest of `resolved.yaml`, in hexadecimal digits."""
     deadline_s: float | None = None
     allow_code: bool = False
     """Whether the spec names classes of the user's."""
@@ -124,7 +124,7 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     channels: Mapping[str, ChannelTotals] = {}
     result: RunResult | None = None
     warnings: tuple[str, ...] = ()
-    """Of sinks that failed."""
+    """What sinks that failed have told, a line each."""
 
 
 class RoleRecord(Record, frozen=True, kw_only=True):
@@ -138,7 +138,7 @@ class RoleRecord(Record, frozen=True, kw_only=True):
     compensation: tuple[str, ...] = ()
     """Names of rules."""
     versions: int
-    """Of its weights, that are held at most."""
+    """Versions of its weights that are held at most."""
     version_bytes: int
     saved_parameters: tuple[str, ...] = ()
     """Those that autograd saves."""

@@ -25,6 +25,7 @@ from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
 from splitrun.telemetry import Sampler
+from splitrun.units import SCREEN
 
 _WARM_UP = 0.01
 """Share of the run that is left out at its start."""
@@ -106,7 +107,7 @@ class Steadiness:
             shown=ResultTable(heads, rows),
             names=1,
             lines=(
-                f"{self.samples_per_s:,.0f} samples/s over {self.duration_s:,.1f} s",
+                f"{SCREEN.rate(self.samples_per_s)} over {self.duration_s:,.1f} s",
                 self.verdict,
                 f"results: {header.directory}",
             ),
