@@ -191,7 +191,7 @@ class Attempts:
         Args:
             restart: which one it is, from 1.
         """
-        from splitrun.session import afresh, find_restart
+        from splitrun.session import find_restart
 
         resume = find_restart(Path(error.run_dir))
         echo(error, err=True)
@@ -199,7 +199,7 @@ class Attempts:
             warn(remark)
         allowed = self.experiment.document.spec.supervision.restarts
         echo(f"restart {restart} of {allowed}, from step {resume.step:,}", err=True)
-        return AttemptStart(afresh(self.experiment), resume, self._offered_again())
+        return AttemptStart(self.experiment, resume, self._offered_again())
 
     def _offered_again(self) -> Sequence[Sink]:
         """Sinks only show a run, so an attempt begins without those that cannot be made."""

@@ -306,14 +306,21 @@ def way_on(directory: Path, manifest: Manifest) -> str:
     return "it has no checkpoint, so it cannot be resumed; train again"
 
 
+def _is_step(name: str) -> bool:
+    return name.startswith("step-") and name[5:].isdecimal()
+
+
 def resume_command(directory: Path, *, allow_code: bool) -> str:
     """How a run goes on from its newest checkpoint; empty where it has none.
 
     Args:
         allow_code: its spec names classes.
     """
-    named = (directory / "checkpoints").glob("step-*")
-    if not any(path.name[5:].isdecimal() and is_directory(path) for path in named):
+    kept = [*filter(is_directory, (directory / "checkpoints").glob("*"))]
+    steps = {path.name for path in kept}  # where 0.1.0 had them
+    if kept:
+        steps |= set.intersection(*({path.name for path in shard.glob("*")} for shard in kept))
+    if not any(map(_is_step, steps)):
         return ""
     command = f"splitrun train --resume {shlex.quote(str(directory))}"
     return command + " --allow-code" * allow_code

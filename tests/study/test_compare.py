@@ -269,8 +269,7 @@ def test_arms_are_the_baseline_what_was_asked_for_and_what_is_recommended() -> N
 
 def _subject(arm: Arm) -> Subject:
     experiment = prepared(synthetic())
-    document = experiment.document
-    return Subject(arm.applied(document.spec), experiment.data, document.directory)
+    return Subject(experiment.parties.under(arm.applied(experiment.document.spec)))
 
 
 def test_an_arm_that_diverges_is_left_out_and_fails_its_gate(

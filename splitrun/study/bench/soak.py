@@ -12,7 +12,6 @@ from msgspec import structs
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model.assemble import assemble
 from splitrun.plan import compile
 from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
 from splitrun.runtime import Observer, find_runtime
@@ -262,7 +261,7 @@ def soak(
         document, {"duration_s": None if steps else duration_s, "steps": steps}
     )
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(experiment.parties).found_out(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
@@ -323,9 +322,8 @@ class _Run:
         """Run until the time is over, or to the last step where these are given."""
         subject = self._subject
         spec = subject.spec
-        models = assemble(spec, subject.data, subject.directory, subject.known)
-        plan = compile(spec, models.facts)
-        job = replace(job_of(spec, subject.data, models, plan), digests=False)
+        plan = compile(spec, subject.parties.facts(subject.known))
+        job = replace(job_of(subject.parties, plan), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 
