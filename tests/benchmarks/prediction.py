@@ -55,7 +55,7 @@ def sweep(repeats: int) -> Iterator[str]:
         row, hit = _swept(case, repeats)
         hits += hit
         yield row
-    yield f"\nThe sweep's depth or a neighbour of it: {hits} of {len(LINKED)}"
+    yield f"\nThe sweep's depth or the next: {hits} of {len(LINKED)}"
 
 
 def _predicted(case: Case, repeats: int) -> tuple[str, float]:
@@ -89,10 +89,10 @@ def _summary(errors: Sequence[float]) -> str:
 
 
 def _swept(case: Case, repeats: int) -> tuple[str, bool]:
-    """Depths are tried in turn, there and back, and the second fastest trial of each counts, as in
-    a probe: others on a virtual machine's processor only ever slow it down. Throughput never falls
-    with depth (`splitrun.simulate.advise`), so a rising line is fitted (isotonic regression): the
-    best of so many noisy trials would be luck."""
+    """Depths have trials, there and back, and the second fastest of each counts, as in a probe:
+    other programs on the processor only ever slow it down. Throughput never falls with
+    depth (`splitrun.simulate.advise`), so a rising line is fitted (isotonic regression): the best
+    of so many noisy trials would be luck."""
     document = at_depth(case.document(), 1)
     experiment = probed(document)
     assert experiment.advice is not None
@@ -105,10 +105,10 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
         steps = steps_lasting(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, depth)) + 3 * depth
         subjects[depth] = subject_of(experiment, deep, steps)
     trials: dict[int, list[float]] = {depth: [] for depth in depths}
-    affinity_tuners = {depth: AffinityTuner(usable_cores()) for depth in depths}
+    tuners = {depth: AffinityTuner(usable_cores()) for depth in depths}
     for trial in range(repeats):
         for depth in depths if trial % 2 == 0 else reversed(depths):
-            trials[depth].append(steady_samples_per_s(subjects[depth], affinity_tuners[depth]))
+            trials[depth].append(steady_samples_per_s(subjects[depth], tuners[depth]))
     fitted = _rising(trials)
     best = fitted[depths[-1]]
     found = next(depth for depth, rate in fitted.items() if rate >= ENOUGH * best)

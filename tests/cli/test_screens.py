@@ -43,7 +43,7 @@ def terminal() -> tuple[TableScreen, Callable[[], str]]:
 def trials() -> dict[TimedArm, list[Trial]]:
     """Three rounds of a sequential arm and of one that is twice as fast."""
     experiment = prepared(synthetic())
-    subject = Subject(experiment.document.spec, experiment.data, experiment.directory)
+    subject = Subject(experiment.parties)
     rates = {"sequential": [100.0, 101.0, 99.0], "stale": [200.0, 202.0, 198.0]}
     arms = {"sequential": Arm("sequential"), "stale": Arm("stale", 4)}
     return {
@@ -64,7 +64,7 @@ def test_a_bench_s_table_grows_on_a_terminal_and_makes_room_for_the_result() -> 
         assert "cell 1 of 2, trial 2: 100 samples/s" in shown()
         progress.cell(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
         assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in shown()
-        assert "300 MiB" in shown()
+        assert "300.0 MiB" in shown()
         progress.trial(one.trials)
         assert "cell 2 of 2, trial 3" in shown()
     assert shown().strip() == ""

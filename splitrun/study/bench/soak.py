@@ -22,6 +22,7 @@ from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
 from splitrun.telemetry import Sampler
+from splitrun.units import SCREEN
 
 _WARM_UP = 0.01
 """Share of the run that is left out at its start."""
@@ -103,7 +104,7 @@ class Steadiness:
             shown=ResultTable(heads, rows),
             names=1,
             lines=(
-                f"{self.samples_per_s:,.0f} samples/s over {self.duration_s:,.1f} s",
+                f"{SCREEN.rate(self.samples_per_s)} over {self.duration_s:,.1f} s",
                 self.verdict,
                 f"results: {header.directory}",
             ),
@@ -257,7 +258,7 @@ def soak(
         document, {"duration_s": None if steps else duration_s, "steps": steps}
     )
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).with_facts_of(plan)
+    subject = Subject(experiment.parties).with_facts_of(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
@@ -316,7 +317,7 @@ class _Run:
 
     def execute(self, every_s: float, duration_s: float, steps: int | None) -> None:
         """Run until the time is over, or to the last step where these are given."""
-        _, job = self._subject.fresh()
+        job = replace(self._subject.job(), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 
@@ -331,8 +332,7 @@ class _Run:
         sampler = Sampler(self._look, every_s)
         try:
             with sampler:
-                run = find_runtime(self._subject.spec.runtime.type)
-                run(replace(job, digests=False), Observer(self._emit, poll))
+                find_runtime(self._subject.spec.runtime.type)(job, Observer(self._emit, poll))
         except _Over:
             pass
         finally:
