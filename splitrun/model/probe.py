@@ -44,20 +44,6 @@ class Probed:
 
 
 def probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
-    """Run one of our own modules, in training and in evaluation; it is as before afterwards.
-
-    Raises:
-        ModelError: the forward fails, as it does where memory is short.
-    """
-    before = buffer_contents(module)
-    probed = find_out(role, module, inputs, use, directory)
-    for name, buffer in nn.Module.named_buffers(module):
-        buffer.copy_(before[name])
-    module.train()
-    return probed
-
-
-def find_out(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
     """Run forwards of a module, in training and in evaluation; its buffers may change.
 
     Raises:

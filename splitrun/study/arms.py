@@ -15,7 +15,7 @@ from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
 from splitrun.plan import Plan
 from splitrun.session import prepare
-from splitrun.session.memory import memory_limit_bytes, refuse_beyond
+from splitrun.session.prepare import memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import Metric
