@@ -69,6 +69,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
 }
 """splitrun's own components, by kind and name, each as `module:attribute`."""
 
+RUNTIMES: Mapping[str, str] = {
+    "serial": "splitrun.runtime.serial:run",
+    "threaded": "splitrun.runtime.threaded:run",
+}
+"""The runtimes by name, each as `module:attribute`; they have no section of their own."""
+
 CONTRACTS: Mapping[str, str] = {
     "sources": "DatasetSection",
     "losses": "LossSection",
@@ -154,7 +160,7 @@ class Registry:
 
     def _load(self, kind: str) -> None:
         members: dict[str, type[Any]] = {
-            name: _imported(value) for name, value in OWN.get(kind, {}).items()
+            name: imported(value) for name, value in OWN.get(kind, {}).items()
         }
         unusable = []
         offers = [offer for offer in self._offers if offer.kind == kind]
@@ -181,10 +187,10 @@ def _name_taken(offer: Offer, rivals: list[Offer]) -> str:
 def _attempt(offer: Offer) -> type[Any] | str:
     """The class that is offered, or why it cannot be used."""
     try:
-        found = _imported(offer.value)
+        found = imported(offer.value)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the package's own code
         return f"it cannot be imported: {one_line(error)}; mend or uninstall {offer.package}"
-    contract = _imported(f"splitrun.spec.contracts:{CONTRACTS[offer.kind]}")
+    contract = imported(f"splitrun.spec.contracts:{CONTRACTS[offer.kind]}")
     if not (isinstance(found, type) and issubclass(found, contract)):
         return f"it is no subclass of splitrun.extend.{contract.__name__}; mend {offer.package}"
     api = getattr(found, "api", None)
@@ -200,7 +206,8 @@ def _attempt(offer: Offer) -> type[Any] | str:
     return found
 
 
-def _imported(value: str) -> Any:
+def imported(value: str) -> Any:
+    """What `module:attribute` names."""
     module, _, attribute = value.partition(":")
     return getattr(import_module(module), attribute)
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from torch import Tensor
 
+from splitrun.components import RUNTIMES, imported
 from splitrun.data import Batch
 from splitrun.events import Emit, Event, Phase
 from splitrun.model import Stage, State
@@ -201,17 +201,10 @@ class Runtime(Protocol):
         ...
 
 
-_RUNTIMES = {
-    "serial": "splitrun.runtime.serial:run",
-    "threaded": "splitrun.runtime.threaded:run",
-}
-
-
 def find_runtime(name: str) -> Runtime:
     """The runtime of that name.
 
     Raises:
         KeyError: there is none.
     """
-    module, _, attribute = _RUNTIMES[name].partition(":")
-    return cast("Runtime", getattr(import_module(module), attribute))
+    return cast("Runtime", imported(RUNTIMES[name]))
