@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 class DatasetSection(Component):
     """Where the rows come from, and which of them are held out."""
 
+    stated: ClassVar[tuple[str, ...]] = ("label",)
+
     test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
     split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
     batch_size: PositiveInt = Field(128, description="Rows per training batch.")
@@ -170,6 +172,8 @@ METRICS: Mapping[Labels, tuple[Metric, ...]] = {
 
 class LossSection(WordOrSection):
     """What training makes small: a mean over the rows of the top's outputs `[rows, width]`."""
+
+    stated: ClassVar[tuple[str, ...]] = ("labels", "default_metrics")
 
     labels: ClassVar[Labels]
     default_metrics: ClassVar[tuple[Metric, ...]]

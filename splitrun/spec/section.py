@@ -139,6 +139,9 @@ class Component(Section):
     """The version of the contract that a package's component was made for, `splitrun.extend.API`
     of that time; splitrun's own need none."""
 
+    stated: ClassVar[tuple[str, ...]] = ()
+    """Attributes or fields that only a subclass can state, and must."""
+
     if TYPE_CHECKING:
 
         @property
