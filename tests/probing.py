@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from splitrun.data import Data
 from splitrun.errors import SpecError
-from splitrun.model.assemble import assemble
+from splitrun.party import Parties
 from splitrun.plan import Op, compile
 from splitrun.session.probe import ProbeEffort, ProbeResult
 from splitrun.simulate import Certainty, Cost, Costs
-from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
 
 BRIEF = ProbeEffort(
@@ -27,20 +24,19 @@ BRIEF = ProbeEffort(
 _COST = Cost(50e-6, 0.2e-6)
 
 
-def given_costs(
-    spec: Spec, data: Data, directory: Path, fastest: Callable[[Costs, bool], int]
-) -> ProbeResult:
+def given_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> ProbeResult:
     """What `probe_costs` gives, with the same costs for every instruction of every role.
 
     That is 50 µs and 0.2 µs a row, about what small models take, on one effective core.
     """
+    spec = parties.spec
     pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
     try:
-        assemble(spec.model_copy(update={"pipeline": pipeline}), data, directory)
+        parties.under(spec.model_copy(update={"pipeline": pipeline})).facts()
         pipelines = True
     except SpecError:
         pipelines = False
-    plan = compile(spec, assemble(spec, data, directory).facts)
+    plan = compile(spec, parties.facts())
     each: Mapping[Op, Cost] = {op: _COST for op in Op if op is not Op.DRAIN}
     costs = Costs({role.name: each for role in plan.roles}, 1.0, wakeup_latency_s=50e-6)
     depth = fastest(costs, pipelines)

@@ -59,7 +59,8 @@ def test_no_command_lets_names_command_the_terminal(
 ) -> None:
     odd = tmp_path / "\x1b[31m[bold]red"
     shutil.copytree(stopped(content_of("sequential"), tmp_path), odd)
-    (odd / "checkpoints" / "step-00000099").mkdir()
+    for party in ("p0", "p1"):
+        (odd / "checkpoints" / party / "step-00000099").mkdir()
     shutil.copytree(odd, other := tmp_path / "other")
     (tmp_path / "trial.yaml").write_text(SYNTHETIC)
     for arguments in (

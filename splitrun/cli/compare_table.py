@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from splitrun.cli.output import echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, UsageError
+from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -98,8 +99,8 @@ def _row(result: ArmResult, comparison: Comparison) -> tuple[str, ...]:
         difference = f"{change.mean:+.4f}" + (f" ±{within[1] - change.mean:.4f}" if within else "")
     return (
         str(result.arm),
-        f"{result.samples_per_s.median:,.0f}",
-        f"{result.predicted_samples_per_s:,.0f}",
+        SCREEN.whole(result.samples_per_s.median),
+        SCREEN.whole(result.predicted_samples_per_s),
         f"{result.fraction_of_bound * 100:.0f} %",
         speedup,
         difference,
@@ -169,11 +170,11 @@ def _show(comparison: RunComparison) -> None:
     )
     table.add_row("schedule", _schedule(first), _schedule(second), "")
     table.add_row("steps", f"{first.result.steps:,}", f"{second.result.steps:,}", "")
-    rates = (f"{run.result.samples_per_s:,.0f}" for run in (first, second))
-    table.add_row("samples/s", *rates, f"{comparison.speedup:.2f}×")
+    rates = (SCREEN.whole(run.result.samples_per_s) for run in (first, second))
+    table.add_row("samples/s", *rates, SCREEN.factor(comparison.speedup))
     table.add_row("training time", *(f"{run.result.wall_s:.2f} s" for run in (first, second)), "")
     for name, difference in comparison.differences.items():
-        values = (f"{run.metrics[name]:.4f}" for run in (first, second))
+        values = (SCREEN.value(run.metrics[name]) for run in (first, second))
         table.add_row(name, *values, f"{difference:+.4f}")
     console = Console(soft_wrap=True)
     console.print(table)

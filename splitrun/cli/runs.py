@@ -13,6 +13,7 @@ from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.records.run import stand
+from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
@@ -132,7 +133,7 @@ def trace(
     if status == "killed":
         echo(f"note: the run was killed; {message}", err=True)
     if written.bytes > _LARGE_BYTES:
-        size = f"{written.bytes / 2**20:,.0f} MiB"
+        size = SCREEN.size(written.bytes)
         echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
     with printed(path):
         echo(path)

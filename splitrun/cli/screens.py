@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from splitrun.cli.output import Progress, echo
 from splitrun.study.timing import Watcher
+from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -151,7 +152,7 @@ class BenchProgress:
         """Show the trials of the next cell so far."""
         rate = median(trial.samples_per_s for trial in trials)
         cell = f"cell {self._done + 1} of {self._count}"
-        self._screen.status(f"{cell}, trial {len(trials)}: {rate:,.0f} samples/s")
+        self._screen.status(f"{cell}, trial {len(trials)}: {SCREEN.rate(rate)}")
 
     def cell(self, results: Results) -> None:
         """Show the cells that are done; the last one of them is new."""
@@ -162,7 +163,7 @@ class BenchProgress:
             text += cell.problem
         else:
             rate, trials = cell.measured.samples_per_s, len(cell.measured.trials)
-            text += f"{rate.median:,.0f} samples/s over {trials} trials"
+            text += f"{SCREEN.rate(rate.median)} over {trials} trials"
         self._screen.table(lambda: _report_table(results.report()))
         self._screen.line(text)
 
@@ -177,8 +178,8 @@ def soak_progress(screen: Screen) -> Callable[[SoakSample, float], None]:
             return
         if told is not None:
             rate = (sample.samples - told.samples) / (sample.time - told.time)
-            memory = f"{sample.memory_bytes / 2**20:,.0f} MiB"
-            screen.line(f"{min(share, 1):4.0%}  {rate:,.0f} samples/s  {memory}")
+            memory = SCREEN.size(sample.memory_bytes)
+            screen.line(f"{min(share, 1):4.0%}  {SCREEN.rate(rate)}  {memory}")
         told = sample
 
     return tell
@@ -235,5 +236,5 @@ def _arms_table(trials: Mapping[TimedArm, Sequence[Trial]]) -> Table:
         within = f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""
         name = f"{timed_arm.arm} (serial)" if timed_arm.runtime == "serial" else str(timed_arm.arm)
         middle = estimate_median(rates(each)).median
-        table.add_row(name, f"{middle:,.0f}", f"{speedup.median:.2f}{within}")
+        table.add_row(name, SCREEN.whole(middle), f"{speedup.median:.2f}{within}")
     return table

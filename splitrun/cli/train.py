@@ -128,8 +128,8 @@ def summary(name: str, result: RunResult) -> str:
     lines = [
         f"{name}: {schedule}",
         f"  steps    {result.steps:,} in {result.wall_s:.2f} s: "
-        f"{result.samples_per_s:,.0f} samples/s",
-        f"  train    loss {result.train_loss:.4f} (last epoch)",
+        f"{SCREEN.rate(result.samples_per_s)}",
+        f"  train    loss {SCREEN.value(result.train_loss)} (last epoch)",
     ]
     for split, metrics in result.metrics.items():
         lines.append(f"  {split:<7}  {SCREEN.metrics(metrics)}")
@@ -191,7 +191,7 @@ class Attempts:
         Args:
             restart: which one it is, from 1.
         """
-        from splitrun.session import afresh, find_restart
+        from splitrun.session import find_restart
 
         resume = find_restart(Path(error.run_dir))
         echo(error, err=True)
@@ -199,7 +199,7 @@ class Attempts:
             warn(remark)
         allowed = self.experiment.document.spec.supervision.restarts
         echo(f"restart {restart} of {allowed}, from step {resume.step:,}", err=True)
-        return AttemptStart(afresh(self.experiment), resume, self._offered_again())
+        return AttemptStart(self.experiment, resume, self._offered_again())
 
     def _offered_again(self) -> Sequence[Sink]:
         """Sinks only show a run, so an attempt begins without those that cannot be made."""

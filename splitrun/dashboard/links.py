@@ -12,7 +12,7 @@ from splitrun.events import Executed, Sent
 _MOST_UNDER_WAY = 1 << 16
 _SHORTEST_S = 1e-3
 _MARKS = 20
-"""Of what a link has come to, one every so often: the oldest one is where `recent` begins."""
+"""Marks that are kept of a link; the last seconds begin at the oldest one."""
 _MOST_EARLY = 64
 """RECVs of a channel whose message may be told later than they are."""
 
@@ -129,17 +129,17 @@ class Links:
             link.receive(event)
 
     def forget(self) -> None:
-        """Events are missing."""
+        """Forget what is under way, for events are missing."""
         for link in self.by_name.values():
             link.forget()
 
     def mark(self, now: float) -> None:
-        """To be called about 20 times in the time that counts as the last seconds."""
+        """Mark every link; it is to be called about 20 times in what counts as the last seconds."""
         for link in self.by_name.values():
             link.mark(now)
 
     def between_parties(self) -> dict[str, LinkView]:
-        """Those whose ends are different parties', by name."""
+        """The links between roles of different parties, by name."""
         return {
             name: link
             for name, link in self.by_name.items()
@@ -147,7 +147,7 @@ class Links:
         }
 
     def to(self, role: str) -> Sequence[LinkView]:
-        """Those that a role hears."""
+        """The links over which a role receives."""
         return [link for link in self.by_name.values() if link.target == role]
 
 

@@ -73,7 +73,7 @@ class Timeline:
         """The number of the open cell."""
         self.open_end = start + CELL_S
         self.seconds = no_seconds()
-        """Of the open cell."""
+        """Seconds by kind in the open cell."""
         self._before = no_seconds()
         self._owed = [*no_seconds(), 0.0]
 
@@ -168,7 +168,7 @@ _KINDS = {
 }
 _WINDOW_S = 5.0
 _FEWEST_CELLS = 20
-"""Of a window."""
+"""A window of the last seconds has at least so many cells."""
 _CONTEXT = 256
 """Instructions that tell what may follow: those of a step, unless it has dozens of slices."""
 
@@ -187,7 +187,7 @@ class RoleView:
         self.step = step
         """Steps done: updates."""
         self.staleness: int | None = None
-        """Of the last update: how many others there were since its batch's forward."""
+        """Updates between the forward of the batch that was applied last and its own update."""
         self.in_flight = 0
         """Batches whose forward is done and whose update is not."""
         self.is_stuck = False

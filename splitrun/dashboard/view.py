@@ -21,7 +21,7 @@ from splitrun.events import (
 )
 
 _MARKS = 20
-"""Of links, in the time that counts as the last seconds."""
+"""Marks of links that are made in the time that counts as the last seconds."""
 _TELLING_STEPS = 3
 """The first one is slow."""
 _STEP_CELLS = 16

@@ -18,36 +18,41 @@ from splitrun.data.columns import (
     opening,
 )
 from splitrun.data.download import OnDownload
+from splitrun.data.sources import Source
 
 if TYPE_CHECKING:
-    from splitrun.data.encoding import Encoders, InputShape
+    from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
-    from splitrun.data.load import Data, load_data
+    from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
 
 __all__ = [
     "Batch",
     "BatchOrder",
     "Data",
-    "Encoders",
     "EvaluationOrder",
     "Feed",
     "InputShape",
     "OnDownload",
+    "PartyEncoder",
+    "SharedSource",
+    "Source",
     "assigned_columns",
     "available_columns",
     "check_columns",
     "column_problems",
+    "columns_of",
     "digest",
     "fingerprint",
     "gather",
     "load_data",
     "opening",
+    "text_columns",
 ]
 
 _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
-    **dict.fromkeys(("Data", "load_data"), "load"),
-    **dict.fromkeys(("Encoders", "InputShape"), "encoding"),
+    **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
+    **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
 }
 
 

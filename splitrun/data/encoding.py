@@ -80,8 +80,8 @@ class CategoryEncoder(Fitted):
         return np.array([code_of.get(value, 0) for value in column.values], np.int64)[column.codes]
 
 
-class PartyEncoder(Fitted):
-    """One party's columns: its numeric ones first, then its categorical ones."""
+class FeatureEncoder(Fitted):
+    """The columns of a bottom: its numeric ones first, then its categorical ones."""
 
     inputs: Literal["one_hot", "codes"]
     numeric: tuple[NumericEncoder, ...]
@@ -139,28 +139,35 @@ class PartyEncoder(Fitted):
             raise DataError(f"{message}; {remedy}")
 
 
-class Encoders(Fitted):
-    """Everything that turns a dataset's rows into a model's inputs and labels."""
+class LabelEncoder(Fitted):
+    """The label holder's column to predict."""
 
-    version: Literal[1] = 1
-    parties: dict[str, PartyEncoder]
-    label: str
+    column: str
     classes: tuple[str, ...]
     """The label's values in the order of their numbers; empty for regression."""
+
+
+class PartyEncoder(Fitted):
+    """Everything that turns one party's rows into its bottom's inputs and into labels."""
+
+    version: Literal[2] = 2
+    features: FeatureEncoder | None
+    """None for a party without a bottom."""
+    label: LabelEncoder | None
+    """The label holder's alone."""
 
     @property
     def categorical(self) -> frozenset[str]:
         """The feature columns that hold categories."""
-        return frozenset(
-            column.name for party in self.parties.values() for column in party.categorical
-        )
+        columns = self.features.categorical if self.features else ()
+        return frozenset(column.name for column in columns)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `json` writes of a float what it takes to read the same one back."""
         return self.model_dump(mode="json")
 
     @classmethod
-    def from_json(cls, content: object, origin: str = "the encoders") -> Encoders:
+    def from_json(cls, content: object, origin: str = "the encoder") -> PartyEncoder:
         """What `to_json` gave.
 
         Args:
@@ -213,7 +220,7 @@ Rows = NDArray[np.int64]
 Scaling = Literal["standard", "minmax", "robust", "none"]
 
 
-def fit_party(
+def fit_features(
     table: Table,
     columns: Sequence[str],
     train: Rows,
@@ -221,8 +228,8 @@ def fit_party(
     inputs: Literal["one_hot", "codes"],
     scaling: Scaling,
     fill_missing: bool,
-) -> PartyEncoder:
-    """The encoder of a party with these columns.
+) -> FeatureEncoder:
+    """The encoder of a bottom with these columns.
 
     Args:
         train: the rows to learn from; of the others, nothing is used.
@@ -247,7 +254,7 @@ def fit_party(
                 message = f"{table.place(row)}: {values[row]} in column {name!r} is too large"
                 raise DataError(f"{message} to be scaled; mend the cell, or take logarithms")
             numeric.append(NumericEncoder(name=name, shift=shift, scale=scale, fill=fill))
-    return PartyEncoder(inputs=inputs, numeric=tuple(numeric), categorical=tuple(categorical))
+    return FeatureEncoder(inputs=inputs, numeric=tuple(numeric), categorical=tuple(categorical))
 
 
 def _training_mean(table: Table, name: str, values: NDArray[np.float64]) -> float:

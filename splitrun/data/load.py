@@ -1,32 +1,161 @@
-"""A dataset as aligned tensors: read, split, fit, transform."""
+"""One party's rows as tensors: read, split, fit, transform."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from splitrun.data.columns import assigned_columns, column_problems, opening
-from splitrun.data.download import OnDownload
-from splitrun.data.encoding import Encoders, InputShape, Rows, fit_party
+from splitrun.data.columns import assigned_columns, column_problems
+from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import encode_classes, find_classes, number_label
+from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
+from splitrun.errors import Path as SpecPath
 from splitrun.spec import Spec
 from splitrun.spec.contracts import DatasetSection
+
+
+@dataclass(frozen=True)
+class Data:
+    """All rows of one party's own columns and, of the label holder, of the label."""
+
+    party: str
+    train_ids: Tensor
+    """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
+    test_ids: Tensor
+    """int64 [held-out rows], likewise; may be empty."""
+    features: tuple[Tensor, ...]
+    """For all rows of the source, what the party's bottom is given; empty without one. For
+    `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
+    [rows, categorical]."""
+    labels: Tensor | None
+    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64
+    [rows] of class indices for cross-entropy."""
+    encoder: PartyEncoder
+    """Fitted on the training rows; to be kept with the model."""
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Digests of the encoded data, part by part, by what they are of, in words."""
+        parts: dict[str, tuple[Tensor, ...]] = {
+            "which rows are trained on and which held out": (self.train_ids, self.test_ids)
+        }
+        if self.labels is not None:
+            parts["the labels"] = (self.labels,)
+        if self.features:
+            parts[f"the columns of {self.party}"] = self.features
+        return {name: _digest(tensors) for name, tensors in parts.items()}
+
+    @property
+    def ids_digest(self) -> str:
+        """Differs where the sample ids or their split do."""
+        return next(iter(self.digests.values()))
+
+    @property
+    def digest(self) -> str:
+        """Differs where any row, label or the split does."""
+        return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The label's values in the order of their numbers; empty for regression, and for a party
+        without the label."""
+        return self.encoder.label.classes if self.encoder.label else ()
+
+
+class SharedSource:
+    """A source that several parties of one process read once; each is given its own columns.
+
+    Args:
+        source: what is read.
+        columns: all that any of them reads.
+        text: those of them that are read as categories, whatever they hold.
+    """
+
+    def __init__(self, source: Source, columns: Sequence[str], text: Collection[str]) -> None:
+        self._source = source
+        self._read = columns, text
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return self._source.columns()
+
+    @cached_property
+    def _table(self) -> Table:
+        return self._source.read(*self._read)
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns, the label's among them."""
+        return self._names
+
+    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
+        """These columns of all rows and no others, read as all of them are."""
+        del text
+        own = {name: self._table.columns[name] for name in columns}
+        return replace(self._table, columns=own)
+
+    def fingerprint(self) -> str:
+        """What changes where the rows do, though the spec does not."""
+        return self._source.fingerprint()
+
+
+def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | None = None) -> Data:
+    """Read one party's columns, and the label if it holds that, and prepare them for its models.
+
+    Args:
+        encoder: that of a model trained before; without it, a new one is fitted.
+
+    Raises:
+        SpecError: columns that the source does not have.
+        DataError: data that is missing, damaged, or not what the spec says.
+    """
+    if problems := [
+        problem
+        for problem in column_problems(spec, source.columns())
+        if _concerns(problem.path, spec, party)
+    ]:
+        raise SpecError(problems)
+    if encoder:
+        _refuse_other_columns(spec, party, encoder)
+    table = source.read(columns_of(spec, party), text_columns(spec, encoder))
+    train, test = split_rows(table, spec.dataset)
+    encoder = encoder or _fit(spec, party, table, train)
+    return Data(
+        party,
+        train_ids=torch.from_numpy(train),
+        test_ids=torch.from_numpy(test),
+        features=encoder.features.transform(table) if encoder.features else (),
+        labels=_labels(spec, table, encoder.label) if encoder.label else None,
+        encoder=encoder,
+    )
+
+
+def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
+    """The columns that a party reads: those of its bottom, and of the label holder the label's."""
+    label = (spec.dataset.label,) if party == spec.top.party else ()
+    return (*assigned_columns(spec).get(party, ()), *label)
+
+
+def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[str]:
+    """The columns to read as categories, whatever they hold."""
+    listed = frozenset(spec.dataset.read_as_categories)
+    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
+    return (encoder.categorical if encoder else listed).union(label)
 
 
 def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
     """The numbers of the training rows and of the held-out rows, each int64 and ascending.
 
-    The choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
+    They follow from the number of rows and the spec, so that every party finds them for itself. The
+    choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
     `test_fraction` of 0 nothing is held out.
 
     Raises:
@@ -48,133 +177,52 @@ def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
     return np.sort(train), np.sort(test)
 
 
-@dataclass(frozen=True)
-class Data:
-    """All rows, of all parties, in one process: an experiment, not a private computation."""
-
-    train_ids: Tensor
-    """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
-    test_ids: Tensor
-    """int64 [held-out rows], likewise; may be empty."""
-    features: Mapping[str, tuple[Tensor, ...]]
-    """By party with a bottom, for all rows of the source: what its bottom's forward() is given.
-    For `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and
-    int64 codes [rows, categorical]."""
-    labels: Tensor
-    """For all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64 [rows] of class
-    indices for cross-entropy."""
-    encoders: Encoders
-    """Fitted on the training rows; to be kept with the model."""
-
-    @property
-    def inputs(self) -> dict[str, InputShape]:
-        """By party with a bottom."""
-        return {name: party.shape for name, party in self.encoders.parties.items()}
-
-    @cached_property
-    def digests(self) -> Mapping[str, str]:
-        """Of the encoded data, part by part, by what they are of, in words."""
-        parts = {
-            "which rows are trained on and which held out": (self.train_ids, self.test_ids),
-            "the labels": (self.labels,),
-        } | {f"the columns of {party}": self.features[party] for party in sorted(self.features)}
-        return {name: _digest(tensors) for name, tensors in parts.items()}
-
-    @property
-    def digest(self) -> str:
-        """Differs where any row, label or the split does."""
-        return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The label's values in the order of their numbers; empty for regression."""
-        return self.encoders.classes
+def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
+    """Whether a problem at this path is one of the party's own columns, or of its label."""
+    if path[:2] == ("dataset", "label"):
+        return party == spec.top.party
+    if path[:2] == ("dataset", "categorical") and len(path) > 2:
+        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].columns
+    return path[0] == "dataset" or path[:2] == ("parties", party)
 
 
-def load_data(
-    spec: Spec,
-    directory: Path,
-    data_dir: Path | None = None,
-    on_download: OnDownload | None = None,
-    encoders: Encoders | None = None,
-) -> Data:
-    """Reads a spec's dataset and prepares it for its models.
-
-    Args:
-        directory: where relative paths of the spec start.
-        data_dir: where to look first for a published dataset.
-        on_download: told the bytes done and the bytes in all, where these are known.
-        encoders: those of a model trained before; without them, new ones are fitted.
-
-    Raises:
-        SpecError: columns that the dataset does not have.
-        DataError: data that is missing, damaged, or not what the spec says.
-    """
-    source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
-    problems = column_problems(spec, source.columns())
-    if problems:
-        raise SpecError(problems)
-    assigned = assigned_columns(spec)
-    if encoders:
-        _refuse_other_columns(spec, assigned, encoders)
-    wanted = [*(name for columns in assigned.values() for name in columns), spec.dataset.label]
-    table = source.read(list(dict.fromkeys(wanted)), _read_as_text(spec, encoders))
-    train, test = split_rows(table, spec.dataset)
-    encoders = encoders or _fit(spec, table, train)
-    return Data(
-        train_ids=torch.from_numpy(train),
-        test_ids=torch.from_numpy(test),
-        features={name: party.transform(table) for name, party in encoders.parties.items()},
-        labels=_labels(spec, table, encoders),
-        encoders=encoders,
-    )
-
-
-def _read_as_text(spec: Spec, encoders: Encoders | None) -> frozenset[str]:
-    """The columns to read as categories, whatever they hold."""
-    listed = frozenset(spec.dataset.read_as_categories)
-    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
-    return (encoders.categorical if encoders else listed).union(label)
-
-
-def _fit(spec: Spec, table: Table, train: Rows) -> Encoders:
-    dataset = spec.dataset
-    classes: tuple[str, ...] = ()
-    if spec.top.loss.labels != "numbers":
-        positive = dataset.counts_as_one
-        classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
-    parties = {
-        name: fit_party(
+def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
+    dataset, bottom = spec.dataset, spec.parties[party].bottom
+    features = label = None
+    if party == spec.top.party:
+        classes: tuple[str, ...] = ()
+        if spec.top.loss.labels != "numbers":
+            positive = dataset.counts_as_one
+            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
+        label = LabelEncoder(column=dataset.label, classes=classes)
+    if columns := assigned_columns(spec).get(party, ()):
+        features = fit_features(
             table,
             columns,
             train,
-            inputs=bottom.takes if (bottom := spec.parties[name].bottom) else "one_hot",
-            scaling=spec.parties[name].scaling,
+            inputs=bottom.takes if bottom else "one_hot",
+            scaling=spec.parties[party].scaling,
             fill_missing=dataset.fills_missing,
         )
-        for name, columns in assigned_columns(spec).items()
-    }
-    return Encoders(parties=parties, label=dataset.label, classes=classes)
+    return PartyEncoder(features=features, label=label)
 
 
-def _labels(spec: Spec, table: Table, encoders: Encoders) -> Tensor:
+def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
-        return number_label(table, encoders.label, loss)
-    codes = torch.from_numpy(encode_classes(table, encoders.label, encoders.classes))
+        return number_label(table, label.column, loss)
+    codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
 
-def _refuse_other_columns(
-    spec: Spec, assigned: Mapping[str, tuple[str, ...]], encoders: Encoders
-) -> None:
-    for name in dict.fromkeys([*assigned, *encoders.parties]):
-        saved = encoders.parties[name].columns if name in encoders.parties else frozenset()
-        if saved != frozenset(assigned.get(name, ())):
-            message = f"the model was trained with other columns of {name} than the spec has"
-            raise DataError(f"{message}; use the spec that it was trained with")
-    if spec.dataset.label != encoders.label:
-        message = f"the model was trained for the label {encoders.label!r}, the spec has another"
+def _refuse_other_columns(spec: Spec, party: str, encoder: PartyEncoder) -> None:
+    saved = encoder.features.columns if encoder.features else frozenset()
+    if saved != frozenset(assigned_columns(spec).get(party, ())):
+        message = f"the model was trained with other columns of {party} than the spec has"
+        raise DataError(f"{message}; use the spec that it was trained with")
+    label = encoder.label.column if encoder.label else None
+    if label != (spec.dataset.label if party == spec.top.party else None):
+        message = f"the model was trained for the label {label!r}, the spec has another"
         raise DataError(f"{message}; use the spec that it was trained with")
 
 

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
     from splitrun.model.build import section_of
-    from splitrun.model.finite import Finite, is_finite, refuse_odd_weights
+    from splitrun.model.finite import Finite, is_finite
     from splitrun.model.metrics import evaluate
+    from splitrun.model.role_model import (
+        Cuts,
+        RoleModel,
+        bottom_model,
+        check_output,
+        made_up,
+        refuse_sharing,
+        top_model,
+    )
     from splitrun.model.role_optimizer import RoleOptimizer
     from splitrun.model.stage import Stage
     from splitrun.model.state import (
@@ -24,30 +33,47 @@ if TYPE_CHECKING:
         parameters_of,
         set_extra_states,
         tensor_bytes,
+        weights_sha256,
     )
     from splitrun.model.tensors import Tensors
     from splitrun.model.top_stage import TopStage
 
 __all__ = [
     "BottomStage",
+    "Cuts",
     "Finite",
+    "RoleModel",
     "RoleOptimizer",
     "Stage",
     "State",
     "Tensors",
     "TopStage",
+    "bottom_model",
+    "check_output",
     "evaluate",
     "extra_states",
     "fill",
     "is_finite",
+    "made_up",
     "named_tensors",
     "parameters_of",
-    "refuse_odd_weights",
+    "refuse_sharing",
     "section_of",
     "set_extra_states",
     "tensor_bytes",
+    "top_model",
+    "weights_sha256",
 ]
 
+_ROLE_MODEL = (
+    "Cuts",
+    "RoleModel",
+    "bottom_model",
+    "check_output",
+    "made_up",
+    "refuse_sharing",
+    "top_model",
+)
 _STATE = (
     "State",
     "extra_states",
@@ -56,12 +82,14 @@ _STATE = (
     "parameters_of",
     "set_extra_states",
     "tensor_bytes",
+    "weights_sha256",
 )
 _IMPORTED_ON_USE = {
     "BottomStage": "bottom_stage",
     "section_of": "build",
-    **dict.fromkeys(("Finite", "is_finite", "refuse_odd_weights"), "finite"),
+    **dict.fromkeys(("Finite", "is_finite"), "finite"),
     "evaluate": "metrics",
+    **dict.fromkeys(_ROLE_MODEL, "role_model"),
     "RoleOptimizer": "role_optimizer",
     "Stage": "stage",
     **dict.fromkeys(_STATE, "state"),

@@ -6,7 +6,7 @@ what their module wants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -59,16 +59,12 @@ class Finite:
         return ""
 
 
-def refuse_odd_weights(modules: Mapping[str, nn.Module]) -> None:
-    """Refuse modules, by role, that begin with a parameter which is not finite.
+def refuse_odd_weights(role: str, module: nn.Module) -> None:
+    """Refuse a role's module that begins with a parameter which is not finite.
 
     Raises:
         ModelError: naming role and parameter.
     """
-    problems = [
-        Problem(section_of(role), f"its {odd} is not finite before any step", "initialise it")
-        for role, module in modules.items()
-        if (odd := Finite(module).odd_weight())
-    ]
-    if problems:
-        raise ModelError(problems)
+    if odd := Finite(module).odd_weight():
+        what = f"its {odd} is not finite before any step"
+        raise ModelError([Problem(section_of(role), what, "initialise it")])

@@ -133,7 +133,10 @@ def _predictable(module: nn.Module) -> tuple[str, ...]:
 
 
 def _cut(tensors: Tensors) -> tuple[TensorFacts, ...]:
-    return tuple(TensorFacts(tuple(t.shape[1:]), t.element_size()) for t in tensors)
+    return tuple(
+        TensorFacts(tuple(t.shape[1:]), t.element_size(), str(t.dtype).removeprefix("torch."))
+        for t in tensors
+    )
 
 
 def explained(

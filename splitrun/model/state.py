@@ -55,6 +55,15 @@ def digest_of(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def weights_sha256(digests: Mapping[str, str]) -> str:
+    """The digest of a whole model: SHA-256 over the digests of its roles, sorted by role, so that
+    nobody needs everybody's weights."""
+    digest = hashlib.sha256()
+    for role in sorted(digests):
+        digest.update(bytes.fromhex(digests[role]))
+    return digest.hexdigest()
+
+
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
     """A module's parameters and buffers, each once, and those that `state_dict` leaves out."""
     return {**parameters_of(module), **buffers_of(module)}

@@ -9,7 +9,7 @@ from splitrun.plan.fault import PlannedFault, planned_faults
 from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.link import LinkState, LinkTiming
 from splitrun.plan.memory import RoleMemory, memory, peak_bytes
-from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
+from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role, plan_sha256
 from splitrun.plan.schedule import Program, Segment
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "deadline_of",
     "memory",
     "peak_bytes",
+    "plan_sha256",
     "planned_faults",
     "top_name",
 ]

@@ -12,6 +12,8 @@ class TensorFacts:
 
     shape: tuple[int, ...]
     itemsize: int
+    dtype: str = "float32"
+    """As PyTorch names it."""
 
     @property
     def bytes_per_row(self) -> int:

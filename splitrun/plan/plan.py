@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from splitrun.plan.facts import Facts, RoleFacts
 from splitrun.plan.link import LinkTiming
@@ -203,3 +206,15 @@ class Plan:
     @property
     def _steps_per_evaluation(self) -> int:
         return (self.evaluate_every_epochs or self.epochs) * self.steps_per_epoch
+
+
+def plan_sha256(plan: Plan) -> str:
+    """A digest of all that a plan says, the same in every process: parties compare it before they
+    begin."""
+    content = msgspec.json.encode(plan, order="sorted", enc_hook=_section)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _section(section: Any) -> Any:
+    """A section of the spec, as plain data."""
+    return section.model_dump(mode="json")

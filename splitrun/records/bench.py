@@ -21,7 +21,7 @@ class BenchHeader(FileRecord, frozen=True, kw_only=True):
     """What is known before anything is measured."""
 
     name: str
-    """Of the experiment."""
+    """The experiment's name."""
     started: str = ""
     """A moment in ISO 8601."""
     directory: str
@@ -29,7 +29,7 @@ class BenchHeader(FileRecord, frozen=True, kw_only=True):
     load_average: float
     """Processes that wanted a core when it began."""
     all_cores: int
-    """Of the machine; `environment.cores` are those that the process might use."""
+    """Cores of the machine; `environment.cores` are those that the process might use."""
     settings: Mapping[str, Any] = {}
     """How it was asked to measure, key by key."""
 
@@ -45,7 +45,7 @@ class CellRecord(Record, frozen=True, kw_only=True):
     """One cell of a grid: measured, or the reason why not. Figures are medians over its trials."""
 
     parameters: Mapping[str, str]
-    """Of every axis its value, as it was written."""
+    """The value of every axis, as it was written."""
     status: str
     """`measured`, `measured before`, `failed` or `not run`."""
     problem: str | None = None
@@ -55,7 +55,7 @@ class CellRecord(Record, frozen=True, kw_only=True):
     batch_size: int | None = None
     runtime: str | None = None
     steps: int | None = None
-    """Of each trial."""
+    """Steps of each trial."""
     samples_per_s: MedianRecord | None = None
     step_ms: float | None = None
     speedup: float | None = None

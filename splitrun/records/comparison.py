@@ -58,7 +58,7 @@ class MedianRecord(Record, frozen=True, kw_only=True):
     median: Positive | None
     ci95: Interval | None = None
     lower_bound: float | None = None
-    """Of the one-sided 95 % interval; of a speedup alone."""
+    """The lower end of the one-sided 95 % interval; None but for a speedup."""
 
 
 class MeanRecord(Record, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class TrialRecord(Record, frozen=True, kw_only=True):
     step_ms: float | None = None
     """Wall time of the segment by its steps."""
     cpu_percent: float | None = None
-    """Of this process; 100 is one core."""
+    """Processor time of this process; 100 is one core."""
 
 
 class ArmRecord(Record, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ class ArmRecord(Record, frozen=True, kw_only=True):
     """Seeds that reached the target."""
     staleness: Staleness = Staleness(mean=None)
     bytes_per_step: float | None = None
-    """Of cuts and gradients, between parties."""
+    """Bytes of cuts and gradients that cross between parties in a step."""
     cpu_percent: float | None = None
     gpu_percent: float | None = None
     peak_memory_bytes: float | None = None
@@ -254,7 +254,7 @@ class MeasuredTraining(Record, frozen=True, kw_only=True, tag_field="what", tag=
     seed: int
     metric: str
     value: float
-    """Of the metric, at the end."""
+    """The metric at the end."""
     curve: Mapping[str, float]
     """The metric by epoch."""
     weights_sha256: str

@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what a file, or a line of one, holds."""
 
     former_names: ClassVar[Mapping[str, str]] = {}
-    """Of fields in records without a format, and what they are called now."""
+    """Names that fields have in records without a format, and what they are called now."""
 
     @classmethod
     def of(cls, content: object) -> Self:

@@ -59,7 +59,7 @@ class AttemptRecord(Record, frozen=True, kw_only=True):
     """`running`, `done`, `failed`, `interrupted` or `killed`."""
     message: str = ""
     changes: tuple[str, ...] = ()
-    """Of the spec, for this attempt: lines of a difference."""
+    """What was changed in the spec for this attempt, as lines of a difference."""
 
 
 class Staleness(Record, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     directory: str = ""
     """Where relative paths and classes of the spec are looked up."""
     resolved_sha256: str = ""
-    """Of `resolved.yaml`."""
+    """The digest of `resolved.yaml`, in hexadecimal digits."""
     deadline_s: float | None = None
     allow_code: bool = False
     """Whether the spec names classes of the user's."""
@@ -124,7 +124,7 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     channels: Mapping[str, ChannelTotals] = {}
     result: RunResult | None = None
     warnings: tuple[str, ...] = ()
-    """Of sinks that failed."""
+    """What sinks that failed have told, a line each."""
 
 
 class RoleRecord(Record, frozen=True, kw_only=True):
@@ -138,7 +138,7 @@ class RoleRecord(Record, frozen=True, kw_only=True):
     compensation: tuple[str, ...] = ()
     """Names of rules."""
     versions: int
-    """Of its weights, that are held at most."""
+    """Versions of its weights that are held at most."""
     version_bytes: int
     saved_parameters: tuple[str, ...] = ()
     """Those that autograd saves."""
@@ -306,14 +306,21 @@ def way_on(directory: Path, manifest: Manifest) -> str:
     return "it has no checkpoint, so it cannot be resumed; train again"
 
 
+def _is_step(name: str) -> bool:
+    return name.startswith("step-") and name[5:].isdecimal()
+
+
 def resume_command(directory: Path, *, allow_code: bool) -> str:
     """How a run goes on from its newest checkpoint; empty where it has none.
 
     Args:
         allow_code: its spec names classes.
     """
-    named = (directory / "checkpoints").glob("step-*")
-    if not any(path.name[5:].isdecimal() and is_directory(path) for path in named):
+    kept = [*filter(is_directory, (directory / "checkpoints").glob("*"))]
+    steps = {path.name for path in kept}  # where 0.1.0 had them
+    if kept:
+        steps |= set.intersection(*({path.name for path in shard.glob("*")} for shard in kept))
+    if not any(map(_is_step, steps)):
         return ""
     command = f"splitrun train --resume {shlex.quote(str(directory))}"
     return command + " --allow-code" * allow_code

@@ -17,12 +17,12 @@ class Bin(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Of the values."""
+        """The mean of the values."""
         return self.total / self.number
 
     @property
     def middle(self) -> float:
-        """Of the bin."""
+        """The middle of the bin, in the axis's unit."""
         return (self.start + self.end) / 2
 
 

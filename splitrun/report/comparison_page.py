@@ -10,14 +10,14 @@ from splitrun.files import is_something
 from splitrun.records.comparison import ArmRecord, ComparisonRecord
 from splitrun.records.reading import read_text
 from splitrun.report import glossary
+from splitrun.report.arm_charts import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.bins import Bins
-from splitrun.report.charts.arms import by_depth, colour, curves, dash, symbol, time_to_target
-from splitrun.report.charts.timeline import Strip, timeline
-from splitrun.report.charts.utilisation import Group, UsageLine, mean, shares, use
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
 from splitrun.report.page import Block, Fact, Figure, Note, Page, PageSection, SourceText, Terms
 from splitrun.report.run_page import environment_terms
 from splitrun.report.summary import RunSummary, period_s, summarise, window
+from splitrun.report.timeline_chart import Strip, timeline
+from splitrun.report.utilisation_charts import Group, UsageLine, mean, shares, use
 from splitrun.telemetry.jsonl import FIRST_PART
 from splitrun.units import PAGE
 
@@ -211,7 +211,7 @@ def _effect(arm: ArmRecord, metric: str) -> str:
 
 
 def key_facts(comparison: ComparisonRecord) -> list[Fact]:
-    """Of the recommended arm; nothing where it took no part."""
+    """Numbers of the recommended arm; none where it took no part."""
     arm, baseline = comparison.chosen, comparison.sequential
     if arm is None:
         return []

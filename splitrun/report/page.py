@@ -30,7 +30,7 @@ class Swatch:
     hatch: str = ""
     """Colour of the lines across it, if there are any."""
     angle: int = 135
-    """Of the lines, as CSS counts."""
+    """The angle of the lines in degrees, as CSS counts."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class TableCell:
-    """Of a table; `note` is a second, quieter line."""
+    """A cell of a table; `note` is a second, quieter line."""
 
     text: str
     note: str = ""
@@ -65,7 +65,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableColumn:
-    """Of a table; numbers stand to the right."""
+    """A column of a table; numbers stand to the right."""
 
     name: str
     number: bool = True

@@ -18,9 +18,7 @@ from splitrun.records.run import (
     stand,
 )
 from splitrun.report import glossary
-from splitrun.report.charts.learning import learning, step_losses, throughput
-from splitrun.report.charts.timeline import Strip, timeline
-from splitrun.report.charts.utilisation import machine, shares
+from splitrun.report.learning_charts import learning, step_losses, throughput
 from splitrun.report.page import (
     Block,
     Fact,
@@ -35,6 +33,8 @@ from splitrun.report.page import (
     Terms,
 )
 from splitrun.report.summary import RunSummary, summarise, window
+from splitrun.report.timeline_chart import Strip, timeline
+from splitrun.report.utilisation_charts import machine, shares
 from splitrun.telemetry.jsonl import FIRST_PART
 from splitrun.units import PAGE
 

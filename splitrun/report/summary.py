@@ -32,7 +32,7 @@ from splitrun.telemetry.reading import read_events
 from splitrun.telemetry.shares import shares
 
 _KEPT_EVENTS = 60_000
-"""Of the start; some 10 MB."""
+"""Events of the start that are kept as they were; some 10 MB."""
 _KEPT_STEPS = 400
 _KEPT_EVALUATIONS = 60
 _BIN_S = 1e-3
@@ -45,9 +45,9 @@ class LinkSummary:
     messages: int = 0
     bytes: int = 0
     train_bytes: int = 0
-    """Of training steps."""
+    """The bytes of training steps alone."""
     flight_s: float = 0.0
-    """Of all messages together."""
+    """How long all messages together were on their way."""
     longest_s: float = 0.0
     """Flight of one message."""
 

@@ -47,11 +47,11 @@ class Written:
 
     bytes: int
     missing_events: int
-    """Of a long run: those that its recording no longer keeps."""
+    """Events of a long run that its recording no longer keeps."""
     attempt: int
     """Above 1 for a run that was resumed or restarted."""
     first_step: int
-    """Of that attempt."""
+    """The first step of that attempt."""
 
 
 def write_trace(directory: Path, output: Path, steps: Steps | None = None) -> Written:

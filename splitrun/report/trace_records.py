@@ -32,8 +32,8 @@ _ROLES, _MACHINE, _FIRST_LINK = 1, 2, 3
 """Numbers of processes."""
 _FIRST_THREAD = 1001
 _COLOURS = {"RECV": "grey", "SEND": "yellow", "stuck": "terrible"}
-"""Of waits and what is stuck, in chrome://tracing; Perfetto gives every kind of instruction a
-colour."""
+"""Colours of waits and of what is stuck in chrome://tracing; Perfetto gives every kind of
+instruction a colour."""
 
 
 class Span(NamedTuple):

@@ -8,8 +8,9 @@ woken. On one core it changes hands without that, and the same steps take as lit
 the time. Large operations work without the lock, and want every core.
 
 No count of rows or parameters tells which they are, nor does processor time, for that of roles that
-fight over a lock and over caches is worth less. So the run goes on here for a moment and there for
-a moment, by turns, and then stays where more was done in the time in which anything was.
+fight over a lock and over caches is worth less. So a trial lets the run go on here for a while and
+there for a while, in several windows each, and then it stays where more was done in the time in
+which anything was.
 
 `CpuPin`: while all hardware is emulated, a role's thread hardly works and nearly always waits, so
 it should find its core free when it wakes. The system does not see to that: on a virtual machine
@@ -35,9 +36,9 @@ from splitrun.runtime.clock import now
 from splitrun.runtime.job import WORK, RoleContext, RoleHook, Run
 
 ENOUGH, FEWEST, LONG_S = 160, 20, 0.05
-"""Instructions in a moment; as few as the fewest where that takes so long, in seconds."""
+"""Instructions in a window; as few as the fewest where that takes so long, in seconds."""
 _MOVING = 0.25
-"""Of a moment: before each, so much of one passes in which everybody moves."""
+"""Of a window: before each, so much of one passes in which everybody moves."""
 _WAKING_S = 3e-4
 """Time in which nothing was done for no longer is the machine's; more is the links'."""
 _MUCH = 0.25
@@ -52,7 +53,7 @@ _Kind = tuple[str, Op]
 
 
 @dataclass
-class Moment:
+class Window:
     """What roles get done in a stretch of time; times are the run's, in seconds."""
 
     start: float
@@ -84,14 +85,14 @@ class Moment:
         self.lasted_s[role, op] += time - start
 
     def is_over(self, share: float) -> bool:
-        """Whether enough has been done for such a share of a moment."""
+        """Whether enough has been done for such a share of a window."""
         number = self.done.total()
         few = number >= share * FEWEST and self.busy_s >= share * LONG_S
         return few or number >= share * self.enough
 
-    def next(self, time: float) -> Moment:
-        """The moment after it; whoever is at work stays at it."""
-        return Moment(time, self.enough, _at_work=self._at_work)
+    def next(self, time: float) -> Window:
+        """The window after it; whoever is at work stays at it."""
+        return Window(time, self.enough, _at_work=self._at_work)
 
     def speed(self, costs_s: Mapping[_Kind, float]) -> float:
         """Work, at these costs an instruction, over the time in which any was done."""
@@ -104,21 +105,21 @@ class Moment:
         return self._end - self.start - self._nothing_s
 
 
-def fastest(moments: Mapping[Place, Sequence[Moment]]) -> Place:
-    """Where roles are fastest, in the median of their moments there. One moment does not hold the
+def fastest(windows: Mapping[Place, Sequence[Window]]) -> Place:
+    """Where roles are fastest, in the median of their windows there. One window does not hold the
     same work as the next, so an instruction counts for as long as its kind lasts in the mean."""
     done: Counter[_Kind] = Counter()
     lasted_s: defaultdict[_Kind, float] = defaultdict(float)
-    for moment in chain.from_iterable(moments.values()):
-        done.update(moment.done)
-        for kind, each_s in moment.lasted_s.items():
+    for window in chain.from_iterable(windows.values()):
+        done.update(window.done)
+        for kind, each_s in window.lasted_s.items():
             lasted_s[kind] += each_s
     costs_s = {kind: lasted_s[kind] / number for kind, number in done.items()}
 
     def speed(place: Place) -> float:
-        return median(moment.speed(costs_s) for moment in moments[place])
+        return median(window.speed(costs_s) for window in windows[place])
 
-    return max(moments, key=speed)
+    return max(windows, key=speed)
 
 
 class AffinityTuner:
@@ -127,11 +128,11 @@ class AffinityTuner:
 
     Args:
         cores: that the process may use, by number.
-        enough: instructions in a moment.
-        rounds: moments in each place before one is chosen.
+        enough: instructions in a window.
+        rounds: windows in each place before one is chosen.
         stay_s: how long a choice holds, in seconds,
         stay: and how many times as long as its trial was at work.
-        choose: the better place, by the moments there; of earlier trials, too, for one moment is
+        choose: the better place, by the windows there; of earlier trials, too, for one window is
             not like the next.
     """
 
@@ -143,14 +144,14 @@ class AffinityTuner:
         rounds: int = 4,
         stay_s: float = 5.0,
         stay: float = 25,
-        choose: Callable[[Mapping[Place, Sequence[Moment]]], Place] = fastest,
+        choose: Callable[[Mapping[Place, Sequence[Window]]], Place] = fastest,
     ) -> None:
         self.everywhere: Place = tuple(sorted(cores))
         self.place = self.everywhere
         """Where roles belong now."""
         together = (self.everywhere[os.getpid() % len(cores)],)
         self._others = {self.everywhere: together, together: self.everywhere}
-        self._moments = {place: deque[Moment](maxlen=5 * rounds) for place in self._others}
+        self._windows = {place: deque[Window](maxlen=5 * rounds) for place in self._others}
         self._enough, self._rounds = enough, rounds
         self._stay_s, self._stay = stay_s, stay
         self._choose = choose
@@ -179,7 +180,7 @@ class AffinityTuner:
             if not self._left and time >= self._stays_until:  # and not chosen while this waited
                 self._try(time)
             if self._left:
-                self._moment.begins(role, time)
+                self._window.begins(role, time)
             return time
 
     def ends(self, role: str, op: Op, start: float) -> None:
@@ -187,24 +188,24 @@ class AffinityTuner:
         with self._lock:
             if self._left:
                 time = now()
-                self._moment.ends(role, op, start, time)
-                if self._moment.is_over(_MOVING if self._is_moving else 1.0):
+                self._window.ends(role, op, start, time)
+                if self._window.is_over(_MOVING if self._is_moving else 1.0):
                     self._go_on(time)
 
     def _try(self, time: float) -> None:
         self._busy_s, self._left = 0.0, 2 * self._rounds
-        self._moment, self._is_moving = Moment(time, self._enough), True
+        self._window, self._is_moving = Window(time, self._enough), True
 
     def _go_on(self, time: float) -> None:
-        """A move or a moment is over."""
+        """A move or a window is over."""
         if not self._is_moving:
-            self._moments[self.place].append(self._moment)
-            self._busy_s += self._moment.busy_s
+            self._windows[self.place].append(self._window)
+            self._busy_s += self._window.busy_s
             self._left -= 1
-            self.place = self._others[self.place] if self._left else self._choose(self._moments)
+            self.place = self._others[self.place] if self._left else self._choose(self._windows)
         if not self._left:
             self._stays_until = time + max(self._stay_s, self._stay * self._busy_s)
-        self._moment, self._is_moving = self._moment.next(time), not self._is_moving
+        self._window, self._is_moving = self._window.next(time), not self._is_moving
 
 
 class _TunedRole(RoleHook):

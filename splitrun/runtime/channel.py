@@ -57,7 +57,7 @@ class ChannelStatistics:
     """The most bytes that the tensors in flight came to."""
 
 
-class End(Protocol):
+class ChannelEnd(Protocol):
     """What both ends of a channel can do."""
 
     def ready(self) -> bool:
@@ -73,7 +73,7 @@ class End(Protocol):
         ...
 
 
-class SenderEnd(End, Protocol):
+class SenderEnd(ChannelEnd, Protocol):
     """The sending end of a channel; it emits `Sent` for what it sends."""
 
     def send(self, message: Message) -> None:
@@ -85,7 +85,7 @@ class SenderEnd(End, Protocol):
         ...
 
 
-class ReceiverEnd(End, Protocol):
+class ReceiverEnd(ChannelEnd, Protocol):
     """The receiving end of a channel."""
 
     def receive(self) -> Message:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
@@ -131,10 +131,10 @@ class Job:
     """Of instructions; default: what the plan suggests."""
     hooks: Sequence[Hook] = ()
     senders: Mapping[str, SenderEnd] = field(default_factory=dict)
-    """By channel name, ends of channels that lead to roles elsewhere."""
+    """By channel name, the ends of channels that lead to roles elsewhere; between roles that are
+    here there are local channels."""
     receivers: Mapping[str, ReceiverEnd] = field(default_factory=dict)
-    """By channel name, ends of channels that come from roles elsewhere. Between roles that are here
-    there are local channels."""
+    """Likewise, of channels that come from roles elsewhere."""
     affinity_tuner: AffinityTuner | None = None
     """Of an earlier run of such a plan, which knows where its roles belong."""
     digests: bool = True
@@ -187,18 +187,12 @@ class Outcome:
         return {name: role.digest for name, role in self.roles.items()}
 
 
-class Runtime(Protocol):
-    """A way to run a job."""
+Runtime = Callable[[Job, Observer], Outcome]
+"""Runs a job to its end; its stages hold the trained weights afterwards.
 
-    def __call__(self, job: Job, observer: Observer) -> Outcome:
-        """Run a job to its end; its stages hold the trained weights afterwards.
-
-        Raises:
-            RunFailed: naming role, instruction and batch; every thread has ended but those that it
-                names as left behind.
-            KeyboardInterrupt: likewise.
-        """
-        ...
+Raises `RunFailed`, which names role, instruction and batch, or `KeyboardInterrupt`. Every thread
+has ended then but those that the error names as left behind.
+"""
 
 
 def find_runtime(name: str) -> Runtime:
@@ -207,4 +201,5 @@ def find_runtime(name: str) -> Runtime:
     Raises:
         KeyError: there is none.
     """
-    return cast("Runtime", imported(RUNTIMES[name]))
+    runtime: Runtime = imported(RUNTIMES[name])
+    return runtime

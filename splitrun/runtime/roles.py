@@ -224,6 +224,9 @@ def make_workers(
     Args:
         hooks: the runtime's own, within the job's.
         pins: by role, where threads keep to cores while all hardware is emulated.
+
+    Raises:
+        KeyError: a channel leads elsewhere, and the job has no end of it.
     """
     channels = _channels(job, observer)
     stopped = threading.Event()
@@ -232,33 +235,32 @@ def make_workers(
         if role.name not in job.roles:
             continue
         work, context = job.roles[role.name], RoleContext(job.plan, role, job.start, stopped)
-        emulated: list[EmulatedCompute] = []
+        here = [hook.for_role(context) for hook in job.hooks]
         if role.compute is not None:
-            emulation, pin = ComputeEmulation(role.compute), (pins or {}).get(role.name)
-            emulated = [EmulatedCompute(context, emulation, work.batches, pin)]
-            work = replace(work, batches=emulated[0])
-        given = [hook.for_role(context) for hook in job.hooks]
-        own = [hook.for_role(context) for hook in hooks]
-        role_hooks = [hook for hook in (*given, *emulated, *own) if hook is not None]
+            emulation, pin = ComputeEmulation(role.compute), pins.get(role.name) if pins else None
+            emulated = EmulatedCompute(context, emulation, work.batches, pin)
+            here.append(emulated)
+            work = replace(work, batches=emulated)
+        here += [hook.for_role(context) for hook in hooks]
+        acting = [hook for hook in here if hook is not None]
         kind = TopWorker if role.kind == "top" else BottomWorker
-        workers.append(kind(context, work, channels[role.name], observer, role_hooks))
+        workers.append(kind(context, work, channels[role.name], observer, acting))
     return workers
 
 
 def _channels(job: Job, observer: Observer) -> Mapping[str, RoleChannels]:
-    """By role, the ends that it has: given ones, and both of local channels."""
+    """By role, the ends that it has: those that lead elsewhere are the job's."""
     senders: dict[str, dict[str, SenderEnd]] = {role: {} for role in job.roles}
     receivers: dict[str, dict[str, ReceiverEnd]] = {role: {} for role in job.roles}
     for channel in job.plan.channels:
         source, target, name = channel.source, channel.target, channel.name
-        if name in job.senders:
+        if source in job.roles and target in job.roles:
+            sender, receiver = open_channel(channel, observer.emit)
+            senders[source][target], receivers[target][source] = sender, receiver
+        elif source in job.roles:
             senders[source][target] = job.senders[name]
-        if name in job.receivers:
+        elif target in job.roles:
             receivers[target][source] = job.receivers[name]
-        if name not in {*job.senders, *job.receivers} and {source, target} <= {*job.roles}:
-            senders[source][target], receivers[target][source] = open_channel(
-                channel, observer.emit
-            )
     return {role: RoleChannels(senders[role], receivers[role]) for role in job.roles}
 
 

@@ -11,7 +11,7 @@ from splitrun.session.resume import (
     prepare_resume,
 )
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.supervise import afresh, supervised
+from splitrun.session.supervise import supervised
 from splitrun.session.train import train
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Resume",
     "RunDirectory",
     "accept",
-    "afresh",
     "evaluate_run",
     "find_restart",
     "find_resume",

@@ -96,7 +96,8 @@ class Attempt:
         attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
         metrics = spec.training.metrics or spec.top.loss.default_metrics
-        job = job_of(spec, experiment.data, experiment.models, self.plan, metrics)
+        with experiment.document.located():
+            job = job_of(experiment.parties, self.plan, metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
         start = self._state.begin(self._stages)
         self.has_begun = True
@@ -154,11 +155,10 @@ class Attempt:
             NonFiniteWeights: they are not finite; there is no model then.
             OSError: they cannot be written.
         """
-        experiment = self._experiment
         for role, stage in self._stages.items():
             if odd := stage.odd_weight():
                 raise NonFiniteWeights(role, "the save of the model", odd)
-        return save(self._directory.model, experiment.models.modules, experiment.data)
+        return save(self._directory.model, self._experiment.parties, self._stages)
 
     def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""

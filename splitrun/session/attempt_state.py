@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
 from splitrun.errors import RunDirectoryError, one_line
-from splitrun.events import Event
-from splitrun.model import Stage
+from splitrun.events import Event, Executed
+from splitrun.model import Stage, State, tensor_bytes
 from splitrun.records.run import Manifest, resume_command
 from splitrun.runtime import Collect, StartPoint
-from splitrun.session.checkpoint import Checkpoint, Collector, Store
+from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.prepare import Experiment, named_classes
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import (
@@ -46,10 +49,11 @@ class AttemptState:
         section = experiment.document.spec.checkpoint
         self.names_classes = bool(named_classes(experiment.document.spec))
         """So that it runs with `--allow-code` alone."""
-        self._store = Store(directory.checkpoints, section.keep if section else 1)
+        digests = {party.name: party.data.digests for party in experiment.parties}
+        self._store = Store(directory.checkpoints, digests, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
-            roles, digests = len(experiment.plan.roles), experiment.data.digests
+            roles = len(experiment.plan.roles)
             self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
         self.attempts = begun(self._earlier(resume), self.first_step, changes)
@@ -131,6 +135,80 @@ class AttemptState:
         """How to go on with a run that ended before it was done; empty if one cannot."""
         command = resume_command(self._directory.path, allow_code=self.names_classes)
         return f"go on from its last checkpoint: {command}" if command else ""
+
+
+class Collector:
+    """Brings together what roles hand over at a checkpoint, and has it written off their threads.
+
+    It takes states in the roles' threads, and events and the order to write in another one. Roles
+    go on at once. While a checkpoint is collected or written, none is taken after it, so that only
+    one lies in memory.
+
+    Args:
+        roles: how many hand over their state.
+        statistics: a checkpoint has each role's part as it is when the role's CHECKPOINT has been
+            told of, whatever other roles have told by then.
+        data: by party, digests of what is trained on.
+    """
+
+    def __init__(
+        self,
+        roles: int,
+        statistics: RunStatistics,
+        store: Store,
+        data: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._roles = roles
+        self._statistics = statistics
+        self._store = store
+        self._data = data
+        self._lock = threading.Lock()
+        self._busy_with: int | None = None
+        self._states: dict[str, State] = {}
+        self._parts: dict[str, dict[str, Any]] = {}
+        """Of the statistics, by role."""
+        self._skipped: Counter[int] = Counter()
+        """Roles that have come to a checkpoint that is not taken."""
+        self.copied_bytes: dict[str, int] = {}
+        """Of one checkpoint, by role."""
+
+    def collect(self, role: str, step: int, copy: Callable[[], State]) -> None:
+        """Take a copy of a role's state, if the checkpoint is taken; called in its thread."""
+        if self._takes(step):
+            self._states[role] = state = copy()
+            self.copied_bytes[role] = tensor_bytes(state)
+
+    def _takes(self, step: int) -> bool:
+        """Whether the checkpoint is taken: the first role to come to it decides for all."""
+        with self._lock:
+            if self._busy_with is None and step not in self._skipped:
+                self._busy_with = step
+            if self._busy_with == step:
+                return True
+            self._skipped[step] += 1
+            if self._skipped[step] == self._roles:
+                del self._skipped[step]
+            return False
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event, after the statistics have."""
+        if not isinstance(event, Executed) or event.op != "CHECKPOINT":
+            return
+        if event.step == self._busy_with:
+            self._parts[event.role] = self._statistics.state(event.role)
+
+    def write(self) -> None:
+        """Write down the checkpoint, if it is complete.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self._busy_with is None or len(self._parts) < self._roles:
+            return
+        parts, self._parts = self._parts, {}
+        self._store.write(Checkpoint(self._busy_with, self._states, parts, self._data))
+        with self._lock:
+            self._states, self._busy_with = {}, None
 
 
 def read_statistics(checkpoint: Checkpoint | None, path: Path) -> RunStatistics:

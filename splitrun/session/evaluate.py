@@ -16,7 +16,7 @@ from splitrun.runtime import Observer, find_runtime
 from splitrun.session.job import job_of
 from splitrun.session.prepare import prepare
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.store import check_data, load_encoders, load_weights
+from splitrun.session.store import check_data, load_encoder, load_weights
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,10 @@ def evaluate_run(
         document,
         directory=Path(manifest.directory),
         data_dir=data_dir,
-        encoders=load_encoders(directory.model),
+        encoders={party: load_encoder(directory.model, party) for party in document.spec.parties},
         allow_code=allow_code,
     )
-    check_data(directory.model, experiment.data)
-    load_weights(directory.model, experiment.models.modules)
+    check_data(directory.model, experiment.parties)
     spec, plan = document.spec, experiment.plan.evaluation()
     if not plan.evaluation_batches:
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
@@ -94,7 +93,8 @@ def evaluate_run(
         found.update(evaluate(spec.top.loss, metrics, output, labels))
         return found
 
-    job = job_of(spec, experiment.data, experiment.models, plan)
+    job = job_of(experiment.parties, plan)
+    load_weights(directory.model, {name: work.stage for name, work in job.roles.items()})
     top = replace(job.roles[plan.top.name], score=score)
     roles = {**job.roles, plan.top.name: top}
     find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
@@ -102,7 +102,7 @@ def evaluate_run(
         status=status,
         metrics=found,
         at_the_end=_at_the_end(manifest),
-        row_ids=experiment.data.test_ids,
+        row_ids=experiment.parties.label_holder.data.test_ids,
         predictions=spec.top.loss.predictions(outputs[0]),
-        classes=experiment.data.classes,
+        classes=experiment.parties.label_holder.data.classes,
     )

@@ -1,39 +1,47 @@
-"""What a runtime is to do for a spec: its roles with their stages and batches, and what is asked of
-all of them."""
+"""What a runtime is to do for parties: their roles with stages and batches, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from splitrun.data import Data
+from torch import nn
+
 from splitrun.model import evaluate
-from splitrun.model.assemble import Models
+from splitrun.party import Party
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
-from splitrun.session.feeds import feeds
-from splitrun.spec import Spec, has_checksums
+from splitrun.spec import has_checksums
 from splitrun.spec.contracts import Metric
 
 
 def job_of(
-    spec: Spec, data: Data, models: Models, plan: Plan, metrics: Sequence[Metric] = ()
+    parties: Iterable[Party],
+    plan: Plan,
+    metrics: Sequence[Metric] = (),
+    modules: Mapping[str, nn.Module] | None = None,
 ) -> Job:
-    """The job that trains a plan's models from their first step to the last.
+    """The job that trains the parties' part of a plan from its first step to the last.
 
     Args:
+        parties: that run here; all of the plan's, or some, or one.
         metrics: of evaluations, besides the loss.
+        modules: by role, those to go on training; without them, fresh ones are built.
 
     Raises:
         SpecError: a message takes longer than the spec's deadline.
     """
-    bottoms, top = models.stages(spec, plan)
-    batches = feeds(data, plan)
-    roles = {name: RoleWork(stage, batches[name]) for name, stage in bottoms.items()}
+    here = list(parties)
+    spec = here[0].spec
     score = partial(evaluate, spec.top.loss, metrics)
+    works = {
+        name: RoleWork(stage, party.feeds(plan)[name], score if name == plan.top.name else None)
+        for party in here
+        for name, stage in party.stages(plan, modules).items()
+    }
     return Job(
         plan,
-        roles | {plan.top.name: RoleWork(top, batches[plan.top.name], score)},
+        {role.name: works[role.name] for role in plan.roles if role.name in works},
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
         hooks=(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from splitrun.data import Data, Encoders, OnDownload, load_data
+from splitrun.data import OnDownload, PartyEncoder
 from splitrun.errors import ModelError, Problem, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
-from splitrun.model import refuse_odd_weights, section_of
-from splitrun.model.assemble import Models, assemble
+from splitrun.model import section_of
+from splitrun.party import Parties
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
 from splitrun.session.probe import probe_costs
@@ -69,13 +70,12 @@ def _origin(class_path: str, directory: Path) -> str:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A spec with its data loaded, its models built and its plan compiled and checked."""
+    """A spec with its parties loaded, their models probed, and its plan compiled and checked."""
 
     document: Document
     directory: Path
     """Where relative paths and custom classes are looked up."""
-    data: Data
-    models: Models
+    parties: Parties
     plan: Plan
     costs: Costs | None = None
     """What was probed, if it was."""
@@ -110,12 +110,12 @@ def prepare(
     directory: Path | None = None,
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
-    encoders: Encoders | None = None,
+    encoders: Mapping[str, PartyEncoder] | None = None,
     probe: bool = False,
     unproven: bool = False,
     allow_code: bool = False,
 ) -> Experiment:
-    """Load the data, build and probe the models, compile and check the plan.
+    """Load the parties, probe their models, compile and check the plan.
 
     `pipeline.depth: auto` is resolved here, from costs measured on this machine, and is no deeper
     than is shown to be accurate.
@@ -123,7 +123,7 @@ def prepare(
     Args:
         directory: where relative paths and custom classes are looked up; default: the spec's.
         data_dir: where known datasets are looked up first.
-        encoders: fitted before, for a saved model; default: fit on the training rows.
+        encoders: by party, fitted before, for a saved model; default: fit on the training rows.
         probe: measure costs even if the depth is given.
         unproven: `auto` is the fastest depth, whatever is shown.
         allow_code: import and run the classes that the spec names.
@@ -141,10 +141,11 @@ def prepare(
     with document.located():
         if not allow_code:
             refuse_code(spec, directory)
-        data = load_data(spec, directory, data_dir, on_download=on_download, encoders=encoders)
-        models = assemble(spec, data, directory)
-        refuse_odd_weights(models.modules)
-        plan = compile(spec, models.facts)
+        parties = Parties.load(
+            spec, directory, data_dir=data_dir, on_download=on_download, encoders=encoders
+        )
+        facts = parties.facts()
+        plan = compile(spec, facts)
         planned_faults(spec, plan)
         deadline_of(spec, plan)
     check(plan)
@@ -152,7 +153,7 @@ def prepare(
     with document.located():
         refuse_beyond(plan, limit)
     if not (auto or probe):
-        return Experiment(document, directory, data, models, plan)
+        return Experiment(document, directory, parties, plan)
 
     def fastest(costs: Costs, pipelines: bool) -> int:  # noqa: FBT001 - the probe's callback
         return fastest_depth(
@@ -163,7 +164,7 @@ def prepare(
             max_staleness=spec.pipeline.max_staleness,
         )
 
-    probed = probe_costs(spec, data, directory, fastest)
+    probed = probe_costs(parties, fastest)
     advice = recommend(
         plan,
         probed.costs,
@@ -177,9 +178,8 @@ def prepare(
     if auto:
         depth = (advice.fastest if unproven else advice.plan).depth
         pipeline = spec.pipeline.model_copy(update={"depth": depth})
-        document = replace(document, spec=spec.model_copy(update={"pipeline": pipeline}))
-        plan = compile(document.spec, models.facts)
+        spec = spec.model_copy(update={"pipeline": pipeline})
+        document, parties = replace(document, spec=spec), parties.under(spec)
+        plan = compile(spec, facts)
         check(plan)
-    return Experiment(
-        document, directory, data, models, plan, probed.costs, advice, unproven=unproven
-    )
+    return Experiment(document, directory, parties, plan, probed.costs, advice, unproven=unproven)

@@ -19,13 +19,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
-from splitrun.data import Data
 from splitrun.errors import SpecError
 from splitrun.garbage import frozen
-from splitrun.model.assemble import assemble
+from splitrun.party import Parties
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
@@ -89,16 +87,13 @@ class ProbeResult:
 
 @frozen()
 def probe_costs(
-    spec: Spec,
-    data: Data,
-    directory: Path,
+    parties: Parties,
     fastest: Callable[[Costs, bool], int],
     effort: ProbeEffort = ProbeEffort(),
 ) -> ProbeResult:
-    """Measure what the instructions of a spec's roles cost, until it is sure or its time is over.
+    """Measure what the instructions of parties' roles cost, until it is sure or its time is over.
 
     Args:
-        directory: where custom classes are looked up.
         fastest: takes costs and whether the models can be pipelined, and gives the depth that they
             speak for: what there is to be sure of.
         effort: how long to measure.
@@ -106,9 +101,9 @@ def probe_costs(
     Raises:
         RunFailed: a role failed.
     """
-    full = min(spec.dataset.batch_size, len(data.train_ids))
+    full = min(parties.spec.dataset.batch_size, len(parties.label_holder.data.train_ids))
     small = min(full, max(2, full // _SMALLER))
-    subject, pipelines = _subject(spec, data, directory)
+    subject, pipelines = _subject(parties)
     steps, affinity_tuner = _warm_up(subject, full, effort)
     serial = ProbeRun(subject, "serial", full, steps, clocked=True)
     smaller = ProbeRun(subject, "serial", small, steps, clocked=True)
@@ -184,15 +179,16 @@ class _ProbeRuns:
             return self.costs()
 
 
-def _subject(spec: Spec, data: Data, directory: Path) -> tuple[ProbeSubject, bool]:
-    """Models to run, and whether they can be pipelined."""
+def _subject(parties: Parties) -> tuple[ProbeSubject, bool]:
+    """Parties whose models are run, and whether they can be pipelined."""
+    spec = parties.spec
     pipeline = Pipeline(schedule="stale", depth="auto", compensation=spec.pipeline.compensation)
     spec = _standing_still(spec)
     stale = spec.model_copy(update={"pipeline": pipeline})
     try:
-        return ProbeSubject(stale, data, assemble(stale, data, directory)), True
+        return ProbeSubject.of(parties.under(stale)), True
     except SpecError:
-        return ProbeSubject(spec, data, assemble(spec, data, directory)), False
+        return ProbeSubject.of(parties.under(spec)), False
 
 
 def _standing_still(spec: Spec) -> Spec:

@@ -17,16 +17,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from torch import nn
 
-from splitrun.data import Data
 from splitrun.events import Event, Executed
-from splitrun.model.assemble import Models
-from splitrun.plan import LinkTiming, Op, Plan, compile
+from splitrun.party import Parties
+from splitrun.plan import Facts, LinkTiming, Op, Plan, compile
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
 from splitrun.session.environment import usable_cores
 from splitrun.session.job import job_of
 from splitrun.simulate import TimedPlan, with_depth
-from splitrun.spec import Spec
 
 _ALIKE = 1.05
 """Two trials whose times differ by no more than this are as fast as each other."""
@@ -41,9 +40,21 @@ _MOST_ATTEMPTS = 6
 class ProbeSubject:
     """What is run again and again."""
 
-    spec: Spec
-    data: Data
-    models: Models
+    parties: Parties
+    facts: Facts
+    modules: Mapping[str, nn.Module]
+    """By role; each trial goes on with what the ones before it have trained."""
+
+    @classmethod
+    def of(cls, parties: Parties) -> ProbeSubject:
+        """Parties with what is found out about their models.
+
+        Raises:
+            SpecError: the models cannot be run as the spec wants.
+        """
+        facts = parties.facts()
+        stages = parties.stages(compile(parties.spec, facts))
+        return cls(parties, facts, {name: stage.module for name, stage in stages.items()})
 
 
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
@@ -97,10 +108,10 @@ class ProbeRun:
         clocked: bool = False,
     ) -> None:
         steps += 2 * depth  # while it fills and drains, other work is done than in between
-        data, rows = subject.data, steps * batch_size
-        rows = min(rows, len(data.train_ids) // batch_size * batch_size)
-        self._data = replace(data, train_ids=data.train_ids[:rows], test_ids=data.test_ids[:0])
+        ids, rows = subject.parties.label_holder.data.train_ids, steps * batch_size
+        rows = min(rows, len(ids) // batch_size * batch_size)
         self._subject = subject
+        self._parties = subject.parties.with_rows(ids[:rows], ids[:0])
         self._kind = kind
         plan = _bare(subject, rows, batch_size, steps)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
@@ -119,7 +130,7 @@ class ProbeRun:
         plan, clocked = self.plan, _Clocked()
         events: list[Event] = []
         settled = range(plan.depth, plan.steps - plan.depth)
-        job = job_of(self._subject.spec, self._data, self._subject.models, plan)
+        job = job_of(self._parties, plan, modules=self._subject.modules)
         bare = replace(
             job, hooks=(), deadline=None, digests=False, affinity_tuner=self.affinity_tuner
         )
@@ -205,7 +216,7 @@ class _Clocked:
 
 def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan:
     """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
-    plan = compile(subject.spec, subject.models.facts)
+    plan = compile(subject.parties.spec, subject.facts)
     return replace(
         plan,
         facts=replace(plan.facts, train_rows=rows, test_rows=0),

@@ -65,7 +65,7 @@ def find_resume(path: Path) -> Resume:
         raise RunDirectoryError(f"{message}; `splitrun report {path}` tells how it went")
     ended = fate(path, manifest.status)
     with locked(path):
-        found = Store(directory.checkpoints, 1).newest()
+        found = Store(directory.checkpoints, directory.document().spec.parties, 1).newest()
     if found.checkpoint is None:
         what = "killed, and " if ended == "killed" else ""
         what += "no checkpoint is whole" if found.damaged else "no checkpoint"
@@ -80,7 +80,12 @@ def find_resume(path: Path) -> Resume:
 
 def _refuse_links(path: Path) -> None:
     try:
-        entries = [*path.iterdir(), *path.glob("checkpoints/*"), *path.glob("attempts/*")]
+        entries = [
+            *path.iterdir(),
+            *path.glob("checkpoints/*"),
+            *path.glob("checkpoints/*/*"),
+            *path.glob("attempts/*"),
+        ]
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}; make it readable"
         raise RunDirectoryError(message) from error
@@ -99,7 +104,7 @@ def find_restart(path: Path) -> Resume:
     """
     directory = RunDirectory.open(path)
     with locked(path):
-        found = Store(directory.checkpoints, 1).newest()
+        found = Store(directory.checkpoints, directory.document().spec.parties, 1).newest()
     return Resume(directory, found.checkpoint, len(attempts_of(directory)), found.damaged)
 
 
@@ -153,7 +158,7 @@ def prepare_resume(
     on_download: OnDownload | None = None,
     allow_code: bool = False,
 ) -> Experiment:
-    """The run's experiment, with fresh models; `train` gives them the checkpoint's state.
+    """The run's experiment, prepared anew; `train` gives its models the checkpoint's state.
 
     The arguments are those of `prepare`.
 
@@ -169,8 +174,14 @@ def prepare_resume(
         on_download=on_download,
         allow_code=allow_code,
     )
-    now = experiment.data.digests
-    before = resume.checkpoint.data if resume.checkpoint else now
+    now = experiment.parties.digests
+    before = now
+    if resume.checkpoint is not None:
+        before = {
+            what: digest
+            for shard in resume.checkpoint.data.values()
+            for what, digest in shard.items()
+        }
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         message = f"{directory.path}: the data have changed: {', '.join(changed)}"

@@ -1,8 +1,13 @@
-"""The statistics of a run: what its events add up to."""
+"""The statistics of a run: what its events add up to, role by role.
+
+Roles work side by side, and nobody orders what they tell. So each role has a part of its own, which
+depends on the order of its own events alone, and the whole is a combination of the parts. A
+checkpoint keeps each role's part as it was at that role's own CHECKPOINT.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +40,50 @@ class StalenessStatistics:
 
 
 @dataclass
+class TopStatistics:
+    """What the top alone tells of: steps, losses and evaluations."""
+
+    steps: int = 0
+    samples: int = 0
+    last_loss: float | None = None
+    test: dict[str, float | None] = field(default_factory=dict)
+    history: list[EpochRecord] = field(default_factory=list)
+    """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
+    earlier_train_s: float = 0.0
+    """Of the attempts before this one, as is the next."""
+    earlier_evaluation_s: float = 0.0
+    clock: float = 0.0
+    """When this attempt began."""
+    evaluated: list[float] = field(default_factory=list)
+    """When each of its evaluations ended."""
+
+
+@dataclass
+class RoleStatistics:
+    """What the events of one role add up to."""
+
+    staleness: StalenessStatistics = field(default_factory=StalenessStatistics)
+    evaluations: int = 0
+    """That it has begun in this attempt."""
+    trained: list[float] = field(default_factory=list)
+    """When it last trained, or drained, before each of them, and after the last one."""
+    top: TopStatistics | None = None
+    """The top's."""
+
+    def enter(self, event: Executed) -> None:
+        """Enter one of the role's instructions."""
+        if event.op == "UPDATE":
+            self.staleness.add(event.staleness)
+        elif event.op == "DRAIN":
+            self.extend(event.end)
+        elif event.op == "PREDICT" and event.step == 0:
+            self.evaluations += 1
+
+    def extend(self, end: float) -> None:
+        """It has trained until then."""
+        self.trained[self.evaluations :] = [end]
+
+
 class RunStatistics:
     """Adds up a run's events as they come; a `Sink`.
 
@@ -42,61 +91,108 @@ class RunStatistics:
     role has drained; from then to its end counts as evaluation.
     """
 
-    steps: int = 0
-    samples: int = 0
-    train_s: float = 0.0
-    evaluation_s: float = 0.0
-    last_loss: float | None = None
-    test: dict[str, float | None] = field(default_factory=dict)
-    history: list[EpochRecord] = field(default_factory=list)
-    """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
-    staleness: dict[str, StalenessStatistics] = field(default_factory=dict)
-    """By role."""
-    _start: float = 0.0
-    _counted: float = 0.0
+    def __init__(self, roles: Mapping[str, RoleStatistics] | None = None) -> None:
+        self._roles = dict(roles or {})
+        tops = (part.top for part in self._roles.values() if part.top is not None)
+        self._top = next(tops, TopStatistics())
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> RunStatistics:
-        """The statistics as they were when `state` told of them.
+    def of(cls, states: Mapping[str, Any]) -> RunStatistics:
+        """The statistics as they were when `state` told of their roles.
 
         Raises:
             ValueError: it did not.
         """
-        return msgspec.convert(state, cls)
+        return cls(msgspec.convert(states, dict[str, RoleStatistics]))
 
-    def state(self) -> dict[str, Any]:
-        """What the statistics say; JSON-ready."""
-        content: dict[str, Any] = msgspec.to_builtins(self)
-        return {name: value for name, value in content.items() if not name.startswith("_")}
+    def state(self, role: str) -> dict[str, Any]:
+        """What the role's part says now; JSON-ready."""
+        state: dict[str, Any] = msgspec.to_builtins(self._roles[role])
+        return state
+
+    @property
+    def steps(self) -> int:
+        """Training steps that are done."""
+        return self._top.steps
+
+    @property
+    def samples(self) -> int:
+        """Rows of those steps."""
+        return self._top.samples
+
+    @property
+    def last_loss(self) -> float | None:
+        """The mean over every sample of the last whole epoch."""
+        return self._top.last_loss
+
+    @property
+    def test(self) -> Mapping[str, float | None]:
+        """What the last evaluation found."""
+        return self._top.test
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
+        return self._top.history
+
+    @property
+    def staleness(self) -> Mapping[str, StalenessStatistics]:
+        """By role."""
+        return {role: part.staleness for role, part in self._roles.items()}
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of training, over all attempts."""
+        return self._top.earlier_train_s + sum(self._trained_s())
+
+    @property
+    def evaluation_s(self) -> float:
+        """Seconds of evaluations that are over, likewise."""
+        begun, ended = self._starts(), self._top.evaluated
+        spans = zip(begun, ended, self._trained_s(), strict=False)
+        seconds = (end - start - trained_s for start, end, trained_s in spans)
+        return self._top.earlier_evaluation_s + sum(seconds)
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""
         match event:
             case RunStarted():
-                self._start, self._counted = event.clock, self.train_s
-                self.staleness = {
-                    role: StalenessStatistics() for role in event.roles
-                } | self.staleness
-            case Executed(op="UPDATE"):
-                self.staleness[event.role].add(event.staleness)
+                self._begin(event)
+            case Executed():
+                self._roles[event.role].enter(event)
             case StepDone():
-                self.steps += 1
-                self.samples += event.rows
-                self._extend(event.end)
-            case Executed(op="DRAIN"):
-                self._extend(event.end)
+                self._top.steps += 1
+                self._top.samples += event.rows
+                self._top_role.extend(event.end)
             case EpochDone():
-                self.last_loss = event.loss
+                self._top.last_loss = event.loss
                 loss = {"loss": event.loss}
-                self.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
+                self._top.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
             case Evaluated():
-                self.test = event.metrics
-                self.evaluation_s += event.end - self._start - (self.train_s - self._counted)
-                self.history.append(EpochRecord(epoch=event.epoch, test=event.metrics))
-                self._start, self._counted = event.end, self.train_s
+                self._top.test = event.metrics
+                self._top.history.append(EpochRecord(epoch=event.epoch, test=event.metrics))
+                self._top.evaluated.append(event.end)
 
-    def _extend(self, end: float) -> None:
-        self.train_s = max(self.train_s, self._counted + end - self._start)
+    def _begin(self, event: RunStarted) -> None:
+        """An attempt begins: what there was counts as earlier."""
+        top = self._top
+        top.earlier_train_s, top.earlier_evaluation_s = self.train_s, self.evaluation_s
+        top.clock, top.evaluated = event.clock, []
+        self._roles = {role: self._roles.get(role, RoleStatistics()) for role in event.roles}
+        for part in self._roles.values():
+            part.evaluations, part.trained = 0, []
+        self._top_role = self._roles[event.roles[-1]]
+        self._top_role.top = top
+
+    def _starts(self) -> list[float]:
+        """When training began, and when it went on after each evaluation."""
+        return [self._top.clock, *self._top.evaluated]
+
+    def _trained_s(self) -> Iterable[float]:
+        """Seconds of training before each evaluation and after the last."""
+        for index, start in enumerate(self._starts()):
+            ends = [end for role in self._roles.values() for end in role.trained[index : index + 1]]
+            yield max(0.0, max(ends, default=start) - start)
 
 
 def run_started(plan: Plan, run_dir: str = "", attempt: int = 1, first_step: int = 0) -> RunStarted:

@@ -1,50 +1,51 @@
-"""A trained model on disk: safetensors for every role, JSON for all else that predicting needs.
+"""A trained model on disk, a shard per party: safetensors for every role, JSON for all else that
+predicting needs.
 
-    model/model.json                 format, encoders and classes, digests of weights and data
-    model/<role>.safetensors         parameters and buffers
-    model/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, where a class has it
+    model/<party>/model.json                 format, encoder, digests of weights and data
+    model/<party>/<role>.safetensors         parameters and buffers
+    model/<party>/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, if it does
 
-Nothing is pickled, neither written nor read.
+The label's classes are in the label holder's shard alone. Nothing is pickled, neither written nor
+read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from splitrun.data import Data, Encoders
+from splitrun.data import PartyEncoder
 from splitrun.errors import RunDirectoryError, one_line
 from splitrun.files import is_something, read_bytes, remove, sync
-from splitrun.model import Finite, extra_states, fill, named_tensors, set_extra_states
-from splitrun.session.checkpoint.store import decode, encode
+from splitrun.model import (
+    Finite,
+    Stage,
+    extra_states,
+    fill,
+    named_tensors,
+    set_extra_states,
+    weights_sha256,
+)
+from splitrun.party import Party
+from splitrun.session.checkpoint import decode, encode
 from splitrun.session.run_directory import read_json
 
-FORMAT = 1
+FORMAT = 2
 _MISFIT = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
-def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
-    """SHA-256 over all roles' parameters and buffers: raw little-endian bytes, by role and name."""
-    digest = hashlib.sha256()
-    for role in sorted(modules):
-        named = named_tensors(modules[role])
-        for name in sorted(named):
-            tensor = named[name].detach().cpu().contiguous()
-            digest.update(tensor.view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
+def save(directory: Path, parties: Iterable[Party], stages: Mapping[str, Stage]) -> str:
     """Write a model, and what it was trained on, in place of any that is there.
+
+    Args:
+        stages: by role; each party's are those of its roles.
 
     Returns:
         The digest of its weights.
@@ -53,28 +54,39 @@ def save(directory: Path, modules: Mapping[str, nn.Module], data: Data) -> str:
     for old in (written, directory):
         remove(old)
     written.mkdir()
-    digest = weights_sha256(modules)
-    extra = {role: encode(extra_states(module), "extra") for role, module in modules.items()}
-    content = {
-        "format": FORMAT,
-        "weights_sha256": digest,
-        "data_digest": data.digest,
-        "encoders": data.encoders.to_json(),
-        "extra": {role: tree for role, (tree, _) in extra.items()},
-    }
-    (written / "model.json").write_text(json.dumps(content), encoding="utf-8")
-    mode = stat.S_IMODE((written / "model.json").stat().st_mode)
-    files = {f"{role}.extra": tensors for role, (_, tensors) in extra.items() if tensors}
-    files |= {role: named_tensors(module) for role, module in modules.items()}
-    for name, tensors in files.items():
-        weights = written / f"{name}.safetensors"
-        save_file(_apart(tensors), weights)
-        weights.chmod(mode)  # safetensors makes it for its owner alone
-    for path in (*written.iterdir(), written):
-        sync(path)
+    digests: dict[str, str] = {}
+    for party in parties:
+        own = {role: stage for role, stage in stages.items() if role.startswith(f"{party.name}.")}
+        digests |= _save_shard(written / party.name, party, own)
+    sync(written)
     written.rename(directory)
     sync(directory.parent)
-    return digest
+    return weights_sha256(digests)
+
+
+def _save_shard(directory: Path, party: Party, stages: Mapping[str, Stage]) -> dict[str, str]:
+    """Write a party's part of a model; gives the digests of its roles' weights."""
+    directory.mkdir()
+    digests = {role: stage.digest() for role, stage in stages.items()}
+    extra = {role: encode(extra_states(stage.module), "extra") for role, stage in stages.items()}
+    content = {
+        "format": FORMAT,
+        "weights_sha256": digests,
+        "data_digest": party.data.digest,
+        "encoder": party.data.encoder.to_json(),
+        "extra": {role: tree for role, (tree, _) in extra.items()},
+    }
+    (directory / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    mode = stat.S_IMODE((directory / "model.json").stat().st_mode)
+    files = {f"{role}.extra": tensors for role, (_, tensors) in extra.items() if tensors}
+    files |= {role: named_tensors(stage.module) for role, stage in stages.items()}
+    for name, tensors in files.items():
+        weights = directory / f"{name}.safetensors"
+        save_file(_apart(tensors), weights)
+        weights.chmod(mode)  # safetensors makes it for its owner alone
+    for path in (*directory.iterdir(), directory):
+        sync(path)
+    return digests
 
 
 def _apart(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -89,53 +101,55 @@ def _apart(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def load_encoders(directory: Path) -> Encoders:
-    """What the model was trained to encode its columns with.
+def load_encoder(directory: Path, party: str) -> PartyEncoder:
+    """What a party's models were trained to encode its columns with.
 
     Raises:
         RunDirectoryError: there is no model, or it is damaged.
     """
-    return Encoders.from_json(_content(directory)["encoders"], str(directory / "model.json"))
+    content = _content(directory, party)
+    return PartyEncoder.from_json(content["encoder"], str(directory / party / "model.json"))
 
 
-def check_data(directory: Path, data: Data) -> None:
+def check_data(directory: Path, parties: Iterable[Party]) -> None:
     """Refuse data that are not those of the training: their split would mix up the rows.
 
     Raises:
         RunDirectoryError: a row, a label or the split is another one.
     """
-    if _content(directory)["data_digest"] != data.digest:
-        message = f"{directory}: the data are not those that this model was trained on"
-        remedy = "restore them, for held-out rows could be ones it was trained on"
-        raise RunDirectoryError(f"{message}; {remedy}")
+    for party in parties:
+        if _content(directory, party.name)["data_digest"] != party.data.digest:
+            message = f"{directory}: the data are not those that this model was trained on"
+            remedy = "restore them, for held-out rows could be ones it was trained on"
+            raise RunDirectoryError(f"{message}; {remedy}")
 
 
-def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
-    """Fill modules of the right shapes with the saved parameters and buffers.
+def load_weights(directory: Path, stages: Mapping[str, Stage]) -> None:
+    """Fill the modules of stages, by role, with the saved parameters and buffers.
 
     Raises:
         RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
     """
-    content = _content(directory)
-    expected, extra = content["weights_sha256"], content.get("extra", {})
-    for role, module in modules.items():
-        path = directory / f"{role}.safetensors"
+    for role, stage in stages.items():
+        party, module = role.rpartition(".")[0], stage.module
+        content, path = _content(directory, party), directory / party / f"{role}.safetensors"
         finite = Finite(module)
         try:
             fill(module, load(read_bytes(path, None)))
             if odd := finite.odd_weight():
                 raise ValueError(f"{odd} is not finite")
-            if states := extra.get(role, {}).get("dict"):
-                set_extra_states(module, _extra(directory / f"{role}.extra.safetensors", states))
+            if states := content["extra"].get(role, {}).get("dict"):
+                extra = directory / party / f"{role}.extra.safetensors"
+                set_extra_states(module, _extra(extra, states))
         except (*_MISFIT, OSError, SafetensorError) as error:
             message = f"{path}: not the weights that were saved: {one_line(error)}"
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
-    found = weights_sha256(modules)
-    if found != expected:
-        raise RunDirectoryError(
-            f"{directory}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
-            "so the files were changed since; restore them, or train again"
-        )
+        found, expected = stage.digest(), content["weights_sha256"].get(role, "")
+        if found != expected:
+            raise RunDirectoryError(
+                f"{path}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "
+                "so the file was changed since; restore it, or train again"
+            )
 
 
 def _extra(path: Path, tree: object) -> Mapping[str, Any]:
@@ -144,13 +158,16 @@ def _extra(path: Path, tree: object) -> Mapping[str, Any]:
     return states
 
 
-def _content(directory: Path) -> dict[str, Any]:
-    path = directory / "model.json"
+def _content(directory: Path, party: str) -> dict[str, Any]:
+    if is_something(old := directory / "model.json"):
+        message = f"{old}: a model of format 1, of splitrun 0.1, not of {FORMAT}"
+        raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")
+    path = directory / party / "model.json"
     if not is_something(path):
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
-    keys = {"format": int, "weights_sha256": str, "data_digest": str, "encoders": dict}
-    content = read_json(path, keys, None)  # it lists every category that was seen
+    keys = {"format": int, "weights_sha256": dict, "data_digest": str, "encoder": dict}
+    content = read_json(path, keys | {"extra": dict}, None)  # it lists every category
     if content["format"] != FORMAT:
         message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")

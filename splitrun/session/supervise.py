@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from splitrun.errors import Interrupted, MissingExtra, RunFailed, UsageError
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model.assemble import assemble
-from splitrun.session.prepare import Experiment
 from splitrun.spec.model import Supervision
 
 Start = TypeVar("Start")
@@ -111,9 +108,3 @@ def why_not_restarted(error: RunFailed, before: RunFailed | None = None) -> str:
 
 def _place(error: RunFailed) -> tuple[type[RunFailed], str, str]:
     return type(error), error.role, error.instruction
-
-
-def afresh(experiment: Experiment) -> Experiment:
-    """The same experiment with its models as they were before any step."""
-    models = assemble(experiment.document.spec, experiment.data, experiment.directory)
-    return replace(experiment, models=models)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
-from splitrun.model.assemble import Models
 from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.memory import memory_limit_bytes, refuse_beyond
@@ -173,7 +172,7 @@ def line_up(
     )
     for warning in experiment.warnings:
         watcher.tell(f"warning: {warning}")
-    if not len(experiment.data.test_ids):
+    if not experiment.plan.facts.test_rows:
         remedy = "compare with dataset.test_fraction above 0"
         raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
     assert experiment.costs is not None
@@ -186,7 +185,7 @@ def line_up(
     beginnings = InitialWeights()
     fastest = Arm.of(experiment.advice.fastest)
     for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
-        subject = Subject(arm.applied(document.spec), experiment.data, document.directory)
+        subject = Subject(experiment.parties.under(arm.applied(document.spec)))
         try:
             plan = _plan(arm, subject, document, beginnings)
         except SpecError as error:
@@ -218,13 +217,8 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWei
         SpecError: the models cannot be run that way, or a trial of it would be too short.
         UsageError: it begins as another network than the arms before it.
     """
-    differing: list[str] = []
-
-    def on_built(models: Models) -> None:
-        differing.append(beginnings.differing(subject.spec.seed, str(arm), models))
-
     with document.located():
-        plan = subject.plan(on_built)
+        plan = subject.plan()
         refuse_beyond(plan, memory_limit_bytes(document.spec))
         steps = next(plan.segments()).stop
         if plan.depth > steps:
@@ -233,6 +227,7 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWei
                 "compare smaller --depths, or leave more steps between evaluations and checkpoints"
             )
             raise SpecError([Problem(("pipeline", "depth"), what, remedy)])
-    if any(differing):
-        raise UsageError("".join(differing))
+    mine = subject.first_weights(plan)
+    if differing := beginnings.differing(subject.spec.seed, str(arm), mine):
+        raise UsageError(differing)
     return plan

@@ -90,7 +90,7 @@ def compare(
     known = next((each for each in arms.metrics if each == name), None)
     baseline = arms.subjects[BASELINE]
     if known is not None:
-        refuse_undefined(baseline.spec, baseline.data, known)
+        refuse_undefined(baseline.spec, baseline.parties.label_holder.data, known)
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = MeasurementLog(directory, name, watcher)
     scores = score(arms.subjects, known, settings.seeds, watcher)

@@ -8,15 +8,13 @@ real run would end with, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 
 import torch
 
 from splitrun.data import Data
 from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
-from splitrun.model.assemble import Models
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Spec
 from splitrun.spec.contracts import Metric
@@ -63,15 +61,12 @@ def score(
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
-            bare = replace(subjects[arm], spec=_bare(subjects[arm].spec, index))
+            bare = subjects[arm].under(_bare(subjects[arm].spec, index))
             seed = bare.spec.seed
+            if differing := beginnings.differing(seed, str(arm), bare.first_weights(bare.plan())):
+                raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
-                outcome = train_fresh(
-                    bare,
-                    "serial",
-                    (metric,) if metric else (),
-                    on_built=partial(_expect_same, beginnings, arm, seed),
-                )
+                outcome = train_fresh(bare, "serial", (metric,) if metric else ())
                 value = outcome.statistics.test.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
@@ -88,18 +83,13 @@ def score(
     return scores
 
 
-def _expect_same(beginnings: InitialWeights, arm: Arm, seed: int, models: Models) -> None:
-    differing = beginnings.differing(seed, str(arm), models)
-    if differing:
-        raise RunFailed("the comparison", f"the first weights of {arm}", differing)
-
-
 def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
     """Refuse a metric that no outputs have on the held-out rows: AUROC where one class occurs.
 
     Raises:
         UsageError: it is such a one.
     """
+    assert data.labels is not None  # it is the label holder's
     labels = data.labels[data.test_ids]
     outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
     if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:

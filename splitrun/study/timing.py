@@ -148,17 +148,14 @@ def rates(trials: Sequence[Trial]) -> list[float]:
 
 def shorten(subject: Subject, steps: int) -> Subject:
     """So many steps of the same training and no drain in it; whole epochs where it has several."""
-    size, ids = subject.spec.dataset.batch_size, subject.data.train_ids
-    ids = ids[: steps * size]
+    data, size = subject.parties.label_holder.data, subject.spec.dataset.batch_size
+    ids = data.train_ids[: steps * size]
     steps_per_epoch = -(-len(ids) // size)
     training = subject.spec.training.model_copy(
         update={"epochs": -(-steps // steps_per_epoch), "evaluate_every_epochs": None}
     )
-    return replace(
-        subject,
-        spec=subject.spec.model_copy(update={"training": training, "checkpoint": None}),
-        data=replace(subject.data, train_ids=ids, test_ids=subject.data.test_ids[:0]),
-    )
+    spec = subject.spec.model_copy(update={"training": training, "checkpoint": None})
+    return replace(subject, parties=subject.parties.under(spec).with_rows(ids, data.test_ids[:0]))
 
 
 def trial_s(budget_s: float, timed_arms: int = 1) -> float:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from splitrun.data import Data
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
-from splitrun.model.assemble import Models, assemble
+from splitrun.model import weights_sha256
+from splitrun.party import Parties
 from splitrun.plan import Op, Plan, RoleFacts, check, compile
 from splitrun.records.comparison import Shares, Traffic
 from splitrun.runtime import AffinityTuner, Observer, find_runtime
@@ -28,42 +28,44 @@ from splitrun.runtime.clock import now
 from splitrun.session.attempt import Source
 from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
-from splitrun.session.store import weights_sha256
 from splitrun.spec import Spec
 from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 
 RuntimeName = str
-OnBuilt = Callable[[Models], None]
-"""Takes models before anything is trained."""
-
-
-def _ignore(_: Models) -> None:
-    pass
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained: a spec, its data, and where its custom classes are looked up."""
+    """What is trained: parties, under the spec that they share."""
 
-    spec: Spec
-    data: Data
-    directory: Path
+    parties: Parties
     known: Mapping[str, RoleFacts] | None = None
     """Facts of the models by role, where they have been found out: a user's class then is not tried
     again, which takes longer than a short training."""
 
-    def plan(self, on_built: OnBuilt = _ignore) -> Plan:
-        """The checked plan of models that are made for it and dropped.
+    @property
+    def spec(self) -> Spec:
+        """The parties'."""
+        return self.parties.spec
+
+    def under(self, spec: Spec) -> Subject:
+        """The same with another spec of the same data and models."""
+        return replace(self, parties=self.parties.under(spec))
+
+    def plan(self) -> Plan:
+        """The checked plan of the parties' models.
 
         Raises:
             SpecError: the models cannot be run that way, or the run has too few steps.
         """
-        models = assemble(self.spec, self.data, self.directory, self.known)
-        on_built(models)
-        plan = compile(self.spec, models.facts)
+        plan = compile(self.spec, self.parties.facts(self.known))
         check(plan)
         return plan
+
+    def first_weights(self, plan: Plan) -> dict[str, str]:
+        """Digests of the weights, by role, that trainings of a plan begin with."""
+        return {name: stage.digest() for name, stage in self.parties.stages(plan).items()}
 
     def found_out(self, plan: Plan) -> Subject:
         """The same, with what is known since it was planned, or another seed or stretch of it."""
@@ -97,7 +99,6 @@ def train_fresh(
     metrics: Sequence[Metric] = (),
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
-    on_built: OnBuilt = _ignore,
 ) -> TrainingOutcome:
     """Train models made for it from their first weights to the end of the plan.
 
@@ -112,20 +113,17 @@ def train_fresh(
         RunFailed: a role failed.
     """
     gc.collect()
-    spec = subject.spec
-    models = assemble(spec, subject.data, subject.directory, subject.known)
-    on_built(models)
-    plan = compile(spec, models.facts)
-    job = replace(job_of(spec, subject.data, models, plan, metrics), affinity_tuner=affinity_tuner)
+    plan = compile(subject.spec, subject.parties.facts(subject.known))
+    job = replace(job_of(subject.parties, plan, metrics), affinity_tuner=affinity_tuner)
     books = _Recorded(plan, recorder) if recorder else _Counted(plan)
     cpu_s, start = time.process_time(), now()
     with ExitStack() as stack:
         for source in recorder.sources if recorder else ():
             stack.enter_context(source(books.emit))
-        find_runtime(kind)(job, Observer(books.emit, books.enter))
+        outcome = find_runtime(kind)(job, Observer(books.emit, books.enter))
         wall_s, cpu_s = now() - start, time.process_time() - cpu_s
     books.close()
-    return TrainingOutcome(books.statistics, weights_sha256(models.modules), cpu_s, wall_s)
+    return TrainingOutcome(books.statistics, weights_sha256(outcome.digests), cpu_s, wall_s)
 
 
 class _Recorded:
@@ -158,7 +156,7 @@ class _Counted:
 
     def emit(self, event: Event) -> None:
         """Called in the roles' threads."""
-        counts = event.op == Op.DRAIN if isinstance(event, Executed) else True
+        counts = event.op in (Op.DRAIN, Op.PREDICT) if isinstance(event, Executed) else True
         if counts and not isinstance(event, Sent):
             self._events.append(event)
 
@@ -174,20 +172,14 @@ WeightDigests = Mapping[str, str]
 """Digests of initial weights, by role."""
 
 
-def beginning_of(models: Models) -> WeightDigests:
-    """Of models that nobody has trained."""
-    return {role: weights_sha256({role: module}) for role, module in models.modules.items()}
-
-
 class InitialWeights:
     """Those of all arms, by seed; the first to begin at a seed says how the others have to."""
 
     def __init__(self) -> None:
         self._first: dict[int, tuple[str, WeightDigests]] = {}
 
-    def differing(self, seed: int, arm: str, models: Models) -> str:
+    def differing(self, seed: int, arm: str, mine: WeightDigests) -> str:
         """What is wrong with an arm's beginning; empty where it is as it should be."""
-        mine = beginning_of(models)
         first, other = self._first.setdefault(seed, (arm, mine))
         roles = [role for role in mine if mine[role] != other.get(role)]
         if not roles:

@@ -61,8 +61,8 @@ class JsonLines:
     Args:
         part_bytes: a part that has grown to this size is followed by a new one.
         recent_parts: how many parts are kept besides the first. By default a recording takes
-            half a GiB at most: all of 160,000 steps with two bottoms, the first 20,000 and the
-            last 140,000 of a longer run.
+            half a GiB at most: all of 150,000 steps with two bottoms, the first 19,000 and the
+            last 130,000 of a longer run.
     """
 
     def __init__(self, part_bytes: int = 64 << 20, recent_parts: int = 7) -> None:

@@ -21,7 +21,7 @@ OPTIMIZERS = {
 
 def run(document: Document, kind: RuntimeName) -> Measure:
     """Seconds of training."""
-    subject = Subject(document.spec, prepare(document).data, document.directory)
+    subject = Subject(prepare(document).parties)
 
     def measure() -> float:
         gc.collect()

@@ -17,7 +17,6 @@ from splitrun.plan import Op, Plan
 from splitrun.runtime import Job, Observer, RoleWork, find_runtime
 from splitrun.runtime.clock import now
 from splitrun.session import prepare
-from splitrun.session.feeds import feeds
 from splitrun.simulate import Cost, Costs, bound
 from splitrun.spec import Document
 from splitrun.study.timing import shorten
@@ -104,7 +103,8 @@ class _Idle:
 def _idle_s(subject: Subject) -> float:
     """Seconds of a run on idle stages, from before its threads start until they have ended."""
     plan, stage = subject.plan(), cast("Stage", _Idle(subject.plan(), width=4))
-    roles = {name: RoleWork(stage, fed) for name, fed in feeds(subject.data, plan).items()}
+    batches = subject.parties.feeds(plan)
+    roles = {name: RoleWork(stage, fed) for name, fed in batches.items()}
     events: deque[Event] = deque()
     gc.collect()
     start = now()

@@ -36,7 +36,7 @@ def stretch(experiment: Experiment, plan: Plan, seconds: float, fewest: int) -> 
 
 def subject_of(experiment: Experiment, document: Document, steps: int) -> Subject:
     """So many steps of it."""
-    return shorten(Subject(document.spec, experiment.data, document.directory), steps)
+    return shorten(Subject(experiment.parties), steps)
 
 
 def samples_per_s(

@@ -61,7 +61,7 @@ def measure(pairs: int) -> Iterator[Ratio]:
         directory = Path(name)
         (directory / "perceptron.py").write_text(CLASS)
         long = _prepared(directory, USERS, 64, BATCH_SIZE, 4, LONG_EPOCHS)
-        facts = long.models.facts.roles
+        facts = long.plan.facts.roles
         unseen = {role: replace(each, repeatable=False) for role, each in facts.items()}
         title = f"steps run again against none, serial, depth 4, {long.plan.steps:,} steps"
         both = _run(long, "serial", facts), _run(long, "serial", unseen)
@@ -74,7 +74,7 @@ def measure(pairs: int) -> Iterator[Ratio]:
                 )
                 title = f"a user's class, batch {batch_size}, {hidden} wide, {kind}, depth {depth}"
                 steps = theirs.plan.steps
-                first, second = (_run(it, kind, it.models.facts.roles) for it in (theirs, ours))
+                first, second = (_run(it, kind, it.plan.facts.roles) for it in (theirs, ours))
                 yield compare(title, 1.1, first, second, steps=steps, pairs=pairs)
 
 
@@ -95,6 +95,5 @@ def _prepared(
 
 def _run(experiment: Experiment, kind: RuntimeName, facts: Mapping[str, RoleFacts]) -> Measure:
     """Seconds of training."""
-    spec, directory = experiment.document.spec, experiment.directory
-    subject = Subject(spec, experiment.data, directory, known=facts)
+    subject = Subject(experiment.parties, known=facts)
     return lambda: train_fresh(subject, kind).statistics.train_s

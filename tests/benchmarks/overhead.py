@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from splitrun.spec import loads
 from splitrun.telemetry import JsonLines
 from tests.benchmarks.loop import hand_written_loop
 from tests.benchmarks.pairs import Measure, Ratio, compare
+from tests.runtime.running import labels_of, modules_of
 
 SPEC = """
 name: overhead
@@ -42,14 +42,14 @@ def plain_loop(batch_size: int, epochs: int) -> Measure:
     experiment = prepare(loads(SPEC % (batch_size, epochs), "overhead.yaml"))
 
     def measure() -> float:
-        *bottoms, top = copy.deepcopy(list(experiment.models.modules.values()))
+        *bottoms, top = modules_of(experiment).values()
         optimizers = [torch.optim.Adam(m.parameters(), lr=0.001) for m in (*bottoms, top)]
-        columns = list(experiment.data.features.values())
+        columns = [party.data.features for party in experiment.parties]
         return hand_written_loop(
             bottoms,
             top,
             columns,
-            experiment.data.labels,
+            labels_of(experiment),
             optimizers,
             batch_size=batch_size,
             steps=experiment.plan.steps,

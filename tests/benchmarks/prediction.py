@@ -55,7 +55,7 @@ def sweep(repeats: int) -> Iterator[str]:
         row, hit = _swept(case, repeats)
         hits += hit
         yield row
-    yield f"\nThe sweep's depth or a neighbour of it: {hits} of {len(LINKED)}"
+    yield f"\nThe sweep's depth or the next: {hits} of {len(LINKED)}"
 
 
 def _predicted(case: Case, repeats: int) -> tuple[str, float]:
@@ -89,10 +89,10 @@ def _summary(errors: Sequence[float]) -> str:
 
 
 def _swept(case: Case, repeats: int) -> tuple[str, bool]:
-    """Depths take turns, there and back, and the second fastest turn of each counts, as in a probe:
-    neighbours on a virtual machine's processor only ever slow it down. Throughput never falls with
+    """Depths have trials, there and back, and the second fastest of each counts, as in a probe:
+    other programs on the processor only ever slow it down. Throughput never falls with
     depth (`splitrun.simulate.advise`), so a rising line is fitted (isotonic regression): the best
-    of so many noisy turns would be luck."""
+    of so many noisy trials would be luck."""
     document = at_depth(case.document(), 1)
     experiment = probed(document)
     assert experiment.advice is not None
@@ -104,21 +104,23 @@ def _swept(case: Case, repeats: int) -> tuple[str, bool]:
         plan = subject_of(experiment, deep, max(depth, FEWEST_STEPS)).plan()
         steps = stretch(experiment, plan, SWEEP_SECONDS, max(FEWEST_STEPS, depth)) + 3 * depth
         subjects[depth] = subject_of(experiment, deep, steps)
-    turns: dict[int, list[float]] = {depth: [] for depth in depths}
-    gatherings = {depth: AffinityTuner(usable_cores()) for depth in depths}
-    for turn in range(repeats):
-        for depth in depths if turn % 2 == 0 else reversed(depths):
-            turns[depth].append(steady_samples_per_s(subjects[depth], gatherings[depth]))
-    fitted = _rising(turns)
+    trials: dict[int, list[float]] = {depth: [] for depth in depths}
+    tuners = {depth: AffinityTuner(usable_cores()) for depth in depths}
+    for trial in range(repeats):
+        for depth in depths if trial % 2 == 0 else reversed(depths):
+            trials[depth].append(steady_samples_per_s(subjects[depth], tuners[depth]))
+    fitted = _rising(trials)
     best = fitted[depths[-1]]
     found = next(depth for depth, rate in fitted.items() if rate >= ENOUGH * best)
     hit = abs(depths.index(chosen) - depths.index(found)) <= 1
     return f"| {case.name} | {chosen} | {found} | {fitted[chosen] / best:.2f} |", hit
 
 
-def _rising(turns: Mapping[int, Sequence[float]]) -> Mapping[int, float]:
-    """The line through the turns of ascending depths."""
-    rates = [sorted(each)[-min(2, len(each))] for each in turns.values()]
+def _rising(trials: Mapping[int, Sequence[float]]) -> Mapping[int, float]:
+    """The line through the trials of ascending depths."""
+    rates = [sorted(each)[-min(2, len(each))] for each in trials.values()]
     return dict(
-        zip(turns, map(float, IsotonicRegression().fit_transform(list(turns), rates)), strict=True)
+        zip(
+            trials, map(float, IsotonicRegression().fit_transform(list(trials), rates)), strict=True
+        )
     )

@@ -1,4 +1,4 @@
-"""What an arm gains over the faster sequential runtime, in interleaved turns."""
+"""What an arm gains over the faster sequential runtime, in interleaved trials."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from splitrun.spec import loads
 from tests.benchmarks.loop import hand_written_loop
 from tests.benchmarks.overhead import splitrun_run
 from tests.benchmarks.pairs import Measure, Ratio, compare
+from tests.runtime.running import labels_of, modules_of
 
 EMBEDDING = """
 name: embedding
@@ -59,9 +59,9 @@ def _embedding(rows: int, batch_size: int, epochs: int, pairs: int) -> Ratio:
         with tempfile.TemporaryDirectory() as runs:
             return train(experiment, Path(runs)).wall_s
 
-    *bottoms, top = copy.deepcopy(list(experiment.models.modules.values()))
+    *bottoms, top = modules_of(experiment).values()
     optimizers = [torch.optim.SGD(module.parameters(), lr=0.05) for module in (*bottoms, top)]
-    columns = list(experiment.data.features.values())
+    columns = [party.data.features for party in experiment.parties]
     steps = experiment.plan.steps
 
     def plain() -> float:
@@ -69,7 +69,7 @@ def _embedding(rows: int, batch_size: int, epochs: int, pairs: int) -> Ratio:
             bottoms,
             top,
             columns,
-            experiment.data.labels,
+            labels_of(experiment),
             optimizers,
             batch_size=batch_size,
             steps=steps,

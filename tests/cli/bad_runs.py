@@ -61,7 +61,7 @@ def edited(name: str, old: str, new: str) -> Damage:
 
 
 RESTORE = "; restore the file, or train again"
-WEIGHTS = "model/bob.bottom.safetensors"
+WEIGHTS = "model/bob/bob.bottom.safetensors"
 
 DAMAGED: dict[str, tuple[Damage, str]] = {
     "no manifest": (
@@ -112,33 +112,39 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "no model": (
         removed("model"),
-        "run/model/model.json: no model here, for the run ended before it had one; "
+        "run/model/alice/model.json: no model here, for the run ended before it had one; "
         "train again, or name another run",
     ),
     "model.json cut short": (
-        truncated("model/model.json", 50),
-        "run/model/model.json: cannot be read: DecodeError: …" + RESTORE,
+        truncated("model/alice/model.json", 50),
+        "run/model/alice/model.json: cannot be read: DecodeError: …" + RESTORE,
+    ),
+    "a model of before models were in parts": (
+        lambda directory: (directory / "model/model.json").write_text("{}"),
+        "run/model/model.json: a model of format 1, of splitrun 0.1, not of 2; "
+        "use the splitrun that saved it, or train again",
     ),
     "a model of another format": (
-        damaged_json("model/model.json", format=2),
-        "run/model/model.json: a model of format 2, not of 1; "
+        damaged_json("model/alice/model.json", format=3),
+        "run/model/alice/model.json: a model of format 3, not of 2; "
         "use the splitrun that saved it, or train again",
     ),
     "no digest of the weights": (
-        damaged_json("model/model.json", weights_sha256=None),
-        "run/model/model.json: damaged: no 'weights_sha256' in it, or of another type" + RESTORE,
+        damaged_json("model/alice/model.json", weights_sha256=None),
+        "run/model/alice/model.json: damaged: no 'weights_sha256' in it, or of another type"
+        + RESTORE,
     ),
     "no encoders": (
-        damaged_json("model/model.json", encoders={}),
-        "run/model/model.json: damaged at parties: Field required" + RESTORE,
+        damaged_json("model/alice/model.json", encoder={}),
+        "run/model/alice/model.json: damaged at features: Field required" + RESTORE,
     ),
     "encoders of another label": (
-        edited("model/model.json", '"label": "y"', '"label": "z"'),
+        edited("model/alice/model.json", '"column": "y"', '"column": "z"'),
         "the model was trained for the label 'z', the spec has another; "
         "use the spec that it was trained with",
     ),
     "encoders of other columns": (
-        damaged_json("model/model.json", encoders={"parties": {}, "label": "y", "classes": []}),
+        damaged_json("model/alice/model.json", encoder={"features": None, "label": None}),
         "the model was trained with other columns of alice than the spec has; "
         "use the spec that it was trained with",
     ),
@@ -156,12 +162,12 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a bit flipped in a weight": (
         flipped(WEIGHTS, -3),
-        "run/model: the weights' digest is …, but … was saved, so the files were changed since; "
-        "restore them, or train again",
+        f"run/{WEIGHTS}: the weights' digest is …, but … was saved, so the file was changed since; "
+        "restore it, or train again",
     ),
     "the weights of another role": (
         lambda directory: shutil.copy(
-            directory / "model/alice.top.safetensors", directory / WEIGHTS
+            directory / "model/alice/alice.top.safetensors", directory / WEIGHTS
         ),
         f"run/{WEIGHTS}: not the weights that were saved: "
         "RuntimeError: other tensors than the model's: 0.bias, …" + RESTORE,

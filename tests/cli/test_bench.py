@@ -193,7 +193,7 @@ def test_a_table_grows_on_a_terminal_and_makes_room_for_the_result() -> None:
         assert "cell 1 of 2, trial 2: 100 samples/s" in shown()
         progress.cell(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
         assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in shown()
-        assert "300 MiB" in shown()
+        assert "300.0 MiB" in shown()
         progress.trial(one.trials)
         assert "cell 2 of 2, trial 3" in shown()
     assert shown().strip() == ""

@@ -105,7 +105,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "compare": lambda directory: compare_runs(directory, directory),
     "resume": find_resume,
 }
-STEP = "checkpoints/NEWEST"
+STEP = "checkpoints/p0/NEWEST"
 READ_BY = {
     "manifest.json": ("eval", "report", "compare", "resume"),
     "resolved.yaml": ("eval", "report", "compare"),
@@ -119,9 +119,10 @@ READ_BY = {
     "events.01.jsonl": ("trace",),
     "faults.jsonl": ("resume",),
     "model": ("eval",),
-    "model/model.json": ("eval",),
-    "model/p0.top.safetensors": ("eval",),
+    "model/p0/model.json": ("eval",),
+    "model/p0/p0.top.safetensors": ("eval",),
     "checkpoints": ("resume",),
+    "checkpoints/p0": ("resume",),
     STEP: ("resume",),
     f"{STEP}/manifest.json": ("resume",),
     f"{STEP}/p0.top.json": ("resume",),
@@ -175,7 +176,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def placed(directory: Path, place: str) -> Path:
     """Where that is."""
-    newest = max(path.name for path in (directory / "checkpoints").iterdir())
+    newest = max(path.name for path in (directory / "checkpoints" / "p0").iterdir())
     return directory / place.replace("NEWEST", newest)
 
 
@@ -201,8 +202,8 @@ def test_readers_name_what_they_do_not_read(interrupted: Path, tmp_path: Path) -
         ("manifest.json", "report"),
         ("resolved.yaml", "eval"),
         ("events.jsonl", "trace"),
-        ("model/p0.top.safetensors", "eval"),
-        ("model/model.json", "eval"),
+        ("model/p0/p0.top.safetensors", "eval"),
+        ("model/p0/model.json", "eval"),
         ("faults.jsonl", "resume"),
     ):
         shutil.copytree(interrupted, directory)
@@ -218,9 +219,9 @@ def test_what_stands_in_a_checkpoints_place_is_passed_over_and_then_replaced(
 ) -> None:
     directory = tmp_path / "run"
     shutil.copytree(interrupted, directory)
-    older, newer = sorted((directory / "checkpoints").iterdir())
+    older, newer = sorted((directory / "checkpoints" / "p0").iterdir())
     put(odd, newer)
-    put(odd, directory / "checkpoints" / ".step-00000016.tmp")
+    put(odd, directory / "checkpoints" / "p0" / ".step-00000016.tmp")
     put(odd, directory / "events.1.jsonl")
     put(odd if odd is not _directory else _file, directory / "metrics.jsonl")
     with in_time():
@@ -228,14 +229,14 @@ def test_what_stands_in_a_checkpoints_place_is_passed_over_and_then_replaced(
     assert f"step-{resume.step:08d}" == older.name
     assert f"{newer}: damaged, so it is passed over" in resume.remarks[0]
     assert result.steps == 18
-    assert all(path.is_dir() for path in (directory / "checkpoints").iterdir())
+    assert all(path.is_dir() for path in (directory / "checkpoints" / "p0").iterdir())
     assert find_whole(directory / "checkpoints") > resume.step
     assert len((directory / "metrics.jsonl").read_text().splitlines()) == 3
 
 
 def find_whole(checkpoints: Path) -> int:
     """The step of the newest one, which is not damaged."""
-    found = Store(checkpoints, 1).newest()
+    found = Store(checkpoints, ["p0", "p1"], 1).newest()
     assert found.checkpoint
     assert not found.damaged
     return found.checkpoint.step

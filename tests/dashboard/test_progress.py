@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from splitrun import units
 from splitrun.dashboard.progress import RunProgress
 from splitrun.events import Event
-from splitrun.units import SCREEN
 from tests.dashboard.runs import ROWS, bursts, started, step
 
 
@@ -59,28 +57,3 @@ def test_a_pipelines_bursts_do_not_pass_for_its_throughput(done: int) -> None:
 def test_a_pipelines_first_burst_tells_no_throughput() -> None:
     view = folded(started(100, depth=4), *bursts(1, 4, round_s=0.5))
     assert view.samples_per_s is None
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (units.clock(None), "--:--"),
-        (units.clock(62), "01:02"),
-        (units.clock(3723), "1:02:03"),
-        (SCREEN.rate(None), "-- samples/s"),
-        (SCREEN.rate(9065.4), "9,065 samples/s"),
-        (SCREEN.value(None), "--"),
-        (SCREEN.value(0.19634), "0.1963"),
-        (SCREEN.value(2.1708e29), "2.171e+29"),
-        (SCREEN.size(None), "--"),
-        (SCREEN.size(999), "999 B"),
-        (SCREEN.size(1000), "1.0 KiB"),
-        (SCREEN.size(12.3 * 2**20), "12.3 MiB"),
-        (SCREEN.size(2000 * 2**30), "2.0 TiB"),
-        (units.span(0.05), "50 ms"),
-        (units.span(5.0), "5 s"),
-        (units.span(6.4), "6.4 s"),
-    ],
-)
-def test_numbers_are_short(text: str, expected: str) -> None:
-    assert text == expected

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from splitrun.data import available_columns, load_data
+from splitrun.data import available_columns
 from splitrun.data.sources import bank_marketing
 from splitrun.errors import DataError
+from tests.data.loading import load_data
 from tests.data.specs import BANK_COLUMNS, make_spec
 
 SPEC = make_spec({"type": "bank_marketing"}, BANK_COLUMNS)

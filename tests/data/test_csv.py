@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from splitrun.data import Data, load_data
 from splitrun.errors import DataError, SpecError
+from tests.data.loading import Loaded, load_data, words
 from tests.data.specs import csv_spec, write_rows
 
 COLUMNS = {"alice": ["a"], "bob": ["b"]}
 GOOD = [f"{row},{-row},{'no' if row % 3 else 'yes'}" for row in range(30)]
 
 
-def load(directory: Path, **settings: object) -> Data:
+def load(directory: Path, **settings: object) -> Loaded:
     return load_data(csv_spec(COLUMNS, scaling="none", **settings), directory)
 
 
@@ -89,19 +89,19 @@ def test_a_nameless_column_such_as_a_saved_index_does_no_harm(tmp_path: Path) ->
 def test_numbers_may_be_read_as_categories_with_their_cells_verbatim(tmp_path: Path) -> None:
     write_rows(tmp_path, "a,b,y", ["007,1,no", "7,2,yes", "007,3,yes", "7.0,4,no"])
     data = load(tmp_path, categorical=["a"], test_fraction=0)
-    assert data.encoders.parties["alice"].categorical[0].values == ("007", "7", "7.0")
+    assert words(data, "alice") == ("007", "7", "7.0")
 
 
 def test_booleans_are_categories_spelled_as_in_the_file(tmp_path: Path) -> None:
     write_rows(tmp_path, "a,b,y", ["TRUE,1,no", "false,2,yes", ",3,yes", "TRUE,4,no"])
     data = load(tmp_path, test_fraction=0)
-    assert data.encoders.parties["alice"].categorical[0].values == ("", "TRUE", "false")
+    assert words(data, "alice") == ("", "TRUE", "false")
 
 
 def test_na_is_a_word_among_words_and_an_empty_cell_a_category_of_its_own(tmp_path: Path) -> None:
     write_rows(tmp_path, "a,b,y", ["NA,1,no", "DE,2,yes", ",3,yes", "FR,4,no"])
     data = load(tmp_path, test_fraction=0)
-    assert data.encoders.parties["alice"].categorical[0].values == ("", "DE", "FR", "NA")
+    assert words(data, "alice") == ("", "DE", "FR", "NA")
 
 
 def test_integers_beyond_64_bits_are_numbers(tmp_path: Path) -> None:

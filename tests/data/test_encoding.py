@@ -12,9 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import preprocessing
 
-from splitrun.data import Data, Encoders, InputShape, load_data
-from splitrun.data.encoding import CategoryEncoder, NumericEncoder, PartyEncoder
+from splitrun.data import InputShape
+from splitrun.data.encoding import (
+    CategoryEncoder,
+    FeatureEncoder,
+    LabelEncoder,
+    NumericEncoder,
+    PartyEncoder,
+)
 from splitrun.errors import DataError, RunDirectoryError
+from tests.data.loading import Loaded, load_data
 from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec, write_rows
 
 EMBEDDING = {"type": "embedding_mlp"}
@@ -25,7 +32,9 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 
 
-def bank(directory: Path, bottom: dict[str, Any] | None = None, scaling: str = "standard") -> Data:
+def bank(
+    directory: Path, bottom: dict[str, Any] | None = None, scaling: str = "standard"
+) -> Loaded:
     spec = make_spec({"type": "bank_marketing"}, BANK_COLUMNS, bottom=bottom, scaling=scaling)
     return load_data(spec, directory, directory)
 
@@ -126,7 +135,10 @@ def test_one_hot_columns_beyond_measure_are_refused_before_memory_is_taken(tmp_p
 
 def test_saved_encoders_transform_bit_for_bit_as_the_fitted_ones(bank_dir: Path) -> None:
     data = bank(bank_dir, scaling="robust")
-    restored = Encoders.from_json(json.loads(json.dumps(data.encoders.to_json())))
+    restored = {
+        party: PartyEncoder.from_json(json.loads(json.dumps(encoder.to_json())))
+        for party, encoder in data.encoders.items()
+    }
     spec = make_spec({"type": "bank_marketing", "split_seed": 9}, BANK_COLUMNS)
     again = load_data(spec, bank_dir, bank_dir, encoders=restored)
     assert not torch.equal(again.train_ids, data.train_ids)
@@ -138,64 +150,57 @@ def test_saved_encoders_transform_bit_for_bit_as_the_fitted_ones(bank_dir: Path)
 
 @given(
     st.builds(
-        Encoders,
-        parties=st.dictionaries(
-            names,
-            st.builds(
-                PartyEncoder,
-                inputs=st.sampled_from(["one_hot", "codes"]),
-                numeric=st.lists(
-                    st.builds(
-                        NumericEncoder,
-                        name=names,
-                        shift=finite,
-                        scale=positive,
-                        fill=st.none() | finite,
-                    ),
-                    max_size=3,
-                ).map(tuple),
-                categorical=st.lists(
-                    st.builds(CategoryEncoder, name=names, values=st.lists(names).map(tuple)),
-                    max_size=3,
-                ).map(tuple),
-            ),
-            max_size=3,
+        PartyEncoder,
+        features=st.none()
+        | st.builds(
+            FeatureEncoder,
+            inputs=st.sampled_from(["one_hot", "codes"]),
+            numeric=st.lists(
+                st.builds(
+                    NumericEncoder,
+                    name=names,
+                    shift=finite,
+                    scale=positive,
+                    fill=st.none() | finite,
+                ),
+                max_size=3,
+            ).map(tuple),
+            categorical=st.lists(
+                st.builds(CategoryEncoder, name=names, values=st.lists(names).map(tuple)),
+                max_size=3,
+            ).map(tuple),
         ),
-        label=names,
-        classes=st.lists(names, max_size=3).map(tuple),
+        label=st.none()
+        | st.builds(LabelEncoder, column=names, classes=st.lists(names, max_size=3).map(tuple)),
     )
 )
-def test_encoders_survive_json_exactly(encoders: Encoders) -> None:
-    text = json.dumps(encoders.to_json())
-    assert Encoders.from_json(json.loads(text)) == encoders
+def test_encoders_survive_json_exactly(encoder: PartyEncoder) -> None:
+    text = json.dumps(encoder.to_json())
+    assert PartyEncoder.from_json(json.loads(text)) == encoder
 
 
 @pytest.mark.parametrize(
     ("path", "value", "where"),
     [
-        (("version",), 2, "version"),
-        (("parties",), [], "parties"),
-        (("parties", "alice", "numeric", 0, "scale"), 0.0, "parties.alice.numeric.0.scale"),
-        (("parties", "alice", "numeric", 0, "shift"), "1", "parties.alice.numeric.0.shift"),
-        (
-            ("parties", "alice", "numeric", 0, "shift"),
-            float("nan"),
-            "parties.alice.numeric.0.shift",
-        ),
-        (("parties", "alice", "extra"), 1, "parties.alice.extra"),
-        (("classes",), ["no", None], "classes.1"),
+        (("version",), 1, "version"),
+        (("features",), [], "features"),
+        (("features", "numeric", 0, "scale"), 0.0, "features.numeric.0.scale"),
+        (("features", "numeric", 0, "shift"), "1", "features.numeric.0.shift"),
+        (("features", "numeric", 0, "shift"), float("nan"), "features.numeric.0.shift"),
+        (("features", "extra"), 1, "features.extra"),
+        (("label", "classes"), ["no", None], "label.classes.1"),
     ],
 )
 def test_damaged_encoders_are_refused_with_the_place(
     bank_dir: Path, path: tuple[str | int, ...], value: object, where: str
 ) -> None:
-    content = json.loads(json.dumps(bank(bank_dir).encoders.to_json()))
+    content = json.loads(json.dumps(bank(bank_dir).encoders["alice"].to_json()))
     inner = content
     for part in path[:-1]:
         inner = inner[part]
     inner[path[-1]] = value
     with pytest.raises(RunDirectoryError, match=f"model.json: damaged at {where}: .*; restore"):
-        Encoders.from_json(content, "model.json")
+        PartyEncoder.from_json(content, "model.json")
 
 
 def test_encoders_of_other_columns_are_refused(bank_dir: Path) -> None:

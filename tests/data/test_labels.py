@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from splitrun.data import Data, load_data
 from splitrun.errors import DataError
+from tests.data.loading import Loaded, load_data
 from tests.data.specs import csv_spec, write_rows
 
 
-def load(directory: Path, labels: list[str], loss: str, **settings: object) -> Data:
+def load(directory: Path, labels: list[str], loss: str, **settings: object) -> Loaded:
     write_rows(directory, "a,b,y", [f"{row},1,{label}" for row, label in enumerate(labels)])
     settings = {"test_fraction": 0, **settings}
     return load_data(csv_spec({"alice": ["a"], "bob": ["b"]}, loss=loss, **settings), directory)

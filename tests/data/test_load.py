@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.model_selection import train_test_split
 
-from splitrun.data import load_data
 from splitrun.errors import DataError
+from tests.data.loading import load_data
 from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec, write_rows
 
 COLUMNS = {"alice": ["a"], "bob": ["b"]}

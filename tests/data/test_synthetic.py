@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import OneHotEncoder
 
-from splitrun.data import Data, load_data
+from tests.data.loading import Loaded, load_data, words
 from tests.data.specs import make_spec
 
 PARTIES = ("alice", "bob", "carol", "dave", "erin")
 EMBEDDING = {"type": "embedding_mlp"}
 
 
-def generate(parties: int, loss: str = "binary_cross_entropy", **dataset: Any) -> Data:
+def generate(parties: int, loss: str = "binary_cross_entropy", **dataset: Any) -> Loaded:
     bottom = EMBEDDING if dataset.get("categorical") else None
     spec = make_spec(
         {"type": "synthetic", **dataset},
@@ -34,7 +34,7 @@ def same(left: tuple[torch.Tensor, ...], right: tuple[torch.Tensor, ...]) -> boo
     return all(map(torch.equal, left, right))
 
 
-def score(data: Data, parties: tuple[str, ...]) -> float:
+def score(data: Loaded, parties: tuple[str, ...]) -> float:
     """Accuracy or R² on held-out rows of a linear model over these parties' numbers, their
     squares, and their one-hot categories."""
     blocks: list[Any] = []
@@ -88,7 +88,7 @@ def test_the_label_needs_every_party(parties: int, loss: str) -> None:
 def test_categories_carry_signal_and_few_of_them_most_rows() -> None:
     data = generate(2, "mse", rows=5000, numeric=0, categorical=2, cardinality=20)
     assert score(data, ("alice", "bob")) > score(data, ("alice",)) + 0.1
-    values = data.encoders.parties["alice"].categorical[0].values
+    values = words(data, "alice")
     assert set(values) == {f"v{index}" for index in range(20)}
     shares = torch.bincount(data.features["alice"][1][:, 0]) / 5000
     assert shares[1 + values.index("v0")] > 5 * shares[1 + values.index("v19")]

@@ -33,17 +33,17 @@ from tests.ends.processes import FILES, SPEC
 from tests.probing import BRIEF
 
 MOMENTS = {
-    "while loading": ("splitrun.session.prepare.load_data", 1),
+    "while loading": ("splitrun.session.prepare.Parties.load", 1),
     "while probing": ("splitrun.session.prepare.probe_costs", 1),
     "while the directory is made": ("splitrun.session.run_directory.write_text", 1),
     "while a checkpoint is restored": ("splitrun.session.attempt_state.restore", 1),
     "while training": ("splitrun.runtime.watchdog.Watchdog.look", 4),
     "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 40),
-    "while a checkpoint is written": ("splitrun.session.checkpoint.store.encode", 1),
+    "while a checkpoint is written": ("splitrun.session.checkpoint.encode", 1),
     "while the model is saved": ("splitrun.session.store.save_file", 1),
     "with the last event": ("splitrun.session.attempt.Attempt._tell_the_end", 1),
     "while the result is printed": ("splitrun.cli.train.summary", 1),
-    "before a restart": ("splitrun.session.supervise.assemble", 1),
+    "before a restart": ("splitrun.session.resume.attempts_of", 1),
     "while arms are timed": ("splitrun.study.timing.train_fresh", 2),
     "while arms are recorded": ("splitrun.study.training.train_fresh", 1),
     "while the page is written": ("splitrun.report.write.render", 1),

@@ -66,8 +66,8 @@ STREAMS = {
 }
 IGNORED = {"": [], ", under nohup": ["SIGHUP"], ", in the background": ["SIGINT"]}
 LEFT = {
-    "model": ["runs/*/model/model.json"],
-    "checkpoint": ["runs/*/checkpoints/step-*/manifest.json"],
+    "model": ["runs/*/model/*/model.json"],
+    "checkpoint": ["runs/*/checkpoints/*/step-*/manifest.json"],
     "page": ["page.html"],
     "trace": ["trace.json"],
     "measured": ["runs/*/measured.jsonl"],
@@ -171,7 +171,7 @@ def check_left(work: Path, left: str) -> None:
     wanted = [pattern for name in named for pattern in LEFT[name]]
     for pattern in {pattern for patterns in LEFT.values() for pattern in patterns}:
         count = len(list(work.glob(pattern)))
-        several = pattern.endswith("step-*/manifest.json")
+        several = pattern.startswith(("runs/*/model/*/", "runs/*/checkpoints/*/"))
         assert (min(count, 1) if several else count) == wanted.count(pattern), pattern
     assert bool(list(work.glob("runs/*/.*"))) == ("half a model" in left)
     if left == "nothing":

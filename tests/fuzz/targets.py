@@ -20,7 +20,7 @@ from splitrun.report.write import write
 from splitrun.session import prepare, train
 from splitrun.session.attempt_state import read_statistics, restore
 from splitrun.session.checkpoint import Store
-from splitrun.session.store import load_encoders, load_weights
+from splitrun.session.store import load_encoder, load_weights
 from splitrun.spec import load, loads
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import JsonLines, read_events
@@ -62,16 +62,15 @@ def _trained(directory: Path) -> Path:
 
 
 _EXPERIMENT = prepare(loads(MADE, "made.yaml"))
-_MODULES = _EXPERIMENT.models.modules
-_BOTTOMS, _TOP = _EXPERIMENT.models.stages(_EXPERIMENT.document.spec, _EXPERIMENT.plan)
-_STAGES = {**_BOTTOMS, _EXPERIMENT.plan.top.name: _TOP}
+_STAGES = _EXPERIMENT.parties.stages(_EXPERIMENT.plan)
 """What damaged weights and states are loaded into."""
 
 
 def _read_model(directory: Path) -> None:
     model = directory / "run" / "model"
-    load_encoders(model)
-    load_weights(model, _MODULES)
+    for party in _EXPERIMENT.parties:
+        load_encoder(model, party.name)
+    load_weights(model, _STAGES)
 
 
 _DIGEST = re.compile(rb'(?<="resolved_sha256": ")[0-9a-f]+')
@@ -96,9 +95,9 @@ def _checkpointed(directory: Path) -> Path:
 def _read_checkpoints(directory: Path) -> None:
     """As of a stranger, who takes care that every digest is right."""
     store = directory / "run" / "checkpoints"
-    for checkpoint in store.iterdir():
+    for checkpoint in store.glob("*/*"):
         _sign(checkpoint)
-    found = Store(store, 1).newest().checkpoint
+    found = Store(store, _EXPERIMENT.parties.by_name, 1).newest().checkpoint
     if found is not None:
         read_statistics(found, directory)
         restore(found, _STAGES, directory)
@@ -135,8 +134,10 @@ TARGETS = (
     Target("spec", _made, lambda directory: load(directory / "spec.yaml")),
     Target("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
     Target("past run", _trained, _read_past, files="run/[mr]*.*"),
-    Target("model", _trained, _read_model, files="run/model/*"),
-    Target("checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*", slower=10),
+    Target("model", _trained, _read_model, files="run/model/*/*"),
+    Target(
+        "checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*/*", slower=10
+    ),
     Target("events", _recorded, lambda directory: deque(read_events(directory), 0)),
     Target("report of a run", _recorded, read_run),
     Target("report of a comparison", _compared, read_comparison, files="*.json"),

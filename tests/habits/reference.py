@@ -25,9 +25,10 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
-from splitrun.data import BatchOrder, Data, EvaluationOrder, load_data
+from splitrun.data import BatchOrder, EvaluationOrder
 from splitrun.seeds import derive_seed
 from splitrun.spec import loads
+from tests.data.loading import Loaded, load_data
 from tests.habits.course import BATCH_SIZE, LEARNING_RATES, SEED, Course, content
 from tests.habits.habit import Habit
 from tests.habits.loading import MODULES, beside, class_of, process_of_its_own, wanted
@@ -333,5 +334,5 @@ def _seed(*stream: str | int) -> None:
 
 
 @cache
-def _data(spec: str) -> Data:
+def _data(spec: str) -> Loaded:
     return load_data(loads(spec, "habit.yaml").spec, Path())

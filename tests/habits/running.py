@@ -166,7 +166,7 @@ def _with_directory(ended: Ended, run_dir: Path | None) -> Ended:
     if ended.exit_code == 0 and run_dir is not None:
         weights = {
             path.stem: load_file(path)
-            for path in (run_dir / "model").glob("*.safetensors")
+            for path in (run_dir / "model").glob("*/*.safetensors")
             if not path.stem.endswith(".extra")
         }
     return Ended(ended.exit_code, ended.message, weights, ended.weights_sha256, run_dir)

@@ -21,6 +21,7 @@ from splitrun.session import find_resume
 from splitrun.session.attempt_state import read_statistics
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import read_events
+from tests.cli.trial import refusal
 from tests.report.reading import Report
 
 OLDER = Path(__file__).parent / "older"
@@ -89,6 +90,30 @@ def test_a_killed_run_goes_on_from_its_checkpoint(older: Path) -> None:
     assert resume.checkpoint is not None
     statistics = read_statistics(resume.checkpoint, older)
     assert statistics.staleness["a.bottom"].updates == 3
+
+
+def test_a_killed_run_that_goes_on_ends_with_the_weights_of_an_undisturbed_one(
+    older: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its checkpoint has no shards; those that are written now do, and take its place."""
+    assert run(["train", "--resume", str(older / "killed"), "--json", "--progress", "none"]) == 0
+    resumed = json.loads(capsys.readouterr().out)
+    shutil.copy(older / "killed" / "resolved.yaml", older / "spec.yaml")
+    runs = ["--runs-dir", str(older / "runs")]
+    assert run(["train", str(older / "spec.yaml"), "--json", "--progress", "none", *runs]) == 0
+    undisturbed = json.loads(capsys.readouterr().out)
+    assert resumed["weights_sha256"] == undisturbed["weights_sha256"]
+    assert resumed["staleness"] == undisturbed["staleness"]
+    assert {path.name for path in (older / "killed" / "checkpoints").iterdir()} == {"a", "b"}
+
+
+def test_a_model_without_shards_is_refused_with_its_version_and_what_to_do(
+    older: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal(capsys, "eval", str(older / "resumed")).strip() == (
+        f"{older}/resumed/model/model.json: a model of format 1, of splitrun 0.1, not of 2; "
+        "use the splitrun that saved it, or train again"
+    )
 
 
 def test_a_run_is_watched(older: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from splitrun.errors import RunDirectoryError
-from splitrun.report.charts.drawing import apart
+from splitrun.report.drawing import apart
 from splitrun.report.write import write
 from tests.report.reading import Report
 from tests.report.recordings import arm, comparison, comparison_directory, record, whole_run

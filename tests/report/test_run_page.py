@@ -160,7 +160,7 @@ def test_a_killed_run_has_a_page_and_its_torn_last_line_is_left_out(tmp_path: Pa
     verdict = "Killed: 7 of 40 steps, stale, depth 4; "
     no_way_on = "it has no checkpoint, so it cannot be resumed; train again"
     assert page(directory).verdict == verdict + no_way_on
-    (directory / "checkpoints" / "step-00000004").mkdir(parents=True)
+    (directory / "checkpoints" / "p0" / "step-00000004").mkdir(parents=True)
     assert page(directory).verdict == f"{verdict}resume with `splitrun train --resume {directory}`"
 
 

@@ -108,13 +108,11 @@ def run_party(
     """What a process does: run the party's roles, and tell what they have come to."""
     experiment, events = prepared(made), list[Event]()
     plan, spec = experiment.plan, experiment.document.spec
-    job, emit = job_of(spec, experiment.data, experiment.models, plan), events.append
-    own = {role.name: job.roles[role.name] for role in plan.roles if role.party == party}
+    job, emit = job_of([experiment.parties.by_name[party]], plan), events.append
     far = [channel for channel in plan.channels if channel.name in pipes]
-    out, into = ([it for it in far if (it.source in own) is sends] for sends in (True, False))
+    out, into = ([it for it in far if (it.source in job.roles) is sends] for sends in (True, False))
     job = replace(
         job,
-        roles=own,
         senders={it.name: PipeEnd(it, pipes[it.name], it.capacity, emit) for it in out},
         receivers={it.name: PipeEnd(it, pipes[it.name], 0, emit) for it in into},
         hooks=[runtime.Faults(planned_faults(spec, plan))],

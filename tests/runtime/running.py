@@ -12,8 +12,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import yaml
+from torch import Tensor, nn
 
 from splitrun.events import Event
+from splitrun.model import Stage, weights_sha256
 from splitrun.plan import planned_faults
 from splitrun.runtime import (
     AffinityTuner,
@@ -26,7 +28,6 @@ from splitrun.runtime import (
 )
 from splitrun.session import Experiment, prepare
 from splitrun.session.job import job_of
-from splitrun.session.store import weights_sha256
 from splitrun.spec import loads
 
 Content = dict[str, Any]
@@ -42,12 +43,33 @@ class Trained:
     """What a run left behind."""
 
     experiment: Experiment
+    stages: Mapping[str, Stage]
+    """By role."""
     events: list[Event]
     outcome: Outcome
 
     @property
     def weights_sha256(self) -> str:
-        return weights_sha256(self.experiment.models.modules)
+        return weights_sha256(self.outcome.digests)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All parameters, in the roles' order."""
+        modules = (stage.module for stage in self.stages.values())
+        return [each.detach() for module in modules for each in module.parameters()]
+
+
+def modules_of(experiment: Experiment) -> dict[str, nn.Module]:
+    """Fresh modules with an experiment's initial weights, by role."""
+    stages = experiment.parties.stages(experiment.plan)
+    return {role: stage.module for role, stage in stages.items()}
+
+
+def labels_of(experiment: Experiment) -> Tensor:
+    """The label holder's, of all rows."""
+    labels = experiment.parties.label_holder.data.labels
+    assert labels is not None
+    return labels
 
 
 def trained(
@@ -57,11 +79,12 @@ def trained(
     tampered: Mapping[str, BatchLoader] = MappingProxyType({}),
     intra_op_threads: int = 1,
     affinity_tuner: AffinityTuner | None = None,
+    stages: Mapping[str, Stage] = MappingProxyType({}),
     hooks: Sequence[Hook] = (),
 ) -> Trained:
     """Train an experiment; `emit` is called besides, in the roles' threads.
 
-    `tampered` are other batches than the experiment's, by role.
+    `tampered` are other batches than the experiment's, `stages` others than fresh ones, by role.
     """
     events: list[Event] = []
     spec = experiment.document.spec
@@ -71,9 +94,13 @@ def trained(
         if emit is not None:
             emit(event)
 
-    job = job_of(spec, experiment.data, experiment.models, experiment.plan)
+    job = job_of(experiment.parties, experiment.plan)
     roles = {
-        name: replace(work, batches=tampered[name]) if name in tampered else work
+        name: replace(
+            work,
+            batches=tampered.get(name, work.batches),
+            stage=stages.get(name, work.stage),
+        )
         for name, work in job.roles.items()
     }
     faults = Faults(planned_faults(spec, experiment.plan))
@@ -84,7 +111,8 @@ def trained(
         hooks=(*job.hooks, faults, *hooks),
         affinity_tuner=affinity_tuner,
     )
-    return Trained(experiment, events, find_runtime(kind)(job, Observer(both)))
+    outcome = find_runtime(kind)(job, Observer(both))
+    return Trained(experiment, {n: work.stage for n, work in roles.items()}, events, outcome)
 
 
 class RandomDelays:

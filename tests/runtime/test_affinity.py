@@ -12,7 +12,7 @@ import pytest
 
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
-from splitrun.runtime.affinity import ENOUGH, FEWEST, LONG_S, Moment, Place, fastest
+from splitrun.runtime.affinity import ENOUGH, FEWEST, LONG_S, Place, Window, fastest
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 DEEP: Content = {"schedule": "stale", "depth": 4}
@@ -38,15 +38,15 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Sequence[int]]]:
 
 
 def tuner(choice: Place, stay_s: float = 5.0, stay: float = 25) -> AffinityTuner:
-    """One whose trials come to this choice, of one moment of ten instructions in each place."""
+    """One whose trials come to this choice, of one window of ten instructions in each place."""
     return AffinityTuner(
         EVERYWHERE, enough=10, rounds=1, stay_s=stay_s, stay=stay, choose=lambda _: choice
     )
 
 
-def moment(*spans: Span) -> Moment:
+def window(*spans: Span) -> Window:
     """From the first span's start to the end of the last to end."""
-    watched = Moment(min(start for _, start, _ in spans))
+    watched = Window(min(start for _, start, _ in spans))
     edges = [(end, 0, role, start) for role, start, end in spans]
     edges += [(start, 1, role, start) for role, start, _ in spans]
     for time, begins, role, start in sorted(edges):
@@ -57,12 +57,12 @@ def moment(*spans: Span) -> Moment:
     return watched
 
 
-def one_after_the_other(number: int, lasts: float, gap: float = 0.0) -> Moment:
-    return moment(*(("a", n * (lasts + gap), n * (lasts + gap) + lasts) for n in range(number)))
+def one_after_the_other(number: int, lasts: float, gap: float = 0.0) -> Window:
+    return window(*(("a", n * (lasts + gap), n * (lasts + gap) + lasts) for n in range(number)))
 
 
-def both_at_once(number: int, lasts: float) -> Moment:
-    return moment(*((role, n * lasts, (n + 1) * lasts) for n in range(number) for role in "ab"))
+def both_at_once(number: int, lasts: float) -> Window:
+    return window(*((role, n * lasts, (n + 1) * lasts) for n in range(number) for role in "ab"))
 
 
 COST = {("a", Op.FORWARD): 1.0, ("b", Op.FORWARD): 1.0}
@@ -76,16 +76,16 @@ COST = {("a", Op.FORWARD): 1.0, ("b", Op.FORWARD): 1.0}
         (both_at_once(5, 0.02), 0.1),
         (one_after_the_other(10, 0.01, gap=0.1), 0.1),  # nobody has anything to do: links'
         (one_after_the_other(10, 0.01, gap=0.0002), 0.1018),  # somebody is being woken
-        (moment(("a", 0, 0.06), ("b", 0.05, 0.1)), 0.1),
-        (moment(("a", 0, 0.2), ("b", 0.01, 0.02), ("b", 0.15, 0.16)), 0.2),
+        (window(("a", 0, 0.06), ("b", 0.05, 0.1)), 0.1),
+        (window(("a", 0, 0.2), ("b", 0.01, 0.02), ("b", 0.15, 0.16)), 0.2),
     ],
 )
-def test_speed_is_work_over_the_time_in_which_any_was_done(watched: Moment, busy_s: float) -> None:
+def test_speed_is_work_over_the_time_in_which_any_was_done(watched: Window, busy_s: float) -> None:
     assert watched.speed(COST) == pytest.approx(watched.done.total() / busy_s)
 
 
 @pytest.mark.parametrize(
-    ("moments", "expected"),
+    ("windows", "expected"),
     [
         ({(0, 1): [both_at_once(5, 0.01)], (0,): [one_after_the_other(10, 0.007)]}, (0, 1)),
         ({(0, 1): [both_at_once(5, 0.02)], (0,): [one_after_the_other(10, 0.007)]}, (0,)),
@@ -99,25 +99,25 @@ def test_speed_is_work_over_the_time_in_which_any_was_done(watched: Moment, busy
     ],
 )
 def test_roles_belong_where_they_are_faster_in_the_median(
-    moments: Mapping[tuple[int, ...], Sequence[Moment]], expected: tuple[int, ...]
+    windows: Mapping[tuple[int, ...], Sequence[Window]], expected: tuple[int, ...]
 ) -> None:
-    assert fastest(moments) == expected
+    assert fastest(windows) == expected
 
 
-def test_moments_of_much_and_of_little_work_are_weighed_alike() -> None:
-    """Bottoms' work is short here and the top's is long; one moment has more of that."""
+def test_windows_of_much_and_of_little_work_are_weighed_alike() -> None:
+    """Bottoms' work is short here and the top's is long; one window has more of that."""
 
-    def mixed(short: int, long: int, slowness: float) -> Moment:
+    def mixed(short: int, long: int, slowness: float) -> Window:
         each = [("bottom", 0.01)] * short + [("top", 0.1)] * long
         ends = [slowness * sum(lasts for _, lasts in each[: n + 1]) for n in range(len(each))]
-        return moment(*zip((role for role, _ in each), [0.0, *ends], ends, strict=False))
+        return window(*zip((role for role, _ in each), [0.0, *ends], ends, strict=False))
 
-    moments = {(0, 1): [mixed(18, 2, 1.0), mixed(2, 18, 1.0)], (0,): [mixed(19, 1, 1.2)] * 2}
-    assert fastest(moments) == (0, 1)
+    windows = {(0, 1): [mixed(18, 2, 1.0), mixed(2, 18, 1.0)], (0,): [mixed(19, 1, 1.2)] * 2}
+    assert fastest(windows) == (0, 1)
 
 
 @pytest.mark.parametrize("number", [ENOUGH, FEWEST])
-def test_a_moment_is_over_after_enough_or_after_long(number: int) -> None:
+def test_a_window_is_over_after_enough_or_after_long(number: int) -> None:
     long = number == FEWEST
     watched = one_after_the_other(number, 1.01 * LONG_S / number if long else 1e-5)
     assert watched.is_over(1.0)

@@ -14,8 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from splitrun.session import Experiment
-from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
-from tests.runtime.test_references import assert_equal_bits, batches, final_weights, one_thread
+from tests.runtime.running import (
+    Content,
+    RandomDelays,
+    labels_of,
+    modules_of,
+    prepared,
+    synthetic,
+    trained,
+)
+from tests.runtime.test_references import assert_equal_bits, batches, columns_of, one_thread
 
 __all__ = ["one_thread"]
 
@@ -72,10 +80,10 @@ CASES = {
 def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
     """One thread; after every update a copy of all bottoms and of what their optimizers keep."""
     rules = rules if depth > 1 else []
-    *names, top_name = experiment.models.modules
-    modules = copy.deepcopy(experiment.models.modules)
+    modules = modules_of(experiment)
+    *names, top_name = modules
     live, top = [modules[name] for name in names], modules[top_name]
-    columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
+    columns = columns_of(experiment)
     by_hand = "spike" in rules or ("long_momentum" in rules and "momentum" not in case.optimizer)
     momentum = LONG if "long_momentum" in rules else SHORT
     optimizers = [case.make(module.parameters(), momentum) for module in live]
@@ -102,7 +110,7 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
                 case.follow(weight, memory, reach)
         hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
         loss = functional.binary_cross_entropy_with_logits(
-            top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
+            top(torch.cat(hidden, dim=1)), labels_of(experiment)[ids]
         )
         torch.autograd.backward(loss)
         for bottom, old, optimizer in zip(live, stashed, optimizers, strict=False):
@@ -194,8 +202,7 @@ def test_compensation_is_bit_identical_to_its_formulas_across_drains(
         )
     )
     expected = reference(experiment, case, rules, depth)
-    trained(experiment, "threaded")
-    assert_equal_bits(final_weights(experiment), expected)
+    assert_equal_bits(trained(experiment, "threaded").weights, expected)
 
 
 OPTIMIZERS: list[Content] = [

@@ -15,7 +15,6 @@ from splitrun.events import Event, Executed, Phase
 from splitrun.runtime.affinity import TRUSTED_S, CpuPin
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 SCHEDULES: dict[str, Content] = {
@@ -59,7 +58,7 @@ class Noting(Feed):
 
 
 def noting_feeds(experiment: Experiment) -> dict[str, Noting]:
-    given = feeds(experiment.data, experiment.plan)
+    given = experiment.parties.feeds(experiment.plan)
     return {role: Noting(feed.tensors, feed.orders) for role, feed in given.items()}
 
 

@@ -233,12 +233,12 @@ def test_a_thread_in_code_that_does_not_come_back_is_left_behind_and_named(kind:
     experiment = prepared(content())
     enough = threading.Event()
     role = "p1.bottom"
-    module = experiment.models.modules[role]
-    module.register_forward_pre_hook(lambda *_: enough.wait(HANG_S) and None)
+    stages = experiment.parties.stages(experiment.plan)
+    stages[role].module.register_forward_pre_hook(lambda *_: enough.wait(HANG_S) and None)
     before = set(threading.enumerate())
     try:
         with pytest.raises(Stalled) as caught:
-            trained(experiment, kind)
+            trained(experiment, kind, stages=stages)
         left = caught.value.left_behind
         assert left == ((role,) if kind == "threaded" else ("serial",))
         assert f"{left[0]} does not come back and is left behind" in caught.value.__notes__

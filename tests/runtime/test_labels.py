@@ -20,7 +20,6 @@ from splitrun.model import TopStage
 from splitrun.plan import Channel
 from splitrun.runtime import Message, Receive, RoleContext, RoleHook
 from splitrun.session import Experiment
-from splitrun.session.feeds import feeds
 from tests.runtime.running import Content, prepared, trained
 
 ROWS, BATCH_SIZE = 500, 80
@@ -85,7 +84,7 @@ def experiment(
 def labels_of(subject: Experiment, message: Message) -> Tensor:
     """Of the rows that a message is about, float64 `[rows]`."""
     plan = subject.plan
-    batch = feeds(subject.data, plan)[plan.top.name].load(message.phase, message.step)
+    batch = subject.parties.feeds(plan)[plan.top.name].load(message.phase, message.step)
     slices = plan.slices(message.step) if message.phase == "train" else 1
     (labels,) = batch.slice(message.micro, slices)
     return labels.double().flatten()

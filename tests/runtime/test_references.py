@@ -18,7 +18,14 @@ from torch.nn import functional
 
 from splitrun.data import BatchOrder
 from splitrun.session import Experiment
-from tests.runtime.running import Content, prepared, synthetic, trained
+from tests.runtime.running import (
+    Content,
+    labels_of,
+    modules_of,
+    prepared,
+    synthetic,
+    trained,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -60,19 +67,23 @@ class Monolith(nn.Module):
 
 def monolith_of(experiment: Experiment) -> tuple[Monolith, Tensor]:
     """The monolith with the experiment's initial weights, and the joined columns of all rows."""
-    *names, top = experiment.models.modules
-    spec, features = experiment.document.spec, experiment.data.features
-    parts = [features[name.removesuffix(".bottom")][0] for name in names]
-    modules = copy.deepcopy(experiment.models.modules)
+    modules, spec = modules_of(experiment), experiment.document.spec
+    *names, top = modules
+    parts = columns_of(experiment)
     widths = [part.shape[1] for part in parts]
     return Monolith([modules[n] for n in names], widths, modules[top], spec.top.fusion), torch.cat(
         parts, dim=1
     )
 
 
+def columns_of(experiment: Experiment) -> list[Tensor]:
+    """The matrix of every party with a bottom."""
+    return [party.data.features[0] for party in experiment.parties if party.data.features]
+
+
 def batches(experiment: Experiment) -> list[Tensor]:
-    spec = experiment.document.spec
-    order = BatchOrder(experiment.data.train_ids, spec.dataset.batch_size, spec.seed)
+    ids, spec = experiment.parties.label_holder.data.train_ids, experiment.document.spec
+    order = BatchOrder(ids, spec.dataset.batch_size, spec.seed)
     return [order.ids_at(step) for step in range(experiment.plan.steps)]
 
 
@@ -82,19 +93,11 @@ def train_monolith(experiment: Experiment, optimizer: Optimizers) -> list[Tensor
     for ids in batches(experiment):
         steps.zero_grad()
         loss = functional.binary_cross_entropy_with_logits(
-            model(joined[ids]), experiment.data.labels[ids]
+            model(joined[ids]), labels_of(experiment)[ids]
         )
         torch.autograd.backward(loss)
         steps.step()
     return [parameter.detach() for parameter in model.parameters()]
-
-
-def final_weights(experiment: Experiment) -> list[Tensor]:
-    return [
-        parameter.detach()
-        for module in experiment.models.modules.values()
-        for parameter in module.parameters()
-    ]
 
 
 def assert_equal_bits(ours: list[Tensor], theirs: list[Tensor]) -> None:
@@ -131,10 +134,9 @@ def test_sequential_is_bit_identical_to_a_monolith(
             pipeline={"schedule": "sequential"},
         )
     )
-    assert len(experiment.data.train_ids) % 64 != 0
+    assert experiment.plan.facts.train_rows % 64 != 0
     expected = train_monolith(experiment, make)
-    trained(experiment, "threaded")
-    assert_equal_bits(final_weights(experiment), expected)
+    assert_equal_bits(trained(experiment, "threaded").weights, expected)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -144,8 +146,7 @@ def test_sequential_is_bit_identical_to_a_monolith_on_bank_marketing(
     section, make = OPTIMIZERS[optimizer]
     experiment = prepared(bank(training={"epochs": 2, "optimizer": section}), bank_dir)
     expected = train_monolith(experiment, make)
-    trained(experiment, "threaded")
-    assert_equal_bits(final_weights(experiment), expected)
+    assert_equal_bits(trained(experiment, "threaded").weights, expected)
 
 
 def bank(**sections: Any) -> Content:
@@ -161,17 +162,17 @@ def bank(**sections: Any) -> Content:
 
 def stale_reference(experiment: Experiment, depth: int, make: Optimizers) -> list[Tensor]:
     """Delayed gradients with stashed weights: one thread, a copy of all weights every step."""
-    *names, top_name = experiment.models.modules
-    modules = copy.deepcopy(experiment.models.modules)
+    modules = modules_of(experiment)
+    *names, top_name = modules
     live, top = [modules[name] for name in names], modules[top_name]
-    columns = [experiment.data.features[name.removesuffix(".bottom")][0] for name in names]
+    columns = columns_of(experiment)
     optimizers = [make(module.parameters()) for module in (*live, top)]
     history = [copy.deepcopy(live)]
     for step, ids in enumerate(batches(experiment)):
         stashed = history[max(0, step - depth + 1)]
         hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
         loss = functional.binary_cross_entropy_with_logits(
-            top(torch.cat(hidden, dim=1)), experiment.data.labels[ids]
+            top(torch.cat(hidden, dim=1)), labels_of(experiment)[ids]
         )
         torch.autograd.backward(loss)
         for bottom, old in zip(live, stashed, strict=True):
@@ -199,8 +200,7 @@ def test_stale_is_bit_identical_to_delayed_gradients_with_stashed_weights(
         )
     )
     expected = stale_reference(experiment, depth, make)
-    trained(experiment, "threaded")
-    assert_equal_bits(final_weights(experiment), expected)
+    assert_equal_bits(trained(experiment, "threaded").weights, expected)
 
 
 @pytest.mark.parametrize("micro_batches", [1, 2, 3, 4, 7, 64])
@@ -212,7 +212,6 @@ def test_microbatch_equals_sequential_within_float_tolerance(micro_batches: int)
     sliced = prepared(
         synthetic(pipeline={"schedule": "microbatch", "micro_batches": micro_batches}, **sections)
     )
-    trained(whole, "serial")
-    trained(sliced, "threaded")
-    for one, other in zip(final_weights(whole), final_weights(sliced), strict=True):
+    expected = trained(whole, "serial").weights
+    for one, other in zip(trained(sliced, "threaded").weights, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)

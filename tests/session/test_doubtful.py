@@ -85,7 +85,7 @@ def look_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def steps_kept(directory: Path) -> list[int]:
-    return sorted(int(path.name[5:]) for path in (directory / "checkpoints").iterdir())
+    return sorted(int(path.name[5:]) for path in (directory / "checkpoints").glob("*/step-*"))
 
 
 def test_none_is_left_from_which_a_run_would_go_on_wrong(
@@ -120,7 +120,7 @@ def test_what_cannot_be_removed_is_told(
             raise PermissionError(13, "Permission denied", str(path))
         whole(path)
 
-    monkeypatch.setattr("splitrun.session.checkpoint.store.remove", refuse)
+    monkeypatch.setattr("splitrun.session.checkpoint.remove", refuse)
     said = failed(tmp_path, capsys, checkpoint=CHECKPOINTS)
     doubtful = f"checkpoints of steps after {SOUND} may be wrong and cannot be removed: "
     assert says(said[1], f"{doubtful}…Permission denied…; remove them before the run is resumed")

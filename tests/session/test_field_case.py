@@ -6,15 +6,18 @@ the sigmoid; RMSprop, batches of 128, one epoch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from splitrun.data import BatchOrder
-from tests.runtime.running import Content, prepared, trained
+from tests.runtime.running import Content, modules_of, prepared, trained
 
 ROWS = 1024
 
@@ -58,13 +61,18 @@ def table(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
     return path, features, label
 
 
+def joined(modules: Mapping[str, nn.Module]) -> torch.Tensor:
+    """The weights of both bottoms' first layers, side by side."""
+    layers: list[Any] = [modules[f"{name}.bottom"] for name in ("host", "guest")]
+    return torch.cat([layer[0].weight.detach() for layer in layers], dim=1)
+
+
 def test_the_split_has_the_monoliths_weights(
     table: tuple[Path, np.ndarray, np.ndarray],
 ) -> None:
     path, features, label = table
     experiment = prepared(content(path))
-    modules = [experiment.models.modules[f"{name}.bottom"] for name in ("host", "guest")]
-    weight = torch.cat([module[0].weight.detach() for module in modules], dim=1)  # type: ignore[index]
+    weight = joined(modules_of(experiment))
     weight.requires_grad_()
     optimizer = torch.optim.RMSprop([weight], lr=0.01)
     x, y = torch.from_numpy(features), torch.from_numpy(label)
@@ -75,6 +83,6 @@ def test_the_split_has_the_monoliths_weights(
         predicted = torch.sigmoid(functional.linear(x[ids], weight))[:, 0]
         torch.autograd.backward(functional.binary_cross_entropy(predicted, y[ids]))
         optimizer.step()
-    trained(experiment, "threaded")
-    ours = torch.cat([module[0].weight.detach() for module in modules], dim=1)  # type: ignore[index]
+    stages = trained(experiment, "threaded").stages
+    ours = joined({role: stage.module for role, stage in stages.items()})
     torch.testing.assert_close(ours, weight.detach(), rtol=0, atol=1e-6)

@@ -20,13 +20,12 @@ from splitrun.errors import (
     RunFailed,
 )
 from splitrun.events import Event, StepDone
-from splitrun.model import Finite, is_finite
+from splitrun.model import Finite, fill, is_finite
 from splitrun.session import evaluate_run, find_resume, prepare, prepare_resume, train
 from splitrun.session.checkpoint import Store
-from splitrun.session.store import weights_sha256
 from splitrun.spec import load
 from tests.cli.trial import refusal, says
-from tests.runtime.running import Content, prepared, synthetic
+from tests.runtime.running import Content, labels_of, prepared, synthetic
 from tests.session.stopping import content_of, stopped
 
 OWN = """
@@ -98,7 +97,7 @@ def test_no_checkpoint_is_taken_of_weights_that_are_no_numbers(tmp_path: Path) -
         train(prepared(content), tmp_path / "runs")
     assert caught.value.recurs
     (directory,) = (tmp_path / "runs").iterdir()
-    assert Store(directory / "checkpoints", 1).newest().checkpoint is None
+    assert Store(directory / "checkpoints", ["p0", "p1"], 1).newest().checkpoint is None
     assert not (directory / "model").exists()
 
 
@@ -131,7 +130,7 @@ def test_an_optimizers_state_that_is_no_number_is_not_kept(tmp_path: Path) -> No
         training={"optimizer": "adagrad"},
     )
     experiment = prepared(content)
-    experiment.data.labels.fill_(1.2e19)
+    labels_of(experiment).fill_(1.2e19)
     told = r"^p0.top failed at CHECKPOINT 1: its optimizer's sum \(of parameter 0.* is not finite"
     with pytest.raises(NonFiniteWeights, match=told):
         train(experiment, tmp_path)
@@ -154,17 +153,16 @@ def test_an_interrupted_run_whose_weights_are_no_numbers_has_failed(tmp_path: Pa
 def test_saved_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     experiment = prepared(synthetic())
     directory = Path(train(experiment, tmp_path).run_dir)
-    path = directory / "model" / "p1.bottom.safetensors"
+    shard = directory / "model" / "p1"
+    path = shard / "p1.bottom.safetensors"
     tensors = load_file(path)
     tensors["0.weight"][0, 0] = torch.inf
     save_file(tensors, path)
-    with torch.no_grad():
-        dict(experiment.models.modules["p1.bottom"].named_parameters())["0.weight"][0, 0] = (
-            torch.inf
-        )
-    model = json.loads((directory / "model" / "model.json").read_text())
-    model["weights_sha256"] = weights_sha256(experiment.models.modules)
-    (directory / "model" / "model.json").write_text(json.dumps(model))
+    stage = experiment.parties.stages(experiment.plan)["p1.bottom"]
+    fill(stage.module, tensors)
+    model = json.loads((shard / "model.json").read_text())
+    model["weights_sha256"]["p1.bottom"] = stage.digest()
+    (shard / "model.json").write_text(json.dumps(model))
     with pytest.raises(RunDirectoryError, match=r"safetensors: .*parameter 0.weight is not finite"):
         evaluate_run(directory)
 
@@ -172,7 +170,7 @@ def test_saved_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["module", "optimizers"])
 def test_a_checkpoint_of_what_is_no_number_is_refused_as_damaged(part: str, tmp_path: Path) -> None:
     directory = stopped(content_of("sequential", checkpoint={"every_steps": 4}), tmp_path)
-    store = Store(directory / "checkpoints", 1)
+    store = Store(directory / "checkpoints", ["p0", "p1"], 1)
     checkpoint = store.newest().checkpoint
     assert checkpoint
     state: Any = checkpoint.roles["p1.bottom"]
@@ -214,7 +212,7 @@ def test_labels_that_are_too_large_are_blamed_for_it(
 ) -> None:
     content = synthetic(top={"loss": "mse", "model": {"type": "mlp", "out": 1}})
     experiment = prepared(content)
-    experiment.data.labels.fill_(value)
+    labels_of(experiment).fill_(value)
     with pytest.raises(NonFiniteLoss, match=told) as caught:
         train(experiment, tmp_path)
     assert "learning rate" not in str(caught.value)

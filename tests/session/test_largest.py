@@ -17,8 +17,8 @@ from splitrun.records.comparison import read_comparison
 from splitrun.records.reading import read_lines
 from splitrun.records.run import EpochRecord
 from splitrun.session import RunDirectory, evaluate_run, train
+from splitrun.session import checkpoint as checkpoints
 from splitrun.session.checkpoint import Checkpoint, Store
-from splitrun.session.checkpoint import store as checkpoints
 from splitrun.spec import loads
 from splitrun.spec.yaml_text import MAX_BYTES
 from splitrun.telemetry import JsonLines, read_events
@@ -34,9 +34,9 @@ def test_a_checkpoint_of_a_very_long_history_is_whole(
 ) -> None:
     monkeypatch.setattr(files.read_bytes, "__defaults__", (10_000,))
     history = [{"epoch": epoch, "test": {"loss": 0.5}} for epoch in range(1000)]
-    statistics = {"steps": 1, "history": history}
+    statistics = {"a.bottom": {"steps": 1, "history": history}}
     state = {"module": {"w": torch.ones(3)}, "optimizers": []}
-    store = Store(tmp_path / "checkpoints", 1)
+    store = Store(tmp_path / "checkpoints", ["a"], 1)
     store.write(Checkpoint(1, {"a.bottom": state}, statistics, {}))
     found = store.newest()
     assert found.damaged == ()
@@ -71,9 +71,9 @@ def test_a_model_of_very_many_categories_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files.read_bytes, "__defaults__", (10_000,))
-    content = synthetic(dataset={"categorical": 2, "cardinality": 2_000}, rows=2_000)
+    content = synthetic(dataset={"categorical": 4, "cardinality": 2_000}, rows=2_000)
     result = train(prepared(content | {"runtime": "serial"}), tmp_path)
-    model = Path(result.run_dir) / "model" / "model.json"
+    model = Path(result.run_dir) / "model" / "p0" / "model.json"
     assert model.stat().st_size > 10_000
     assert evaluate_run(Path(result.run_dir)).metrics == result.metrics["test"]
 
@@ -102,8 +102,10 @@ def test_tensors_that_safetensors_would_not_read_are_not_written(
     monkeypatch.setattr(checkpoints, "_MOST_HEADER_BYTES", 1000)
     state = {"module": {f"w{i}": torch.ones(1) for i in range(30)}, "optimizers": []}
     with pytest.raises(OSError, match=r"a\.bottom has too many tensors for one file"):
-        Store(tmp_path / "checkpoints", 1).write(Checkpoint(1, {"a.bottom": state}, {}, {}))
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+        Store(tmp_path / "checkpoints", ["a"], 1).write(
+            Checkpoint(1, {"a.bottom": state}, {"a.bottom": {}}, {})
+        )
+    assert list((tmp_path / "checkpoints" / "a").iterdir()) == []
 
 
 @pytest.mark.parametrize(

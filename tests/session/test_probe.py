@@ -41,9 +41,7 @@ def far(**pipeline: Any) -> Content:
 def test_every_role_and_instruction_has_a_cost() -> None:
     experiment = prepared(synthetic())
     effort = replace(BRIEF, shortest_trial_s=0.2)
-    costs = probe_costs(
-        experiment.document.spec, experiment.data, Path(), lambda *_: 1, effort
-    ).costs
+    costs = probe_costs(experiment.parties, lambda *_: 1, effort).costs
     bottom = {Op.LOAD, Op.FORWARD, Op.SEND, Op.RECV, Op.BACKWARD, Op.UPDATE}
     top = {Op.LOAD, Op.RECV, Op.LOSS, Op.SEND, Op.UPDATE}
     assert {name: set(each) for name, each in costs.roles.items()} == {
@@ -75,7 +73,7 @@ def test_an_even_pace_has_one_rate_and_an_uneven_one_several() -> None:
 @pytest.mark.parametrize("clocked", [True, False])
 def test_a_probe_run_tells_work_if_it_is_clocked_and_its_period_always(*, clocked: bool) -> None:
     experiment = prepared(synthetic())
-    subject = ProbeSubject(experiment.document.spec, experiment.data, experiment.models)
+    subject = ProbeSubject.of(experiment.parties)
     probe_run = ProbeRun(subject, "threaded", 64, 12, depth=2, clocked=clocked)
     probe_run.run()
     assert any(probe_run.work_s().values()) is clocked
@@ -119,11 +117,10 @@ def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
         more_rounds=1,
     )
     experiment = prepared(synthetic())
-    spec, data = experiment.document.spec, experiment.data
 
     def rounds(effort: ProbeEffort, *answers: int) -> int:
         each = iter(answers)
-        probed = probe_costs(spec, data, Path(), lambda *_: next(each), effort)
+        probed = probe_costs(experiment.parties, lambda *_: next(each), effort)
         assert probed.certainty.sure is (answers[-1] == answers[-2])
         assert (probed.certainty.low, probed.certainty.high) == tuple(sorted(answers[-2:]))
         return probed.certainty.rounds
@@ -146,6 +143,6 @@ def test_probing_touches_neither_the_models_nor_the_result() -> None:
         prepared(far(depth=6)),
         prepare(loads(yaml.safe_dump(far(depth=6), sort_keys=False), "spec.yaml"), probe=True),
     )
-    for role, module in plain.models.modules.items():
-        for name, value in module.state_dict().items():
-            assert value.equal(probed.models.modules[role].state_dict()[name])
+    theirs = probed.parties.stages(probed.plan)
+    for role, stage in plain.parties.stages(plain.plan).items():
+        assert stage.digest() == theirs[role].digest()

@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_it_used(
     directory = stopped(content_of(), tmp_path, step=5)
     with pytest.raises(Interrupted):
         resumed(directory, sinks=[stop_at(13)])
-    older, newer = sorted((directory / "checkpoints").iterdir())
+    older, newer = sorted((directory / "checkpoints" / "p1").iterdir())
     (newer / "p1.bottom.safetensors").write_bytes(b"torn")
     assert run(["train", "--resume", str(directory), "--json", "--progress", "plain"]) == 0
     captured = capsys.readouterr()
@@ -118,8 +118,8 @@ def test_a_full_disk_ends_the_run_and_the_last_good_checkpoint_stays(
     fsync = os.fsync
 
     def fill_up(descriptor: int) -> None:
-        second = list(tmp_path.glob("runs/*/checkpoints/step-*"))
-        if second and list(tmp_path.glob("runs/*/checkpoints/.step-*")):
+        second = list(tmp_path.glob("runs/*/checkpoints/p1/step-*"))
+        if second and list(tmp_path.glob("runs/*/checkpoints/*/.step-*")):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
@@ -185,7 +185,11 @@ def test_what_cannot_touch_the_result_may_change_and_is_noted(
 
 
 @pytest.mark.parametrize(
-    "link", ["checkpoints", "attempts", "events.jsonl", "checkpoints/step-00000099"]
+    "link",
+    [
+        *("checkpoints", "attempts", "events.jsonl"),
+        *("checkpoints/p1", "checkpoints/p1/step-00000099"),
+    ],
 )
 def test_a_run_directory_with_links_in_it_is_not_resumed(link: str, tmp_path: Path) -> None:
     directory = stopped(content_of(), tmp_path)

@@ -27,7 +27,6 @@ from splitrun.session import (
     Experiment,
     Resume,
     RunDirectory,
-    afresh,
     evaluate_run,
     find_restart,
     supervised,
@@ -163,7 +162,7 @@ def run(content: Content, runs: Path) -> RunResult:
         return train(start[0], runs, [JsonLines()], resume=start[1])
 
     def next_start(error: RunFailed, _: int) -> tuple[Experiment, Resume | None]:
-        return afresh(experiment), find_restart(Path(error.run_dir))
+        return experiment, find_restart(Path(error.run_dir))
 
     policy = experiment.document.spec.supervision
     start: tuple[Experiment, Resume | None] = (experiment, None)

@@ -15,8 +15,8 @@ from torch import nn
 from splitrun.errors import Misaligned, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import StepDone
 from splitrun.records.run import RunResult
-from splitrun.session import RunDirectory, evaluate_run, prepare, train
-from splitrun.session.feeds import feeds
+from splitrun.session import Experiment, RunDirectory, evaluate_run, prepare, train
+from splitrun.session.store import load_weights
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 from tests.runtime.running import Content, prepared, synthetic, trained
@@ -29,6 +29,13 @@ def run(content: Content, runs: Path, **files: str) -> RunResult:
     spec = runs / "spec.yaml"
     spec.write_text(yaml.safe_dump(content))
     return train(prepare(load(spec), allow_code=True), runs / "runs", [JsonLines()])
+
+
+def saved(result: RunResult, experiment: Experiment) -> dict[str, nn.Module]:
+    """The modules of a run's model, by role."""
+    stages = experiment.parties.stages(experiment.plan)
+    load_weights(Path(result.run_dir) / "model", stages)
+    return {role: stage.module for role, stage in stages.items()}
 
 
 def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
@@ -83,11 +90,11 @@ def test_predictions_after_save_and_load_are_bit_equal(tmp_path: Path, bottom: C
     experiment = prepared(content)
     result = train(experiment, tmp_path)
     evaluation = evaluate_run(Path(result.run_dir))
-    data, modules = experiment.data, experiment.models.modules
+    modules, ids = saved(result, experiment), evaluation.row_ids
     with torch.inference_mode():
         cuts = [
-            modules[f"{party}.bottom"].eval()(*(part[data.test_ids] for part in parts))
-            for party, parts in data.features.items()
+            modules[f"{party.name}.bottom"].eval()(*(part[ids] for part in party.data.features))
+            for party in experiment.parties
         ]
         expected = torch.sigmoid(modules["p0.top"].eval()(torch.cat(cuts, dim=1)))
     assert torch.equal(evaluation.predictions, expected)
@@ -121,8 +128,8 @@ def test_the_reported_training_loss_is_the_mean_over_the_epochs_samples() -> Non
 def test_batch_norm_statistics_are_those_of_the_trained_and_saved_model(tmp_path: Path) -> None:
     bottom = {"type": "mlp", "hidden": [8], "out": 4, "normalization": "batch"}
     experiment = prepared(synthetic(bottom=bottom, pipeline={"schedule": "stale", "depth": 4}))
-    train(experiment, tmp_path)
-    norm = experiment.models.modules["p1.bottom"][1]  # type: ignore[index]
+    result = train(experiment, tmp_path)
+    norm = saved(result, experiment)["p1.bottom"][1]  # type: ignore[index]
     assert isinstance(norm, nn.BatchNorm1d)
     assert norm.num_batches_tracked is not None
     assert int(norm.num_batches_tracked) == experiment.plan.steps
@@ -177,8 +184,7 @@ def test_tied_weights_stay_tied_and_a_top_level_parameter_is_trained(tmp_path: P
     )
     result = run(content, tmp_path, own__py=TIED)
     experiment = prepare(load(tmp_path / "spec.yaml"), allow_code=True)
-    train(experiment, tmp_path)
-    module: Any = experiment.models.modules["p1.bottom"]
+    module: Any = saved(result, experiment)["p1.bottom"]
     assert module.two.weight is module.one.weight
     assert not torch.equal(module.scale, torch.ones(4))
     assert evaluate_run(Path(result.run_dir), allow_code=True).metrics == result.metrics["test"]
@@ -234,8 +240,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_culprit(kind: str)
 def test_parties_that_shuffle_differently_are_found_at_once_and_both_named() -> None:
     experiment = prepared(synthetic())
     other = prepared(synthetic() | {"seed": 6})
-    tampered = dict(feeds(experiment.data, experiment.plan))
-    tampered["p1.bottom"] = feeds(other.data, other.plan)["p1.bottom"]
+    tampered = experiment.parties.feeds(experiment.plan)
+    tampered["p1.bottom"] = other.parties.feeds(other.plan)["p1.bottom"]
     with pytest.raises(Misaligned, match=r"RECV 0 from p1\.bottom: p1\.bottom and p0\.top have"):
         trained(experiment, "threaded", tampered=tampered)
 
@@ -266,7 +272,7 @@ def test_data_changed_since_the_training_are_refused(tmp_path: Path) -> None:
 
 def test_a_changed_weight_file_is_refused(tmp_path: Path) -> None:
     result = run(synthetic(), tmp_path)
-    path = Path(result.run_dir) / "model" / "p1.bottom.safetensors"
+    path = Path(result.run_dir) / "model" / "p1" / "p1.bottom.safetensors"
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(bytes(content))
@@ -277,8 +283,10 @@ def test_a_changed_weight_file_is_refused(tmp_path: Path) -> None:
 def test_zero_weights_give_the_constant_predictors_loss(tmp_path: Path) -> None:
     """The case known from the field starts here: log 2 for any labels."""
     experiment = prepared(synthetic())
-    for module in experiment.models.modules.values():
-        for parameter in module.parameters():
+    stages = experiment.parties.stages(experiment.plan)
+    for stage in stages.values():
+        for parameter in stage.module.parameters():
             nn.init.zeros_(parameter)
-    first = next(e for e in trained(experiment, "serial").events if isinstance(e, StepDone))
+    events = trained(experiment, "serial", stages=stages).events
+    first = next(event for event in events if isinstance(event, StepDone))
     assert first.loss == pytest.approx(np.log(2), abs=1e-7)

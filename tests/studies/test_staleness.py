@@ -21,7 +21,7 @@ from tests.studies.staleness.judge import (
     typical,
 )
 from tests.studies.staleness.rules import parts_of
-from tests.studies.staleness.tasks import TASKS, data_of, spec_of
+from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
@@ -160,5 +160,8 @@ def test_the_report_writes_the_evidence(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_steps_of_a_training_are_what_its_data_make(tmp_path: Path, bank_dir: Path) -> None:
     for name, task in TASKS.items():
-        spec, rows = spec_of(name, 0), len(data_of(name, 0, tmp_path).train_ids)
+        spec, rows = (
+            spec_of(name, 0),
+            len(parties_of(name, 0, tmp_path).label_holder.data.train_ids),
+        )
         assert -(-rows // spec.dataset.batch_size) * spec.training.epochs == task.steps

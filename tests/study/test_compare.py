@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def _check(arm: dict[str, Any]) -> None:
 def _check_recording(arm: dict[str, Any], directory: Path) -> None:
     """What is told of the roles and the links is what happened in the recorded trial."""
     events = list(read_events(directory / arm["recording"]))
-    assert arm["roles"] == {role: asdict(each) for role, each in shares(events).items()}
+    assert arm["roles"] == {role: each.to_json() for role, each in shares(events).items()}
     sent = [event for event in events if isinstance(event, Sent)]
     steps = sum(isinstance(event, StepDone) for event in events)
     for name, link in arm["links"].items():
@@ -270,8 +269,7 @@ def test_arms_are_the_baseline_what_was_asked_for_and_what_is_recommended() -> N
 
 def _subject(arm: Arm) -> Subject:
     experiment = prepared(synthetic())
-    document = experiment.document
-    return Subject(arm.applied(document.spec), experiment.data, document.directory)
+    return Subject(experiment.parties.under(arm.applied(experiment.document.spec)))
 
 
 def test_an_arm_that_diverges_is_left_out_and_fails_its_gate(

@@ -15,7 +15,7 @@ import yaml
 import splitrun.study.compare as comparing
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed
-from splitrun.model.assemble import Models, assemble
+from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.spec import load
 from splitrun.study.arms import Arm, line_up
@@ -220,7 +220,7 @@ def test_arms_that_begin_as_different_networks_are_not_compared(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("splitrun.study.training.assemble", spoilt(2))
+    monkeypatch.setattr(Subject, "first_weights", spoilt(2))
     options = ("--depths", "2", "--runs-dir", str(runs))
     said = refusal(capsys, "compare", written(tmp_path, distant()), *QUICK, *options)
     assert re.match(r"p0\.top: at seed 5, \S+ begins with other weights than sequential", said)
@@ -233,26 +233,24 @@ def test_arms_that_begin_as_different_networks_at_a_later_seed_end_the_compariso
 ) -> None:
     experiment = prepared(synthetic(rows=300))
     spec = experiment.document.spec
-    monkeypatch.setattr("splitrun.study.training.assemble", spoilt(4))
+    monkeypatch.setattr(Subject, "first_weights", spoilt(4))
     subjects = {
-        arm: Subject(arm.applied(spec), experiment.data, Path())
+        arm: Subject(experiment.parties.under(arm.applied(spec)))
         for arm in (Arm("sequential"), Arm("stale", 2))
     }
     with pytest.raises(RunFailed, match=r"p0\.top: at seed 6, stale:2 begins with other weights"):
         score(subjects, None, 3, Watcher())
 
 
-def spoilt(number: int) -> Callable[..., Models]:
-    """Assembles models of which those of this number begin elsewhere."""
-    numbers = count(1)
+def spoilt(number: int) -> Callable[[Subject, Plan], dict[str, str]]:
+    """Tells first weights of which those of this number begin elsewhere."""
+    numbers, first_weights = count(1), Subject.first_weights
 
-    def assembled(*arguments: Any) -> Models:
-        models = assemble(*arguments)
-        if next(numbers) == number:
-            next(models.modules["p0.top"].parameters()).data.add_(1)
-        return models
+    def told(subject: Subject, plan: Plan) -> dict[str, str]:
+        digests = first_weights(subject, plan)
+        return digests | ({"p0.top": "another"} if next(numbers) == number else {})
 
-    return assembled
+    return told
 
 
 TOWER = """

@@ -83,7 +83,7 @@ def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) 
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(experiment.parties).found_out(plan)
     segment, steps = _warm_up(subject, plan, settings.budget_s)
     release_memory()
     trials: list[Trial] = []
@@ -113,9 +113,10 @@ def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) 
 
 def segment_of(subject: Subject, steps: int) -> Subject:
     """So many steps of the training, over rows from all of the data: caches see its true size."""
-    ids = subject.data.train_ids
-    stride = max(1, len(ids) // (steps * subject.spec.dataset.batch_size))
-    return shorten(replace(subject, data=replace(subject.data, train_ids=ids[::stride])), steps)
+    data = subject.parties.label_holder.data
+    stride = max(1, len(data.train_ids) // (steps * subject.spec.dataset.batch_size))
+    spread = subject.parties.with_rows(data.train_ids[::stride], data.test_ids)
+    return shorten(replace(subject, parties=spread), steps)
 
 
 def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, int]:

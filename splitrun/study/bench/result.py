@@ -18,6 +18,7 @@ from splitrun.records.comparison import TrialRecord
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, ReliabilityWarning
 from splitrun.study.bench.report import Report, ResultTable
+from splitrun.units import SCREEN
 
 _SHOWN = ("samples/s", "95 %", "ms a step", "speedup", "CPU", "memory")
 _NUMBERS = (
@@ -163,12 +164,12 @@ def _shown(cell: CellResult, speedup: float | None) -> tuple[str, ...]:
     ends = rate.interval.ci95
     return (
         *labels,
-        f"{rate.median:,.0f}",
+        SCREEN.whole(rate.median),
         f"±{max(ends[1] / rate.median - 1, 1 - ends[0] / rate.median):.0%}" if ends else _UNKNOWN,
         f"{measured.step_ms:,.2f}",
         f"{speedup:.2f}" if speedup else _UNKNOWN,
         f"{measured.cpu_percent:.0f} %",
-        f"{measured.peak_memory_bytes / 2**20:,.0f} MiB",
+        SCREEN.size(measured.peak_memory_bytes),
     )
 
 

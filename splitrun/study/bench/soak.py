@@ -12,7 +12,6 @@ from msgspec import structs
 from splitrun.errors import Interrupted, UsageError
 from splitrun.events import Event, Sampled, StepDone
 from splitrun.interrupts import interrupted, listening, stopped_by
-from splitrun.model.assemble import assemble
 from splitrun.plan import compile
 from splitrun.records.bench import BenchHeader, DriftRecord, FigureRecord, MomentRecord, SoakRecord
 from splitrun.runtime import Observer, find_runtime
@@ -26,6 +25,7 @@ from splitrun.study.statistics import Trend, find_trend
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
 from splitrun.telemetry import Sampler
+from splitrun.units import SCREEN
 
 _WARM_UP = 0.01
 """Share of the run that is left out at its start."""
@@ -107,7 +107,7 @@ class Steadiness:
             shown=ResultTable(heads, rows),
             names=1,
             lines=(
-                f"{self.samples_per_s:,.0f} samples/s over {self.duration_s:,.1f} s",
+                f"{SCREEN.rate(self.samples_per_s)} over {self.duration_s:,.1f} s",
                 self.verdict,
                 f"results: {header.directory}",
             ),
@@ -261,7 +261,7 @@ def soak(
         document, {"duration_s": None if steps else duration_s, "steps": steps}
     )
     plan = experiment.plan
-    subject = Subject(document.spec, experiment.data, document.directory).found_out(plan)
+    subject = Subject(experiment.parties).found_out(plan)
     period_s = _warm_up(subject, plan.depth)
     duration_s = period_s * steps if steps else duration_s
     run = _Run(shorten(subject, steps or _ENDLESS), on_moment)
@@ -322,9 +322,8 @@ class _Run:
         """Run until the time is over, or to the last step where these are given."""
         subject = self._subject
         spec = subject.spec
-        models = assemble(spec, subject.data, subject.directory, subject.known)
-        plan = compile(spec, models.facts)
-        job = replace(job_of(spec, subject.data, models, plan), digests=False)
+        plan = compile(spec, subject.parties.facts(subject.known))
+        job = replace(job_of(subject.parties, plan), digests=False)
         start = now()
         self._progress = (start, 0, 0)
 

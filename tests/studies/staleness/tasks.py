@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from splitrun.data import Data, load_data
+from splitrun.party import Parties
 from splitrun.spec import Spec, loads
 from splitrun.spec.contracts import Metric
 
@@ -146,11 +146,12 @@ def spec_of(task: str, seed: int, **sections: Content) -> Spec:
 
 
 @lru_cache(maxsize=2)
-def data_of(task: str, seed: int, directory: Path) -> Data:
+def parties_of(task: str, seed: int, directory: Path) -> Parties:
     """The rows as they are split at a seed."""
     if task == "digits":
         _write_digits(directory / "digits.csv")
-    return load_data(spec_of(task, seed), directory, _BESIDE if _BESIDE.is_dir() else None)
+    data_dir = _BESIDE if _BESIDE.is_dir() else None
+    return Parties.load(spec_of(task, seed), directory, data_dir=data_dir)
 
 
 def _write_digits(path: Path) -> None:

@@ -7,12 +7,10 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
-from splitrun.model import BottomStage, RoleOptimizer
-from splitrun.model.assemble import Models, assemble
+from splitrun.model import BottomStage, RoleOptimizer, Stage
 from splitrun.model.compensation import Discount, LongMomentum
 from splitrun.plan import Plan, compile
 from splitrun.runtime import Observer, find_runtime
@@ -20,7 +18,7 @@ from splitrun.session.job import job_of
 from splitrun.spec import Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
-from tests.studies.staleness.tasks import TASKS, data_of, spec_of
+from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 
 STEPS_PER_MEAN = 10
@@ -43,9 +41,8 @@ def train(cell: Cell, directory: Path) -> Found:
     spec = spec_of(cell.task, cell.seed, **sections_of(*parts))
     if OTHER_SEED in parts_of(cell.rule):
         spec = spec.model_copy(update={"seed": _FAR + cell.seed})
-    data = data_of(cell.task, cell.seed, directory)
-    models = assemble(spec, data, directory)
-    plan = compile(spec, models.facts)
+    parties = parties_of(cell.task, cell.seed, directory).under(spec)
+    plan = compile(spec, parties.facts())
     scores: list[float] = []
     losses: list[float] = []
 
@@ -55,16 +52,14 @@ def train(cell: Cell, directory: Path) -> Found:
         elif isinstance(event, StepDone):
             losses.append(event.loss)
 
-    job = job_of(spec, data, models, plan, (task.metric,))
-    bottoms = {role.name: cast("BottomStage", job.roles[role.name].stage) for role in plan.bottoms}
+    job = job_of(parties, plan, (task.metric,))
+    stages = {name: work.stage for name, work in job.roles.items()}
     tried = {
         name: replace(job.roles[name], stage=stage)
-        for name, stage in _under_trial(cell, spec, plan, models, bottoms).items()
+        for name, stage in _under_trial(cell, spec, plan, stages).items()
     }
     try:
-        find_runtime("serial")(
-            replace(job, roles={**job.roles, **tried}, intra_op_threads=1), Observer(emit)
-        )
+        find_runtime("serial")(replace(job, roles=tried, intra_op_threads=1), Observer(emit))
         diverged = False
     except NonFiniteLoss:
         diverged = True
@@ -78,19 +73,17 @@ def train(cell: Cell, directory: Path) -> Found:
     )
 
 
-def _under_trial(
-    cell: Cell, spec: Spec, plan: Plan, models: Models, bottoms: dict[str, BottomStage]
-) -> dict[str, BottomStage]:
-    """The bottoms as the cell's rule wants them, where it is not one that the spec can name."""
+def _under_trial(cell: Cell, spec: Spec, plan: Plan, stages: dict[str, Stage]) -> dict[str, Stage]:
+    """The roles, with bottoms as a rule of the cell wants them that the spec cannot name."""
     parts = parts_of(cell.rule)
     kinds = [STAGES[part] for part in parts if part in STAGES]
     long = _LONG[0].type if cell.depth == 1 else ""
     controls = [part for part in parts if part in (CONTROL, long)]
     if not controls and not kinds:
-        return bottoms
-    changed = {}
+        return stages
+    changed = dict(stages)
     for role in plan.bottoms:
-        module, optimizer = models.modules[role.name], bottoms[role.name]._optimizer
+        module, optimizer = stages[role.name].module, stages[role.name]._optimizer
         if controls:
             optimizer = RoleOptimizer(
                 module,

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 
-from splitrun.events import Executed
+from splitrun.events import Executed, RunStarted
 from splitrun.model import State
-from splitrun.session.checkpoint import Collector, Store
+from splitrun.session.attempt_state import Collector
+from splitrun.session.checkpoint import Store
 from splitrun.session.run_statistics import RunStatistics
 
-ROLES = ("b", "t")
+PARTIES = ("b", "t")
+ROLES = ("b.bottom", "t.top")
 
 
 def state() -> State:
@@ -34,15 +36,17 @@ def newest(store: Store) -> int:
 
 
 def test_no_checkpoint_is_taken_by_any_role_while_another_is_written(tmp_path: Path) -> None:
-    store = Store(tmp_path / "checkpoints", keep=2)
-    collector = Collector(len(ROLES), RunStatistics(), store, {})
+    store = Store(tmp_path / "checkpoints", PARTIES, keep=2)
+    statistics = RunStatistics()
+    statistics(RunStarted("", "stale", 2, 40, 40, 400, ROLES, (), 0.0))
+    collector = Collector(len(ROLES), statistics, store, {})
     for role in ROLES:
         collector.collect(role, 10, state)
-    collector.collect("b", 20, never)
+    collector.collect("b.bottom", 20, never)
     one_line(collector, 10)
     collector.write()
     assert newest(store) == 10
-    collector.collect("t", 20, never)
+    collector.collect("t.top", 20, never)
     one_line(collector, 20)
     collector.write()
     assert newest(store) == 10
@@ -51,4 +55,4 @@ def test_no_checkpoint_is_taken_by_any_role_while_another_is_written(tmp_path: P
     one_line(collector, 30)
     collector.write()
     assert newest(store) == 30
-    assert collector.copied_bytes == {"b": 12, "t": 12}
+    assert collector.copied_bytes == {"b.bottom": 12, "t.top": 12}

@@ -17,18 +17,19 @@ FILES = ["manifest.json", "a.bottom.json", "a.bottom.safetensors"]
 
 def checkpoint(step: int) -> Checkpoint:
     state = {"module": {"w": torch.full((3,), float(step))}, "optimizers": [{"state": {0: step}}]}
-    return Checkpoint(step, {"a.bottom": state}, {"steps": step, "train_s": 0.1}, {"labels": "x"})
+    told = {"steps": step, "train_s": 0.1}
+    return Checkpoint(step, {"a.bottom": state}, {"a.bottom": told}, {"a": {"labels": "x"}})
 
 
 def stored(directory: Path, *steps: int, keep: int = 2) -> Store:
-    store = Store(directory / "checkpoints", keep)
+    store = Store(directory / "checkpoints", ["a"], keep)
     for step in steps:
         store.write(checkpoint(step))
     return store
 
 
 def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in (directory / "checkpoints").iterdir())
+    return sorted(path.name for path in (directory / "checkpoints" / "a").iterdir())
 
 
 def test_what_is_written_is_read_and_the_oldest_are_forgotten(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_what_is_written_is_read_and_the_oldest_are_forgotten(tmp_path: Path) ->
     found = store.newest()
     assert found.damaged == ()
     assert found.checkpoint is not None
-    assert found.checkpoint.step == found.checkpoint.statistics["steps"] == 15
+    assert found.checkpoint.step == found.checkpoint.statistics["a.bottom"]["steps"] == 15
     state = found.checkpoint.roles["a.bottom"]
     assert torch.equal(state["module"]["w"], torch.full((3,), 15.0))
     assert state["optimizers"] == [{"state": {0: 15}}]
@@ -65,7 +66,7 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before_it(
     tmp_path: Path, _: str, damage: Callable[[Path], None]
 ) -> None:
     store = stored(tmp_path, 5, 10)
-    damage(tmp_path / "checkpoints" / "step-00000010")
+    damage(tmp_path / "checkpoints" / "a" / "step-00000010")
     found = store.newest()
     assert found.checkpoint is not None
     assert found.checkpoint.step == 5
@@ -76,7 +77,7 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before_it(
 @pytest.mark.parametrize("file", FILES)
 def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, file: str) -> None:
     store = stored(tmp_path, 5, 10)
-    path = tmp_path / "checkpoints" / "step-00000010" / file
+    path = tmp_path / "checkpoints" / "a" / "step-00000010" / file
     whole = path.read_bytes()
     for place in range(0, len(whole), max(1, len(whole) // 40)):
         content = bytearray(whole)
@@ -90,8 +91,8 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, file: str) -> None:
 
 def test_damaged_ones_and_leftovers_are_cleaned_so_that_good_ones_are_kept(tmp_path: Path) -> None:
     store = stored(tmp_path, 5, 10, keep=1)
-    (tmp_path / "checkpoints" / ".step-00000015.tmp").mkdir()
-    (tmp_path / "checkpoints" / "step-00000020").mkdir()
+    (tmp_path / "checkpoints" / "a" / ".step-00000015.tmp").mkdir()
+    (tmp_path / "checkpoints" / "a" / "step-00000020").mkdir()
     store.clean(10)
     assert names(tmp_path) == ["step-00000010"]
     store.write(checkpoint(20))

@@ -7,7 +7,7 @@ from typing import Any
 
 from splitrun import units
 from splitrun.report.bins import Bin, Bins
-from splitrun.report.charts.drawing import axis, beside, layout, text
+from splitrun.report.drawing import axis, beside, layout, text
 from splitrun.report.page import Chart, Figure
 from splitrun.report.summary import RunSummary
 from splitrun.units import PAGE

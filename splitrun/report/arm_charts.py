@@ -11,7 +11,7 @@ from typing import Any
 
 from splitrun import units
 from splitrun.records.comparison import ArmRecord, ComparisonRecord, CurveRecord, PointRecord
-from splitrun.report.charts.drawing import (
+from splitrun.report.drawing import (
     LineEnd,
     axis,
     beside,
@@ -21,7 +21,7 @@ from splitrun.report.charts.drawing import (
     text,
     whiskers,
 )
-from splitrun.report.charts.learning import spread
+from splitrun.report.learning_charts import spread
 from splitrun.report.page import Chart, Figure
 from splitrun.units import PAGE
 
@@ -31,14 +31,14 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star")
 
 
 def colour(arm: ArmRecord, arms: Sequence[ArmRecord]) -> str:
-    """Of an arm: ink for the baseline, one for micro-batches, a shade of blue for each depth."""
+    """An arm's colour: ink for the baseline, one for micro-batches, a shade of blue a depth."""
     if arm.schedule != "stale":
         return "var(--microbatch)" if arm.schedule == "microbatch" else "var(--ink)"
     return f"var(--stale-{_rank(arm, arms) + 1})"
 
 
 def band(arm: ArmRecord) -> str:
-    """Of an arm's spread over the seeds."""
+    """The colour of an arm's spread over the seeds."""
     known = arm.schedule if arm.schedule in ("stale", "microbatch") else "sequential"
     return f"var(--{known}-band)"
 
@@ -56,7 +56,7 @@ def dash(arm: ArmRecord) -> str:
 
 
 def _rank(arm: ArmRecord, arms: Sequence[ArmRecord]) -> int:
-    """Of a stale arm's depth among the others', spread over the shades."""
+    """The rank of a stale arm's depth among the others', spread over the shades."""
     depths = sorted({each.depth for each in arms if each.schedule == "stale"})
     last = max(len(depths) - 1, 1)
     return round(depths.index(arm.depth) * (_STALE - 1) / last) if len(depths) > 1 else 2
@@ -90,7 +90,7 @@ _Lines = Sequence[tuple[ArmRecord, Sequence[_Pooled]]]
 
 
 def _lines(comparison: ComparisonRecord, place: _Place) -> _Lines:
-    """Of the arms that have any points."""
+    """The curves of the arms that have any points."""
     lines = [(arm, _pooled(arm.curves, place)) for arm in comparison.arms]
     return [(arm, points) for arm, points in lines if points]
 
@@ -263,7 +263,7 @@ def _measured(arm: ArmRecord, arms: Sequence[ArmRecord]) -> dict[str, Any]:
 
 
 def _rate(arm: ArmRecord) -> float:
-    """Of an arm that has one."""
+    """The median throughput, in samples/s, of an arm that has one."""
     assert arm.samples_per_s.median is not None
     return arm.samples_per_s.median
 

@@ -9,7 +9,7 @@ from typing import Any
 from splitrun import units
 from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bin, Bins
-from splitrun.report.charts.drawing import (
+from splitrun.report.drawing import (
     SMALL_TICKS,
     LineEnd,
     axis,
@@ -126,7 +126,7 @@ def _read(bins: Bins, summary: RunSummary) -> list[Bin]:
 
 
 def mean(bins: Sequence[Bin]) -> float:
-    """Of all values."""
+    """The mean of all values in the bins."""
     return sum(each.total for each in bins) / sum(each.number for each in bins)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitrun.events import Executed, Sent
-from splitrun.report.charts.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
+from splitrun.report.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
 from splitrun.report.page import Chart, Figure, Swatch
 from splitrun.report.summary import RunSummary, Window
 from splitrun.units import PAGE
@@ -21,14 +21,14 @@ _LANES = 8
 
 @dataclass(frozen=True)
 class BarStyle:
-    """Of an instruction's bars."""
+    """How the bars of an instruction look."""
 
     name: str
     colour: str
     pattern: str = ""
     pattern_colour: str = "var(--paper)"
     ink: str = "var(--paper)"
-    """Of what is written in a bar."""
+    """The colour of what is written in a bar."""
 
 
 _STYLES = {

@@ -1,0 +1,137 @@
+"""All parties of a spec in one process: an experiment, not a private computation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from splitrun.data import (
+    Feed,
+    OnDownload,
+    PartyEncoder,
+    SharedSource,
+    column_problems,
+    columns_of,
+    opening,
+    text_columns,
+)
+from splitrun.errors import SpecError
+from splitrun.model import Stage, refuse_sharing
+from splitrun.party.facts import cuts, merge
+from splitrun.party.party import Party
+from splitrun.plan import Facts, Plan, RoleFacts
+from splitrun.spec import Spec
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Parties that share a process and one read of their data, and nothing else."""
+
+    spec: Spec
+    by_name: Mapping[str, Party]
+
+    @classmethod
+    def load(
+        cls,
+        spec: Spec,
+        directory: Path,
+        *,
+        data_dir: Path | None = None,
+        on_download: OnDownload | None = None,
+        encoders: Mapping[str, PartyEncoder] | None = None,
+    ) -> Parties:
+        """Load every party of a spec.
+
+        Args:
+            directory: where relative paths of the spec start, and classes are looked up first.
+            data_dir: where to look first for a published dataset.
+            on_download: told the bytes done and the bytes in all, where these are known.
+            encoders: by party, of a model trained before; without them, new ones are fitted.
+
+        Raises:
+            SpecError: columns that the dataset does not have.
+            DataError: data that is missing, damaged, or not what the spec says.
+        """
+        source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
+        known = encoders or {}
+        shared = SharedSource(
+            source,
+            [column for name in spec.parties for column in columns_of(spec, name)],
+            frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
+        )
+        if problems := column_problems(spec, shared.columns()):
+            raise SpecError(problems)
+        return cls(
+            spec,
+            {
+                name: Party.load(spec, name, directory, encoder=known.get(name), source=shared)
+                for name in spec.parties
+            },
+        )
+
+    def __iter__(self) -> Iterator[Party]:
+        return iter(self.by_name.values())
+
+    @property
+    def label_holder(self) -> Party:
+        """The party with the label and the top."""
+        return self.by_name[self.spec.top.party]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests of all that is trained on, by what they are of, in words."""
+        return {what: digest for party in self for what, digest in party.data.digests.items()}
+
+    def under(self, spec: Spec) -> Parties:
+        """The same parties with another spec of the same data and columns."""
+        return Parties(spec, {party.name: replace(party, spec=spec) for party in self})
+
+    def with_rows(self, train_ids: Tensor, test_ids: Tensor) -> Parties:
+        """The same parties with fewer of their rows."""
+        return replace(
+            self,
+            by_name={
+                party.name: replace(
+                    party, data=replace(party.data, train_ids=train_ids, test_ids=test_ids)
+                )
+                for party in self
+            },
+        )
+
+    def facts(self, known: Mapping[str, RoleFacts] | None = None) -> Facts:
+        """What all parties tell each other: their models are built, probed and dropped.
+
+        Args:
+            known: facts of these models by role, found out before; then nothing is probed.
+
+        Raises:
+            ModelError: a model cannot be built, or models do not fit together or the labels, or
+                two roles share a parameter.
+            SpecError: the batches do not fit BatchNorm, or an optimizer does not fit a model.
+        """
+        rows = self.label_holder.data
+        if known is not None:
+            return Facts(len(rows.train_ids), len(rows.test_ids), known)
+        told = [party.facts() for party in self]
+        complete = self.label_holder.with_top(told)
+        others = (each for each in told if each.party != complete.party)
+        facts = merge(self.spec, [complete, *others])
+        sent = cuts(self.spec, told)
+        models = [model for party in self for model in party.models(sent) if model.is_custom]
+        if len(models) > 1:  # our own share nothing
+            refuse_sharing({model.role: model.build() for model in models})
+        return facts
+
+    def stages(
+        self, plan: Plan, modules: Mapping[str, nn.Module] | None = None
+    ) -> dict[str, Stage]:
+        """Every role of a plan ready for training, by name; see `Party.stages`."""
+        made = {name: it for party in self for name, it in party.stages(plan, modules).items()}
+        return {role.name: made[role.name] for role in plan.roles}
+
+    def feeds(self, plan: Plan) -> dict[str, Feed]:
+        """What every role loads, by name."""
+        return {name: feed for party in self for name, feed in party.feeds(plan).items()}

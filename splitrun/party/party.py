@@ -1,0 +1,159 @@
+"""A party: one owner of rows, encoders and models, built from the shared spec and its own things.
+
+Nothing in it knows of another party's data or modules. What it has to know of them, the shapes of
+their cuts and which of them draw random numbers, they tell it as `PartyFacts`, and the plan that
+comes of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from splitrun.data import (
+    BatchOrder,
+    Data,
+    EvaluationOrder,
+    Feed,
+    OnDownload,
+    PartyEncoder,
+    Source,
+    gather,
+    load_data,
+    opening,
+)
+from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
+from splitrun.party.facts import PartyFacts, cuts
+from splitrun.plan import EVALUATION_BATCH_ROWS, Plan
+from splitrun.spec import Spec
+
+
+@dataclass(frozen=True)
+class Party:
+    """One owner of rows, encoders and models."""
+
+    spec: Spec
+    """Shared by all parties."""
+    name: str
+    directory: Path
+    """Where its relative paths and custom classes are looked up."""
+    data: Data
+
+    @classmethod
+    def load(
+        cls,
+        spec: Spec,
+        name: str,
+        directory: Path,
+        *,
+        data_dir: Path | None = None,
+        on_download: OnDownload | None = None,
+        encoder: PartyEncoder | None = None,
+        source: Source | None = None,
+    ) -> Party:
+        """Read a party's own columns and, if it holds that, the label.
+
+        Args:
+            directory: where relative paths of the spec start.
+            data_dir: where to look first for a published dataset.
+            on_download: told the bytes done and the bytes in all, where these are known.
+            encoder: that of a model trained before; without it, a new one is fitted.
+            source: read by several parties of this process; without it, the spec's is opened.
+
+        Raises:
+            SpecError: columns that the dataset does not have.
+            DataError: data that is missing, damaged, or not what the spec says.
+        """
+        opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
+        return cls(spec, name, directory, load_data(spec, name, opened, encoder))
+
+    @property
+    def holds_label(self) -> bool:
+        """Whether it is the label holder, which runs the top."""
+        return self.name == self.spec.top.party
+
+    def facts(self) -> PartyFacts:
+        """What it tells the others first: its rows and, if it has one, its bottom, which is probed.
+
+        Raises:
+            ModelError: the bottom cannot be built, or not be trained as the spec wants.
+            SpecError: the batches do not fit it, or its optimizer does not.
+        """
+        data, roles = self.data, {}
+        if (bottom := self._bottom()) is not None:
+            batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
+            roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
+        return PartyFacts(
+            self.name, len(data.train_ids), len(data.test_ids), data.ids_digest, roles
+        )
+
+    def with_top(self, facts: Sequence[PartyFacts]) -> PartyFacts:
+        """What the label holder tells next: its facts with those of the top, which is probed on
+        made-up tensors of the shapes and types that all bottoms send.
+
+        Args:
+            facts: of all parties, its own among them.
+
+        Raises:
+            ModelError: the cuts cannot be joined, or the top does not fit them or the labels.
+            SpecError: the batches do not fit it, or its optimizer does not.
+        """
+        sent, rows = cuts(self.spec, facts), len(self.data.train_ids)
+        top = top_model(self.spec, sent, self.directory)
+        batch = made_up(self.spec, sent, min(rows, self.spec.dataset.batch_size))
+        probed = top.probe(batch, rows)
+        check_output(self.spec, self.data.classes, probed.output[0])
+        own = next(each for each in facts if each.party == self.name)
+        return replace(own, roles={**own.roles, top.role: probed.facts})
+
+    def models(self, sent: Cuts) -> list[RoleModel]:
+        """The models of its roles.
+
+        Args:
+            sent: what all bottoms send.
+        """
+        bottom = self._bottom()
+        top = [top_model(self.spec, sent, self.directory)] if self.holds_label else []
+        return top if bottom is None else [bottom, *top]
+
+    def stages(
+        self, plan: Plan, modules: Mapping[str, nn.Module] | None = None
+    ) -> dict[str, Stage]:
+        """Its roles ready for training, by name.
+
+        Args:
+            modules: by role, those to go on training; without them, modules are built, with the
+                same initial weights each time.
+        """
+        sent = {role.name: plan.role_facts(role.name).cut for role in plan.bottoms}
+        return {
+            model.role: model.stage(plan, (modules or {}).get(model.role))
+            for model in self.models(sent)
+        }
+
+    def feeds(self, plan: Plan) -> dict[str, Feed]:
+        """What its roles load, by name: its columns for a bottom, the labels for the top."""
+        data = self.data
+        tensors: dict[str, tuple[Tensor, ...]] = {}
+        if (bottom := self._bottom()) is not None:
+            tensors[bottom.role] = data.features
+        if data.labels is not None:
+            tensors[plan.top.name] = (data.labels,)
+        return {
+            role: Feed(
+                each,
+                {
+                    "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
+                    "evaluate": EvaluationOrder(data.test_ids, EVALUATION_BATCH_ROWS),
+                },
+            )
+            for role, each in tensors.items()
+        }
+
+    def _bottom(self) -> RoleModel | None:
+        if (features := self.data.encoder.features) is None:
+            return None
+        return bottom_model(self.spec, self.name, features.shape, self.directory)

@@ -1,1 +1,0 @@
-"""Charts: what a recording or a comparison tells, as Plotly figures with a caption."""
