@@ -54,10 +54,10 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "sparse_adam": "splitrun.model.optimizers:SparseAdam",
     },
     "lr_schedules": {
-        "constant": "splitrun.model.lr_schedules:ConstantLr",
-        "step": "splitrun.model.lr_schedules:StepLr",
-        "exponential": "splitrun.model.lr_schedules:ExponentialLr",
-        "cosine": "splitrun.model.lr_schedules:CosineLr",
+        "constant": "splitrun.model.optimizers:ConstantLr",
+        "step": "splitrun.model.optimizers:StepLr",
+        "exponential": "splitrun.model.optimizers:ExponentialLr",
+        "cosine": "splitrun.model.optimizers:CosineLr",
     },
     "compensation": {
         "weight_prediction": "splitrun.model.compensation:WeightPrediction",

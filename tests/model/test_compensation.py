@@ -18,8 +18,7 @@ from splitrun.model.late_gradients import (
     long_beta,
     warmth,
 )
-from splitrun.model.lr_schedules import ConstantLr
-from splitrun.model.optimizers import Sgd
+from splitrun.model.optimizers import ConstantLr, Sgd
 from splitrun.plan import memory
 from splitrun.simulate import with_depth
 from splitrun.spec.contracts import Recipe, RuleSection

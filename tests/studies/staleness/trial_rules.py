@@ -16,7 +16,7 @@ from torch import Tensor
 from splitrun.model import BottomStage, Tensors
 from splitrun.model.late_gradients import Prediction, SpikedAdam, SpikedSgd
 from splitrun.model.stage import Key
-from splitrun.model.tensors import as_tensors
+from splitrun.model.state import as_tensors
 
 
 class Remembering(BottomStage):
