@@ -164,7 +164,7 @@ class Link(Section):
         return value
 
 
-class Checkpoint(Section):
+class CheckpointSection(Section):
     """Checkpoints, from which an interrupted or killed run goes on. Each drains the pipeline."""
 
     every_steps: PositiveInt | None = Field(None, description="Training steps between two.")
@@ -194,7 +194,7 @@ class Supervision(Section):
     restarts: NonNegativeInt = Field(3, description="At most so many, with `restart`.")
 
 
-class Party(Section):
+class PartySection(Section):
     """An organisation. Without `bottom` it has no features of its own."""
 
     columns: tuple[str, ...] = ()
@@ -252,7 +252,7 @@ class Spec(Section):
     )
     seed: Seed = Field(0, description="Rules initial weights, batch order and dropout.")
     dataset: Annotated[DatasetSection, OneOf("sources")]
-    parties: dict[Name, Party] = Field(
+    parties: dict[Name, PartySection] = Field(
         min_length=2, max_length=64, description="The organisations, by name."
     )
     top: Top
@@ -263,7 +263,7 @@ class Spec(Section):
         description="`default`, `bob-alice` (both directions) or `bob->alice`; the finest wins.",
     )
     runtime: Runtime = Field(default_factory=Runtime)
-    checkpoint: Checkpoint | None = None
+    checkpoint: CheckpointSection | None = None
     supervision: Supervision = Field(default_factory=Supervision)
     faults: tuple[Fault, ...] = Field(
         (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."
