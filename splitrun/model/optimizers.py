@@ -83,7 +83,7 @@ class Sgd(OptimizerSection):
         """One of PyTorch's or, with spikes, of our own."""
         from torch import optim
 
-        from splitrun.model.spiked import SpikedSgd
+        from splitrun.model.late_gradients import SpikedSgd
 
         section = self._with_long_momentum() if recipe.lengthens else self
         if recipe.spikes:
@@ -282,7 +282,7 @@ def _spiked_adam(
     decoupled: bool = False,
 ) -> list[optim.Optimizer]:
     """Adam with spikes or a long momentum; none where the recipe has neither."""
-    from splitrun.model.spiked import SpikedAdam
+    from splitrun.model.late_gradients import SpikedAdam
 
     if not (recipe.spikes or recipe.lengthens):
         return []
