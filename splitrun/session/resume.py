@@ -148,6 +148,7 @@ def _with_freedoms(began: Spec, spec: Spec) -> Spec:
     free = {name: getattr(spec.runtime, name) for name in ("type", "checksums", "memory_limit_mb")}
     update: dict[str, object] = {
         "supervision": spec.supervision,
+        "sinks": spec.sinks,
         "runtime": began.runtime.model_copy(update=free),
     }
     if began.checkpoint and spec.checkpoint:

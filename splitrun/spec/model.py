@@ -6,11 +6,11 @@ where a key stands in its file is known to `load`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from splitrun.components import registry
+from splitrun.components import RUNTIMES, registry
 from splitrun.spec.contracts import (
     DatasetSection,
     HookSection,
@@ -18,7 +18,6 @@ from splitrun.spec.contracts import (
     LrScheduleSection,
     Metric,
     ModelSection,
-    OneOf,
     OptimizerSection,
     RuleSection,
     SinkSection,
@@ -29,6 +28,7 @@ from splitrun.spec.section import (
     Name,
     NonNegativeFloat,
     NonNegativeInt,
+    OneOf,
     PositiveFloat,
     PositiveInt,
     Section,
@@ -218,10 +218,16 @@ class Top(Section):
     compute: Compute | None = None
 
 
+if TYPE_CHECKING:
+    RuntimeName = str
+else:
+    RuntimeName = Literal[tuple(RUNTIMES)]
+
+
 class Runtime(Section):
     """What runs the plan; the result does not depend on it."""
 
-    type: Literal["serial", "threaded"] = Field(
+    type: RuntimeName = Field(
         "threaded", description="All roles in one thread, or a thread for each."
     )
     intra_op_threads: ThreadCount = Field(

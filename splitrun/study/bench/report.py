@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from splitrun.data.csv_text import csv_cell
+from splitrun.data.sources.csv import csv_cell
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, write_text
 from splitrun.records.bench import BenchHeader
