@@ -54,10 +54,10 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "sparse_adam": "splitrun.model.optimizers:SparseAdam",
     },
     "lr_schedules": {
-        "constant": "splitrun.model.lr_schedules:ConstantLr",
-        "step": "splitrun.model.lr_schedules:StepLr",
-        "exponential": "splitrun.model.lr_schedules:ExponentialLr",
-        "cosine": "splitrun.model.lr_schedules:CosineLr",
+        "constant": "splitrun.model.optimizers:ConstantLr",
+        "step": "splitrun.model.optimizers:StepLr",
+        "exponential": "splitrun.model.optimizers:ExponentialLr",
+        "cosine": "splitrun.model.optimizers:CosineLr",
     },
     "compensation": {
         "weight_prediction": "splitrun.model.compensation:WeightPrediction",
@@ -68,6 +68,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
     "sinks": {"tensorboard": "splitrun.telemetry.tensorboard:TensorBoardSink"},
 }
 """splitrun's own components, by kind and name, each as `module:attribute`."""
+
+RUNTIMES: Mapping[str, str] = {
+    "serial": "splitrun.runtime.serial:run",
+    "threaded": "splitrun.runtime.threaded:run",
+}
+"""The runtimes by name, each as `module:attribute`; they have no section of their own."""
 
 CONTRACTS: Mapping[str, str] = {
     "sources": "DatasetSection",
@@ -154,26 +160,26 @@ class Registry:
 
     def _load(self, kind: str) -> None:
         members: dict[str, type[Any]] = {
-            name: _imported(value) for name, value in OWN.get(kind, {}).items()
+            name: imported(value) for name, value in OWN.get(kind, {}).items()
         }
         unusable = []
         offers = [offer for offer in self._offers if offer.kind == kind]
         for offer in offers:
             rivals = [one for one in offers if one.name == offer.name and one is not offer]
-            found = None if rivals or offer.name in OWN.get(kind, {}) else _attempt(offer)
-            if found is None:
-                why = _name_taken(offer, rivals)
-                unusable.append(Unusable(offer, why))
-            elif isinstance(found, str):
+            found = _claimed(offer, rivals) or _attempt(offer)
+            if isinstance(found, str):
                 unusable.append(Unusable(offer, found))
             else:
                 members[offer.name] = found
         self._members[kind], self._unusable[kind] = members, tuple(unusable)
 
 
-def _name_taken(offer: Offer, rivals: list[Offer]) -> str:
-    if not rivals:
+def _claimed(offer: Offer, rivals: list[Offer]) -> str:
+    """Who else has the name; empty where nobody does."""
+    if offer.name in OWN.get(offer.kind, {}):
         return f"splitrun has a {offer.name} of its own; ask its author for another name"
+    if not rivals:
+        return ""
     others = " and ".join(f"{one.package} ({one.value})" for one in rivals)
     return f"{others} claims the same name; uninstall one of the packages"
 
@@ -181,26 +187,37 @@ def _name_taken(offer: Offer, rivals: list[Offer]) -> str:
 def _attempt(offer: Offer) -> type[Any] | str:
     """The class that is offered, or why it cannot be used."""
     try:
-        found = _imported(offer.value)
+        found = imported(offer.value)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the package's own code
         return f"it cannot be imported: {one_line(error)}; mend or uninstall {offer.package}"
-    contract = _imported(f"splitrun.spec.contracts:{CONTRACTS[offer.kind]}")
+    contract = imported(f"splitrun.spec.contracts:{CONTRACTS[offer.kind]}")
     if not (isinstance(found, type) and issubclass(found, contract)):
         return f"it is no subclass of splitrun.extend.{contract.__name__}; mend {offer.package}"
+    return _unfit(found, contract, offer) or found
+
+
+def _unfit(found: Any, contract: Any, offer: Offer) -> str:
+    """What a class lacks of what it is asked; empty where it is all there."""
     api = getattr(found, "api", None)
     if api != API:
         made_for = "states no version of the contract" if api is None else f"was made for api {api}"
         return f"it {made_for}, and this splitrun has api {API}; install one that fits"
-    if missing := sorted(getattr(found, "__abstractmethods__", ())):
+    try:
+        found.model_rebuild()
+    except Exception as error:  # noqa: BLE001 - whatever pydantic has against it
+        return f"its section cannot be made: {one_line(error)}; mend {offer.package}"
+    fields: Mapping[str, Any] = found.model_fields
+    lacks = [name for name in contract.stated if name not in fields and not hasattr(found, name)]
+    if missing := sorted([*found.__abstractmethods__, *lacks]):
         return f"it does not define {', '.join(missing)}; mend {offer.package}"
-    fields: Mapping[str, Any] = vars(found)["__pydantic_fields__"]
     tag = fields.get("type")
     if tag is None or get_args(tag.annotation) != (offer.name,):
         return f'it needs the field `type: Literal["{offer.name}"]`; mend {offer.package}'
-    return found
+    return ""
 
 
-def _imported(value: str) -> Any:
+def imported(value: str) -> Any:
+    """What `module:attribute` names."""
     module, _, attribute = value.partition(":")
     return getattr(import_module(module), attribute)
 

@@ -14,7 +14,7 @@ from splitrun.cli.app import run
 from splitrun.cli.console import Console
 from splitrun.cli.output import echo
 from splitrun.dashboard.line import PLAIN, line
-from splitrun.data.csv_text import csv_cell
+from splitrun.data.sources.csv import csv_cell
 from splitrun.study.bench.store import Report, to_csv, to_markdown
 from splitrun.study.bench.store import ResultTable as Numbers
 from splitrun.terminal import plain

@@ -54,7 +54,7 @@ def evaluate(
 
 
 def _write(evaluation: Evaluation, path: Path) -> None:
-    from splitrun.data.csv_text import csv_cell
+    from splitrun.data.sources.csv import csv_cell
     from splitrun.errors import UsageError
 
     outputs = evaluation.predictions.tolist()

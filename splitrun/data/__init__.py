@@ -17,8 +17,7 @@ from splitrun.data.columns import (
     fingerprint,
     opening,
 )
-from splitrun.data.download import OnDownload
-from splitrun.data.sources import Source
+from splitrun.data.sources import OnDownload, Source
 
 if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder

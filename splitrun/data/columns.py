@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from splitrun.data.download import OnDownload
-from splitrun.data.sources import Opening
+from splitrun.data.sources import OnDownload, Opening
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
 from splitrun.spec import Spec

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from splitrun.data import csv_text
+from splitrun.data.sources import csv as csv_source
 from splitrun.errors import DataError
 from splitrun.files import open_regular
 
@@ -68,20 +68,20 @@ def read_table(path: Path, delimiter: str, columns: Sequence[str], text: Collect
         DataError: rows of other lengths than the header, an open quote, not UTF-8, or a column
             that is partly numbers.
     """
-    header = csv_text.read_header(path, delimiter)
+    header = csv_source.read_header(path, delimiter)
     # Where the first row is longer than the header, pandas would take its first cell for an index.
-    csv_text.refuse_ragged(path, delimiter, len(header), most_records=2)
+    csv_source.refuse_ragged(path, delimiter, len(header), most_records=2)
     frame = _read_frame(path, delimiter, header, [name for name in columns if name in text])
     # Where a row is shorter, pandas pads it: its last cell shows as empty.
     if frame[header[-1]].isna().any():
-        csv_text.refuse_ragged(path, delimiter, len(header))
+        csv_source.refuse_ragged(path, delimiter, len(header))
     interpreted = [name for name in columns if _was_interpreted(frame[name])]
     if interpreted:
         verbatim = _read_frame(path, delimiter, header, interpreted)
         frame = frame.assign(**{name: verbatim[name] for name in interpreted})
 
     def place(row: int) -> str:
-        return csv_text.place(path, delimiter, row)
+        return csv_source.place(path, delimiter, row)
 
     taken: dict[str, Column] = {
         name: _words(frame[name]) if name in text else _numbers_or_words(frame[name], place)
@@ -106,11 +106,11 @@ def _read_frame(
                 low_memory=False,
             )
     except UnicodeDecodeError as error:
-        csv_text.refuse_encoding(path, error)
+        csv_source.refuse_encoding(path, error)
     except pd.errors.ParserError as error:
         if "EOF inside string" in str(error):
-            csv_text.refuse_open_quote(path, delimiter)
-        csv_text.refuse_ragged(path, delimiter, len(header))
+            csv_source.refuse_open_quote(path, delimiter)
+        csv_source.refuse_ragged(path, delimiter, len(header))
         raise DataError(f"{path}: cannot be read as CSV: {error}; mend the file") from error
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from splitrun.model.stage import Stage
     from splitrun.model.state import (
         State,
+        Tensors,
         extra_states,
         fill,
         named_tensors,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
         tensor_bytes,
         weights_sha256,
     )
-    from splitrun.model.tensors import Tensors
     from splitrun.model.top_stage import TopStage
 
 __all__ = [
@@ -76,6 +76,7 @@ _ROLE_MODEL = (
 )
 _STATE = (
     "State",
+    "Tensors",
     "extra_states",
     "fill",
     "named_tensors",
@@ -93,7 +94,6 @@ _IMPORTED_ON_USE = {
     "RoleOptimizer": "role_optimizer",
     "Stage": "stage",
     **dict.fromkeys(_STATE, "state"),
-    "Tensors": "tensors",
     "TopStage": "top_stage",
 }
 

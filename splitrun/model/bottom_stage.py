@@ -14,8 +14,7 @@ from splitrun.model.custom.recomputation import Recomputation, Stash, is_due
 from splitrun.model.custom.trial import learning
 from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
-from splitrun.model.state import State, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors, total_bytes
+from splitrun.model.state import State, Tensors, as_tensors, parameters_of, total_bytes
 from splitrun.model.versions import InFlight, Version, WeightVersions
 from splitrun.plan import Role, RoleFacts
 

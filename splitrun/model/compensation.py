@@ -74,13 +74,13 @@ class WeightPrediction(RuleSection):
         self, optimizers: Sequence[optim.Optimizer], weights: Sequence[Tensor]
     ) -> MoveWeights:
         """Along the direction that each optimizer took last."""
-        from splitrun.model.prediction import Prediction
+        from splitrun.model.late_gradients import Prediction
 
         return Prediction(optimizers, weights)
 
     def updated(self, optimizers: Sequence[optim.Optimizer]) -> None:
         """Keep the last gradients of SGD without momentum."""
-        from splitrun.model.prediction import keep_last_gradients
+        from splitrun.model.late_gradients import keep_last_gradients
 
         for optimizer in optimizers:
             if optimizer.defaults.get("momentum") == 0:

@@ -35,7 +35,7 @@ def mlp(in_features: int, layers: MlpLayers) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
-class EmbeddingMlp(nn.Module):
+class EmbeddingPerceptron(nn.Module):
     """Embeds categorical codes, joins the numeric columns, and applies a perceptron.
 
     Args:

@@ -106,9 +106,9 @@ class EmbeddingMlp(MlpLayers):
 
     def build(self, inputs: InputShape, directory: FilePath) -> nn.Module:  # noqa: ARG002
         """A table for each categorical column, and a perceptron over all."""
-        from splitrun.model.layers import EmbeddingMlp as Module
+        from splitrun.model.layers import EmbeddingPerceptron
 
-        return Module(
+        return EmbeddingPerceptron(
             inputs.numeric,
             inputs.cardinalities,
             embedding_dim=self.embedding_dim,

@@ -1,15 +1,17 @@
-"""The optimizers of `torch.optim`, and what compensation rules make of them."""
+"""The optimizers of `torch.optim`, and what compensation rules make of them; and how learning rates
+change over a run, once its warm-up is over."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.contracts import OptimizerSection, Recipe
-from splitrun.spec.section import Fraction, NonNegativeFloat32, PositiveFloat32
+from splitrun.spec.contracts import LrScheduleSection, OptimizerSection, Recipe
+from splitrun.spec.section import Fraction, NonNegativeFloat32, PositiveFloat32, PositiveInt
 
 if TYPE_CHECKING:
     from torch import Tensor, nn, optim
@@ -83,7 +85,7 @@ class Sgd(OptimizerSection):
         """One of PyTorch's or, with spikes, of our own."""
         from torch import optim
 
-        from splitrun.model.spiked import SpikedSgd
+        from splitrun.model.late_gradients import SpikedSgd
 
         section = self._with_long_momentum() if recipe.lengthens else self
         if recipe.spikes:
@@ -282,10 +284,62 @@ def _spiked_adam(
     decoupled: bool = False,
 ) -> list[optim.Optimizer]:
     """Adam with spikes or a long momentum; none where the recipe has neither."""
-    from splitrun.model.spiked import SpikedAdam
+    from splitrun.model.late_gradients import SpikedAdam
 
     if not (recipe.spikes or recipe.lengthens):
         return []
     late = recipe.staleness if recipe.spikes else lambda _: 0
     adam = SpikedAdam(parameters, late, grows=recipe.lengthens, decoupled=decoupled, **options)
     return [adam]
+
+
+class ConstantLr(LrScheduleSection):
+    """The rate stays as it is."""
+
+    type: Literal["constant"]
+
+    @property
+    def is_constant(self) -> bool:
+        """Unless there is a warm-up."""
+        return not self.warmup_steps
+
+    def after_warmup(self, past: int, steps_per_epoch: int, steps: int) -> float:  # noqa: ARG002
+        """1."""
+        return 1.0
+
+
+class StepLr(LrScheduleSection):
+    """Multiplies the rate by `gamma` every `every_epochs`, counted from the end of the warm-up."""
+
+    type: Literal["step"]
+    every_epochs: PositiveInt
+    gamma: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
+
+    def after_warmup(self, past: int, steps_per_epoch: int, steps: int) -> float:  # noqa: ARG002
+        """`gamma` to the number of times that it has been applied."""
+        return float(self.gamma ** (past // (self.every_epochs * steps_per_epoch)))
+
+
+class ExponentialLr(LrScheduleSection):
+    """Multiplies the rate by `gamma` over each epoch after the warm-up, a little every step."""
+
+    type: Literal["exponential"]
+    gamma: Annotated[float, Field(strict=True, gt=0, le=1)]
+
+    def after_warmup(self, past: int, steps_per_epoch: int, steps: int) -> float:  # noqa: ARG002
+        """`gamma` to the epochs since the warm-up."""
+        return float(self.gamma ** (past / steps_per_epoch))
+
+
+class CosineLr(LrScheduleSection):
+    """Falls along half a cosine from the rate at the first step after the warm-up to
+    `final_fraction` of it at the last step; a single step is made at the full rate."""
+
+    type: Literal["cosine"]
+    final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+
+    def after_warmup(self, past: int, steps_per_epoch: int, steps: int) -> float:  # noqa: ARG002
+        """Between 1 and `final_fraction`."""
+        last = steps - 1
+        cosine = (1 + math.cos(math.pi * min(1.0, past / last))) / 2 if last > 0 else 1.0
+        return self.final_fraction + (1 - self.final_fraction) * cosine

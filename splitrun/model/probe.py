@@ -1,8 +1,9 @@
-"""What forwards of a model tell: its cut, the parameters it saves, its randomness."""
+"""What forwards of a model tell: its cut, the parameters it saves, its randomness; and what it and
+its training hold in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,19 @@ from torch import Tensor, nn
 from splitrun.errors import ModelError, Problem, one_line
 from splitrun.errors import Path as SpecPath
 from splitrun.model.build import section_of
-from splitrun.model.footprint import activation_bytes, gradient_bytes
-from splitrun.model.randomness import draws_random
+from splitrun.model.randomness import draws_random, seeded_apart
 from splitrun.model.role_optimizer import sparse_tables
-from splitrun.model.state import buffer_contents, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import (
+    Tensors,
+    as_tensors,
+    buffer_contents,
+    named_tensors,
+    own,
+    parameters_of,
+)
 from splitrun.model.versions import saved_parameters
 from splitrun.plan import RoleFacts, TensorFacts
+from splitrun.spec.contracts import OptimizerSection, RuleSection
 
 
 @dataclass(frozen=True)
@@ -44,20 +51,6 @@ class Probed:
 
 
 def probe(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
-    """Run one of our own modules, in training and in evaluation; it is as before afterwards.
-
-    Raises:
-        ModelError: the forward fails, as it does where memory is short.
-    """
-    before = buffer_contents(module)
-    probed = find_out(role, module, inputs, use, directory)
-    for name, buffer in nn.Module.named_buffers(module):
-        buffer.copy_(before[name])
-    module.train()
-    return probed
-
-
-def find_out(role: str, module: nn.Module, inputs: Tensors, use: Use, directory: Path) -> Probed:
     """Run forwards of a module, in training and in evaluation; its buffers may change.
 
     Raises:
@@ -199,3 +192,52 @@ def _refuse_aliases(role: str, module: nn.Module, tensors: Tensors) -> None:
 
 def _shown(tensor: Tensor) -> str:
     return f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.")
+
+
+def activation_bytes(module: nn.Module, inputs: Tensors) -> int:
+    """What a forward keeps for its backward beside parameters, buffers, inputs and output.
+
+    The module is run once, as it is.
+    """
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if tensor.layout == torch.strided:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor.detach()  # itself it would keep the graph that keeps it, for ever
+
+    with (
+        seeded_apart("activations"),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
+    ):
+        output = as_tensors(module(*inputs))
+    others = (*named_tensors(module).values(), *inputs, *output)
+    known = {tensor.untyped_storage().data_ptr() for tensor in others}
+    return sum(size for address, size in kept.items() if address not in known)
+
+
+def gradient_bytes(module: nn.Module, sparse: Collection[str]) -> int:
+    """Of dense gradients; sparse ones have as many rows as a batch looks up.
+
+    Args:
+        sparse: names of the parameters that have those.
+    """
+    return sum(
+        weight.nbytes
+        for name, weight in parameters_of(module).items()
+        if weight.requires_grad and name not in sparse
+    )
+
+
+def optimizer_bytes(
+    module: nn.Module, optimizer: OptimizerSection, rules: Sequence[RuleSection]
+) -> int:
+    """Of an optimizer's state, once it has seen a gradient of every weight."""
+    states = optimizer.state_tensors + sum(rule.state_tensors(optimizer) for rule in rules)
+    return states * sum(weight.nbytes for weight in trainable(module))
+
+
+def trainable(module: nn.Module) -> list[Tensor]:
+    """The weights that have gradients."""
+    return [weight for weight in parameters_of(module).values() if weight.requires_grad]

@@ -21,14 +21,11 @@ from splitrun.model.build import build_model, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.finite import refuse_odd_weights
-from splitrun.model.footprint import optimizer_bytes
-from splitrun.model.fusion import fuse, fused_features
-from splitrun.model.probe import Probed, Use, probe
+from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
-from splitrun.model.state import parameters_of
-from splitrun.model.tensors import Tensors
-from splitrun.model.top_stage import TopStage
+from splitrun.model.state import Tensors, parameters_of
+from splitrun.model.top_stage import TopStage, fuse, fused_features
 from splitrun.plan import Plan, RoleFacts, TensorFacts, bottom_name, top_name
 from splitrun.seeds import derive_seed
 from splitrun.spec import (

@@ -1,18 +1,38 @@
 """What a module consists of, and what a role's training state is made of.
 
-A state is a tree of dicts, lists, tuples, numbers, text, None and tensors that nobody writes to.
+`Tensors` are what crosses between roles, and what a module returns. A state is a tree of dicts,
+lists, tuples, numbers, text, None and tensors that nobody writes to.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 State = Mapping[str, Any]
+Tensors = tuple[Tensor, ...]
+
+
+def as_tensors(output: Tensor | Sequence[Tensor]) -> Tensors:
+    """What a bottom returned, as a tuple: it may return one tensor or several."""
+    return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+def total_bytes(tensors: Tensors) -> int:
+    """Of all of them together."""
+    size = 0
+    for tensor in tensors:
+        size += tensor.nbytes
+    return size
+
+
+def own(inputs: Tensors) -> Tensors:
+    """Copies, since a forward may write to what it is given."""
+    return tuple(tensor.detach().requires_grad_(tensor.requires_grad).clone() for tensor in inputs)
 
 
 def parameters_of(module: nn.Module) -> dict[str, nn.Parameter]:

@@ -224,7 +224,7 @@ _LOOPS = 2
 """A window that is given no span shows so many batches for each that is in flight, and one more."""
 
 
-class Window(NamedTuple):
+class SteadyWindow(NamedTuple):
     """A span of the run's clock, and the steps that end in it."""
 
     start: float
@@ -233,7 +233,7 @@ class Window(NamedTuple):
     steps: int
 
 
-def window(summary: RunSummary, span_s: float | None = None) -> Window | None:
+def window(summary: RunSummary, span_s: float | None = None) -> SteadyWindow | None:
     """A few steady steps from the start of a recording; None where no step has ended in
     it, or clocks ran backwards.
 
@@ -258,7 +258,7 @@ def window(summary: RunSummary, span_s: float | None = None) -> Window | None:
     if not start < end:
         return None
     first = bisect_left(ends, start + _TINY_S)
-    return Window(start, end, first, bisect_left(ends, end + _TINY_S) - first)
+    return SteadyWindow(start, end, first, bisect_left(ends, end + _TINY_S) - first)
 
 
 _TINY_S = 1e-9

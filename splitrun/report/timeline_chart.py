@@ -10,7 +10,7 @@ from typing import Any
 from splitrun.events import Executed, Sent
 from splitrun.report.drawing import SMALL_TICKS, axis, heading, layout, marker, swatch, text
 from splitrun.report.page import Chart, Figure, Swatch
-from splitrun.report.summary import RunSummary, Window
+from splitrun.report.summary import RunSummary, SteadyWindow
 from splitrun.units import PAGE
 
 WAITS = ("RECV", "SEND")
@@ -73,7 +73,7 @@ class Bars:
         self._span_s = span_s
         self._kinds: defaultdict[BarStyle, _Kind] = defaultdict(_Kind)
 
-    def execute(self, event: Executed, window: Window, row: Row) -> None:
+    def execute(self, event: Executed, window: SteadyWindow, row: Row) -> None:
         """Add an instruction, as far as it is within the window."""
         style = _STYLES.get(event.op)
         if style is None:
@@ -82,7 +82,7 @@ class Bars:
         label = "" if event.op in WAITS else str(event.step)
         self._add(style, (event.start, event.end), window, row, label, what)
 
-    def send(self, event: Sent, window: Window, row: Row) -> None:
+    def send(self, event: Sent, window: SteadyWindow, row: Row) -> None:
         """Add a message's flight, as far as it is within the window."""
         what = f"{text(event.channel)}<br>{PAGE.size(event.bytes)} of {_of(event)} on their way"
         self._add(_FLIGHT, (event.start, event.arrive), window, row, "", what)
@@ -91,7 +91,7 @@ class Bars:
         self,
         style: BarStyle,
         times: tuple[float, float],
-        window: Window,
+        window: SteadyWindow,
         row: Row,
         label: str,
         what: str,
@@ -190,7 +190,7 @@ class Strip:
 
     name: str
     summary: RunSummary
-    window: Window
+    window: SteadyWindow
 
 
 def timeline(strips: Sequence[Strip]) -> Figure:

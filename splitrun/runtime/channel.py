@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from splitrun.events import Emit, Phase, Sent
-from splitrun.model.tensors import total_bytes
+from splitrun.model.state import total_bytes
 from splitrun.plan import Channel, LinkState
 from splitrun.runtime.clock import now, wait_until
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
+from splitrun.components import RUNTIMES, imported
 from splitrun.data import Batch
 from splitrun.events import Emit, Event, Phase
 from splitrun.model import Stage, State
@@ -194,11 +194,6 @@ Raises `RunFailed`, which names role, instruction and batch, or `KeyboardInterru
 has ended then but those that the error names as left behind.
 """
 
-_RUNTIMES = {
-    "serial": "splitrun.runtime.serial:run",
-    "threaded": "splitrun.runtime.threaded:run",
-}
-
 
 def find_runtime(name: str) -> Runtime:
     """The runtime of that name.
@@ -206,6 +201,5 @@ def find_runtime(name: str) -> Runtime:
     Raises:
         KeyError: there is none.
     """
-    module, _, attribute = _RUNTIMES[name].partition(":")
-    runtime: Runtime = getattr(import_module(module), attribute)
+    runtime: Runtime = imported(RUNTIMES[name])
     return runtime

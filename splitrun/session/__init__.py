@@ -1,17 +1,16 @@
 """One run: data, models, plan, runtime, run directory."""
 
 from splitrun.session.evaluate import Evaluation, evaluate_run
-from splitrun.session.forecast import forecast
-from splitrun.session.prepare import Experiment, is_advised, prepare
+from splitrun.session.prepare import Experiment, forecast, is_advised, prepare
 from splitrun.session.resume import (
     Resume,
     accept,
     find_restart,
     find_resume,
     prepare_resume,
+    supervised,
 )
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.supervise import supervised
 from splitrun.session.train import train
 
 __all__ = [

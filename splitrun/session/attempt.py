@@ -22,9 +22,8 @@ from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
-from splitrun.session.forecast import forecast
 from splitrun.session.job import job_of
-from splitrun.session.prepare import Experiment
+from splitrun.session.prepare import Experiment, forecast
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started

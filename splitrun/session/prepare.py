@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
+from splitrun import units
 from splitrun.data import OnDownload, PartyEncoder
-from splitrun.errors import ModelError, Problem, UsageError
+from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
 from splitrun.model import section_of
 from splitrun.party import Parties
-from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, planned_faults
-from splitrun.session.memory import memory_limit_bytes, refuse_beyond
+from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
+from splitrun.records.run import BoundRecord, ChoiceRecord, PlanRecord
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import (
     MICRO_BATCHES,
     Costs,
     Recommendation,
+    ThroughputPrediction,
+    bound,
     fastest_depth,
+    predict,
     recommend,
     shown,
+    with_depth,
 )
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import ModelSection
@@ -183,3 +191,71 @@ def prepare(
         plan = compile(spec, facts)
         check(plan)
     return Experiment(document, directory, parties, plan, probed.costs, advice, unproven=unproven)
+
+
+def memory_limit_bytes(spec: Spec) -> float:
+    """What the roles of a plan may hold together; infinite where nothing is said."""
+    limit_mb = spec.runtime.memory_limit_mb
+    return math.inf if limit_mb is None else limit_mb * 1e6
+
+
+def refuse_beyond(plan: Plan, limit_bytes: float) -> None:
+    """Refuse a plan whose roles would hold more than this at their peak.
+
+    Raises:
+        SpecError: with the depth that would fit, if there is one.
+    """
+    wanted = peak_bytes(plan)
+    if wanted <= limit_bytes:
+        return
+    held, limit = units.megabytes(wanted), units.megabytes(limit_bytes)
+    what = f"the plan holds {held} MB at its peak, more than {limit} MB"
+    depths = range(plan.depth - 1, 0, -1)
+    sizes = ((depth, peak_bytes(with_depth(plan, depth))) for depth in depths)
+    fitting = next(((depth, size) for depth, size in sizes if size <= limit_bytes), None)
+    if fitting:
+        remedy = f"depth {fitting[0]} would fit, with {units.megabytes(fitting[1])} MB"
+    else:
+        remedy = "no depth would fit; use smaller layers, smaller batches or a higher limit"
+    raise SpecError([Problem(("runtime", "memory_limit_mb"), what, remedy)])
+
+
+def forecast(experiment: Experiment, plan: PlanRecord) -> PlanRecord:
+    """The plan's record with what probed costs foretell of it: its bound, its throughput, and
+    better depths; as it is where they were not probed."""
+    advice = experiment.advice
+    if experiment.costs is None or advice is None:
+        return plan
+    limit = bound(experiment.plan, experiment.costs)
+    runtime = experiment.document.spec.runtime.type
+    prediction = predict(experiment.plan, experiment.costs, runtime)
+    return msgspec.structs.replace(
+        plan,
+        bound=BoundRecord(
+            period_ms=limit.period_s * 1e3,
+            samples_per_s=limit.segment_samples_per_s,
+            limited_by=limit.limited_by,
+        ),
+        predicted_samples_per_s=prediction.samples_per_s,
+        effective_cores=experiment.costs.effective_cores,
+        wakeup_latency_ms=experiment.costs.wakeup_latency_s * 1e3,
+        recommended_depth=advice.plan.depth,
+        fastest_depth=advice.fastest.depth,
+        shown_depth=advice.shown.depth if advice.shown else None,
+        shown_of=advice.shown.of if advice.shown else None,
+        unproven=experiment.unproven,
+        recommended=_choice(advice.plan, advice.prediction, advice.speedup),
+        fastest=_choice(advice.fastest, advice.fastest_prediction, advice.fastest_speedup),
+        certainty=advice.certainty.to_record() if advice.certainty else None,
+        advice=advice.reason,
+    )
+
+
+def _choice(plan: Plan, prediction: ThroughputPrediction, speedup: float) -> ChoiceRecord:
+    return ChoiceRecord(
+        schedule=plan.schedule,
+        depth=plan.depth,
+        micro_batches=plan.micro_batches,
+        predicted_samples_per_s=prediction.samples_per_s,
+        speedup=speedup,
+    )

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import harmonic_mean
-from typing import Literal
 
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
@@ -39,7 +38,7 @@ class ThroughputPrediction:
     steps: int
     train_s: float
     """All segments, each with its fill and its drain."""
-    runtime: Literal["serial", "threaded"] = "threaded"
+    runtime: str = "threaded"
 
     @property
     def samples_per_s(self) -> float:
@@ -52,9 +51,7 @@ class ThroughputPrediction:
         return self.train_s / self.steps
 
 
-def predict(
-    plan: Plan, costs: Costs, runtime: Literal["serial", "threaded"] = "threaded"
-) -> ThroughputPrediction:
+def predict(plan: Plan, costs: Costs, runtime: str = "threaded") -> ThroughputPrediction:
     """Predict the training time of a whole run.
 
     Raises:
@@ -78,7 +75,7 @@ def _moments(costs: Costs) -> Sequence[Costs]:
     return [costs.at_speed(1 + costs.unevenness * deviation) for deviation in _QUARTERS]
 
 
-def _train_s(plan: Plan, costs: Costs, runtime: Literal["serial", "threaded"]) -> float:
+def _train_s(plan: Plan, costs: Costs, runtime: str) -> float:
     simulated = simulate_serial if runtime == "serial" else simulate
     lengths = Counter(segment.stop - segment.start for segment in plan.segments())
     return sum(

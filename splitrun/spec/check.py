@@ -12,9 +12,10 @@ from itertools import chain
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
-from splitrun.spec.contracts import METRICS, components_of
+from splitrun.spec.contracts import METRICS
 from splitrun.spec.effective import compensation_of, effective_depth, has_checksums, optimizer_of
 from splitrun.spec.model import Spec
+from splitrun.spec.section import components_of
 from splitrun.spec.wording import alternatives, closest, did_you_mean
 
 

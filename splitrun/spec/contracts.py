@@ -1,11 +1,8 @@
 """What each kind of component is asked: the base of its section, which checks and makes its thing.
 
-A component is a section with a `type: Literal["its_name"]`. What of it ties several keys of a spec
-together it checks itself (`problems`), and what it stands for it makes itself. PyTorch, NumPy and
-pandas are imported where something is made, so that a spec is checked without them.
-
-`OneOf` marks the fields of a spec that hold a component; which there are `splitrun.components`
-knows.
+What of a component ties several keys of a spec together it checks itself (`problems`), and what it
+stands for it makes itself. PyTorch, NumPy and pandas are imported where something is made, so that
+a spec is checked without them.
 """
 
 from __future__ import annotations
@@ -17,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, model_serializer
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
-from splitrun.components import registry
 from splitrun.errors import Path, Problem
 from splitrun.spec.section import (
+    CLASS_TAG,
+    Component,
     Fraction,
     NonNegativeInt,
     PositiveFloat32,
     PositiveInt,
-    Section,
     Seed,
+    WordOrSection,
 )
 from splitrun.spec.wording import closest
 
@@ -41,84 +38,11 @@ if TYPE_CHECKING:
     from splitrun.runtime import Hook
     from splitrun.spec.model import Spec
 
-CLASS_TAG = "class"
-"""Stands for a section that is told by its `class` key instead of a `type`."""
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """Marks a field that holds a component of a kind."""
-
-    kind: str
-
-    @property
-    def members(self) -> Mapping[str, type[Component]]:
-        """The sections that may stand there, by their tag."""
-        return registry().members(self.kind)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """A union that is told apart by `type`, made when the first spec is validated."""
-        choices = {tag: handler.generate_schema(section) for tag, section in self.members.items()}
-        if not choices:
-            return handler.generate_schema(_Nothing)
-        discriminator = _tag if CLASS_TAG in choices else "type"
-        union = core_schema.tagged_union_schema(choices, discriminator)
-        if not all(issubclass(section, WordOrSection) for section in self.members.values()):
-            return union
-        return core_schema.no_info_before_validator_function(_in_long, union)
-
-
-class _Nothing(Section):
-    """Stands for the components of a kind that has none; no installed package offers one."""
-
-    type: Literal["none of the installed packages offers one"]
-
-
-def _in_long(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
-
-
-def _tag(value: Any) -> str | None:
-    if isinstance(value, dict):
-        return CLASS_TAG if CLASS_TAG in value else value.get("type")
-    return getattr(value, "type", None)
-
-
-class Component(Section):
-    """A part of an experiment that is chosen by its `type`."""
-
-    api: ClassVar[int]
-    """The version of the contract that a package's component was made for, `splitrun.extend.API`
-    of that time; splitrun's own need none."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def type(self) -> str:
-            """Its name; a subclass has the field `type: Literal["name"]`."""
-
-    def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
-        """Why the spec, in which this stands at `path`, cannot run."""
-        return iter(())
-
-    def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
-        """What of this has no effect in a spec that can run."""
-        return iter(())
-
-
-class WordOrSection(Component):
-    """A component that is written as its name alone where it has no other keys."""
-
-    @model_serializer(mode="wrap")
-    def _short(self, serialize: Callable[[Any], dict[str, Any]]) -> Any:
-        given = serialize(self)
-        return given["type"] if given.keys() == {"type"} else given
-
 
 class DatasetSection(Component):
     """Where the rows come from, and which of them are held out."""
+
+    stated: ClassVar[tuple[str, ...]] = ("label",)
 
     test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
     split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
@@ -248,6 +172,8 @@ METRICS: Mapping[Labels, tuple[Metric, ...]] = {
 
 class LossSection(WordOrSection):
     """What training makes small: a mean over the rows of the top's outputs `[rows, width]`."""
+
+    stated: ClassVar[tuple[str, ...]] = ("labels", "default_metrics")
 
     labels: ClassVar[Labels]
     default_metrics: ClassVar[tuple[Metric, ...]]
@@ -518,20 +444,3 @@ class SinkSection(WordOrSection):
     def build(self) -> Sink:
         """A new sink, made once for every attempt of a run; packages that it wants are imported
         here."""
-
-
-def components_of(section: Section, path: Path = ()) -> Iterator[tuple[Path, Component]]:
-    """Every component in a section, and where it stands."""
-    if isinstance(section, Component):
-        yield path, section
-    for key, value in section:
-        yield from _components_in(value, (*path, key))
-
-
-def _components_in(value: object, path: Path) -> Iterator[tuple[Path, Component]]:
-    if isinstance(value, Section):
-        yield from components_of(value, path)
-    elif isinstance(value, dict | tuple):
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in pairs:
-            yield from _components_in(inner, (*path, key))

@@ -15,13 +15,14 @@ from pydantic_core import ErrorDetails
 
 from splitrun.components import registry
 from splitrun.errors import Path, dotted
-from splitrun.spec.contracts import CLASS_TAG, WordOrSection
 from splitrun.spec.model import NO_SHORT_FORMS
 from splitrun.spec.section import (
     CLASS_PATTERN,
+    CLASS_TAG,
     DELIMITER_PATTERN,
     EXPERIMENT_PATTERN,
     PARTY_PATTERN,
+    WordOrSection,
 )
 from splitrun.spec.shape import Place, Shape, fields, homes, place_of
 from splitrun.spec.tree import Flaw, Tree

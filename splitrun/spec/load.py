@@ -27,7 +27,7 @@ from splitrun.spec.model import NO_SHORT_FORMS, SHORT_FORMS, Spec
 from splitrun.spec.override import Override, parse
 from splitrun.spec.section import EXPERIMENT_PATTERN
 from splitrun.spec.shape import place_of
-from splitrun.spec.tree import Flaw, Source, Tree, in_order, leaf, with_values
+from splitrun.spec.tree import Flaw, SourceText, Tree, in_order, leaf, with_values
 from splitrun.spec.wording import closest, printable
 from splitrun.spec.yaml_text import MAX_BYTES, dump, read, too_large
 
@@ -109,7 +109,7 @@ def resolved_yaml(spec: Spec) -> str:
 
 
 def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
-    tree, flaws = read(text, Source(0, printable(str(file))))
+    tree, flaws = read(text, SourceText(0, printable(str(file))))
     changes: list[Override] = []
     for rank, argument in enumerate(overrides, start=1):
         change, wrong = parse(argument, rank)
@@ -237,7 +237,7 @@ def _text_of(file: FilePath) -> str:
     except (OSError, ValueError) as error:
         raise SpecError([Problem((), *_why_not(file, error), printable(str(file)))]) from error
     if len(content) > MAX_BYTES:
-        raise SpecError([too_large(Source(0, printable(str(file)))).problem])
+        raise SpecError([too_large(SourceText(0, printable(str(file)))).problem])
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -273,7 +273,7 @@ def _within(directory: FilePath) -> str:
 def _not_utf8(file: FilePath, content: bytes, error: UnicodeDecodeError) -> Problem:
     before = content[: error.start].decode()
     line = before.count("\n")
-    mark = Source(0, printable(str(file))).mark(line, len(before) - before.rfind("\n") - 1)
+    mark = SourceText(0, printable(str(file))).mark(line, len(before) - before.rfind("\n") - 1)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         what = "UTF-16 text"
     else:

@@ -6,11 +6,11 @@ where a key stands in its file is known to `load`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from splitrun.components import registry
+from splitrun.components import RUNTIMES, registry
 from splitrun.spec.contracts import (
     DatasetSection,
     HookSection,
@@ -18,7 +18,6 @@ from splitrun.spec.contracts import (
     LrScheduleSection,
     Metric,
     ModelSection,
-    OneOf,
     OptimizerSection,
     RuleSection,
     SinkSection,
@@ -29,6 +28,7 @@ from splitrun.spec.section import (
     Name,
     NonNegativeFloat,
     NonNegativeInt,
+    OneOf,
     PositiveFloat,
     PositiveInt,
     Section,
@@ -164,7 +164,7 @@ class Link(Section):
         return value
 
 
-class Checkpoint(Section):
+class CheckpointSection(Section):
     """Checkpoints, from which an interrupted or killed run goes on. Each drains the pipeline."""
 
     every_steps: PositiveInt | None = Field(None, description="Training steps between two.")
@@ -194,7 +194,7 @@ class Supervision(Section):
     restarts: NonNegativeInt = Field(3, description="At most so many, with `restart`.")
 
 
-class Party(Section):
+class PartySection(Section):
     """An organisation. Without `bottom` it has no features of its own."""
 
     columns: tuple[str, ...] = ()
@@ -218,10 +218,16 @@ class Top(Section):
     compute: Compute | None = None
 
 
+if TYPE_CHECKING:
+    RuntimeName = str
+else:
+    RuntimeName = Literal[tuple(RUNTIMES)]
+
+
 class Runtime(Section):
     """What runs the plan; the result does not depend on it."""
 
-    type: Literal["serial", "threaded"] = Field(
+    type: RuntimeName = Field(
         "threaded", description="All roles in one thread, or a thread for each."
     )
     intra_op_threads: ThreadCount = Field(
@@ -246,7 +252,7 @@ class Spec(Section):
     )
     seed: Seed = Field(0, description="Rules initial weights, batch order and dropout.")
     dataset: Annotated[DatasetSection, OneOf("sources")]
-    parties: dict[Name, Party] = Field(
+    parties: dict[Name, PartySection] = Field(
         min_length=2, max_length=64, description="The organisations, by name."
     )
     top: Top
@@ -257,7 +263,7 @@ class Spec(Section):
         description="`default`, `bob-alice` (both directions) or `bob->alice`; the finest wins.",
     )
     runtime: Runtime = Field(default_factory=Runtime)
-    checkpoint: Checkpoint | None = None
+    checkpoint: CheckpointSection | None = None
     supervision: Supervision = Field(default_factory=Supervision)
     faults: tuple[Fault, ...] = Field(
         (), description="What is to go wrong in `splitrun train`, so that one sees how it ends."

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from splitrun.errors import Path
-from splitrun.spec.tree import Flaw, Mark, Source, Tree, leaf
+from splitrun.spec.tree import Flaw, Mark, SourceText, Tree, leaf
 from splitrun.spec.wording import printable, shown
 from splitrun.spec.yaml_text import read
 
@@ -55,7 +55,7 @@ class Override:
 def parse(argument: str, rank: int) -> tuple[Override | None, list[Flaw]]:
     """The override that a command-line argument is, if it is one, and what is wrong with it."""
     label = argument if len(argument) <= 80 else argument[:80] + "…"
-    source = Source(rank, "override " + printable(f"'{label}'"))
+    source = SourceText(rank, "override " + printable(f"'{label}'"))
     start = source.mark(0, 0)
     deletes = argument.startswith("~")
     key, equals, value = argument[deletes:].partition("=")
@@ -63,13 +63,13 @@ def parse(argument: str, rank: int) -> tuple[Override | None, list[Flaw]]:
         return None, [start.flaw((), "~ deletes a key and takes no value", "write ~key.path")]
     if not deletes and not equals:
         return None, [start.flaw((), "has no '='", _EXAMPLE)]
-    parts = _parts(key, Source(rank, source.name, int(deletes)))
+    parts = _parts(key, SourceText(rank, source.name, int(deletes)))
     if not parts:
         return None, [start.flaw((), f"{shown(key)} is no path of keys", _EXAMPLE)]
     path, marks = zip(*parts, strict=True)
     if deletes:
         return Override(path, marks, None), []
-    tree, flaws = read(value, Source(rank, source.name, len(key) + 1))
+    tree, flaws = read(value, SourceText(rank, source.name, len(key) + 1))
     below = [
         flaw.mark.flaw(path + flaw.problem.path, flaw.problem.what, flaw.problem.remedy)
         for flaw in flaws
@@ -77,7 +77,7 @@ def parse(argument: str, rank: int) -> tuple[Override | None, list[Flaw]]:
     return (Override(path, marks, tree) if tree else None), below
 
 
-def _parts(key: str, source: Source) -> list[tuple[str | int, Mark]]:
+def _parts(key: str, source: SourceText) -> list[tuple[str | int, Mark]]:
     """Keys and indices with their places; none where `key` is not a path."""
     parts: list[tuple[str | int, Mark]] = []
     position = 0

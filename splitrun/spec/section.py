@@ -1,11 +1,31 @@
-"""What every section of a spec is made of: strict numbers, names, and the base of all sections."""
+"""What every section of a spec is made of: strict numbers, names, and the bases of all sections.
+
+A component is a section that is chosen by its `type`. `OneOf` marks the fields of a spec that hold
+one; which there are `splitrun.components` knows.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    model_serializer,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from splitrun.components import registry
+from splitrun.errors import Path, Problem
+
+if TYPE_CHECKING:
+    from splitrun.spec.model import Spec
 
 PARTY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 CLASS_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
@@ -65,3 +85,99 @@ class Section(BaseModel):
 
     # defer_build: the validator of `Spec` holds all others, which need not be built twice.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+CLASS_TAG = "class"
+"""Stands for a section that is told by its `class` key instead of a `type`."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a field that holds a component of a kind."""
+
+    kind: str
+
+    @property
+    def members(self) -> Mapping[str, type[Component]]:
+        """The sections that may stand there, by their tag."""
+        return registry().members(self.kind)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """A union that is told apart by `type`, made when the first spec is validated."""
+        choices = {tag: handler.generate_schema(section) for tag, section in self.members.items()}
+        if not choices:
+            return handler.generate_schema(_Nothing)
+        discriminator = _tag if CLASS_TAG in choices else "type"
+        union = core_schema.tagged_union_schema(choices, discriminator)
+        if not all(issubclass(section, WordOrSection) for section in self.members.values()):
+            return union
+        return core_schema.no_info_before_validator_function(_in_long, union)
+
+
+class _Nothing(Section):
+    """Stands for the components of a kind that has none; no installed package offers one."""
+
+    type: Literal["none of the installed packages offers one"]
+
+
+def _in_long(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _tag(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return CLASS_TAG if CLASS_TAG in value else value.get("type")
+    return getattr(value, "type", None)
+
+
+class Component(Section):
+    """A part of an experiment that is chosen by its `type`."""
+
+    api: ClassVar[int]
+    """The version of the contract that a package's component was made for, `splitrun.extend.API`
+    of that time; splitrun's own need none."""
+
+    stated: ClassVar[tuple[str, ...]] = ()
+    """Attributes or fields that only a subclass can state, and must."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def type(self) -> str:
+            """Its name; a subclass has the field `type: Literal["name"]`."""
+
+    def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
+        """Why the spec, in which this stands at `path`, cannot run."""
+        return iter(())
+
+    def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:  # noqa: ARG002
+        """What of this has no effect in a spec that can run."""
+        return iter(())
+
+
+class WordOrSection(Component):
+    """A component that is written as its name alone where it has no other keys."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: Callable[[Any], dict[str, Any]]) -> Any:
+        given = serialize(self)
+        return given["type"] if given.keys() == {"type"} else given
+
+
+def components_of(section: Section, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+    """Every component in a section, and where it stands."""
+    if isinstance(section, Component):
+        yield path, section
+    for key, value in section:
+        yield from _components_in(value, (*path, key))
+
+
+def _components_in(value: object, path: Path) -> Iterator[tuple[Path, Component]]:
+    if isinstance(value, Section):
+        yield from components_of(value, path)
+    elif isinstance(value, dict | tuple):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from _components_in(inner, (*path, key))

@@ -17,9 +17,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from splitrun.errors import Path
-from splitrun.spec.contracts import CLASS_TAG, OneOf
 from splitrun.spec.model import SHORT_FORMS, WORD_OR, Spec
-from splitrun.spec.section import Section
+from splitrun.spec.section import CLASS_TAG, OneOf, Section
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _SHOWN_OF_KEY = 80
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceText:
     """A text that a spec is read from."""
 
     rank: int

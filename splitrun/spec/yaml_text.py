@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from splitrun.errors import Path
-from splitrun.spec.tree import Flaw, Mark, Source, Tree
+from splitrun.spec.tree import Flaw, Mark, SourceText, Tree
 
 Scalar = str | int | float | bool | None
 
@@ -102,7 +102,7 @@ class _Stop(Exception):
         self.flaw = flaw
 
 
-def read(text: str, source: Source) -> tuple[Tree | None, list[Flaw]]:
+def read(text: str, source: SourceText) -> tuple[Tree | None, list[Flaw]]:
     """The tree that `text` holds, if it is YAML at all, and what is wrong with it."""
     flaw = _unreadable(text, source)
     if flaw is not None:
@@ -116,13 +116,13 @@ def read(text: str, source: Source) -> tuple[Tree | None, list[Flaw]]:
         return None, [*composer.flaws, _syntax_flaw(error, text, source)]
 
 
-def too_large(source: Source) -> Flaw:
+def too_large(source: SourceText) -> Flaw:
     """The problem with a text of more than `MAX_BYTES`."""
     what = f"more than {MAX_BYTES // 2**20} MiB"
     return source.mark(0, 0).flaw((), what, "a spec is smaller; is this the right file?")
 
 
-def _unreadable(text: str, source: Source) -> Flaw | None:
+def _unreadable(text: str, source: SourceText) -> Flaw | None:
     if len(text.encode(errors="replace")) > MAX_BYTES:
         return too_large(source)
     found = _UNPRINTABLE.search(text.removeprefix("\ufeff"))
@@ -142,7 +142,7 @@ class _Composer:
     """Makes nodes of one document's events."""
 
     events: Iterator[Any]
-    source: Source
+    source: SourceText
     flaws: list[Flaw] = field(default_factory=list)
     anchors: dict[str, _Node | None] = field(default_factory=dict)
     """Each anchor's node; None while it is being composed."""
@@ -330,7 +330,7 @@ _MEANINGS_WHERE_IT_OPENED = {
 }
 
 
-def _syntax_flaw(error: yaml.MarkedYAMLError, text: str, source: Source) -> Flaw:
+def _syntax_flaw(error: yaml.MarkedYAMLError, text: str, source: SourceText) -> Flaw:
     """What a person should read instead of `error`."""
     problem = f"{error.context or ''} {error.problem or ''}".strip()
     for phrase, (what, remedy) in _MEANINGS_WHERE_IT_OPENED.items():

@@ -15,7 +15,7 @@ from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
 from splitrun.plan import Plan
 from splitrun.session import prepare
-from splitrun.session.memory import memory_limit_bytes, refuse_beyond
+from splitrun.session.prepare import memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import Metric
@@ -182,12 +182,12 @@ def line_up(
     subjects: dict[Arm, Subject] = {}
     plans: dict[Arm, Plan] = {}
     left_out: list[str] = []
-    beginnings = InitialWeights()
+    initial_weights = InitialWeights()
     fastest = Arm.of(experiment.advice.fastest)
     for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
         subject = Subject(experiment.parties.under(arm.applied(document.spec)))
         try:
-            plan = _plan(arm, subject, document, beginnings)
+            plan = _plan(arm, subject, document, initial_weights)
         except SpecError as error:
             if _is_asked_for(arm, schedules, depths):
                 raise
@@ -210,7 +210,7 @@ def _is_asked_for(
     return arm.schedule in (schedules or ())
 
 
-def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWeights) -> Plan:
+def _plan(arm: Arm, subject: Subject, document: Document, initial_weights: InitialWeights) -> Plan:
     """An arm's plan, of which everything can be measured.
 
     Raises:
@@ -228,6 +228,6 @@ def _plan(arm: Arm, subject: Subject, document: Document, beginnings: InitialWei
             )
             raise SpecError([Problem(("pipeline", "depth"), what, remedy)])
     mine = subject.first_weights(plan)
-    if differing := beginnings.differing(subject.spec.seed, str(arm), mine):
+    if differing := initial_weights.differing(subject.spec.seed, str(arm), mine):
         raise UsageError(differing)
     return plan

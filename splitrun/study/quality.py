@@ -84,13 +84,15 @@ def score(
     """
     name = metric or "loss"
     scores = {arm: Scores() for arm in subjects}
-    beginnings = InitialWeights()
+    initial_weights = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             bare = subjects[arm].under(_bare(subjects[arm].spec, index))
             seed = bare.spec.seed
-            if differing := beginnings.differing(seed, str(arm), bare.first_weights(bare.plan())):
+            if differing := initial_weights.differing(
+                seed, str(arm), bare.first_weights(bare.plan())
+            ):
                 raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
                 outcome = train_fresh(bare, "serial", (metric,) if metric else ())

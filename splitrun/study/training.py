@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
 
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
 from splitrun.lock import locked
@@ -33,7 +32,7 @@ from splitrun.spec import Spec
 from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 
-RuntimeName = Literal["serial", "threaded"]
+RuntimeName = str
 
 
 @dataclass(frozen=True)

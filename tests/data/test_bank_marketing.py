@@ -178,7 +178,7 @@ def test_a_bad_download_is_refused_and_leaves_nothing_behind(
 
 
 def test_an_endless_download_is_cut_off(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splitrun.data.download.LARGEST_BYTES", 2**17)
+    monkeypatch.setattr("splitrun.data.sources.bank_marketing.LARGEST_BYTES", 2**17)
     archive.body = b"x" * 2**20
     with pytest.raises(DataError, match="more than 131,072 bytes"):
         load_data(SPEC, Path())

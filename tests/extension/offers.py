@@ -33,6 +33,12 @@ class Good(Ageless):
     api = 1
 
 
+class Crooked(Good):
+    """With a key of a type that does not exist."""
+
+    key: nowhere.Type  # type: ignore[name-defined]  # noqa: F821
+
+
 class Older(Ageless):
     """Made for an earlier version."""
 

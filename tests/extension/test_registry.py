@@ -43,7 +43,11 @@ def test_a_name_of_splitruns_own_cannot_be_taken_over() -> None:
         ("Older", "it was made for api 0, and this splitrun has api 1; install one that fits"),
         ("Ageless", "it states no version of the contract, and this splitrun has api 1"),
         ("stranger", "it is no subclass of splitrun.extend.LossSection; mend odd-package"),
-        ("Partial", "it does not define per_row, predictions; mend odd-package"),
+        (
+            "Partial",
+            "it does not define default_metrics, labels, per_row, predictions; mend odd-package",
+        ),
+        ("Crooked", "its section cannot be made: Pydantic.*nowhere.*; mend odd-package"),
         ("Good", 'it needs the field `type: Literal."odd".`; mend odd-package'),
     ],
 )

@@ -10,10 +10,15 @@ from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import Discount, LongMomentum, WeightPrediction
-from splitrun.model.lr_schedules import ConstantLr
-from splitrun.model.optimizers import Sgd
-from splitrun.model.prediction import LONGEST, Prediction
-from splitrun.model.spiked import SpikedAdam, SpikedSgd, long_beta, warmth
+from splitrun.model.late_gradients import (
+    LONGEST,
+    Prediction,
+    SpikedAdam,
+    SpikedSgd,
+    long_beta,
+    warmth,
+)
+from splitrun.model.optimizers import ConstantLr, Sgd
 from splitrun.plan import memory
 from splitrun.simulate import with_depth
 from splitrun.spec.contracts import Recipe, RuleSection

@@ -10,8 +10,7 @@ from torch import nn
 
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import Discount, WeightPrediction
-from splitrun.model.lr_schedules import ConstantLr, CosineLr, ExponentialLr, StepLr
-from splitrun.model.optimizers import Sgd
+from splitrun.model.optimizers import ConstantLr, CosineLr, ExponentialLr, Sgd, StepLr
 from splitrun.spec.contracts import LrScheduleSection
 
 _RISE = [1 / 4, 2 / 4, 3 / 4]

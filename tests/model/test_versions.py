@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
-from splitrun.model.lr_schedules import ConstantLr
-from splitrun.model.optimizers import Adam
+from splitrun.model.optimizers import Adam, ConstantLr
 from splitrun.model.versions import WeightVersions, saved_parameters
 
 ROWS = 6

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from splitrun.spec import json_schema, loads, resolved_yaml, yaml_text
-from splitrun.spec.tree import Source
+from splitrun.spec.tree import SourceText
 from tests.spec.specs import BANK, SYNTHETIC
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -16,7 +16,7 @@ EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
 
 
 def errors(text: str) -> list[Any]:
-    tree, flaws = yaml_text.read(text, Source(0, "schema.yaml"))
+    tree, flaws = yaml_text.read(text, SourceText(0, "schema.yaml"))
     assert tree is not None
     assert not flaws
     return list(jsonschema.Draft202012Validator(json_schema()).iter_errors(tree.data))

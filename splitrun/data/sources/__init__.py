@@ -5,15 +5,17 @@ Opening a source and asking for its columns imports neither numpy nor pandas; re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from splitrun.data.download import OnDownload
-
 if TYPE_CHECKING:
     from splitrun.data.table import Table
+
+
+OnDownload = Callable[[int, int | None], None]
+"""Told the bytes done and, where the server says so, the bytes in all."""
 
 
 class Source(Protocol):

@@ -26,11 +26,17 @@ from splitrun.model.custom.trial import (
     same,
     step,
 )
-from splitrun.model.footprint import gradient_bytes
-from splitrun.model.probe import Probed, Use, explained, find_out, refused_model
+from splitrun.model.probe import Probed, Use, explained, gradient_bytes, probe, refused_model
 from splitrun.model.randomness import draws_random, seeded_apart
-from splitrun.model.state import buffer_contents, extra_states, is_state, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import (
+    Tensors,
+    as_tensors,
+    buffer_contents,
+    extra_states,
+    is_state,
+    own,
+    parameters_of,
+)
 from splitrun.plan import RoleFacts
 
 Undisturbed = Callable[[], AbstractContextManager[None]]
@@ -74,7 +80,7 @@ def probe_custom(
         check(module)
         _check_parameters(role, module)
         before = python_state(module)
-        probed = find_out(role, module, inputs, use, directory)
+        probed = probe(role, module, inputs, use, directory)
         moved = bool(changed(before, python_state(module)))
         facts = _of_custom(role, trials, inputs, probed.facts, directory)
         facts = replace(

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from splitrun.model.custom.python_capture import Captured
 from splitrun.model.custom.trial import Step, difference, learning, same, take_gradients
-from splitrun.model.state import buffers_of, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import Tensors, as_tensors, buffers_of, own, parameters_of
 from splitrun.model.versions import Version, WeightVersions
 from splitrun.seeds import derive_seed
 

@@ -10,8 +10,7 @@ from torch import nn
 
 from splitrun.model.custom.python_state import changed_numbers, python_state
 from splitrun.model.custom.trial import Trials, difference, disturb, rolled, step
-from splitrun.model.state import extra_states, fill, named_tensors, set_extra_states
-from splitrun.model.tensors import Tensors
+from splitrun.model.state import Tensors, extra_states, fill, named_tensors, set_extra_states
 
 _STEPS = 3
 """After which a module's state is taken."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from splitrun.errors import ModelError, Problem, one_line
-from splitrun.spec.contracts import CLASS_TAG, ModelSection
-from splitrun.spec.section import ClassPath
+from splitrun.spec.contracts import ModelSection
+from splitrun.spec.section import CLASS_TAG, ClassPath
 from splitrun.spec.wording import closest
 
 if TYPE_CHECKING:

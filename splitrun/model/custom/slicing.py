@@ -25,8 +25,7 @@ from splitrun.model.custom.trial import (
     take_gradients,
 )
 from splitrun.model.randomness import draws_random, seeded_apart
-from splitrun.model.state import buffer_contents
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import Tensors, as_tensors, buffer_contents, own
 
 _LOUD = 1e3
 """Gradients are tried at this size, too: what clips them shows then."""

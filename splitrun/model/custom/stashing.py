@@ -32,7 +32,7 @@ from splitrun.model.custom.trial import (
     take_gradients,
 )
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import Tensors, as_tensors, own
 from splitrun.model.versions import WeightVersions
 
 _SIZES = (10.0, 100.0)

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from splitrun.model.custom.python_capture import Captured
 from splitrun.model.custom.python_state import Look, python_state
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.state import fingerprint, named_tensors, parameters_of
-from splitrun.model.tensors import Tensors, as_tensors, own
+from splitrun.model.state import Tensors, as_tensors, fingerprint, named_tensors, own, parameters_of
 from splitrun.seeds import derive_seed
 
 _SHARE, _LEAST = 0.1, 0.01

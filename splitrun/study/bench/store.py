@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from splitrun.data.csv_text import csv_cell
+from splitrun.data.sources.csv import csv_cell
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, read_bytes, remove, write_text
 from splitrun.records.bench import BenchHeader

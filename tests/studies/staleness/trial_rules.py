@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from splitrun.model import BottomStage, Tensors
-from splitrun.model.prediction import Prediction
-from splitrun.model.spiked import SpikedAdam, SpikedSgd
+from splitrun.model.late_gradients import Prediction, SpikedAdam, SpikedSgd
 from splitrun.model.stage import Key
-from splitrun.model.tensors import as_tensors
+from splitrun.model.state import as_tensors
 
 
 class Remembering(BottomStage):
