@@ -1,10 +1,13 @@
-"""Numbers as a person reads them: with their unit, and dashes where one is unknown.
+"""Numbers and text as a person reads them: with their unit, and dashes where one is unknown.
 
-A terminal and a page differ in two glyphs alone: `SCREEN` and `PAGE`.
+A terminal and a page differ in two glyphs alone: `SCREEN` and `PAGE`. A terminal takes some
+characters for commands, and names come from files, directories and command lines of strangers, so
+whatever is shown passes `plain`.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -163,3 +166,15 @@ def flat(content: object) -> str:
     if isinstance(content, bool):
         return "yes" if content else "no"
     return str(content)
+
+
+def plain(text: str) -> str:
+    """The text, with escapes for what a terminal would not show but do: control characters, marks
+    that turn the direction of writing, halves of characters. Newlines and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if _is_shown(char) else ascii(char)[1:-1] for char in text)
+
+
+def _is_shown(char: str) -> bool:
+    return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"

@@ -11,13 +11,12 @@ import pytest
 from rich.table import Table
 
 from splitrun.cli.app import run
-from splitrun.cli.console import Console
-from splitrun.cli.output import echo
+from splitrun.cli.output import Console, echo
 from splitrun.dashboard.line import PLAIN, line
 from splitrun.data.sources.csv import csv_cell
 from splitrun.study.bench.store import Report, to_csv, to_markdown
 from splitrun.study.bench.store import ResultTable as Numbers
-from splitrun.terminal import plain
+from splitrun.units import plain
 from tests.cli.trial import SYNTHETIC
 from tests.session.stopping import content_of, stopped
 from tests.study.benches import HEADER

@@ -23,7 +23,7 @@ from splitrun.cli import bench, compare, runs, specs, streams, train
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
-from splitrun.terminal import plain
+from splitrun.units import plain
 
 
 class _Commands(TyperGroup):

@@ -88,8 +88,8 @@ def watch(
     """Show a run's dashboard: what it is at now, until it ends or Ctrl-C; of a run that is over,
     the last frame. Without a terminal, one frame is printed.
     """
-    from splitrun.cli.console import Console
-    from splitrun.dashboard.watching import watch as watch_run
+    from splitrun.cli.output import Console
+    from splitrun.dashboard.live import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):
         raise typer.BadParameter("must be a positive number, such as 10", param_hint="--replay")

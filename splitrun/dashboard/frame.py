@@ -24,6 +24,7 @@ from splitrun.dashboard.line import (
     line,
     wrapped,
 )
+from splitrun.dashboard.lines import stuck_text
 from splitrun.dashboard.panels import (
     link_lines,
     machine_count,
@@ -32,7 +33,6 @@ from splitrun.dashboard.panels import (
     strip_lines,
 )
 from splitrun.dashboard.progress import RunProgress
-from splitrun.dashboard.stuck import stuck_text
 from splitrun.dashboard.view import RunView
 from splitrun.records.run import PlanRecord
 from splitrun.units import SCREEN

@@ -1,11 +1,16 @@
-"""The live dashboard: a view drawn on a terminal, some times a second, while events come."""
+"""The dashboard: a view drawn on a terminal, some times a second, while events come.
+
+They come from a run of this process, or from a recording that is watched: of a run that is over,
+again, or of one that another process is at.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep, time
 from typing import Self
 
 from msgspec.structs import replace
@@ -15,13 +20,16 @@ from rich.live import Live
 from rich.segment import ControlType
 
 from splitrun.dashboard.frame import Drawn, Frame
-from splitrun.dashboard.stuck import stacks_text
-from splitrun.dashboard.view import RunView
+from splitrun.dashboard.lines import stacks_text
+from splitrun.dashboard.view import RunView, moment
 from splitrun.errors import RunDirectoryError
 from splitrun.events import Event, RunEnded, RunStarted
+from splitrun.lock import is_held
 from splitrun.records.comparison import read_comparison
 from splitrun.records.reading import read_record
-from splitrun.records.run import BoundRecord, PlanRecord
+from splitrun.records.run import BoundRecord, PlanRecord, stand
+from splitrun.telemetry import Recording
+from splitrun.telemetry.jsonl import part_numbers, part_path
 
 _EVERY_S = 0.25
 _EDGES = (RunStarted, RunEnded)
@@ -100,3 +108,100 @@ def plan_of(directory: Path) -> PlanRecord:
                 bound = BoundRecord(samples_per_s=arm.bound_samples_per_s)
                 return replace(plan, bound=bound)
     return plan
+
+
+_LOOK_EVERY_S = 0.2
+_WORTH_SLEEPING_S = 0.02
+
+
+def watch(directory: Path, console: Console, speed: float | None = None) -> None:
+    """Show a run as it is now, and until its end if it goes on; one that ended without a word is
+    over once nobody holds its directory.
+
+    Where the console is no terminal, that is one frame.
+
+    Args:
+        directory: of the recording.
+        console: where it is shown.
+        speed: show the run from its beginning, so many times as fast as it was.
+
+    Raises:
+        RunDirectoryError: no recording, or a damaged one.
+    """
+    view = RunView()
+    over = is_held(directory) is False
+    with (
+        Recording(directory, view.note_gap) as recording,
+        Dashboard(console, view) as dashboard,
+    ):
+        events = recording.read()
+        first = next(events, None)
+        if not isinstance(first, RunStarted):
+            message = f"{directory}: its events do not begin with a run's start"
+            raise RunDirectoryError(f"{message}; wait if the run begins just now, or train again")
+        view.fold(first)
+        view.run_dir = str(directory.resolve())
+        if speed is None or not console.is_terminal:
+            for event in events:
+                view.fold(event)
+            if over:
+                _conclude(view, directory)
+            view.unheard_s = _age_s(directory)
+            dashboard.start(directory)
+            if console.is_terminal:
+                _follow(recording, dashboard, directory, monotonic() - view.unheard_s)
+        else:
+            dashboard.start(directory)
+            _replay(events, dashboard, speed)
+            if over and view.running:
+                _conclude(view, directory)
+                dashboard.draw()
+    if not console.is_terminal:
+        console.line()
+
+
+def _follow(recording: Recording, dashboard: Dashboard, directory: Path, heard: float) -> None:
+    """Show what comes until the run has ended.
+
+    Args:
+        heard: when something came last.
+    """
+    while dashboard.view.running:
+        sleep(_LOOK_EVERY_S)
+        over = is_held(directory) is False  # nothing comes after what is read from here on
+        before = dashboard.view.now
+        for event in recording.read():
+            dashboard.view.fold(event)
+        if over:
+            _conclude(dashboard.view, directory)
+        if dashboard.view.now > before or not dashboard.view.running:
+            heard = monotonic()
+        dashboard.view.unheard_s = monotonic() - heard
+        dashboard.draw()
+
+
+def _conclude(view: RunView, directory: Path) -> None:
+    """Nobody is at the run: what its events do not tell of its end, its manifest may."""
+    if view.running:
+        status, message = stand(directory)
+        view.end(status, f"killed; {message}" if status == "killed" else message)
+
+
+def _replay(events: Iterable[Event], dashboard: Dashboard, speed: float) -> None:
+    """Show events when it is their time; one that was not kept passes at once."""
+    view = dashboard.view
+    began, origin, missing = monotonic(), view.now, 0
+    for event in events:
+        due = began + (moment(event) - origin) / speed
+        if view.missing_events > missing:
+            missing = view.missing_events
+            began += monotonic() - due
+        elif (wait := due - monotonic()) > _WORTH_SLEEPING_S:
+            sleep(wait)
+        dashboard(event)
+
+
+def _age_s(directory: Path) -> float:
+    """How long ago the recording was written to."""
+    last = part_path(directory, part_numbers(directory)[-1])
+    return max(0.0, time() - last.lstat().st_mtime)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
     from splitrun.model.build import section_of
-    from splitrun.model.finite import Finite, is_finite
     from splitrun.model.metrics import evaluate
     from splitrun.model.role_model import (
         Cuts,
@@ -26,10 +25,12 @@ if TYPE_CHECKING:
     from splitrun.model.role_optimizer import RoleOptimizer
     from splitrun.model.stage import Stage
     from splitrun.model.state import (
+        Finite,
         State,
         Tensors,
         extra_states,
         fill,
+        is_finite,
         named_tensors,
         parameters_of,
         set_extra_states,

@@ -14,7 +14,7 @@ from splitrun.errors import ModelError, Problem, one_line
 from splitrun.errors import Path as SpecPath
 from splitrun.model.custom import surroundings
 from splitrun.model.randomness import seeded_apart
-from splitrun.model.state import parameters_of
+from splitrun.model.state import Finite, parameters_of
 from splitrun.spec.contracts import ModelSection
 
 
@@ -115,3 +115,14 @@ def _check_build(section: ModelSection, module: object) -> None:
     if any(isinstance(parameter, UninitializedParameter) for parameter in own):
         what = "has lazy layers, whose weights nobody has made yet"
         raise refuse(what, "state their widths; in_features is passed on request")
+
+
+def refuse_odd_weights(role: str, module: nn.Module) -> None:
+    """Refuse a role's module that begins with a parameter which is not finite.
+
+    Raises:
+        ModelError: naming role and parameter.
+    """
+    if odd := Finite(module).odd_weight():
+        what = f"its {odd} is not finite before any step"
+        raise ModelError([Problem(section_of(role), what, "initialise it")])

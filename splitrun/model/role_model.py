@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, SpecError
 from splitrun.model.bottom_stage import BottomStage
-from splitrun.model.build import build_model, refused, section_of, undisturbed
+from splitrun.model.build import build_model, refuse_odd_weights, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.trial import differs_from_the_first
-from splitrun.model.finite import refuse_odd_weights
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage

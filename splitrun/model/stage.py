@@ -13,10 +13,10 @@ from torch import nn
 
 from splitrun.errors import RunFailed, WrongGradients
 from splitrun.model.custom.trial import graph_nodes
-from splitrun.model.finite import Finite
 from splitrun.model.randomness import Untouched, seeded
 from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.state import (
+    Finite,
     State,
     cloned,
     digest_of,

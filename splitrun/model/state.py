@@ -1,13 +1,16 @@
-"""What a module consists of, and what a role's training state is made of.
+"""What a module consists of, what a role's training state is made of, and whether it is finite.
 
 `Tensors` are what crosses between roles, and what a module returns. A state is a tree of dicts,
 lists, tuples, numbers, text, None and tensors that nobody writes to.
+
+A weight that is NaN or infinite is kept nowhere. Parameters are always finite, and so are buffers
+that began so: others, such as a mask of -inf, are what their module wants.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -190,3 +193,46 @@ def cloned(tree: Any) -> Any:
     if isinstance(tree, list | tuple):
         return type(tree)(cloned(value) for value in tree)
     return tree
+
+
+@torch.no_grad()
+def is_finite(tensor: Tensor) -> bool:
+    """Whether every element is; whole numbers are."""
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    if tensor.element_size() == 1:  # 8-bit floats have no arithmetic
+        tensor = tensor.float()
+    # A finite sum has finite terms, and is found in half the time; one that is not may overflow.
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
+
+
+class Finite:
+    """What has to stay finite of a module.
+
+    Args:
+        module: as it was built, before any training and before it is given saved weights.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._buffers = {name for name, buffer in buffers_of(module).items() if is_finite(buffer)}
+
+    def odd_weight(self) -> str:
+        """`parameter 0.weight`, or the name of a buffer, if that is not finite; else empty."""
+        for name, parameter in parameters_of(self._module).items():
+            if not is_finite(parameter):
+                return f"parameter {name}"
+        for name, buffer in buffers_of(self._module).items():
+            if name in self._buffers and not is_finite(buffer):
+                return f"buffer {name}"
+        return ""
+
+    def odd_state(self, optimizers: Iterable[torch.optim.Optimizer]) -> str:
+        """Likewise what optimizers keep: `exp_avg_sq (of parameter 0.weight)`."""
+        names = {id(parameter): name for name, parameter in parameters_of(self._module).items()}
+        for optimizer in optimizers:
+            for parameter, state in optimizer.state.items():
+                for key, value in state.items():
+                    if isinstance(value, Tensor) and not is_finite(value):
+                        return f"optimizer's {key} (of parameter {names.get(id(parameter), '?')})"
+        return ""

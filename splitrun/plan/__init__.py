@@ -2,15 +2,21 @@
 
 from splitrun.plan.check import check
 from splitrun.plan.compile import bottom_name, compile, top_name
-from splitrun.plan.compute_emulation import ComputeEmulation
 from splitrun.plan.deadline import Deadline, deadline_of
-from splitrun.plan.facts import Facts, RoleFacts, TensorFacts
+from splitrun.plan.emulation import ComputeEmulation, LinkState, LinkTiming
+from splitrun.plan.explain import RoleMemory, memory, peak_bytes
 from splitrun.plan.fault import PlannedFault, planned_faults
-from splitrun.plan.instruction import Instruction, Op
-from splitrun.plan.link import LinkState, LinkTiming
-from splitrun.plan.memory import RoleMemory, memory, peak_bytes
-from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role, plan_sha256
-from splitrun.plan.schedule import Program, Segment
+from splitrun.plan.plan import (
+    EVALUATION_BATCH_ROWS,
+    Channel,
+    Facts,
+    Plan,
+    Role,
+    RoleFacts,
+    TensorFacts,
+    plan_sha256,
+)
+from splitrun.plan.schedule import Instruction, Op, Program, Segment
 
 __all__ = [
     "EVALUATION_BATCH_ROWS",

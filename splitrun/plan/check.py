@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from splitrun.errors import PlanInvalid
-from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import Plan, Role
-from splitrun.plan.schedule import Program, Segment
+from splitrun.plan.schedule import Instruction, Op, Program, Segment
 
 
 def check(plan: Plan) -> None:

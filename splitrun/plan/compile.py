@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitrun.errors import Problem, SpecError
-from splitrun.plan.facts import Facts
-from splitrun.plan.link import LinkTiming
-from splitrun.plan.plan import Channel, Plan, Role
+from splitrun.plan.emulation import LinkTiming
+from splitrun.plan.plan import Channel, Facts, Plan, Role
 from splitrun.spec import (
     Spec,
     compensation_of,

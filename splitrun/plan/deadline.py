@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splitrun.errors import Problem, SpecError
-from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
+from splitrun.plan.schedule import Instruction, Op
 from splitrun.spec import Spec
 
 _FLOOR_S = 10.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from splitrun.errors import Problem, SpecError
 from splitrun.plan.compile import bottom_name
-from splitrun.plan.instruction import Instruction, Op
 from splitrun.plan.plan import Plan
+from splitrun.plan.schedule import Instruction, Op
 from splitrun.spec import Spec
 from splitrun.spec.faults import Fault
 

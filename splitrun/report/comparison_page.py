@@ -9,11 +9,20 @@ from splitrun import units
 from splitrun.files import is_something
 from splitrun.records.comparison import ArmRecord, ComparisonRecord
 from splitrun.records.reading import read_text
-from splitrun.report import glossary
 from splitrun.report.arm_charts import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.bins import Bins
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
-from splitrun.report.page import Block, Fact, Figure, Note, Page, PageSection, SourceText, Terms
+from splitrun.report.page import (
+    COMPARISON_TERMS,
+    Block,
+    Fact,
+    Figure,
+    Note,
+    Page,
+    PageSection,
+    SourceText,
+    Terms,
+)
 from splitrun.report.run_page import environment_terms
 from splitrun.report.summary import RunSummary, period_s, summarise, window
 from splitrun.report.timeline_chart import Strip, timeline
@@ -144,7 +153,7 @@ def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[Usage
 
 def _appendix(directory: Path, comparison: ComparisonRecord) -> list[Block]:
     lists = (
-        ("What the words mean", glossary.COMPARISON),
+        ("What the words mean", COMPARISON_TERMS),
         (
             "Settings",
             [_setting(*pair) for pair in comparison.settings.items() if pair[1] is not None],

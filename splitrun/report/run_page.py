@@ -17,9 +17,9 @@ from splitrun.records.run import (
     read_manifest,
     stand,
 )
-from splitrun.report import glossary
 from splitrun.report.learning_charts import learning, step_losses, throughput
 from splitrun.report.page import (
+    RUN_TERMS,
     Block,
     Fact,
     Figure,
@@ -242,7 +242,7 @@ def _appendix(run: Run) -> list[Block]:
         pairs += environment_terms(run.manifest.environment)
         if run.manifest.result and run.manifest.result.weights_sha256:
             pairs.append(("weights, sha256", run.manifest.result.weights_sha256))
-    blocks: list[Block] = [Terms("What the words mean", glossary.RUN)]
+    blocks: list[Block] = [Terms("What the words mean", RUN_TERMS)]
     if pairs:
         blocks.append(Terms("Environment", pairs))
     if run.failure:

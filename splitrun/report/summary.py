@@ -28,8 +28,7 @@ from splitrun.events import (
 )
 from splitrun.records.comparison import Shares
 from splitrun.report.bins import Bins
-from splitrun.telemetry.reading import read_events
-from splitrun.telemetry.shares import shares
+from splitrun.telemetry.reading import read_events, shares
 
 _KEPT_EVENTS = 60_000
 """Events of the start that are kept as they were; some 10 MB."""

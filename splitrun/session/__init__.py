@@ -1,6 +1,5 @@
 """One run: data, models, plan, runtime, run directory."""
 
-from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.prepare import Experiment, forecast, is_advised, prepare
 from splitrun.session.resume import (
     Resume,
@@ -11,6 +10,7 @@ from splitrun.session.resume import (
     supervised,
 )
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.store import Evaluation, evaluate_run
 from splitrun.session.train import train
 
 __all__ = [

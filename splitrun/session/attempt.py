@@ -27,8 +27,8 @@ from splitrun.session.prepare import Experiment, forecast
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
-from splitrun.session.sinks import SinkGroup
 from splitrun.session.store import save
+from splitrun.session.train import SinkGroup
 
 _LONGEST_MESSAGE = 100_000
 """Of how a run ended, in characters: a line of events has its bounds."""

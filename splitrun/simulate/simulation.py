@@ -96,7 +96,7 @@ class Simulation:
 def events(simulation: Simulation) -> Iterator[Event]:
     """What a runtime would have emitted, in the order of time.
 
-    For whoever reads events: `splitrun.telemetry.shares` tells the bubble per role from them. Not
+    For whoever reads events: `splitrun.telemetry.reading` tells the bubble per role from them. Not
     `StepDone` and `EpochDone`: they tell a loss, and a simulation has none.
     """
     plan, segment = simulation.plan, simulation.segment

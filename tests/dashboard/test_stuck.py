@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from splitrun.dashboard import PlainLines
 from splitrun.dashboard.frame import Frame
 from splitrun.dashboard.line import wrapped
+from splitrun.dashboard.lines import stacks_text, stuck_text
 from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.roles import Kind
-from splitrun.dashboard.stuck import stacks_text, stuck_text
 from splitrun.dashboard.view import RunView
 from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
 from splitrun.report.summary import summarise

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from splitrun.cli.app import run
-from splitrun.dashboard import watching
+from splitrun.dashboard import live
 from splitrun.lock import locked
 from tests.cli.trial import refusal
 from tests.dashboard.test_live import seen, terminal
@@ -49,7 +49,7 @@ def without_its_end(directory: Path, count: int) -> None:
 def watched(directory: Path) -> list[str]:
     """What is on a terminal when `watch` has ended."""
     console, stream = terminal()
-    watching.watch(directory, console)
+    live.watch(directory, console)
     return seen(stream)
 
 

@@ -14,8 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from splitrun.model.custom.python_capture import Captured
-from splitrun.model.custom.python_state import changed, changed_numbers, python_state
+from splitrun.model.custom.python_state import Captured, changed, changed_numbers, python_state
 
 
 class Keeps(nn.Module):

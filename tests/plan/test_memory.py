@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitrun.plan import Plan, memory, peak_bytes
-from splitrun.plan.memory import versions_held
+from splitrun.plan.explain import versions_held
 from splitrun.simulate import with_depth
 from tests.plan.plans import make_plan
 

@@ -1,4 +1,9 @@
-"""What trials of a user's class tell, and whether it can be used as the spec wants."""
+"""What trials of a user's class tell, and whether it can be used as the spec wants.
+
+One of them: whether a module goes on as it was once its parameters and buffers have been given back
+to it. A checkpoint holds those, and what `get_extra_state()` gives. A module that counts its
+forwards in an attribute, or keeps a running mean there, would begin anew with it.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +17,18 @@ from torch import Tensor, nn
 
 from splitrun.errors import one_line
 from splitrun.model.build import section_of
-from splitrun.model.custom.python_state import changed, python_state
-from splitrun.model.custom.resuming import what_is_lost
+from splitrun.model.custom.python_state import changed, changed_numbers, python_state
 from splitrun.model.custom.slicing import why_not_sliced
 from splitrun.model.custom.stashing import is_repeatable, why_not_stashed
 from splitrun.model.custom.trial import (
     Pristine,
     Trials,
     difference,
+    disturb,
     generic_gradients,
     graph_nodes,
     learning,
+    rolled,
     same,
     step,
 )
@@ -33,9 +39,12 @@ from splitrun.model.state import (
     as_tensors,
     buffer_contents,
     extra_states,
+    fill,
     is_state,
+    named_tensors,
     own,
     parameters_of,
+    set_extra_states,
 )
 from splitrun.plan import RoleFacts
 
@@ -193,3 +202,43 @@ def _check_parameters(role: str, module: nn.Module) -> None:
             what = f"get_extra_state() of {layer or 'it'} gives what no file of ours can hold"
             remedy = "give tensors, numbers and text, in dicts, lists and tuples"
             raise refused_model(section_of(role), what, remedy)
+
+
+_STEPS = 3
+"""After which a module's state is taken."""
+
+
+def what_is_lost(trials: Trials, inputs: Tensors) -> str:
+    """What a resumed run would be without; empty if nothing.
+
+    Args:
+        inputs: a batch.
+    """
+    module = trials.instance()
+    for number in range(_STEPS):
+        before = python_state(module)
+        step(module, rolled(inputs, number), number)
+        disturb(module, "updates", number)
+    moved = set(changed_numbers(before, python_state(module)))
+    other = trials.build()
+    try:
+        _give(module, other)
+    except RuntimeError:  # another network every time, which is refused for that
+        return ""
+    other.train()
+    kept, found = python_state(module), python_state(other)
+    lost = [name for name in moved if kept[name] != found.get(name)]
+    if lost:
+        return f"its attribute {min(lost)}"
+    here, there = step(module, inputs, _STEPS), step(other, inputs, _STEPS)
+    return difference(here, there) and "what it keeps beside parameters and buffers"
+
+
+def _give(module: nn.Module, other: nn.Module) -> None:
+    """What a checkpoint of one module holds, to another."""
+    fill(other, {name: tensor.detach() for name, tensor in named_tensors(module).items()})
+    set_extra_states(other, extra_states(module))
+    for (_, mine), (_, theirs) in zip(
+        nn.Module.named_parameters(module), nn.Module.named_parameters(other), strict=True
+    ):
+        theirs.requires_grad_(mine.requires_grad)

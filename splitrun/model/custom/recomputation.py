@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.custom.python_capture import Captured
+from splitrun.model.custom.python_state import Captured
 from splitrun.model.custom.trial import Step, difference, learning, same, take_gradients
 from splitrun.model.state import Tensors, as_tensors, buffers_of, own, parameters_of
 from splitrun.model.versions import Version, WeightVersions

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.custom.python_capture import Captured
-from splitrun.model.custom.python_state import Look, python_state
+from splitrun.model.custom.python_state import Captured, Look, python_state
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import Tensors, as_tensors, fingerprint, named_tensors, own, parameters_of
 from splitrun.seeds import derive_seed

@@ -33,7 +33,7 @@ from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, all_cores, load_average
-from splitrun.terminal import plain
+from splitrun.units import plain
 
 
 @dataclass(frozen=True)
