@@ -76,10 +76,12 @@ _ROLE_MODEL = (
     "top_model",
 )
 _STATE = (
+    "Finite",
     "State",
     "Tensors",
     "extra_states",
     "fill",
+    "is_finite",
     "named_tensors",
     "parameters_of",
     "set_extra_states",
@@ -89,7 +91,6 @@ _STATE = (
 _IMPORTED_ON_USE = {
     "BottomStage": "bottom_stage",
     "section_of": "build",
-    **dict.fromkeys(("Finite", "is_finite"), "finite"),
     "evaluate": "metrics",
     **dict.fromkeys(_ROLE_MODEL, "role_model"),
     "RoleOptimizer": "role_optimizer",

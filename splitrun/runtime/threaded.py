@@ -17,10 +17,9 @@ from functools import partial
 import torch
 
 from splitrun.errors import RunFailed
-from splitrun.garbage import frozen
 from splitrun.runtime.affinity import AffinityTuner, cpu_pins
 from splitrun.runtime.channel import ChannelClosed
-from splitrun.runtime.clock import now, sharpen_timers
+from splitrun.runtime.clock import frozen, now, sharpen_timers
 from splitrun.runtime.faults import Vanished
 from splitrun.runtime.job import Job, Observer, Outcome
 from splitrun.runtime.roles import make_workers, outcome_of, watchdog_of

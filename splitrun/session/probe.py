@@ -22,11 +22,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from splitrun.errors import SpecError
-from splitrun.garbage import frozen
 from splitrun.party import Parties
 from splitrun.plan import Op
 from splitrun.runtime import AffinityTuner
-from splitrun.runtime.clock import now
+from splitrun.runtime.clock import frozen, now
 from splitrun.session.environment import LoadMeter, usable_cores
 from splitrun.session.probe_run import ProbeRun, ProbeSubject, run_rounds
 from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate

@@ -24,9 +24,10 @@ from splitrun.spec import check
 from splitrun.spec.effective import resolved
 from splitrun.spec.explain import explain
 from splitrun.spec.model import NO_SHORT_FORMS, SHORT_FORMS, Spec
+from splitrun.spec.override import Override, parse
 from splitrun.spec.section import EXPERIMENT_PATTERN
 from splitrun.spec.shape import place_of
-from splitrun.spec.tree import Flaw, Override, SourceText, Tree, in_order, leaf, parse, with_values
+from splitrun.spec.tree import Flaw, SourceText, Tree, in_order, leaf, with_values
 from splitrun.spec.wording import closest, printable
 from splitrun.spec.yaml_text import MAX_BYTES, dump, read, too_large
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from splitrun.garbage import frozen
 from splitrun.plan import Plan
 from splitrun.records.comparison import DepthForecast
+from splitrun.runtime.clock import frozen
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (

@@ -14,9 +14,8 @@ import numpy as np
 import psutil
 
 from splitrun.events import Event, Sampled
-from splitrun.garbage import frozen
 from splitrun.plan import Plan
-from splitrun.runtime.clock import now
+from splitrun.runtime.clock import frozen, now
 from splitrun.session import Experiment
 from splitrun.session.environment import LoadMeter
 from splitrun.study.statistics import MedianEstimate, estimate_median, find_trend

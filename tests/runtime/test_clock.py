@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from splitrun.garbage import frozen
+from splitrun.runtime.clock import frozen
 from tests.runtime.running import prepared, synthetic, trained
 
 
