@@ -85,7 +85,7 @@ def train(
         echo("loading data and models …", err=True)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised
-    from splitrun.session.train import make_sinks
+    from splitrun.session.attempt import make_sinks
 
     def offer() -> list[Sink]:
         return make_sinks(document.spec.sinks, sink or ())

@@ -24,7 +24,7 @@ from splitrun.events import (
     Sent,
     Stuck,
 )
-from splitrun.report.trace import Delivery, LinkTrace, Matcher, MessageCount
+from splitrun.report.trace_messages import Delivery, LinkTrace, Matcher, MessageCount
 
 Record = dict[str, Any]
 

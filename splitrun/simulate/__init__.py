@@ -17,9 +17,8 @@ from splitrun.simulate.bound import Bound, Limit, bound
 from splitrun.simulate.calibrate import TimedPlan, calibrate
 from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
 from splitrun.simulate.engine import simulate, simulate_serial
-from splitrun.simulate.evidence import ShownDepths, shown
 from splitrun.simulate.predict import ThroughputPrediction, predict
-from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
+from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation, ShownDepths, shown
 from splitrun.simulate.simulation import InstructionSpan, Simulation, Transit, events
 
 __all__ = [

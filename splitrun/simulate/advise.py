@@ -18,9 +18,8 @@ from dataclasses import replace
 from splitrun.plan import Plan, peak_bytes
 from splitrun.simulate.bound import Limit, steady_limit
 from splitrun.simulate.costs import Costs, step_work_s
-from splitrun.simulate.evidence import ShownDepths
 from splitrun.simulate.predict import ThroughputPrediction, predict
-from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation
+from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation, ShownDepths
 
 
 def with_depth(plan: Plan, depth: int) -> Plan:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from splitrun.events import Event, Executed, Sent
-from splitrun.report.trace import Delivery, Matcher
+from splitrun.report.trace_messages import Delivery, Matcher
 from tests.runtime.running import RandomDelays, prepared, synthetic, trained
 from tests.telemetry.recordings import BOTTOMS, TOP, executed, sent
 

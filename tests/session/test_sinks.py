@@ -13,7 +13,7 @@ from tensorboardX.proto.event_pb2 import Event as Record
 
 from splitrun.errors import MissingExtra, UsageError
 from splitrun.events import Evaluated, Sink, StepDone
-from splitrun.session.train import make_sinks
+from splitrun.session.attempt import make_sinks
 from splitrun.spec.contracts import SinkSection
 from splitrun.telemetry.tensorboard import TensorBoardSink
 from tests.telemetry.recordings import CLOCK, ended, started

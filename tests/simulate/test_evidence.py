@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from splitrun.simulate import Certainty, Recommendation, ShownDepths, recommend, shown
-from splitrun.simulate.evidence import known
+from splitrun.simulate.recommendation import known
 from splitrun.spec import Spec, load, loads
 from tests.plan.plans import make_plan
 from tests.runtime.running import synthetic

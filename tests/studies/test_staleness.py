@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from splitrun.simulate.evidence import FILE
+from splitrun.simulate.recommendation import FILE
 from tests.studies.staleness import __main__, evidence, grid, page
 from tests.studies.staleness.cell import Cell, Found, Store
 from tests.studies.staleness.judge import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from splitrun.simulate.evidence import FILE, Evidence
+from splitrun.simulate.recommendation import FILE, Evidence
 from tests.studies.staleness.cell import Cell
 from tests.studies.staleness.grid import CONFIRM
 from tests.studies.staleness.judge import Group, Outcome, judged, paired
