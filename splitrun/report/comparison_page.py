@@ -20,7 +20,7 @@ from splitrun.report.page import (
     Note,
     Page,
     PageSection,
-    SourceText,
+    CodeListing,
     Terms,
 )
 from splitrun.report.run_page import environment_terms
@@ -163,7 +163,7 @@ def _appendix(directory: Path, comparison: ComparisonRecord) -> list[Block]:
     blocks: list[Block] = [Terms(title, pairs) for title, pairs in lists if pairs]
     spec = read_text(directory / "resolved.yaml")
     if spec:
-        blocks.append(SourceText("The spec as understood, every key stated", spec))
+        blocks.append(CodeListing("The spec as understood, every key stated", spec))
     return blocks
 
 

@@ -163,7 +163,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class SourceText:
+class CodeListing:
     """A text as it stands in a file; folded up at first."""
 
     title: str
@@ -179,7 +179,7 @@ class Note:
     kind: str = "note"
 
 
-Block = Figure | PageTable | Terms | SourceText | Note
+Block = Figure | PageTable | Terms | CodeListing | Note
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from splitrun.report.page import (
     Page,
     PageSection,
     PageTable,
-    SourceText,
+    CodeListing,
     TableCell,
     TableColumn,
     Terms,
@@ -246,9 +246,9 @@ def _appendix(run: Run) -> list[Block]:
     if pairs:
         blocks.append(Terms("Environment", pairs))
     if run.failure:
-        blocks.append(SourceText("Where it broke", run.failure))
+        blocks.append(CodeListing("Where it broke", run.failure))
     if run.spec:
-        blocks.append(SourceText("The spec as understood, every key stated", run.spec))
+        blocks.append(CodeListing("The spec as understood, every key stated", run.spec))
     return blocks
 
 

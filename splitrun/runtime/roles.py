@@ -74,7 +74,7 @@ class BottomWorker(Worker):
 
 
 class TopWorker(Worker):
-    """Runs the top's program, keeps the books of the loss, and evaluates."""
+    """Runs the top's program, adds up the loss, and evaluates."""
 
     def __init__(
         self,
