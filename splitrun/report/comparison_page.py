@@ -15,12 +15,12 @@ from splitrun.report.comparison_tables import arms_table, limits_table, links_ta
 from splitrun.report.page import (
     COMPARISON_TERMS,
     Block,
+    CodeListing,
     Fact,
     Figure,
     Note,
     Page,
     PageSection,
-    CodeListing,
     Terms,
 )
 from splitrun.report.run_page import environment_terms
