@@ -230,8 +230,9 @@ def registry() -> Registry:
 
 def installed_offers() -> Iterator[Offer]:
     """What the installed packages offer."""
+    every = entry_points()  # once: each look goes through all that is installed
     for kind in CONTRACTS:
-        for point in entry_points(group=f"splitrun.{kind}"):
+        for point in every.select(group=f"splitrun.{kind}"):
             package = point.dist.name if point.dist else "an unknown package"
             if package != "splitrun":
                 yield Offer(kind, point.name, point.value, package)

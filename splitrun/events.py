@@ -185,6 +185,12 @@ AnyEvent = (
     RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | Sampled | Stuck | RunEnded
 )
 
+
+def party_of(role: str) -> str:
+    """The party that a role belongs to: `alice` of `alice.bottom`."""
+    return role.rpartition(".")[0]
+
+
 Emit = Callable[[Event], None]
 """How a role hands over an event: fast, thread-safe, never blocking."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from splitrun.events import Executed, Sent
+from splitrun.events import Executed, Sent, party_of
 
 _MOST_UNDER_WAY = 1 << 16
 _SHORTEST_S = 1e-3
@@ -143,14 +143,9 @@ class Links:
         return {
             name: link
             for name, link in self.by_name.items()
-            if party(link.source) != party(link.target)
+            if party_of(link.source) != party_of(link.target)
         }
 
     def to(self, role: str) -> Sequence[LinkView]:
         """The links over which a role receives."""
         return [link for link in self.by_name.values() if link.target == role]
-
-
-def party(role: str) -> str:
-    """`alice` of `alice.bottom`."""
-    return role.partition(".")[0]

@@ -26,10 +26,10 @@ from splitrun.dashboard.line import (
     share_runs,
     title_line,
 )
-from splitrun.dashboard.links import LinkView, party
+from splitrun.dashboard.links import LinkView
 from splitrun.dashboard.roles import MOST_CELLS, RoleView
 from splitrun.dashboard.view import RunView
-from splitrun.events import Gpu, Sampled
+from splitrun.events import Gpu, Sampled, party_of
 from splitrun.records.comparison import Shares
 from splitrun.records.run import PlanRecord
 from splitrun.units import SCREEN
@@ -257,7 +257,7 @@ def _mbps(link: LinkView, view: RunView) -> float:
 
 
 def _name(link: LinkView) -> str:
-    return f"{party(link.source)}->{party(link.target)}"
+    return f"{party_of(link.source)}->{party_of(link.target)}"
 
 
 _EIGHTHS = "▁▁▂▃▄▅▆▇█"

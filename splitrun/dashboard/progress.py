@@ -219,11 +219,6 @@ class RunProgress:
         fresh = self.done_samples - self.first_sample
         return fresh / self.train_s if fresh else None
 
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds to go at the throughput of the last seconds before the last step's end."""
-        return self.eta_s_at(self._recent[-1][0]) if self._recent else None
-
     def eta_s_at(self, now: float) -> float | None:
         """Seconds to go at the throughput of the last seconds; unknown while something is stuck."""
         rate = self.samples_per_s_at(now)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, SpecError
+from splitrun.events import party_of
 from splitrun.model.bottom_stage import BottomStage
 from splitrun.model.build import build_model, refuse_odd_weights, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
@@ -60,7 +61,7 @@ class RoleModel:
 
     @property
     def _party(self) -> str:
-        return self.role.rpartition(".")[0]
+        return party_of(self.role)
 
     @property
     def _optimizer(self) -> OptimizerSection:
@@ -224,7 +225,7 @@ def check_output(spec: Spec, classes: Collection[str], output: Tensor) -> None:
 
 
 def refuse_sharing(modules: Mapping[str, nn.Module]) -> None:
-    """Refuse parameters in the same memory: roles are apart, in attempt they are on other machines;
+    """Refuse parameters in the same memory: roles are apart, and may be on machines of their own;
     and within a role every parameter has versions of its own, which would part two of them.
 
     Raises:

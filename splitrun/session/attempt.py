@@ -59,7 +59,7 @@ class Attempt:
         experiment: Experiment,
         directory: RunDirectory,
         planned: Sequence[PlannedFault],
-        audience: SinkGroup,
+        sinks: SinkGroup,
         sources: Sequence[Source],
         resume: Resume | None,
         interrupts: Interrupts,
@@ -72,11 +72,11 @@ class Attempt:
         self._deadline = deadline_of(experiment.document.spec, experiment.plan, first_step)
         self._experiment = experiment
         self._directory = directory
-        self._audience = audience
+        self._sinks = sinks
         self._sources = sources
         self._interrupts = interrupts
         self.has_begun = False
-        """Whether the models are those that the statistics tells of."""
+        """Whether the models are those that the statistics tell of."""
         self._events: deque[Event] = deque()
         self._written = len(self.statistics.history)
         self._stages: Mapping[str, Stage] = {}
@@ -186,8 +186,8 @@ class Attempt:
             train_loss=statistics.last_loss,
             metrics={"test": statistics.test} if statistics.test else {},
             staleness={
-                role: Staleness(mean=late.mean, max=late.max)
-                for role, late in statistics.staleness.items()
+                role: Staleness(mean=each.mean, max=each.max)
+                for role, each in statistics.staleness.items()
             },
             weights_sha256=weights_sha256,
         )
@@ -211,20 +211,20 @@ class Attempt:
         self._tell_the_end(status, message)
 
     def _write_manifest(self) -> None:
-        self._manifest = structs.replace(self._manifest, warnings=tuple(self._audience.warnings))
+        self._manifest = structs.replace(self._manifest, warnings=tuple(self._sinks.warnings))
         self._directory.write_json("manifest.json", self._manifest)
 
     def _tell_the_end(self, status: RunStatus, message: str) -> None:
-        warned = len(self._audience.warnings)
+        warned = len(self._sinks.warnings)
         self._events.append(RunEnded(status, message, now()))
         while self._events:
             event = self._events.popleft()
             with suppress(Exception):
                 self._state(event)
-            self._audience(event)
+            self._sinks(event)
         with suppress(Exception):
             self.poll()
-        if len(self._audience.warnings) > warned:
+        if len(self._sinks.warnings) > warned:
             with suppress(OSError):
                 self._write_manifest()
 
@@ -254,7 +254,7 @@ class Attempt:
             for _ in range(len(self._events)):
                 event = self._events.popleft()
                 self._state(event)
-                self._audience(event)
+                self._sinks(event)
             fresh = self.statistics.history[self._written :]
             if fresh:
                 self._directory.append_lines("metrics.jsonl", fresh)

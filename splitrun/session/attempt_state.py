@@ -19,7 +19,7 @@ from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.prepare import Experiment, named_classes
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import (
-    Attempts,
+    AttemptRecords,
     RunDirectory,
     attempts_of,
     begun,
@@ -58,7 +58,7 @@ class AttemptState:
         changes = resume.changes if resume else ()
         self.attempts = begun(self._earlier(resume), self.first_step, changes)
 
-    def _earlier(self, resume: Resume | None) -> Attempts:
+    def _earlier(self, resume: Resume | None) -> AttemptRecords:
         if resume is None:
             return ()
         attempts = attempts_of(self._directory)

@@ -34,6 +34,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from splitrun.errors import one_line
+from splitrun.events import party_of
 from splitrun.files import is_directory, is_regular, read_bytes, remove, sync
 from splitrun.model import State
 
@@ -121,7 +122,7 @@ class Store:
             sync(directory)
         kept = self._steps()[: self._keep]
         old = [path for path in self._every_shard() if _step(path) not in kept]
-        for path in (*old, *_steps_in(self._directory)):
+        for path in (*old, *self._joint()):
             with suppress(OSError):  # it is found again when the next one is written
                 remove(path)
 
@@ -140,7 +141,7 @@ class Store:
                 return Found(Checkpoint(step, roles, statistics, data), tuple(damaged))
             except _DAMAGE as error:
                 damaged.append(_passed_over(path, error))
-        for path in _steps_in(self._directory):
+        for path in self._joint():
             try:
                 return Found(_read_joint(path), tuple(damaged))
             except _DAMAGE as error:
@@ -154,9 +155,10 @@ class Store:
         Raises:
             OSError: something cannot be removed, and would be taken for one of this attempt.
         """
-        for path in self._directory.glob("*/.step-*.tmp"):
+        for path in self._directory.glob("**/.step-*.tmp"):
             remove(path)
-        removed = [path for path in self._every_shard() if _step(path) > newest]
+        every = (*self._every_shard(), *self._joint())
+        removed = [path for path in every if _step(path) > newest]
         for path in removed:
             remove(path)
         return min(map(_step, removed), default=None)
@@ -180,6 +182,10 @@ class Store:
 
     def _every_shard(self) -> list[Path]:
         return [path for directory in self._shards.values() for path in _steps_in(directory)]
+
+    def _joint(self) -> list[Path]:
+        """What 0.1.0 has left, the newest first."""
+        return _steps_in(self._directory)
 
 
 def _passed_over(path: Path, error: BaseException) -> str:
@@ -207,7 +213,7 @@ def _write(directory: Path, party: str, checkpoint: Checkpoint) -> None:
             os.fsync(file.fileno())
         digests[name] = hashlib.sha256(content).hexdigest()
 
-    roles = [role for role in checkpoint.roles if role.rpartition(".")[0] == party]
+    roles = [role for role in checkpoint.roles if party_of(role) == party]
     for role in roles:
         tree, tensors = encode(checkpoint.roles[role])
         content = save(tensors)

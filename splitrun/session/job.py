@@ -34,14 +34,18 @@ def job_of(
     here = list(parties)
     spec = here[0].spec
     score = partial(evaluate, spec.top.loss, metrics)
+    stages = {name: it for party in here for name, it in party.stages(plan, modules).items()}
+    feeds = {name: it for party in here for name, it in party.feeds(plan).items()}
     works = {
-        name: RoleWork(stage, party.feeds(plan)[name], score if name == plan.top.name else None)
-        for party in here
-        for name, stage in party.stages(plan, modules).items()
+        role.name: RoleWork(
+            stages[role.name], feeds[role.name], score if role is plan.top else None
+        )
+        for role in plan.roles
+        if role.name in stages
     }
     return Job(
         plan,
-        {role.name: works[role.name] for role in plan.roles if role.name in works},
+        works,
         spec.runtime.intra_op_threads,
         deadline=deadline_of(spec, plan),
         hooks=(

@@ -214,15 +214,15 @@ def _other_machine(before: Environment) -> list[str]:
 
 
 Start = TypeVar("Start")
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 
 def supervised(
     policy: Supervision,
-    live: Callable[[Start], Outcome],
+    live: Callable[[Start], Result],
     start: Start,
     next_start: Callable[[RunFailed, int], Start],
-) -> Outcome:
+) -> Result:
     """What the first attempt that does not fail comes to.
 
     Args:

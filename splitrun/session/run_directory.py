@@ -254,7 +254,7 @@ def _new_directory(runs_dir: Path, name: str) -> Path:
             return path
 
 
-Attempts = tuple[AttemptRecord, ...]
+AttemptRecords = tuple[AttemptRecord, ...]
 
 
 def utc() -> str:
@@ -262,7 +262,7 @@ def utc() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def attempts_of(directory: RunDirectory) -> Attempts:
+def attempts_of(directory: RunDirectory) -> AttemptRecords:
     """Those that the manifest tells of.
 
     Raises:
@@ -275,7 +275,7 @@ def attempts_of(directory: RunDirectory) -> Attempts:
     return attempts
 
 
-def begun(earlier: Attempts, step: int, changes: Sequence[str] = ()) -> Attempts:
+def begun(earlier: AttemptRecords, step: int, changes: Sequence[str] = ()) -> AttemptRecords:
     """The attempts with one more that begins now; one that was never closed was killed.
 
     Args:
@@ -290,7 +290,7 @@ def begun(earlier: Attempts, step: int, changes: Sequence[str] = ()) -> Attempts
     return (*ended, fresh)
 
 
-def closed(attempts: Attempts, status: str, message: str) -> Attempts:
+def closed(attempts: AttemptRecords, status: str, message: str) -> AttemptRecords:
     """The attempts, of which the last one ends now."""
     last = replace(attempts[-1], ended=utc(), status=status, message=message)
     return (*attempts[:-1], last)

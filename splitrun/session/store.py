@@ -25,6 +25,7 @@ from torch import Tensor
 
 from splitrun.data import PartyEncoder
 from splitrun.errors import RunDirectoryError, UsageError, one_line
+from splitrun.events import party_of
 from splitrun.files import is_something, read_bytes, remove, sync
 from splitrun.model import (
     Finite,
@@ -63,7 +64,7 @@ def save(directory: Path, parties: Iterable[Party], stages: Mapping[str, Stage])
     written.mkdir()
     digests: dict[str, str] = {}
     for party in parties:
-        own = {role: stage for role, stage in stages.items() if role.startswith(f"{party.name}.")}
+        own = {role: stage for role, stage in stages.items() if party_of(role) == party.name}
         digests |= _save_shard(written / party.name, party, own)
     sync(written)
     written.rename(directory)
@@ -138,7 +139,7 @@ def load_weights(directory: Path, stages: Mapping[str, Stage]) -> None:
         RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
     """
     for role, stage in stages.items():
-        party, module = role.rpartition(".")[0], stage.module
+        party, module = party_of(role), stage.module
         content, path = _content(directory, party), directory / party / f"{role}.safetensors"
         finite = Finite(module)
         try:

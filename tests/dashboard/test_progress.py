@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from splitrun.dashboard.progress import RunProgress
 from splitrun.events import Event
-from tests.dashboard.runs import ROWS, bursts, started, step
+from tests.dashboard.runs import CLOCK, ROWS, bursts, started, step
 
 
 def folded(*events: Event) -> RunProgress:
@@ -20,13 +20,13 @@ def folded(*events: Event) -> RunProgress:
 def test_neither_throughput_nor_time_to_go_is_known_after_one_step() -> None:
     view = folded(started(10), step(0, 4.0))
     assert view.samples_per_s is None
-    assert view.eta_s is None
+    assert view.eta_s_at(CLOCK + 4) is None
 
 
 def test_the_first_throughput_of_a_slow_run_is_that_of_a_step() -> None:
     view = folded(started(10), step(0, 4.0), step(1, 8.0))
     assert view.samples_per_s == pytest.approx(ROWS / 4)
-    assert view.eta_s == pytest.approx(8 * 4)
+    assert view.eta_s_at(CLOCK + 8) == pytest.approx(8 * 4)
 
 
 def test_a_resumed_run_counts_what_was_done_and_measures_what_it_does() -> None:
@@ -34,7 +34,7 @@ def test_a_resumed_run_counts_what_was_done_and_measures_what_it_does() -> None:
     view = folded(resumed, step(6, 4.0), step(7, 8.0))
     assert (view.step, view.done_samples) == (8, 8 * ROWS)
     assert view.samples_per_s == view.average_samples_per_s == pytest.approx(ROWS / 4)
-    assert view.eta_s == pytest.approx(2 * 4)
+    assert view.eta_s_at(CLOCK + 8) == pytest.approx(2 * 4)
 
 
 def test_steps_longer_than_the_window_still_have_a_throughput() -> None:

@@ -84,8 +84,8 @@ class Results:
         """A line for every kind of thing that makes figures doubtful."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
-            for doubt in cell.reliability_warnings:
-                found.setdefault(doubt.kind, []).append(f"{cell.name}: {doubt.text}")
+            for warning in cell.reliability_warnings:
+                found.setdefault(warning.kind, []).append(f"{cell.name}: {warning.text}")
         several = "{} cells, first at {}"
         lines = [
             texts[0] if len(texts) == 1 else several.format(len(texts), texts[0])

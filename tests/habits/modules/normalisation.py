@@ -134,7 +134,7 @@ class Whitening(TwoLayers):
 
 
 class RowAttention(TwoLayers):
-    """Rows of a batch poll to one another."""
+    """Rows of a batch attend to one another."""
 
     def normalised(self, h):
         return torch.softmax(h @ h.T / math.sqrt(8), dim=1) @ h
