@@ -65,7 +65,7 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
 
 
 def _columns_of(spec: Spec, name: str) -> tuple[str, ...]:
-    return spec.parties[name].columns or spec.dataset.default_columns(name) or ()
+    return spec.parties[name].listed or spec.dataset.default_columns(name) or ()
 
 
 def _dataset_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
@@ -82,14 +82,14 @@ def _party_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
     by_default = {
         column: party
         for party, assigned in assigned_columns(spec).items()
-        if not spec.parties[party].columns
+        if not spec.parties[party].listed
         for column in assigned
     }
     if spec.dataset.label in by_default:
         what = f"{spec.dataset.label!r} is the name of a generated column"
         yield Problem(("dataset", "label"), what, "name the label otherwise")
     for name, party in spec.parties.items():
-        for index, column in enumerate(party.columns):
+        for index, column in enumerate(party.listed):
             path = ("parties", name, "columns", index)
             if column == spec.dataset.label:
                 yield Problem(path, f"{column!r} is the label", "take it off the columns")

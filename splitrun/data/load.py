@@ -182,7 +182,7 @@ def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
     if path[:2] == ("dataset", "label"):
         return party == spec.top.party
     if path[:2] == ("dataset", "categorical") and len(path) > 2:
-        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].columns
+        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].listed
     return path[0] == "dataset" or path[:2] == ("parties", party)
 
 

@@ -102,7 +102,7 @@ def _columns(spec: Spec) -> Iterator[Problem]:
         path = ("parties", name, "columns")
         if party.bottom and not party.columns and spec.dataset.default_columns(name) is None:
             yield Problem(path, "its bottom model has no columns", f"list those that {name} holds")
-        for index, column in enumerate(party.columns):
+        for index, column in enumerate(party.listed):
             place = (*path, index)
             if column == spec.dataset.label:
                 what = f"{column!r} is the label"

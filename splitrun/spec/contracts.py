@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
+from splitrun.spec.files import ColumnKeys, Split, SplitOrWord
 from splitrun.spec.section import (
     CLASS_TAG,
     Component,
@@ -47,6 +48,11 @@ class DatasetSection(Component):
     test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
     split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
     batch_size: PositiveInt = Field(128, description="Rows per training batch.")
+    validation_fraction: Fraction = Field(
+        0.0,
+        description="Share of the rows, taken from those to train on, that decisions rest on.",
+    )
+    split: SplitOrWord = Field(default_factory=Split, description="Which rows are held out.")
 
     if TYPE_CHECKING:
 
@@ -109,15 +115,9 @@ class DatasetSection(Component):
         return self.batch_size if rows is None else rows % self.batch_size or self.batch_size
 
 
-class FileDatasetSection(DatasetSection):
+class FileDatasetSection(ColumnKeys, DatasetSection):
     """What every dataset that is read from a file has."""
 
-    missing: Literal["error", "mean"] = Field(
-        "error", description="Empty numeric cells: refuse, or fill with the training mean."
-    )
-    categorical: tuple[str, ...] = Field(
-        (), description="Columns to read as categories although they hold numbers."
-    )
     positive: str | None = Field(
         None, description="For binary labels: the value that counts as 1 (default: the greater)."
     )
@@ -139,7 +139,7 @@ class FileDatasetSection(DatasetSection):
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """Columns under `categorical` that no party has, or that are listed twice."""
-        columns = dict.fromkeys(it for party in spec.parties.values() for it in party.columns)
+        columns = dict.fromkeys(it for party in spec.parties.values() for it in party.listed)
         for index, column in enumerate(self.categorical):
             place = (*path, "categorical", index)
             if column in self.categorical[:index]:

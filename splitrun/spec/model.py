@@ -23,6 +23,7 @@ from splitrun.spec.contracts import (
     SinkSection,
 )
 from splitrun.spec.faults import Fault
+from splitrun.spec.files import Columns, PartyReading
 from splitrun.spec.section import (
     EXPERIMENT_PATTERN,
     Name,
@@ -69,6 +70,7 @@ WORD_OR = {
     "depth": ("number", "word"),
     "compensation": ("list", "section", "word"),
     "deadline_s": ("number", "word"),
+    "columns": ("list", "section"),
 }
 """Keys that take a word or something else, and how pydantic's locations tag which it is."""
 
@@ -197,7 +199,18 @@ class Supervision(Section):
 class PartySection(Section):
     """An organisation. Without `bottom` it has no features of its own."""
 
-    columns: tuple[str, ...] = ()
+    path: str | None = Field(None, description="Its own file; relative to the spec.")
+    test_path: str | None = Field(None, description="A file of rows that are held out.")
+    key: str | None = Field(None, description="Its own name for `dataset.key`.")
+    on: str | None = Field(
+        None,
+        description="The label holder's column that refers to its key (default: the label "
+        "holder's own key); there it may repeat.",
+    )
+    reading: PartyReading | None = Field(
+        None, description="How its file is read, where that is not as the dataset says."
+    )
+    columns: Columns = Field((), description='A list, "*" for all, or {drop: [...]}.')
     bottom: BottomModel | None = None
     scaling: Literal["standard", "minmax", "robust", "none"] = Field(
         "standard", description="Of numeric columns, fitted on the training rows."
@@ -205,6 +218,11 @@ class PartySection(Section):
     depth: PositiveInt | None = Field(None, description="Overrides `pipeline.depth`.")
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
     compute: Compute | None = None
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The columns that it names, if it names them."""
+        return self.columns if isinstance(self.columns, tuple) else ()
 
 
 class Top(Section):

@@ -26,7 +26,7 @@ from splitrun.data.sources import Opening
 from splitrun.errors import DataError
 from splitrun.files import open_regular
 from splitrun.spec.contracts import FileDatasetSection
-from splitrun.spec.section import DELIMITER_PATTERN
+from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -34,18 +34,42 @@ if TYPE_CHECKING:
 DELIMITERS = (",", ";", "\t", "|")
 
 
-class CsvDataset(FileDatasetSection):
-    """One CSV file with a header; the parties share out its columns."""
+class OwnFilesSection(ReadingKeys, FileDatasetSection):
+    """A user's own files: one for all parties, which share out its columns, or one for each."""
+
+    path: str | None = Field(
+        None, description="One file for all parties; relative to the spec. Else each has a path."
+    )
+    test_path: str | None = Field(None, description="A file of rows that are held out.")
+    label: str = Field(description="The column to predict.")
+    key: str | None = Field(
+        None,
+        description="The column that rows are joined by; those that all parties have are used.",
+    )
+    key_type: Literal["auto", "text", "integer"] = Field(
+        "auto",
+        description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
+        "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
+    )
+    classes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="The label's classes, and other spellings of each."
+    )
+    cache: str | None = Field(
+        None,
+        description="A directory for encoded rows, made once and memory-mapped: for data larger "
+        "than memory.",
+    )
+
+
+class CsvDataset(OwnFilesSection):
+    """CSV files; a party's own may also be Parquet or NumPy."""
 
     type: Literal["csv"]
-    path: str = Field(description="The file; relative to the spec.")
-    label: str = Field(description="The column to predict.")
-    delimiter: str = Field(",", min_length=1, max_length=1, pattern=DELIMITER_PATTERN)
 
     def open(self, opening: Opening) -> CsvSource:
         """The file."""
         # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-        path = os.path.expanduser(self.path)  # noqa: PTH111
+        path = os.path.expanduser(self.path or "")  # noqa: PTH111
         return CsvSource(opening.directory / path, self.delimiter)
 
 

@@ -1,0 +1,133 @@
+"""How a user's own files are read, joined and split: the keys of datasets and of parties."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from splitrun.spec.section import DELIMITER_PATTERN, Section
+
+DatePart = Literal[
+    "elapsed", "year", "month", "day", "weekday", "day_of_year", "hour", "minute", "second"
+]
+"""What becomes of a date: days since the earliest one of the training rows, or a part of it."""
+
+
+class DateColumn(Section):
+    """How a column of dates is written, and what becomes of it."""
+
+    parts: tuple[DatePart, ...] = Field(
+        ("elapsed",), min_length=1, description="Numeric features that are made of it."
+    )
+    format: str = Field(
+        "iso", description="`iso` (2026-11-29, also with a time), or a pattern such as %d.%m.%Y."
+    )
+
+
+class ColumnKeys(Section):
+    """What columns hold."""
+
+    missing: Literal["error", "mean"] = Field(
+        "error", description="Empty numeric cells: refuse, or fill with the training mean."
+    )
+    categorical: tuple[str, ...] = Field(
+        (), description="Columns to read as categories although they hold numbers."
+    )
+    dates: dict[str, DateColumn] = Field(
+        default_factory=dict, description="Columns that hold dates or times, and their features."
+    )
+
+
+class ReadingKeys(ColumnKeys):
+    """How text files are read. Parquet and NumPy files say most of it themselves."""
+
+    delimiter: str = Field(
+        ",",
+        min_length=1,
+        max_length=8,
+        pattern=DELIMITER_PATTERN,
+        description="Between cells: a character, `tab`, or several such as `::`.",
+    )
+    encoding: str = Field("utf-8", description="As Python names it; for example cp1252, utf-16.")
+    header: Literal["first_row", "none"] | tuple[str, ...] = Field(
+        "first_row",
+        description="`none`: columns are named column_1, column_2, ...; or a list of all names.",
+    )
+    comment: str | None = Field(
+        None, min_length=1, max_length=1, description="Lines that begin with it are no rows."
+    )
+    decimal: Literal[".", ","] = Field(".", description="The decimal mark of numbers.")
+    thousands: Literal[",", ".", " ", "'", "_"] | None = Field(
+        None, description="What groups the digits of numbers."
+    )
+    units: tuple[str, ...] = Field(
+        (), description="What may stand before or after a number and is left out: $, %, kg."
+    )
+    missing_values: tuple[str, ...] = Field(
+        (), description="Cells that hold nothing, beside empty ones and NA, NaN, null, none."
+    )
+
+
+class PartyReading(ReadingKeys):
+    """How one party's file is read; what is not set is as the dataset says."""
+
+
+class AllBut(Section):
+    """All columns of a party's file, but some."""
+
+    drop: tuple[str, ...] = ()
+
+
+def _form(value: object) -> str:
+    return "section" if isinstance(value, dict | AllBut) else "list"
+
+
+def _all(value: object) -> object:
+    return {} if value == "*" else value
+
+
+Columns = Annotated[
+    Annotated[tuple[str, ...], Tag("list")] | Annotated[AllBut, Tag("section")],
+    Discriminator(_form),
+    BeforeValidator(_all),
+]
+"""A party's columns by name, or all of its file but some; `"*"` is all. Its key, what refers to the
+keys of others, the label and what splits the rows are never among those that are not named."""
+
+
+class Split(Section):
+    """Which rows are held out."""
+
+    by: Literal["random", "stratified", "time", "column"] = Field(
+        "random",
+        description="At random; at random from every class alike; the latest by `column`; or as "
+        "`column` says.",
+    )
+    column: str | None = Field(None, description="In the label holder's file.")
+    test: tuple[str, ...] = Field((), description="Values of `column` in rows that are held out.")
+    validation: tuple[str, ...] = Field(
+        (), description="Values of `column` in rows that decisions rest on."
+    )
+
+    @model_validator(mode="after")
+    def _column_fits(self) -> Split:
+        wants = self.by in {"time", "column"}
+        if wants and self.column is None:
+            raise PydanticCustomError("split_column", f"by {self.by} needs a `column`")
+        if not wants and self.column is not None:
+            raise PydanticCustomError("split_column", f"`column` has no meaning with by {self.by}")
+        if (self.by == "column") != bool(self.test):
+            raise PydanticCustomError("split_test", "`test` and by column go together")
+        if self.validation and self.by != "column":
+            raise PydanticCustomError("split_test", "`validation` needs by column")
+        return self
+
+
+def _by(value: object) -> object:
+    return {"by": value} if isinstance(value, str) else value
+
+
+SplitOrWord = Annotated[Split, BeforeValidator(_by)]
+"""`stratified` is short for `{by: stratified}`."""
