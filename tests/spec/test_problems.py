@@ -95,7 +95,7 @@ depth: 4
             "dataset.delimiter: '¦' is no delimiter; use one ASCII character other than the "
             "quotation mark",
         ),
-        ("dataset.delimiter=:::::::::", "dataset.delimiter: has 9 characters; it needs at most 8"),
+        ("dataset.delimiter=aaaaaaaaa", "dataset.delimiter: has 9 characters; it needs at most 8"),
         ("parties.bob.bottom.bias=maybe", "must be true or false, not 'maybe'"),
         ("name=my bank", "name: 'my bank' is no name for an experiment"),
         ("runtime=thraeded", "runtime.type: unknown value 'thraeded'; did you mean 'threaded'?"),
