@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
 import msgspec
 
@@ -23,8 +22,8 @@ class PartyFacts:
     """What one party tells the others."""
 
     party: str
-    train_rows: Annotated[int, msgspec.Meta(ge=1)]
-    test_rows: Annotated[int, msgspec.Meta(ge=0)]
+    train_rows: int
+    test_rows: int
     ids_digest: str
     """Differs where the sample ids, or which of them are held out, do."""
     roles: Mapping[str, RoleFacts]

@@ -126,10 +126,13 @@ def load_facts(directory: Path, party: str) -> PartyFacts:
     """
     content = _content(directory, party)
     try:
-        return PartyFacts.from_json(json.dumps(content["facts"]))
+        facts = PartyFacts.from_json(json.dumps(content["facts"]))
+        if facts.train_rows < 1:
+            raise DataError("no row was trained on")
     except DataError as error:
         message = f"{directory / party / 'model.json'}: damaged: {error}"
         raise RunDirectoryError(message.partition("; ")[0] + f"; {RESTORE}") from error
+    return facts
 
 
 def check_data(directory: Path, parties: Iterable[Party]) -> None:

@@ -138,6 +138,15 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
         damaged_json("model/alice/model.json", encoder={}),
         "run/model/alice/model.json: damaged at features: Field required" + RESTORE,
     ),
+    "facts that are none": (
+        damaged_json("model/alice/model.json", facts={}),
+        "run/model/alice/model.json: damaged: not the facts of a party: "
+        "Object missing required field `party`" + RESTORE,
+    ),
+    "facts of a training without rows": (
+        edited("model/alice/model.json", '"train_rows": 32', '"train_rows": 0'),
+        "run/model/alice/model.json: damaged: no row was trained on" + RESTORE,
+    ),
     "encoders of another label": (
         edited("model/alice/model.json", '"column": "y"', '"column": "z"'),
         "the model was trained for the label 'z', the spec has another; "
