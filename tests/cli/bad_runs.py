@@ -92,11 +92,11 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a directory that is gone": (
         damaged_json("manifest.json", directory="gone"),
-        "gone/rows.csv: No such file or directory; give the path of a CSV file that can be read",
+        "gone/rows.csv: No such file or directory; give the path of a file that can be read",
     ),
     "a directory that cannot be": (
         damaged_json("manifest.json", directory="a\tb\0c"),
-        "a…c/rows.csv: embedded null byte; give the path of a CSV file that can be read",
+        "a…c/rows.csv: embedded null byte; give the path of a file that can be read",
     ),
     "no resolved spec": (
         removed("resolved.yaml"),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from pydantic import Field
 
 from splitrun.data.sources import Opening
+from splitrun.data.sources.content import open_text
 from splitrun.errors import DataError
 from splitrun.files import open_regular
 from splitrun.spec.contracts import FileDatasetSection
@@ -117,8 +118,7 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     line = 1
     try:
-        raw = open_regular(path, elsewhere=True)
-        with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_text(path), encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
             for cells in reader:
                 if len(cells) > 1 or any(cell.strip() for cell in cells):
@@ -126,10 +126,6 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
         refuse_encoding(path, error)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path}: {reason}; give the path of a CSV file that can be read"
-        raise DataError(message) from error
     except csv.Error as error:
         message = f"{path}:{line}: {error}; look for a quotation mark that is not closed"
         raise DataError(message) from error
@@ -199,7 +195,7 @@ def refuse_open_quote(path: Path, delimiter: str) -> NoReturn:
 
 def refuse_encoding(path: Path, error: UnicodeDecodeError) -> NoReturn:
     """Raises DataError for the first line that is not UTF-8."""
-    with open_regular(path, elsewhere=True) as file:
+    with open_text(path) as file:
         for line, raw in enumerate(file, start=1):
             try:
                 raw.decode()
