@@ -195,7 +195,8 @@ class Evaluation:
     row_ids: Tensor
     """Rows of the source, int64 `[rows]`."""
     predictions: Tensor
-    """Probabilities or values, float32 `[rows, outputs]`."""
+    """Probabilities, float32 `[rows, outputs]`; or numbers in the label's own units, float64 where
+    the model was trained on standardised ones."""
     classes: tuple[str, ...]
     """Label values in the order of the outputs; empty for regression."""
 
@@ -248,12 +249,13 @@ def evaluate_run(
     if not plan.evaluation_batches:
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
     metrics = spec.training.metrics or spec.top.loss.default_metrics
+    holder = experiment.parties.label_holder.data
     outputs: list[Tensor] = []
     found: dict[str, float | None] = {}
 
     def score(output: Tensor, labels: Tensor) -> dict[str, float | None]:
         outputs.append(output)
-        found.update(evaluate(spec.top.loss, metrics, output, labels))
+        found.update(evaluate(spec.top.loss, metrics, output, labels, holder.label_unit))
         return found
 
     job = job_of(experiment.parties, plan)
@@ -265,7 +267,7 @@ def evaluate_run(
         status=status,
         metrics=found,
         at_the_end=_at_the_end(manifest),
-        row_ids=experiment.parties.label_holder.data.test_ids,
-        predictions=spec.top.loss.predictions(outputs[0]),
-        classes=experiment.parties.label_holder.data.classes,
+        row_ids=holder.test_ids,
+        predictions=holder.restored(spec.top.loss.predictions(outputs[0])),
+        classes=holder.classes,
     )
