@@ -164,7 +164,7 @@ class LabelEncoder(Fitted):
     classes: tuple[str, ...]
     """The label's values in the order of their numbers; empty for regression."""
     scale: TargetScale | None = None
-    """Of a target that is standardised; those of version 2 never were."""
+    """Of a target that is standardised."""
 
     @property
     def unit(self) -> float:
@@ -179,7 +179,7 @@ class LabelEncoder(Fitted):
 class PartyEncoder(Fitted):
     """Everything that turns one party's rows into its bottom's inputs and into labels."""
 
-    version: Literal[2, 3] = 3
+    version: Literal[3] = 3
     features: FeatureEncoder | None
     """None for a party without a bottom."""
     label: LabelEncoder | None

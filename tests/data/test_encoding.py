@@ -185,16 +185,6 @@ def test_encoders_survive_json_exactly(encoder: PartyEncoder) -> None:
     assert PartyEncoder.from_json(json.loads(text)) == encoder
 
 
-def test_an_encoder_of_a_target_that_was_not_standardised_is_read_as_such(tmp_path: Path) -> None:
-    write_rows(tmp_path, "a,b,y", ["1,1,10", "2,2,30"])
-    spec = csv_spec({"alice": ["a"], "bob": ["b"]}, test_fraction=0, loss="mse")
-    content = load_data(spec, tmp_path).encoders["alice"].to_json()
-    del content["label"]["scale"]
-    encoder = PartyEncoder.from_json(content | {"version": 2})
-    again = load_data(spec, tmp_path, encoders={"alice": encoder})
-    assert again.labels.tolist() == [[10], [30]]
-
-
 @pytest.mark.parametrize(
     ("path", "value", "where"),
     [
