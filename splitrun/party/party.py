@@ -27,7 +27,7 @@ from splitrun.data import (
 )
 from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
 from splitrun.party.facts import PartyFacts, cuts
-from splitrun.plan import EVALUATION_BATCH_ROWS, Plan
+from splitrun.plan import Plan, RoleFacts
 from splitrun.spec import Spec
 
 
@@ -82,10 +82,16 @@ class Party:
             ModelError: the bottom cannot be built, or not be trained as the spec wants.
             SpecError: the batches do not fit it, or its optimizer does not.
         """
-        data, roles = self.data, {}
+        data = self.data
+        roles: dict[str, RoleFacts] = {}
         if (bottom := self._bottom()) is not None:
             batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
             roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
+        return self.told(roles)
+
+    def told(self, roles: Mapping[str, RoleFacts]) -> PartyFacts:
+        """What it tells the others, given the facts of its roles."""
+        data = self.data
         return PartyFacts(
             self.name, len(data.train_ids), len(data.test_ids), data.ids_digest, roles
         )
@@ -147,7 +153,7 @@ class Party:
                 each,
                 {
                     "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
-                    "evaluate": EvaluationOrder(data.test_ids, EVALUATION_BATCH_ROWS),
+                    "evaluate": EvaluationOrder(data.test_ids, plan.evaluation_batch_rows),
                 },
             )
             for role, each in tensors.items()

@@ -1,5 +1,6 @@
 """One run: data, models, plan, runtime, run directory."""
 
+from splitrun.session.evaluate import Evaluation, evaluate_run
 from splitrun.session.prepare import Experiment, forecast, is_advised, prepare
 from splitrun.session.resume import (
     Resume,
@@ -10,7 +11,6 @@ from splitrun.session.resume import (
     supervised,
 )
 from splitrun.session.run_directory import RunDirectory
-from splitrun.session.store import Evaluation, evaluate_run
 from splitrun.session.train import train
 
 __all__ = [
