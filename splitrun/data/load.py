@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, number_label
+from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
@@ -37,8 +37,9 @@ class Data:
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
-    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64
-    [rows] of class indices for cross-entropy."""
+    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and, in standard
+    deviations from the training rows' mean, for MSE; int64 [rows] of class indices for
+    cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
 
@@ -63,6 +64,15 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def label_unit(self) -> float:
+        """What a difference of 1 between labels is in the target's own units."""
+        return self.encoder.label.unit if self.encoder.label else 1.0
+
+    def restored(self, predictions: Tensor) -> Tensor:
+        """A loss's predictions in the label's own units; probabilities stay as they are."""
+        return self.encoder.label.restored(predictions) if self.encoder.label else predictions
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -190,11 +200,7 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     dataset, bottom = spec.dataset, spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
-        classes: tuple[str, ...] = ()
-        if spec.top.loss.labels != "numbers":
-            positive = dataset.counts_as_one
-            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
-        label = LabelEncoder(column=dataset.label, classes=classes)
+        label = _fit_label(spec, table, train)
     if columns := assigned_columns(spec).get(party, ()):
         features = fit_features(
             table,
@@ -207,10 +213,19 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     return PartyEncoder(features=features, label=label)
 
 
+def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
+    dataset, loss = spec.dataset, spec.top.loss
+    if loss.labels != "numbers":
+        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        return LabelEncoder(column=dataset.label, classes=classes)
+    scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
+    return LabelEncoder(column=dataset.label, classes=(), scale=scale)
+
+
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
-        return number_label(table, label.column, loss)
+        return number_label(table, label.column, loss, label.scale)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 

@@ -27,7 +27,8 @@ class Evaluation:
     row_ids: Tensor
     """Rows of the source, int64 `[rows]`."""
     predictions: Tensor
-    """Probabilities or values, float32 `[rows, outputs]`."""
+    """Probabilities, float32 `[rows, outputs]`; or numbers in the label's own units, float64 where
+    the model was trained on standardised ones."""
     classes: tuple[str, ...]
     """Label values in the order of the outputs; empty for regression."""
 
@@ -70,7 +71,7 @@ def evaluate_run(
         metrics=found,
         at_the_end=_at_the_end(model.manifest),
         row_ids=data.test_ids,
-        predictions=spec.top.loss.predictions(outputs),
+        predictions=data.restored(spec.top.loss.predictions(outputs)),
         classes=data.classes,
     )
 

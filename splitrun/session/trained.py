@@ -101,7 +101,7 @@ class TrainedModel:
             RunDirectoryError: the saved weights are damaged.
             RunFailed: a module fails, or what comes of the rows is not finite.
         """
-        rows = len(parties.label_holder.data.test_ids)
+        rows, unit = len(parties.label_holder.data.test_ids), parties.label_holder.data.label_unit
         plan = compile(self.spec, replace(self.facts, test_rows=rows)).evaluation(batch_rows)
         given: list[Tensor] = []
         found: dict[str, float | None] = {}
@@ -109,7 +109,7 @@ class TrainedModel:
         def score(outputs: Tensor, labels: Tensor) -> dict[str, float | None]:
             given.append(outputs)
             if metrics is not None:
-                found.update(evaluate(self.spec.top.loss, metrics, outputs, labels))
+                found.update(evaluate(self.spec.top.loss, metrics, outputs, labels, unit))
             return found
 
         with self.document.located():
