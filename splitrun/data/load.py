@@ -14,7 +14,13 @@ from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.labels import (
+    encode_classes,
+    find_classes,
+    fit_target,
+    number_label,
+    with_classes,
+)
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
@@ -136,6 +142,7 @@ def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | No
     if encoder:
         _refuse_other_columns(spec, party, encoder)
     table = source.read(columns_of(spec, party), text_columns(spec, encoder))
+    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     train, test = split_rows(table, spec.dataset)
     encoder = encoder or _fit(spec, party, table, train)
     return Data(
@@ -216,7 +223,9 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
 def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
     dataset, loss = spec.dataset, spec.top.loss
     if loss.labels != "numbers":
-        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        classes = find_classes(
+            table, dataset.label, train, loss, dataset.counts_as_one, dataset.declared_classes
+        )
         return LabelEncoder(column=dataset.label, classes=classes)
     scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
     return LabelEncoder(column=dataset.label, classes=(), scale=scale)
