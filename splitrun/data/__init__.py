@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from splitrun.data.columns import (
-    assigned_columns,
     available_columns,
     check_columns,
     column_problems,
+    columns_in,
+    feature_columns,
     fingerprint,
+    open_source,
     opening,
+    party_problems,
+    sources_of,
 )
 from splitrun.data.sources import OnDownload, Source
 
@@ -35,16 +39,20 @@ __all__ = [
     "PartyEncoder",
     "SharedSource",
     "Source",
-    "assigned_columns",
     "available_columns",
     "check_columns",
     "column_problems",
+    "columns_in",
     "columns_of",
     "digest",
+    "feature_columns",
     "fingerprint",
     "gather",
     "load_data",
+    "open_source",
     "opening",
+    "party_problems",
+    "sources_of",
     "text_columns",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from splitrun.data import (
     OnDownload,
     PartyEncoder,
     SharedSource,
+    Source,
     column_problems,
+    columns_in,
     columns_of,
-    opening,
+    sources_of,
     text_columns,
 )
 from splitrun.errors import SpecError
@@ -23,7 +25,7 @@ from splitrun.model import Stage, refuse_sharing
 from splitrun.party.facts import cuts, merge
 from splitrun.party.party import Party
 from splitrun.plan import Facts, Plan, RoleFacts
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_own_files
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,17 @@ class Parties:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
-        shared = SharedSource(
-            source,
-            [column for name in spec.parties for column in columns_of(spec, name)],
-            frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
-        )
-        if problems := column_problems(spec, shared.columns()):
+        sources = sources_of(spec, directory, data_dir, on_download)
+        available = columns_in(sources)
+        if problems := column_problems(spec, available):
             raise SpecError(problems)
+        if not has_own_files(spec):
+            sources = dict.fromkeys(sources, _shared(spec, sources, available, known))
         return cls(
             spec,
             {
-                name: Party.load(spec, name, directory, encoder=known.get(name), source=shared)
+                name: Party.load(spec, name, directory, encoder=known.get(name), source=sources[name])
                 for name in spec.parties
             },
         )
@@ -135,3 +135,17 @@ class Parties:
     def feeds(self, plan: Plan) -> dict[str, Feed]:
         """What every role loads, by name."""
         return {name: feed for party in self for name, feed in party.feeds(plan).items()}
+
+
+def _shared(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    available: Mapping[str, Sequence[str]],
+    encoders: Mapping[str, PartyEncoder],
+) -> SharedSource:
+    """The one source of all parties, to be read once."""
+    return SharedSource(
+        next(iter(sources.values())),
+        [column for name in spec.parties for column in columns_of(spec, name, available[name])],
+        frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in spec.parties)),
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.files import ColumnKeys, Split, SplitOrWord
+from splitrun.spec.files import ColumnKeys, ReadingKeys, Split, SplitOrWord
 from splitrun.spec.section import (
     CLASS_TAG,
     Component,
@@ -44,6 +44,9 @@ class DatasetSection(Component):
     """Where the rows come from, and which of them are held out."""
 
     stated: ClassVar[tuple[str, ...]] = ("label",)
+
+    own_files: ClassVar[bool] = False
+    """Whether each party may have a file of its own, with keys that rows are joined by."""
 
     test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
     split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
@@ -101,6 +104,17 @@ class DatasetSection(Component):
     def fills_missing(self) -> bool:
         """Whether empty numeric cells become the training rows' mean; else they are refused."""
         return False
+
+    @property
+    def row_key(self) -> str | None:
+        """The column that rows are joined by; None where there is none, or parties say."""
+        return None
+
+    @property
+    def reading_keys(self) -> ReadingKeys:
+        """How files are read, where a party does not say otherwise."""
+        missing: Literal["mean", "error"] = "mean" if self.fills_missing else "error"
+        return ReadingKeys(categorical=self.read_as_categories, missing=missing)
 
     @property
     def training_rows(self) -> int | None:
