@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
+    from splitrun.data.new_rows import NewRows, UnseenValues, refuse_missing_columns
 
 __all__ = [
     "Batch",
@@ -31,10 +32,12 @@ __all__ = [
     "EvaluationOrder",
     "Feed",
     "InputShape",
+    "NewRows",
     "OnDownload",
     "PartyEncoder",
     "SharedSource",
     "Source",
+    "UnseenValues",
     "assigned_columns",
     "available_columns",
     "check_columns",
@@ -45,6 +48,7 @@ __all__ = [
     "gather",
     "load_data",
     "opening",
+    "refuse_missing_columns",
     "text_columns",
 ]
 
@@ -52,6 +56,7 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    **dict.fromkeys(("NewRows", "UnseenValues", "refuse_missing_columns"), "new_rows"),
 }
 
 
