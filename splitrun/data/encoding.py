@@ -139,18 +139,47 @@ class FeatureEncoder(Fitted):
             raise DataError(f"{message}; {remedy}")
 
 
+class TargetScale(Fitted):
+    """What a target of numbers is standardised by: its training rows' mean and standard deviation.
+
+    So a model learns as fast whether it predicts a price or a share.
+    """
+
+    mean: float
+    deviation: Annotated[float, Field(gt=0)]
+
+    def standardised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[rows], of values in the target's own units."""
+        return (values - self.mean) / self.deviation
+
+    def restored(self, values: Tensor) -> Tensor:
+        """Standardised values of any shape in the target's own units, float64."""
+        return values.double() * self.deviation + self.mean
+
+
 class LabelEncoder(Fitted):
     """The label holder's column to predict."""
 
     column: str
     classes: tuple[str, ...]
     """The label's values in the order of their numbers; empty for regression."""
+    scale: TargetScale | None = None
+    """Of a target that is standardised."""
+
+    @property
+    def unit(self) -> float:
+        """What 1 stands for in the target's own units."""
+        return self.scale.deviation if self.scale else 1.0
+
+    def restored(self, predictions: Tensor) -> Tensor:
+        """A loss's predictions in the label's own units: probabilities stay as they are."""
+        return self.scale.restored(predictions) if self.scale else predictions
 
 
 class PartyEncoder(Fitted):
     """Everything that turns one party's rows into its bottom's inputs and into labels."""
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     features: FeatureEncoder | None
     """None for a party without a bottom."""
     label: LabelEncoder | None

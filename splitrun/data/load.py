@@ -14,8 +14,8 @@ from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, number_label
-from splitrun.data.new_rows import NewRows, UnseenValues, unseen_values
+from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
@@ -38,8 +38,9 @@ class Data:
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
-    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64
-    [rows] of class indices for cross-entropy."""
+    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and, in standard
+    deviations from the training rows' mean, for MSE; int64 [rows] of class indices for
+    cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
     unseen: tuple[UnseenValues, ...] = ()
@@ -66,6 +67,15 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def label_unit(self) -> float:
+        """What a difference of 1 between labels is in the target's own units."""
+        return self.encoder.label.unit if self.encoder.label else 1.0
+
+    def restored(self, predictions: Tensor) -> Tensor:
+        """A loss's predictions in the label's own units; probabilities stay as they are."""
+        return self.encoder.label.restored(predictions) if self.encoder.label else predictions
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -128,7 +138,6 @@ def load_data(
         DataError: data that is missing, damaged, or not what the spec says.
     """
     if encoder and new_rows:
-        _refuse_other_columns(spec, party, encoder)
         return _new_data(spec, party, source, encoder, new_rows)
     if problems := [
         problem
@@ -155,7 +164,7 @@ def _new_data(
     spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
-    table = source.read(columns_of(spec, party, new_rows), text_columns(spec, encoder))
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, encoder))
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
     labels = None
@@ -173,11 +182,9 @@ def _new_data(
     )
 
 
-def columns_of(spec: Spec, party: str, new_rows: NewRows | None = None) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label's, if
-    its rows have labels."""
-    labelled = party == spec.top.party and new_rows != "unlabelled"
-    label = (spec.dataset.label,) if labelled else ()
+def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
+    """The columns that a party reads: those of its bottom, and of the label holder the label's."""
+    label = (spec.dataset.label,) if party == spec.top.party else ()
     return (*assigned_columns(spec).get(party, ()), *label)
 
 
@@ -227,11 +234,7 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     dataset, bottom = spec.dataset, spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
-        classes: tuple[str, ...] = ()
-        if spec.top.loss.labels != "numbers":
-            positive = dataset.counts_as_one
-            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
-        label = LabelEncoder(column=dataset.label, classes=classes)
+        label = _fit_label(spec, table, train)
     if columns := assigned_columns(spec).get(party, ()):
         features = fit_features(
             table,
@@ -244,10 +247,19 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     return PartyEncoder(features=features, label=label)
 
 
+def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
+    dataset, loss = spec.dataset, spec.top.loss
+    if loss.labels != "numbers":
+        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        return LabelEncoder(column=dataset.label, classes=classes)
+    scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
+    return LabelEncoder(column=dataset.label, classes=(), scale=scale)
+
+
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
-        return number_label(table, label.column, loss)
+        return number_label(table, label.column, loss, label.scale)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 

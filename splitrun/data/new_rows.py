@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from splitrun.data.encoding import FeatureEncoder
+from splitrun.data.encoding import FeatureEncoder, PartyEncoder
 from splitrun.data.table import Categories, Table
 from splitrun.errors import DataError
+from splitrun.spec.wording import closest
 
 NewRows = Literal["labelled", "unlabelled"]
 """All rows of a source are given to a trained model; with their labels, or whatever the label's
@@ -27,6 +27,14 @@ class UnseenValues:
     """Sorted by code points."""
     rows: int
     """That have one of them."""
+
+
+def columns_of_model(encoder: PartyEncoder, new_rows: NewRows) -> tuple[str, ...]:
+    """The columns of new rows that a party reads: those that its bottom was trained on and, where
+    it is known, the label's."""
+    label = encoder.label if new_rows == "labelled" else None
+    features = encoder.features.columns if encoder.features else ()
+    return (*sorted(features), *([label.column] if label else []))
 
 
 def unseen_values(encoder: FeatureEncoder, table: Table) -> tuple[UnseenValues, ...]:
@@ -45,9 +53,7 @@ def unseen_values(encoder: FeatureEncoder, table: Table) -> tuple[UnseenValues, 
     return tuple(found)
 
 
-def refuse_missing_columns(
-    origin: str, needed: Collection[str], columns: Collection[str]
-) -> None:
+def refuse_missing_columns(origin: str, needed: Collection[str], columns: Collection[str]) -> None:
     """Refuse a file without some column that the model was trained on; others do not matter.
 
     Raises:
@@ -57,6 +63,6 @@ def refuse_missing_columns(
     if not missing:
         return
     shown = ", ".join(repr(name) for name in missing[:5]) + (", …" if len(missing) > 5 else "")
-    close = difflib.get_close_matches(missing[0], sorted(columns), n=1, cutoff=0.6)
-    remedy = f"rename its column {close[0]!r}" if close else "add what the model was trained on"
+    near = closest(missing[0], sorted(frozenset(columns) - frozenset(needed)))
+    remedy = f"rename its column {near!r}" if near else "add what the model was trained on"
     raise DataError(f"{origin}: no column {shown}; {remedy}")

@@ -16,6 +16,7 @@ from splitrun.data import (
     SharedSource,
     column_problems,
     columns_of,
+    columns_of_model,
     opening,
     text_columns,
 )
@@ -60,9 +61,15 @@ class Parties:
         """
         source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
+
+        def read_by(name: str) -> tuple[str, ...]:
+            if new_rows and encoders:
+                return columns_of_model(encoders[name], new_rows)
+            return columns_of(spec, name)
+
         shared = SharedSource(
             source,
-            [column for name in spec.parties for column in columns_of(spec, name, new_rows)],
+            [column for name in spec.parties for column in read_by(name)],
             frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
         )
         if not new_rows and (problems := column_problems(spec, shared.columns())):

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from splitrun.data import UnseenValues, available_columns, refuse_missing_columns
-from splitrun.errors import UsageError
-from splitrun.party import Parties
 from splitrun.plan import EVALUATION_BATCH_ROWS
+from splitrun.session.inputs import Inputs
 from splitrun.session.predictions import Predictions
-from splitrun.session.trained import TrainedModel
-from splitrun.spec import Spec
-
-Inputs = Path | Mapping[str, Path]
-"""One file for all parties, or a file for each, by party; relative paths start at the working
-directory."""
+from splitrun.session.trained import TrainedModel, Unseen, unseen_of
 
 
 @dataclass(frozen=True)
@@ -26,8 +18,7 @@ class Predicted:
     status: str
     """Of the run; see `TrainedModel.status`."""
     predictions: Predictions
-    unseen: Mapping[str, tuple[UnseenValues, ...]]
-    """By party, of those that have some: words that no training row had."""
+    unseen: Unseen
 
 
 def predict(
@@ -54,16 +45,11 @@ def predict(
         RunFailed: a module fails, or what comes of the rows is not finite.
     """
     model = TrainedModel.open(path, allow_code=allow_code)
-    spec = with_inputs(model.spec, inputs)
-    refuse_other_files(model, spec)
-    with model.document.located():
-        parties = Parties.load(
-            spec, model.directory, encoders=model.encoders, new_rows="unlabelled"
-        )
+    parties = model.given(inputs, "unlabelled")
     outputs, _ = model.apply(parties, batch_rows=batch_rows)
     data = parties.label_holder.data
     return Predicted(
         status=model.status,
-        predictions=Predictions.of(spec.top.loss, data, outputs, labelled=False),
-        unseen={party.name: party.data.unseen for party in parties if party.data.unseen},
+        predictions=Predictions.of(model.spec.top.loss, data, outputs, labelled=False),
+        unseen=unseen_of(parties),
     )

@@ -26,7 +26,7 @@ class Predictions:
 
     key: str
     """What tells the rows apart: the name of their key, or `row` for their numbers from 0."""
-    keys: Sequence[str] | Sequence[int]
+    keys: Sequence[str | int]
     """`[rows]`."""
     classes: tuple[str, ...]
     """The label's, in the order of their numbers; empty for regression."""
@@ -68,9 +68,17 @@ class Predictions:
         ours = ["prediction", *(f"probability_{name}" for name in self._told)]
         for name in (*ours, *(["reason"] if self.reasons is not None else [])):
             while name in names:
-                name += "_"  # noqa: PLW2901
+                name += "_"
             names.append(name)
         return tuple(names)
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        """Of the columns' cells."""
+        said = str if self.classes else float
+        kinds = [int if self.key == "row" else str, *([said] if self.label else []), said]
+        kinds += [float] * len(self._told)
+        return (*kinds, *([str] if self.reasons is not None else []))
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
         """The cells of every row; None where there is nothing to say."""
@@ -96,7 +104,8 @@ class Predictions:
             if self.classes:
                 single = values.shape[1] == 1
                 chosen = (values[:, 0] >= 0.5).long() if single else values.argmax(dim=1)
-                told = [(self.classes[index], *row) for index, row in zip(chosen.tolist(), told, strict=True)]
+                names = [self.classes[index] for index in chosen.tolist()]
+                told = [(name, *row) for name, row in zip(names, told, strict=True)]
             if self.labels is None:
                 yield from told
                 continue
