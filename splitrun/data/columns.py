@@ -53,7 +53,9 @@ def sources_of(
     if not has_own_files(spec):
         shared = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         return dict.fromkeys(spec.parties, shared)
-    return {name: open_source(spec, name, directory, data_dir, on_download) for name in spec.parties}
+    return {
+        name: open_source(spec, name, directory, data_dir, on_download) for name in spec.parties
+    }
 
 
 def available_columns(
@@ -125,34 +127,38 @@ def party_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[P
     Args:
         columns: of the party's file.
     """
-    where = f"{party}'s file" if has_own_files(spec) else "the data"
-    for path, column in _named_columns(spec, party):
+    section = spec.parties[party]
+    for path, column in chain(
+        _label_holders_columns(spec) if party == spec.top.party else (), _own_columns(spec, party)
+    ):
         if column not in columns:
-            yield _unknown(path, column, columns, where)
-    if (problem := _absent_key(spec, party, columns, where)) is not None:
-        yield problem
+            yield _unknown(path, column, columns, _where(spec, party))
+    yield from _absent_key(spec, party, columns)
+    yield from _listed_problems(spec, party, columns)
+    if section.bottom and section.columns and not feature_columns(spec, party, columns):
+        what = f"no column is left of {_some(columns)}"
+        yield Problem(("parties", party, "columns"), what, "name some, or drop fewer")
+
+
+def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the columns that a party lists."""
     by_default = dict(_default_owners(spec))
     if party == spec.top.party and spec.dataset.label in by_default:
         what = f"{spec.dataset.label!r} is the name of a generated column"
         yield Problem(("dataset", "label"), what, "name the label otherwise")
-    key = key_of(spec, party)
     for index, column in enumerate(spec.parties[party].listed):
         path = ("parties", party, "columns", index)
         if column == spec.dataset.label and _holds_label(spec, party):
             yield Problem(path, f"{column!r} is the label", "take it off the columns")
         elif column not in columns:
-            yield _unknown(path, column, columns, where)
+            yield _unknown(path, column, columns, _where(spec, party))
         elif column in by_default:
             owner = by_default[column]
             remedy = f"list the columns of {owner}, too"
             yield Problem(path, f"{column!r} is {owner}'s by default", remedy)
-        elif column == key and spec.parties[party].on is None:
+        elif column == key_of(spec, party) and spec.parties[party].on is None:
             what = f"{column!r} is the key, another one in every row"
             yield Problem(path, what, "take it off the columns")
-    section = spec.parties[party]
-    if section.bottom and section.columns and not feature_columns(spec, party, columns):
-        what = f"its file has no columns left: {_some(columns)}"
-        yield Problem(("parties", party, "columns"), what, "name some, or drop fewer")
 
 
 def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> None:
@@ -184,41 +190,47 @@ def _not_features(spec: Spec, party: str) -> Iterator[str]:
         yield from (section.on for section in spec.parties.values() if section.on is not None)
 
 
-def _named_columns(spec: Spec, party: str) -> Iterator[tuple[SpecPath, str]]:
-    """Columns that must be in a party's file, beside those that it lists, and where they stand."""
-    section, dataset = spec.parties[party], spec.dataset
-    if party == spec.top.party:
-        yield ("dataset", "label"), dataset.label
-        if dataset.split.column is not None:
-            yield ("dataset", "split", "column"), dataset.split.column
-        for name, other in spec.parties.items():
-            if other.on is not None:
-                yield ("parties", name, "on"), other.on
+def _label_holders_columns(spec: Spec) -> Iterator[tuple[SpecPath, str]]:
+    """Columns that must be in the label holder's file, and where the spec names them."""
+    yield ("dataset", "label"), spec.dataset.label
+    if spec.dataset.split.column is not None:
+        yield ("dataset", "split", "column"), spec.dataset.split.column
+    for name, section in spec.parties.items():
+        if section.on is not None:
+            yield ("parties", name, "on"), section.on
+
+
+def _own_columns(spec: Spec, party: str) -> Iterator[tuple[SpecPath, str]]:
+    """Columns that must be in a party's file, beside those that it lists, and where the spec names
+    them."""
+    section, path = spec.parties[party], ("parties", party)
     if section.key is not None:
-        yield ("parties", party, "key"), section.key
-    if section.reading is not None:
-        stated = section.reading.stated
-        if "categorical" in stated:
-            for index, column in enumerate(section.reading.categorical):
-                yield ("parties", party, "reading", "categorical", index), column
-        if "dates" in stated:
-            for column in section.reading.dates:
-                yield ("parties", party, "reading", "dates", column), column
+        yield (*path, "key"), section.key
     for index, column in enumerate(section.dropped):
-        yield ("parties", party, "columns", "drop", index), column
+        yield (*path, "columns", "drop", index), column
+    if (reading := section.reading) is None:
+        return
+    if "categorical" in reading.stated:
+        for index, column in enumerate(reading.categorical):
+            yield (*path, "reading", "categorical", index), column
+    for column in reading.dates:
+        yield (*path, "reading", "dates", column), column
 
 
-def _absent_key(
-    spec: Spec, party: str, columns: Sequence[str], where: str
-) -> Problem | None:
+def _absent_key(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
     """That a party's file has no column of the dataset's key, which it has no other name for."""
     key = spec.dataset.row_key
     if key is None or spec.parties[party].key is not None or key in columns:
-        return None
-    problem = _unknown(("dataset", "key"), key, columns, where)
-    if not has_own_files(spec):
-        return problem
-    return replace(problem, remedy=f"{problem.remedy}; parties.{party}.key is its own name for it")
+        return
+    problem = _unknown(("dataset", "key"), key, columns, _where(spec, party))
+    if has_own_files(spec):
+        remedy = f"{problem.remedy}; parties.{party}.key is its own name for it"
+        problem = replace(problem, remedy=remedy)
+    yield problem
+
+
+def _where(spec: Spec, party: str) -> str:
+    return f"{party}'s file" if has_own_files(spec) else "the data"
 
 
 def _unread_problems(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, number_label
+from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
@@ -36,10 +37,13 @@ class Data:
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
-    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64
-    [rows] of class indices for cross-entropy."""
+    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and, in standard
+    deviations from the training rows' mean, for MSE; int64 [rows] of class indices for
+    cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    unseen: tuple[UnseenValues, ...] = ()
+    """Of new rows: what no training row had."""
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
@@ -62,6 +66,15 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def label_unit(self) -> float:
+        """What a difference of 1 between labels is in the target's own units."""
+        return self.encoder.label.unit if self.encoder.label else 1.0
+
+    def restored(self, predictions: Tensor) -> Tensor:
+        """A loss's predictions in the label's own units; probabilities stay as they are."""
+        return self.encoder.label.restored(predictions) if self.encoder.label else predictions
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -106,17 +119,26 @@ class SharedSource:
         return self._source.fingerprint()
 
 
-def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | None = None) -> Data:
+def load_data(
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder | None = None,
+    new_rows: NewRows | None = None,
+) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
+        new_rows: which the model has not seen; then all rows count as held out.
 
     Raises:
         SpecError: columns that the source does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
     available = source.columns()
+    if encoder and new_rows:
+        return _new_data(spec, party, source, encoder, new_rows)
     if problems := [*party_problems(spec, party, available)]:
         raise SpecError(problems)
     columns = feature_columns(spec, party, available)
@@ -135,6 +157,28 @@ def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | No
     )
 
 
+def _new_data(
+    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+) -> Data:
+    """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
+    if not table.rows:
+        raise DataError(f"{table.origin}: no rows; give at least one")
+    labels = None
+    if encoder.label:
+        labelled = new_rows == "labelled"
+        labels = _labels(spec, table, encoder.label) if labelled else torch.empty(table.rows, 0)
+    return Data(
+        party,
+        train_ids=torch.arange(0),
+        test_ids=torch.arange(table.rows),
+        features=encoder.features.transform(table) if encoder.features else (),
+        labels=labels,
+        encoder=encoder,
+        unseen=unseen_values(encoder.features, table) if encoder.features else (),
+    )
+
+
 def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
     """The columns that a party reads: those of its bottom, and of the label holder the label's.
 
@@ -145,9 +189,7 @@ def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, .
     return (*feature_columns(spec, party, available), *label)
 
 
-def text_columns(
-    spec: Spec, party: str, encoder: PartyEncoder | None = None
-) -> frozenset[str]:
+def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) -> frozenset[str]:
     """The columns that a party reads as categories, whatever they hold."""
     listed = frozenset(reading_of(spec, party).categorical)
     is_class = party == spec.top.party and spec.top.loss.labels != "numbers"
@@ -181,17 +223,11 @@ def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
     return np.sort(train), np.sort(test)
 
 
-def _fit(
-    spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows
-) -> PartyEncoder:
-    dataset, bottom = spec.dataset, spec.parties[party].bottom
+def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:
+    bottom = spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
-        classes: tuple[str, ...] = ()
-        if spec.top.loss.labels != "numbers":
-            positive = dataset.counts_as_one
-            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
-        label = LabelEncoder(column=dataset.label, classes=classes)
+        label = _fit_label(spec, table, train)
     if columns:
         features = fit_features(
             table,
@@ -204,10 +240,19 @@ def _fit(
     return PartyEncoder(features=features, label=label)
 
 
+def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
+    dataset, loss = spec.dataset, spec.top.loss
+    if loss.labels != "numbers":
+        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        return LabelEncoder(column=dataset.label, classes=classes)
+    scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
+    return LabelEncoder(column=dataset.label, classes=(), scale=scale)
+
+
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
-        return number_label(table, label.column, loss)
+        return number_label(table, label.column, loss, label.scale)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 

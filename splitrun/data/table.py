@@ -21,8 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from splitrun.data.sources import csv as csv_source
+from splitrun.data.sources.content import open_text
 from splitrun.errors import DataError
-from splitrun.files import open_regular
 
 MISSING_MARKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
 """Written for a missing number, in any case."""
@@ -94,7 +94,7 @@ def _read_frame(
     path: Path, delimiter: str, header: Sequence[str], text: Sequence[str]
 ) -> pd.DataFrame:
     try:
-        with open_regular(path, elsewhere=True) as file:
+        with open_text(path) as file:
             return pd.read_csv(
                 file,
                 sep=delimiter,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from splitrun.data import (
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     SharedSource,
@@ -17,6 +18,7 @@ from splitrun.data import (
     column_problems,
     columns_in,
     columns_of,
+    columns_of_model,
     sources_of,
     text_columns,
 )
@@ -44,6 +46,7 @@ class Parties:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoders: Mapping[str, PartyEncoder] | None = None,
+        new_rows: NewRows | None = None,
     ) -> Parties:
         """Load every party of a spec.
 
@@ -52,6 +55,7 @@ class Parties:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoders: by party, of a model trained before; without them, new ones are fitted.
+            new_rows: which that model has not seen; then all rows count as held out.
 
         Raises:
             SpecError: columns that the dataset does not have.
@@ -60,14 +64,21 @@ class Parties:
         known = encoders or {}
         sources = sources_of(spec, directory, data_dir, on_download)
         available = columns_in(sources)
-        if problems := column_problems(spec, available):
+        if not new_rows and (problems := column_problems(spec, available)):
             raise SpecError(problems)
         if not has_own_files(spec):
-            sources = dict.fromkeys(sources, _shared(spec, sources, available, known))
+            sources = dict.fromkeys(sources, _shared(spec, sources, available, known, new_rows))
         return cls(
             spec,
             {
-                name: Party.load(spec, name, directory, encoder=known.get(name), source=sources[name])
+                name: Party.load(
+                    spec,
+                    name,
+                    directory,
+                    encoder=known.get(name),
+                    new_rows=new_rows,
+                    source=sources[name],
+                )
                 for name in spec.parties
             },
         )
@@ -142,10 +153,17 @@ def _shared(
     sources: Mapping[str, Source],
     available: Mapping[str, Sequence[str]],
     encoders: Mapping[str, PartyEncoder],
+    new_rows: NewRows | None,
 ) -> SharedSource:
     """The one source of all parties, to be read once."""
+
+    def read_by(name: str) -> tuple[str, ...]:
+        if new_rows and encoders:
+            return columns_of_model(encoders[name], new_rows)
+        return columns_of(spec, name, available[name])
+
     return SharedSource(
         next(iter(sources.values())),
-        [column for name in spec.parties for column in columns_of(spec, name, available[name])],
+        [column for name in spec.parties for column in read_by(name)],
         frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in spec.parties)),
     )

@@ -152,13 +152,16 @@ class FileDatasetSection(ColumnKeys, DatasetSection):
         return self.missing == "mean"
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
-        """Columns under `categorical` that no party has, or that are listed twice."""
-        columns = dict.fromkeys(it for party in spec.parties.values() for it in party.listed)
+        """Columns under `categorical` that no party has, as far as the spec alone tells, or that
+        are listed twice."""
+        parties = spec.parties.values()
+        columns = dict.fromkeys(it for party in parties for it in party.listed)
+        by_file = any(party.columns and not party.listed for party in parties)
         for index, column in enumerate(self.categorical):
             place = (*path, "categorical", index)
             if column in self.categorical[:index]:
                 yield Problem(place, f"{column!r} is listed twice", "keep one")
-            elif column not in columns:
+            elif column not in columns and not by_file:
                 near = closest(column, columns)
                 remedy = f"did you mean {near!r}?" if near else "remove it, or give it to a party"
                 yield Problem(place, f"{column!r} is no party's column", remedy)
@@ -192,6 +195,10 @@ class LossSection(WordOrSection):
     labels: ClassVar[Labels]
     default_metrics: ClassVar[tuple[Metric, ...]]
     """What is computed at evaluations where the spec names nothing."""
+    standardises: ClassVar[bool] = False
+    """Of a loss of numbers: whether it is given them less the mean of the training rows, divided by
+    their standard deviation, so that it learns as well whatever their unit. Metrics and predictions
+    are in the target's own units all the same."""
     wider: ClassVar[str] = ""
     """The loss for outputs of another width, if there is one."""
 

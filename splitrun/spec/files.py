@@ -115,6 +115,16 @@ Columns = Annotated[
 keys of others, the label and what splits the rows are never among those that are not named."""
 
 
+def named(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are listed, if they are."""
+    return () if isinstance(columns, AllBut) else columns
+
+
+def dropped(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are left out, if all others are taken."""
+    return columns.drop if isinstance(columns, AllBut) else ()
+
+
 class Split(Section):
     """Which rows are held out."""
 

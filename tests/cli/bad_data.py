@@ -8,16 +8,16 @@ SEMICOLONS = ROWS.replace(",", ";")
 
 HEADERS = {
     "no file": Bad(
-        "rows.csv: No such file or directory; give the path of a CSV file that can be read",
+        "rows.csv: No such file or directory; give the path of a file that can be read",
         rows=None,
     ),
     "a directory": Bad(
-        "data: Is a directory; give the path of a CSV file that can be read",
+        "data: Is a directory; give the path of a file that can be read",
         spec(("rows.csv", "data")),
         files={"data/rows.csv": ROWS},
     ),
     "the home of nobody": Bad(
-        "~not-a-user/rows.csv: No such file or directory; give the path of a CSV file …",
+        "~not-a-user/rows.csv: No such file or directory; give the path of a file that …",
         spec(("rows.csv", "~not-a-user/rows.csv")),
     ),
     "an empty file": Bad(

@@ -8,19 +8,17 @@ blank lines are skipped.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from splitrun.data.sources.content import open_text, sha256
 from splitrun.errors import DataError
-from splitrun.files import open_regular
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -48,20 +46,9 @@ class CsvSource:
     def fingerprint(self) -> str:
         """SHA-256 of the file; empty where there is none that can be read."""
         try:
-            known = self.path.stat()
-            return _sha256(self.path, known.st_size, known.st_mtime_ns, known.st_ino)
-        except (OSError, ValueError):
+            return sha256(self.path)
+        except DataError:
             return ""
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, *_: int) -> str:
-    """Of a file, once as long as its size, its time and its place on the disk stay."""
-    digest = hashlib.sha256()
-    with open_regular(path, elsewhere=True) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -72,8 +59,7 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """
     line = 1
     try:
-        raw = open_regular(path, elsewhere=True)
-        with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_text(path), encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter)
             for cells in reader:
                 if len(cells) > 1 or any(cell.strip() for cell in cells):
@@ -81,10 +67,6 @@ def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
         refuse_encoding(path, error)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path}: {reason}; give the path of a CSV file that can be read"
-        raise DataError(message) from error
     except csv.Error as error:
         message = f"{path}:{line}: {error}; look for a quotation mark that is not closed"
         raise DataError(message) from error
@@ -154,7 +136,7 @@ def refuse_open_quote(path: Path, delimiter: str) -> NoReturn:
 
 def refuse_encoding(path: Path, error: UnicodeDecodeError) -> NoReturn:
     """Raises DataError for the first line that is not UTF-8."""
-    with open_regular(path, elsewhere=True) as file:
+    with open_text(path) as file:
         for line, raw in enumerate(file, start=1):
             try:
                 raw.decode()

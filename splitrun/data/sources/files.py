@@ -42,7 +42,6 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         "than memory.",
     )
 
-
     @property
     def row_key(self) -> str | None:
         """The `key`."""
