@@ -15,6 +15,7 @@ from torch import Tensor
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
@@ -42,6 +43,8 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    unseen: tuple[UnseenValues, ...] = ()
+    """Of new rows: what no training row had."""
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
@@ -117,16 +120,25 @@ class SharedSource:
         return self._source.fingerprint()
 
 
-def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | None = None) -> Data:
+def load_data(
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder | None = None,
+    new_rows: NewRows | None = None,
+) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
+        new_rows: which the model has not seen; then all rows count as held out.
 
     Raises:
         SpecError: columns that the source does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
+    if encoder and new_rows:
+        return _new_data(spec, party, source, encoder, new_rows)
     if problems := [
         problem
         for problem in column_problems(spec, source.columns())
@@ -145,6 +157,28 @@ def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | No
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+    )
+
+
+def _new_data(
+    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+) -> Data:
+    """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, encoder))
+    if not table.rows:
+        raise DataError(f"{table.origin}: no rows; give at least one")
+    labels = None
+    if encoder.label:
+        labelled = new_rows == "labelled"
+        labels = _labels(spec, table, encoder.label) if labelled else torch.empty(table.rows, 0)
+    return Data(
+        party,
+        train_ids=torch.arange(0),
+        test_ids=torch.arange(table.rows),
+        features=encoder.features.transform(table) if encoder.features else (),
+        labels=labels,
+        encoder=encoder,
+        unseen=unseen_values(encoder.features, table) if encoder.features else (),
     )
 
 

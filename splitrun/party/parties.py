@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from splitrun.data import (
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     SharedSource,
     column_problems,
     columns_of,
+    columns_of_model,
     opening,
     text_columns,
 )
@@ -42,6 +44,7 @@ class Parties:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoders: Mapping[str, PartyEncoder] | None = None,
+        new_rows: NewRows | None = None,
     ) -> Parties:
         """Load every party of a spec.
 
@@ -50,6 +53,7 @@ class Parties:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoders: by party, of a model trained before; without them, new ones are fitted.
+            new_rows: which that model has not seen; then all rows count as held out.
 
         Raises:
             SpecError: columns that the dataset does not have.
@@ -57,17 +61,30 @@ class Parties:
         """
         source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
+
+        def read_by(name: str) -> tuple[str, ...]:
+            if new_rows and encoders:
+                return columns_of_model(encoders[name], new_rows)
+            return columns_of(spec, name)
+
         shared = SharedSource(
             source,
-            [column for name in spec.parties for column in columns_of(spec, name)],
+            [column for name in spec.parties for column in read_by(name)],
             frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
         )
-        if problems := column_problems(spec, shared.columns()):
+        if not new_rows and (problems := column_problems(spec, shared.columns())):
             raise SpecError(problems)
         return cls(
             spec,
             {
-                name: Party.load(spec, name, directory, encoder=known.get(name), source=shared)
+                name: Party.load(
+                    spec,
+                    name,
+                    directory,
+                    encoder=known.get(name),
+                    new_rows=new_rows,
+                    source=shared,
+                )
                 for name in spec.parties
             },
         )
