@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -20,6 +19,7 @@ from splitrun.data.encoding import TargetScale
 from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 from splitrun.spec.contracts import LossSection
+from splitrun.spec.wording import assignment, typed
 
 
 def with_classes(table: Table, label: str, declared: Mapping[str, Sequence[str]]) -> Table:
@@ -232,9 +232,8 @@ def _refuse_alike(
 def _classes_key(classes: Mapping[str, Sequence[str]]) -> str:
     """`dataset.classes`, as it can be typed into a shell."""
     text = json.dumps(classes, ensure_ascii=False)
-    return shlex.quote(
-        f"dataset.classes={text if text.isprintable() else json.dumps(classes, ensure_ascii=True)}"
-    )
+    text = text if text.isprintable() else json.dumps(classes)
+    return typed(assignment(("dataset", "classes"), text))
 
 
 def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

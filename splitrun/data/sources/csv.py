@@ -1,4 +1,4 @@
-"""One CSV file with a header, UTF-8; the parties share out its columns.
+"""One CSV file with a header, UTF-8.
 
 The values are pandas' business (`table`). Here is what must be known before it, without its import,
 and what it cannot tell afterwards: the line on which a row starts when cells hold line breaks and
@@ -9,100 +9,21 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import Field
-
-from splitrun.data.sources import Opening
 from splitrun.data.sources.content import open_text, sha256
-from splitrun.errors import DataError, Problem
-from splitrun.errors import Path as SpecPath
-from splitrun.spec.contracts import FileDatasetSection
-from splitrun.spec.files import ReadingKeys
+from splitrun.errors import DataError
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
-    from splitrun.spec import Spec
 
 DELIMITERS = (",", ";", "\t", "|")
-
-
-class OwnFilesSection(ReadingKeys, FileDatasetSection):
-    """A user's own files: one for all parties, which share out its columns, or one for each."""
-
-    path: str | None = Field(
-        None, description="One file for all parties; relative to the spec. Else each has a path."
-    )
-    test_path: str | None = Field(None, description="A file of rows that are held out.")
-    label: str = Field(description="The column to predict.")
-    key: str | None = Field(
-        None,
-        description="The column that rows are joined by; those that all parties have are used.",
-    )
-    key_type: Literal["auto", "text", "integer"] = Field(
-        "auto",
-        description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
-        "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
-    )
-    classes: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="The label's classes, and other spellings of each."
-    )
-    cache: str | None = Field(
-        None,
-        description="A directory for encoded rows, made once and memory-mapped: for data larger "
-        "than memory.",
-    )
-
-    @property
-    def declared_classes(self) -> Mapping[str, Sequence[str]]:
-        """The `classes`."""
-        return self.classes
-
-    @property
-    def classes_known(self) -> int | None:
-        """The number of `classes`, where there are some."""
-        return len(self.classes) or None
-
-    def problems(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
-        """Also a spelling of two classes, and more or fewer classes than the loss takes."""
-        yield from super().problems(spec, path)
-        place, taken = (*path, "classes"), dict[str, str]()
-        for name, spellings in self.classes.items():
-            for spelling in (name, *spellings):
-                other = taken.setdefault(spelling, name)
-                if other != name:
-                    what = f"{spelling!r} is a spelling of {other!r} and of {name!r}"
-                    yield Problem(place, what, "keep one")
-        wanted = 2 if spec.top.loss.labels == "binary" else None
-        if len(self.classes) == 1 or (self.classes and wanted not in {None, len(self.classes)}):
-            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.type}"
-            yield Problem(place, what, "list 2" if wanted else "list at least 2")
-
-    def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
-        """Also classes of a label that is a number."""
-        yield from super().warnings(spec, path)
-        if self.classes and spec.top.loss.labels == "numbers":
-            what = f"has no effect with the loss {spec.top.loss.type}"
-            yield Problem((*path, "classes"), what, "remove it")
-
-
-class CsvDataset(OwnFilesSection):
-    """CSV files; a party's own may also be Parquet or NumPy."""
-
-    type: Literal["csv"]
-
-    def open(self, opening: Opening) -> CsvSource:
-        """The file."""
-        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-        path = os.path.expanduser(self.path or "")  # noqa: PTH111
-        return CsvSource(opening.directory / path, self.delimiter)
 
 
 @dataclass(frozen=True)
