@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
+from splitrun.data.doubts import column_doubts
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import (
     encode_classes,
@@ -23,8 +24,10 @@ from splitrun.data.labels import (
 )
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
+from splitrun.data.summary import summarise_party
 from splitrun.data.table import Table
-from splitrun.errors import DataError, SpecError
+from splitrun.errors import DataError, Problem, SpecError
+from splitrun.records.run import PartySummary
 from splitrun.spec import Spec, reading_of
 from splitrun.spec.contracts import DatasetSection
 
@@ -48,6 +51,10 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    summary: PartySummary | None = None
+    """What its columns were understood to hold, where its encoder was fitted to them."""
+    doubts: tuple[Problem, ...] = ()
+    """What is odd about its columns, likewise."""
     unseen: tuple[UnseenValues, ...] = ()
     """Of new rows: what no training row had."""
 
@@ -72,6 +79,11 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def parts(self) -> Mapping[str, Tensor]:
+        """Row numbers, by what is done with the rows: `train` and `test`."""
+        return {"train": self.train_ids, "test": self.test_ids}
 
     @property
     def label_unit(self) -> float:
@@ -153,7 +165,12 @@ def load_data(
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     train, test = split_rows(table, spec.dataset)
-    encoder = encoder or _fit(spec, party, table, columns, train)
+    summary, doubts = None, tuple[Problem, ...]()
+    if encoder is None:
+        encoder = _fit(spec, party, table, columns, train)
+        if encoder.features:
+            summary = summarise_party(table, encoder.features)
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, train))
     return Data(
         party,
         train_ids=torch.from_numpy(train),
@@ -161,6 +178,8 @@ def load_data(
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        summary=summary,
+        doubts=doubts,
     )
 
 
