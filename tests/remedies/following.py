@@ -52,9 +52,9 @@ class Told:
         found = _LINE.fullmatch(line)
         if found is None:
             return None
-        line, column = int(found["line"] or 0), int(found["column"] or 0)
+        row, column = int(found["line"] or 0), int(found["column"] or 0)
         path, what = found["path"] or "", found["what"]
-        return cls(found["where"], line, column, path, what, found["remedy"])
+        return cls(found["where"], row, column, path, what, found["remedy"])
 
     @property
     def override(self) -> str:

@@ -61,6 +61,10 @@ TABLE = {
     "the top's time at a party": Bad(
         "use top.compute", overrides=("parties.bob.compute.loss_ms=1",)
     ),
+    "classes that differ by a space": Bad(
+        "which differs by case, space or a final dot alone; set 'dataset.classes=…' if they are",
+        rows=ROWS.replace("yes", "no.", 1),
+    ),
     "a label of another class that is rare": Bad(
         "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",
         rows=HEADER + "20,cook,1000,Ulm,0\n20,cook,1000,Ulm,1\n",
@@ -69,6 +73,7 @@ TABLE = {
 
 UNTRIED = {
     "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4": "an option of bench: tests/study",
+    "list all classes under dataset.classes": "there are too many to be typed",
     "raise it, or lower pipeline.depth": "a warning: nothing is refused",
 }
 """Remedies that no small experiment comes upon, and why."""
