@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
+    from splitrun.data.split import SplitRows
 
 __all__ = [
     "Batch",
@@ -35,6 +36,7 @@ __all__ = [
     "PartyEncoder",
     "SharedSource",
     "Source",
+    "SplitRows",
     "assigned_columns",
     "available_columns",
     "check_columns",
@@ -52,6 +54,7 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    "SplitRows": "split",
 }
 
 

@@ -73,6 +73,8 @@ def _dataset_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
     yield from dataset.problems(spec, ("dataset",))
     if dataset.label not in columns:
         yield _unknown(("dataset", "label"), dataset.label, columns)
+    if dataset.split.column is not None and dataset.split.column not in columns:
+        yield _unknown(("dataset", "split", "column"), dataset.split.column, columns)
     for index, column in enumerate(dataset.read_as_categories):
         if column not in columns:
             yield _unknown(("dataset", "categorical", index), column, columns)

@@ -31,25 +31,25 @@ def find_classes(
         DataError: missing labels, too few or too many classes, one that no training row has, or
             no such class as `positive`.
     """
-    codes, classes = _class_codes(table, label)
+    codes, classes = class_codes(table, label)
     what = f"{table.origin}: label {label!r}"
     if len(classes) < 2:
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
     if loss.labels == "binary" and len(classes) > 2:
-        message = f"{what} has {len(classes):,} values ({_some(classes)})"
+        message = f"{what} has {len(classes):,} values ({some(classes)})"
         raise DataError(f"{message}, but {loss.type} takes 2; use top.loss: cross_entropy")
     absent = [classes[index] for index in np.setdiff1d(codes, codes[train])]
     if absent:
         message = f"{what}: {len(absent):,} of {len(classes):,} classes are in no training row"
         remedy = "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers"
-        raise DataError(f"{message} ({_some(absent)}); {remedy}")
+        raise DataError(f"{message} ({some(absent)}); {remedy}")
     if positive is None:
         return classes
-    last = _canonical(positive)
+    last = canonical(positive)
     if last not in classes:
         close = difflib.get_close_matches(last, classes, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"there are {_some(classes)}"
+        remedy = f"did you mean {close[0]!r}?" if close else f"there are {some(classes)}"
         raise DataError(f"{what} has no value {positive!r} for dataset.positive; {remedy}")
     return (*(name for name in classes if name != last), last)
 
@@ -60,13 +60,13 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
     Raises:
         DataError: a missing label, or one that is not among the classes.
     """
-    codes, found = _class_codes(table, label)
+    codes, found = class_codes(table, label)
     index_of = {name: index for index, name in enumerate(classes)}
     translated = np.array([index_of.get(name, -1) for name in found], np.int64)[codes]
     if (translated < 0).any():
         row = int(np.argmax(translated < 0))
         message = f"{table.place(row)}: label {found[codes[row]]!r} was not seen in training"
-        raise DataError(f"{message}; the model knows {_some(classes)}")
+        raise DataError(f"{message}; the model knows {some(classes)}")
     return translated
 
 
@@ -92,12 +92,12 @@ def number_label(table: Table, label: str, loss: LossSection) -> Tensor:
     return torch.from_numpy(narrow[:, np.newaxis])
 
 
-def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Each row's index [rows] into the classes, and these in their order."""
     column = table.columns[label]
     assert isinstance(column, Categories), "a classification's label is read as categories"
     present = np.unique(column.codes)
-    names = {code: _canonical(column.values[code]) for code in present.tolist()}
+    names = {code: canonical(column.values[code]) for code in present.tolist()}
     absent = _missing(set(names.values()))
     missing = [code for code, name in names.items() if name in absent]
     if missing:
@@ -119,7 +119,7 @@ def _missing(names: Set[str]) -> Set[str]:
     return marks & {""} if words or marks == names else marks
 
 
-def _canonical(value: str) -> str:
+def canonical(value: str) -> str:
     """One spelling for each number: `1`, `1.0` and `01` are one class."""
     number = _number(value, nan)
     if not abs(number) < 2**53:
@@ -135,6 +135,7 @@ def _number(value: str, otherwise: float) -> float:
     return number if isfinite(number) else otherwise
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few of them, for a person."""
     shown = ", ".join(repr(name) for name in names[:5])
     return f"{shown}, …" if len(names) > 5 else shown

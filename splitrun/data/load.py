@@ -7,20 +7,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, number_label
+from splitrun.data.labels import class_codes, encode_classes, find_classes, number_label
 from splitrun.data.sources import Source
+from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
 from splitrun.errors import Path as SpecPath
 from splitrun.spec import Spec
-from splitrun.spec.contracts import DatasetSection
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,8 @@ class Data:
     """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
     test_ids: Tensor
     """int64 [held-out rows], likewise; may be empty."""
+    validation_ids: Tensor
+    """int64 [rows that decisions rest on], likewise; may be empty."""
     features: tuple[Tensor, ...]
     """For all rows of the source, what the party's bottom is given; empty without one. For
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
@@ -41,12 +41,23 @@ class Data:
     [rows] of class indices for cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the split, a sentence each."""
+
+    @property
+    def rows(self) -> SplitRows:
+        """The split, for other parties."""
+        parts = (ids.numpy() for ids in (self.train_ids, self.validation_ids, self.test_ids))
+        return SplitRows(*parts, self.notes)
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Digests of the encoded data, part by part, by what they are of, in words."""
+        ids = (self.train_ids, self.test_ids)
+        if len(self.validation_ids):
+            ids = (*ids, self.validation_ids)
         parts: dict[str, tuple[Tensor, ...]] = {
-            "which rows are trained on and which held out": (self.train_ids, self.test_ids)
+            "which rows are trained on and which held out": ids
         }
         if self.labels is not None:
             parts["the labels"] = (self.labels,)
@@ -107,11 +118,18 @@ class SharedSource:
         return self._source.fingerprint()
 
 
-def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | None = None) -> Data:
+def load_data(
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder | None = None,
+    rows: SplitRows | None = None,
+) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
+        rows: as the label holder has split them; without them, they are split here.
 
     Raises:
         SpecError: columns that the source does not have.
@@ -126,60 +144,52 @@ def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | No
     if encoder:
         _refuse_other_columns(spec, party, encoder)
     table = source.read(columns_of(spec, party), text_columns(spec, encoder))
-    train, test = split_rows(table, spec.dataset)
-    encoder = encoder or _fit(spec, party, table, train)
+    rows = rows or _split(spec, party, table)
+    encoder = encoder or _fit(spec, party, table, rows.train)
     return Data(
         party,
-        train_ids=torch.from_numpy(train),
-        test_ids=torch.from_numpy(test),
+        train_ids=torch.from_numpy(rows.train),
+        test_ids=torch.from_numpy(rows.test),
+        validation_ids=torch.from_numpy(rows.validation),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        notes=rows.notes,
     )
 
 
 def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label's."""
-    label = (spec.dataset.label,) if party == spec.top.party else ()
-    return (*assigned_columns(spec).get(party, ()), *label)
+    """The columns that a party reads: those of its bottom, and of the label holder the label and
+    what the rows are split by."""
+    own = assigned_columns(spec).get(party, ())
+    if party == spec.top.party:
+        own = (*own, spec.dataset.label, *filter(None, [spec.dataset.split.column]))
+    return tuple(dict.fromkeys(own))
 
 
 def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[str]:
     """The columns to read as categories, whatever they hold."""
     listed = frozenset(spec.dataset.read_as_categories)
     label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
-    return (encoder.categorical if encoder else listed).union(label)
+    features = {column for columns in assigned_columns(spec).values() for column in columns}
+    split = {spec.dataset.split.column} - features - {None}
+    return (encoder.categorical if encoder else listed).union(label, split)
 
 
-def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
-    """The numbers of the training rows and of the held-out rows, each int64 and ascending.
-
-    They follow from the number of rows and the spec, so that every party finds them for itself. The
-    choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
-    `test_fraction` of 0 nothing is held out.
-
-    Raises:
-        DataError: fewer than two rows, or none left to train on.
-    """
-    if table.rows < 2:
-        message = f"{table.origin}: {table.rows} row(s) of data"
-        raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
-    everything = np.arange(table.rows, dtype=np.int64)
-    if dataset.test_fraction == 0:
-        return everything, everything[:0]
-    try:
-        train, test = train_test_split(
-            everything, test_size=dataset.test_fraction, random_state=dataset.split_seed
+def _split(spec: Spec, party: str, table: Table) -> SplitRows:
+    by = spec.dataset.split.by
+    if by != "random" and party != spec.top.party:
+        raise DataError(
+            f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
+            f"{spec.top.party} with it, which holds the label"
         )
-    except ValueError as error:
-        message = f"{table.origin}: of {table.rows} rows, none is left to train on"
-        raise DataError(f"{message}; lower dataset.test_fraction") from error
-    return np.sort(train), np.sort(test)
+    strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
+    return split_rows(spec.dataset, table, strata)
 
 
 def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
     """Whether a problem at this path is one of the party's own columns, or of its label."""
-    if path[:2] == ("dataset", "label"):
+    if path[:2] == ("dataset", "label") or path[:2] == ("dataset", "split"):
         return party == spec.top.party
     if path[:2] == ("dataset", "categorical") and len(path) > 2:
         return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].listed

@@ -21,6 +21,7 @@ from splitrun.data import (
     OnDownload,
     PartyEncoder,
     Source,
+    SplitRows,
     gather,
     load_data,
     opening,
@@ -53,6 +54,7 @@ class Party:
         on_download: OnDownload | None = None,
         encoder: PartyEncoder | None = None,
         source: Source | None = None,
+        rows: SplitRows | None = None,
     ) -> Party:
         """Read a party's own columns and, if it holds that, the label.
 
@@ -62,13 +64,14 @@ class Party:
             on_download: told the bytes done and the bytes in all, where these are known.
             encoder: that of a model trained before; without it, a new one is fitted.
             source: read by several parties of this process; without it, the spec's is opened.
+            rows: as the label holder has split them; without them, the party splits them itself.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
         opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
-        return cls(spec, name, directory, load_data(spec, name, opened, encoder))
+        return cls(spec, name, directory, load_data(spec, name, opened, encoder, rows))
 
     @property
     def holds_label(self) -> bool:
@@ -87,7 +90,12 @@ class Party:
             batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
             roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
         return PartyFacts(
-            self.name, len(data.train_ids), len(data.test_ids), data.ids_digest, roles
+            self.name,
+            len(data.train_ids),
+            len(data.test_ids),
+            data.ids_digest,
+            roles,
+            len(data.validation_ids),
         )
 
     def with_top(self, facts: Sequence[PartyFacts]) -> PartyFacts:
@@ -147,7 +155,9 @@ class Party:
                 each,
                 {
                     "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
-                    "evaluate": EvaluationOrder(data.test_ids, EVALUATION_BATCH_ROWS),
+                    "evaluate": EvaluationOrder(
+                        (data.validation_ids, data.test_ids), EVALUATION_BATCH_ROWS
+                    ),
                 },
             )
             for role, each in tensors.items()

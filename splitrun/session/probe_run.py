@@ -219,7 +219,7 @@ def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan
     plan = compile(subject.parties.spec, subject.facts)
     return replace(
         plan,
-        facts=replace(plan.facts, train_rows=rows, test_rows=0),
+        facts=replace(plan.facts, train_rows=rows, validation_rows=0, test_rows=0),
         batch_size=batch_size,
         epochs=-(-steps * batch_size // rows),
         evaluate_every_epochs=None,
