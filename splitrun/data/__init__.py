@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
+    from splitrun.data.new_rows import (
+        NewRows,
+        UnseenValues,
+        columns_of_model,
+        refuse_missing_columns,
+    )
     from splitrun.data.split import SplitRows
 
 __all__ = [
@@ -32,21 +38,25 @@ __all__ = [
     "EvaluationOrder",
     "Feed",
     "InputShape",
+    "NewRows",
     "OnDownload",
     "PartyEncoder",
     "SharedSource",
     "Source",
     "SplitRows",
+    "UnseenValues",
     "assigned_columns",
     "available_columns",
     "check_columns",
     "column_problems",
     "columns_of",
+    "columns_of_model",
     "digest",
     "fingerprint",
     "gather",
     "load_data",
     "opening",
+    "refuse_missing_columns",
     "text_columns",
 ]
 
@@ -55,6 +65,9 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
     "SplitRows": "split",
+    **dict.fromkeys(
+        ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"
+    ),
 }
 
 

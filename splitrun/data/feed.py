@@ -64,7 +64,9 @@ class EvaluationOrder:
     """
 
     def __init__(self, parts: Sequence[Tensor], batch_size: int) -> None:
-        self._batches = [batch for ids in parts if len(ids) for batch in ids.split(batch_size)]
+        self._batches = [
+            batch for ids in parts if len(ids) for batch in torch.split(ids, batch_size)
+        ]
         self._none = parts[0][:0]
 
     def ids_at(self, step: int) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from splitrun.data.encoding import TargetScale
 from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 from splitrun.spec.contracts import LossSection
@@ -70,26 +71,61 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
     return translated
 
 
-def number_label(table: Table, label: str, loss: LossSection) -> Tensor:
-    """float32 [rows, 1], for regression.
+def fit_target(
+    table: Table, label: str, train: NDArray[np.int64], loss: LossSection
+) -> TargetScale:
+    """The mean and the standard deviation of a target's training rows.
 
     Raises:
-        DataError: a label that is missing, infinite, or no number.
+        DataError: a target that is missing, infinite or no number, or the same in every row.
     """
+    values = _numbers(table, label, loss)[train]
+    what = f"{table.origin}: label {label!r}"
+    if values.min() == values.max():
+        message = f"{what} is {values[0]:.15g} in every training row"
+        raise DataError(f"{message}; choose a label that varies")
+    deviation = float(values.std())
+    if deviation == 0:
+        message = f"{what} varies by {np.ptp(values):.3g} alone, beyond 64-bit floats when squared"
+        raise DataError(f"{message}; give it in a smaller unit")
+    return TargetScale(mean=float(values.mean()), deviation=deviation)
+
+
+def number_label(
+    table: Table, label: str, loss: LossSection, scale: TargetScale | None = None
+) -> Tensor:
+    """float32 [rows, 1], for regression; standardised where there is a scale.
+
+    Raises:
+        DataError: a label that is missing, infinite, or no number, or too far from the training
+            rows' mean.
+    """
+    values = _numbers(table, label, loss)
+    scaled = scale.standardised(values) if scale else values
+    with np.errstate(over="ignore"):
+        narrow = scaled.astype(np.float32)
+    if not np.isfinite(narrow).all():
+        row = int(np.argmin(np.isfinite(narrow)))
+        what = f"is {scaled[row]:.3g} standard deviations of the training rows from their mean"
+        message = f"{table.place(row)}: label {label!r} is {values[row]}: it {what}"
+        raise DataError(f"{message}; mend or drop the row")
+    return torch.from_numpy(narrow[:, np.newaxis])
+
+
+def _numbers(table: Table, label: str, loss: LossSection) -> NDArray[np.float64]:
+    """[rows], each of them within 32-bit floats."""
     values = table.columns[label]
     if isinstance(values, Categories):
+        fitting = "binary_cross_entropy" if len(values.values) == 2 else "cross_entropy"
         message = f"{table.place(0)}: label {label!r} is {values.at(0)!r}"
-        raise DataError(
-            f"{message}, but {loss.type} takes numbers; use a cross-entropy as top.loss"
-        )
+        raise DataError(f"{message}, but {loss.type} takes numbers; set top.loss to {fitting}")
     with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
-    finite = np.isfinite(narrow)
+        finite = np.isfinite(values.astype(np.float32))
     if not finite.all():
         row = int(np.argmin(finite))
         what = "is missing" if np.isnan(values[row]) else f"is {values[row]}: beyond 32-bit floats"
         raise DataError(f"{table.place(row)}: label {label!r} {what}; mend or drop the row")
-    return torch.from_numpy(narrow[:, np.newaxis])
+    return values
 
 
 def class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from splitrun.data.columns import assigned_columns, column_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import class_codes, encode_classes, find_classes, number_label
+from splitrun.data.labels import (
+    class_codes,
+    encode_classes,
+    find_classes,
+    fit_target,
+    number_label,
+)
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.table import Table
@@ -37,28 +44,33 @@ class Data:
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
-    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and MSE, int64
-    [rows] of class indices for cross-entropy."""
+    """The label holder's, for all rows: float32 [rows, 1] for binary cross-entropy and, in standard
+    deviations from the training rows' mean, for MSE; int64 [rows] of class indices for
+    cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    unseen: tuple[UnseenValues, ...] = ()
+    """Of new rows: what no training row had."""
     notes: tuple[str, ...] = ()
     """What the user should know of the split, a sentence each."""
 
     @property
     def rows(self) -> SplitRows:
         """The split, for other parties."""
-        parts = (ids.numpy() for ids in (self.train_ids, self.validation_ids, self.test_ids))
-        return SplitRows(*parts, self.notes)
+        train, validation, test = (
+            ids.numpy() for ids in (self.train_ids, self.validation_ids, self.test_ids)
+        )
+        return SplitRows(train, validation, test, self.notes)
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Digests of the encoded data, part by part, by what they are of, in words."""
-        ids = (self.train_ids, self.test_ids)
-        if len(self.validation_ids):
+        ids: tuple[Tensor, ...] = (self.train_ids, self.test_ids)
+        if len(
+            self.validation_ids
+        ):  # without them, the digest is what it was before there were any
             ids = (*ids, self.validation_ids)
-        parts: dict[str, tuple[Tensor, ...]] = {
-            "which rows are trained on and which held out": ids
-        }
+        parts: dict[str, tuple[Tensor, ...]] = {"which rows are trained on and which held out": ids}
         if self.labels is not None:
             parts["the labels"] = (self.labels,)
         if self.features:
@@ -74,6 +86,15 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def label_unit(self) -> float:
+        """What a difference of 1 between labels is in the target's own units."""
+        return self.encoder.label.unit if self.encoder.label else 1.0
+
+    def restored(self, predictions: Tensor) -> Tensor:
+        """A loss's predictions in the label's own units; probabilities stay as they are."""
+        return self.encoder.label.restored(predictions) if self.encoder.label else predictions
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -123,18 +144,22 @@ def load_data(
     party: str,
     source: Source,
     encoder: PartyEncoder | None = None,
+    new_rows: NewRows | None = None,
     rows: SplitRows | None = None,
 ) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
+        new_rows: which the model has not seen; then all rows count as held out.
         rows: as the label holder has split them; without them, they are split here.
 
     Raises:
         SpecError: columns that the source does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
+    if encoder and new_rows:
+        return _new_data(spec, party, source, encoder, new_rows)
     if problems := [
         problem
         for problem in column_problems(spec, source.columns())
@@ -158,6 +183,29 @@ def load_data(
     )
 
 
+def _new_data(
+    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+) -> Data:
+    """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, encoder))
+    if not table.rows:
+        raise DataError(f"{table.origin}: no rows; give at least one")
+    labels = None
+    if encoder.label:
+        labelled = new_rows == "labelled"
+        labels = _labels(spec, table, encoder.label) if labelled else torch.empty(table.rows, 0)
+    return Data(
+        party,
+        train_ids=torch.arange(0),
+        test_ids=torch.arange(table.rows),
+        validation_ids=torch.arange(0),
+        features=encoder.features.transform(table) if encoder.features else (),
+        labels=labels,
+        encoder=encoder,
+        unseen=unseen_values(encoder.features, table) if encoder.features else (),
+    )
+
+
 def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
     """The columns that a party reads: those of its bottom, and of the label holder the label and
     what the rows are split by."""
@@ -172,7 +220,7 @@ def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[s
     listed = frozenset(spec.dataset.read_as_categories)
     label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
     features = {column for columns in assigned_columns(spec).values() for column in columns}
-    split = {spec.dataset.split.column} - features - {None}
+    split = (name for name in [spec.dataset.split.column] if name and name not in features)
     return (encoder.categorical if encoder else listed).union(label, split)
 
 
@@ -200,11 +248,7 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     dataset, bottom = spec.dataset, spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
-        classes: tuple[str, ...] = ()
-        if spec.top.loss.labels != "numbers":
-            positive = dataset.counts_as_one
-            classes = find_classes(table, dataset.label, train, spec.top.loss, positive)
-        label = LabelEncoder(column=dataset.label, classes=classes)
+        label = _fit_label(spec, table, train)
     if columns := assigned_columns(spec).get(party, ()):
         features = fit_features(
             table,
@@ -217,10 +261,19 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
     return PartyEncoder(features=features, label=label)
 
 
+def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
+    dataset, loss = spec.dataset, spec.top.loss
+    if loss.labels != "numbers":
+        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        return LabelEncoder(column=dataset.label, classes=classes)
+    scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
+    return LabelEncoder(column=dataset.label, classes=(), scale=scale)
+
+
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
-        return number_label(table, label.column, loss)
+        return number_label(table, label.column, loss, label.scale)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 

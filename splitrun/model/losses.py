@@ -84,10 +84,12 @@ class CrossEntropy(LossSection):
 
 
 class MeanSquaredError(LossSection):
-    """The mean squared error of one number."""
+    """The mean squared error of one number, in variances of the target: always predicting the
+    training mean has a loss of 1."""
 
     labels: ClassVar[Labels] = "numbers"
     default_metrics: ClassVar[tuple[Metric, ...]] = ("rmse",)
+    standardises: ClassVar[bool] = True
 
     type: Literal["mse"]
 

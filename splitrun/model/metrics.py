@@ -17,12 +17,20 @@ Array = NDArray[np.float64]
 
 
 def evaluate(
-    loss: LossSection, metrics: Sequence[Metric], outputs: Tensor, labels: Tensor
+    loss: LossSection,
+    metrics: Sequence[Metric],
+    outputs: Tensor,
+    labels: Tensor,
+    unit: float = 1.0,
 ) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
     A figure that the rows do not define (AUROC where only one class occurs), or that is beyond
     numbers, is None.
+
+    Args:
+        unit: of numbers: what a difference of 1 is in the target's own units, in which errors are
+            told; the loss is told in those of `outputs` and `labels`.
     """
     with torch.inference_mode():
         values: dict[str, float | None] = {"loss": _finite(float(loss.mean(outputs, labels)))}
@@ -31,7 +39,8 @@ def evaluate(
     if loss.labels == "binary":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
     for name in metrics:
-        values[name] = _finite(_METRICS[name](truth, predicted))
+        value = _METRICS[name](truth, predicted)
+        values[name] = _finite(value * unit if name in _IN_UNITS else value)
     return values
 
 
@@ -67,3 +76,6 @@ _METRICS: dict[str, Callable[[Array, Array], float]] = {
     "mae": lambda truth, predicted: float(sk.mean_absolute_error(truth, predicted)),
     "r2": lambda truth, predicted: float(sk.r2_score(truth, predicted)),
 }
+
+_IN_UNITS = frozenset({"rmse", "mae"})
+"""Those that are in the target's units."""

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from splitrun.data import (
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     SharedSource,
     SplitRows,
     column_problems,
     columns_of,
+    columns_of_model,
     opening,
     text_columns,
 )
@@ -43,6 +45,7 @@ class Parties:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoders: Mapping[str, PartyEncoder] | None = None,
+        new_rows: NewRows | None = None,
     ) -> Parties:
         """Load every party of a spec.
 
@@ -51,6 +54,7 @@ class Parties:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoders: by party, of a model trained before; without them, new ones are fitted.
+            new_rows: which that model has not seen; then all rows count as held out.
 
         Raises:
             SpecError: columns that the dataset does not have.
@@ -58,17 +62,29 @@ class Parties:
         """
         source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
+
+        def read_by(name: str) -> tuple[str, ...]:
+            if new_rows and encoders:
+                return columns_of_model(encoders[name], new_rows)
+            return columns_of(spec, name)
+
         shared = SharedSource(
             source,
-            [column for name in spec.parties for column in columns_of(spec, name)],
+            [column for name in spec.parties for column in read_by(name)],
             frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
         )
-        if problems := column_problems(spec, shared.columns()):
+        if not new_rows and (problems := column_problems(spec, shared.columns())):
             raise SpecError(problems)
 
         def party(name: str, rows: SplitRows | None = None) -> Party:
             return Party.load(
-                spec, name, directory, encoder=known.get(name), source=shared, rows=rows
+                spec,
+                name,
+                directory,
+                encoder=known.get(name),
+                new_rows=new_rows,
+                source=shared,
+                rows=rows,
             )
 
         holder = party(spec.top.party)
@@ -126,9 +142,7 @@ class Parties:
         """
         rows = self.label_holder.data
         if known is not None:
-            return Facts(
-                len(rows.train_ids), len(rows.test_ids), known, len(rows.validation_ids)
-            )
+            return Facts(len(rows.train_ids), len(rows.test_ids), known, len(rows.validation_ids))
         told = [party.facts() for party in self]
         complete = self.label_holder.with_top(told)
         others = (each for each in told if each.party != complete.party)

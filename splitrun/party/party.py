@@ -18,6 +18,7 @@ from splitrun.data import (
     Data,
     EvaluationOrder,
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     Source,
@@ -28,7 +29,7 @@ from splitrun.data import (
 )
 from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
 from splitrun.party.facts import PartyFacts, cuts
-from splitrun.plan import EVALUATION_BATCH_ROWS, Plan
+from splitrun.plan import Plan, RoleFacts
 from splitrun.spec import Spec
 
 
@@ -53,6 +54,7 @@ class Party:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoder: PartyEncoder | None = None,
+        new_rows: NewRows | None = None,
         source: Source | None = None,
         rows: SplitRows | None = None,
     ) -> Party:
@@ -63,6 +65,7 @@ class Party:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoder: that of a model trained before; without it, a new one is fitted.
+            new_rows: which that model has not seen; then all rows count as held out.
             source: read by several parties of this process; without it, the spec's is opened.
             rows: as the label holder has split them; without them, the party splits them itself.
 
@@ -71,7 +74,8 @@ class Party:
             DataError: data that is missing, damaged, or not what the spec says.
         """
         opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
-        return cls(spec, name, directory, load_data(spec, name, opened, encoder, rows))
+        data = load_data(spec, name, opened, encoder, new_rows, rows)
+        return cls(spec, name, directory, data)
 
     @property
     def holds_label(self) -> bool:
@@ -85,10 +89,16 @@ class Party:
             ModelError: the bottom cannot be built, or not be trained as the spec wants.
             SpecError: the batches do not fit it, or its optimizer does not.
         """
-        data, roles = self.data, {}
+        data = self.data
+        roles: dict[str, RoleFacts] = {}
         if (bottom := self._bottom()) is not None:
             batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
             roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
+        return self.told(roles)
+
+    def told(self, roles: Mapping[str, RoleFacts]) -> PartyFacts:
+        """What it tells the others, given the facts of its roles."""
+        data = self.data
         return PartyFacts(
             self.name,
             len(data.train_ids),
@@ -156,7 +166,7 @@ class Party:
                 {
                     "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
                     "evaluate": EvaluationOrder(
-                        (data.validation_ids, data.test_ids), EVALUATION_BATCH_ROWS
+                        (data.validation_ids, data.test_ids), plan.evaluation_batch_rows
                     ),
                 },
             )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 
-from splitrun.plan.plan import EVALUATION_BATCH_ROWS, Channel, Plan, Role
+from splitrun.plan.plan import Channel, Plan, Role
 from splitrun.plan.schedule import Instruction, Op
 from splitrun.records.run import ChannelRecord, PlanRecord, RoleRecord
 
@@ -79,7 +79,7 @@ def _of_role(plan: Plan, role: Role) -> RoleMemory:
     cut = facts.cut_bytes_per_row
     channel = next((each for each in plan.channels if each.source == role.name), None)
     evaluated = sum(plan.facts.evaluated_rows.values())
-    ahead = (channel.capacity if channel else 0) * EVALUATION_BATCH_ROWS
+    ahead = (channel.capacity if channel else 0) * plan.evaluation_batch_rows
     return RoleMemory(
         weights=facts.parameter_bytes + facts.buffer_bytes,
         gradients=facts.gradient_bytes,

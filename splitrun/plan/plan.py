@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from splitrun.events import EvaluatedRows
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
 from splitrun.spec import Compute
@@ -102,7 +103,8 @@ class Facts:
 
 
 EVALUATION_BATCH_ROWS = 4096
-"""Rows of an evaluation batch. It changes no result, only memory and the number of messages."""
+"""Rows of an evaluation batch in training. Their number changes memory and messages, and results
+in their last bits at most."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class Plan:
     epochs: int
     evaluate_every_epochs: int | None
     checkpoint_every_steps: int | None = None
+    evaluation_batch_rows: int = EVALUATION_BATCH_ROWS
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -205,12 +208,12 @@ class Plan:
     def evaluation_batches(self) -> int:
         """Batches that validation and test rows make; none has rows of both."""
         parts = self.facts.evaluated_rows.values()
-        return sum(-(-rows // EVALUATION_BATCH_ROWS) for rows in parts)
+        return sum(-(-rows // self.evaluation_batch_rows) for rows in parts)
 
     @property
     def largest_evaluation_batch(self) -> int:
         """In rows; 0 where nothing is evaluated."""
-        return min(EVALUATION_BATCH_ROWS, max(self.facts.evaluated_rows.values(), default=0))
+        return min(self.evaluation_batch_rows, max(self.facts.evaluated_rows.values(), default=0))
 
     def rows(self, step: int) -> int:
         """Rows of the batch of a training step: the last one of an epoch may be short."""
@@ -271,10 +274,11 @@ class Plan:
             return top_program(segment, self.slices, [bottom.name for bottom in self.bottoms])
         return bottom_program(segment, role.depth, self.slices, self.top.name)
 
-    def evaluation(self) -> Plan:
-        """The plan that evaluates once and trains nothing, over links that cost no time."""
+    def evaluation(self, batch_rows: int = EVALUATION_BATCH_ROWS) -> Plan:
+        """The plan that evaluates once, in batches of so many rows, and trains nothing, over links
+        that cost no time."""
         channels = tuple(replace(channel, timing=None) for channel in self.channels)
-        return replace(self, epochs=0, channels=channels)
+        return replace(self, epochs=0, channels=channels, evaluation_batch_rows=batch_rows)
 
     def version(self, role: Role, step: int) -> int:
         """How many updates the weights have seen that the role's forward of a step runs at."""

@@ -169,7 +169,8 @@ class Attempt:
         for role, stage in self._stages.items():
             if odd := stage.odd_weight():
                 raise NonFiniteWeights(role, "the save of the model", odd)
-        return save(self._directory.model, self._experiment.parties, self._stages)
+        parties = self._experiment.parties
+        return save(self._directory.model, self._experiment.plan, parties, self._stages)
 
     def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""

@@ -33,12 +33,16 @@ def job_of(
     """
     here = list(parties)
     spec = here[0].spec
-    score = partial(evaluate, spec.top.loss, metrics)
     stages = {name: it for party in here for name, it in party.stages(plan, modules).items()}
     feeds = {name: it for party in here for name, it in party.feeds(plan).items()}
+    units = {party.name: party.data.label_unit for party in here}
     works = {
         role.name: RoleWork(
-            stages[role.name], feeds[role.name], score if role is plan.top else None
+            stages[role.name],
+            feeds[role.name],
+            partial(evaluate, spec.top.loss, metrics, unit=units[role.party])
+            if role is plan.top
+            else None,
         )
         for role in plan.roles
         if role.name in stages

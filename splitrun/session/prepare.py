@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from splitrun import units
-from splitrun.data import OnDownload, PartyEncoder
+from splitrun.data import OnDownload
 from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
@@ -122,7 +121,6 @@ def prepare(
     directory: Path | None = None,
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
-    encoders: Mapping[str, PartyEncoder] | None = None,
     probe: bool = False,
     unproven: bool = False,
     allow_code: bool = False,
@@ -135,7 +133,6 @@ def prepare(
     Args:
         directory: where relative paths and custom classes are looked up; default: the spec's.
         data_dir: where known datasets are looked up first.
-        encoders: by party, fitted before, for a saved model; default: fit on the training rows.
         probe: measure costs even if the depth is given.
         unproven: `auto` is the fastest depth, whatever is shown.
         allow_code: import and run the classes that the spec names.
@@ -153,9 +150,7 @@ def prepare(
     with document.located():
         if not allow_code:
             refuse_code(spec, directory)
-        parties = Parties.load(
-            spec, directory, data_dir=data_dir, on_download=on_download, encoders=encoders
-        )
+        parties = Parties.load(spec, directory, data_dir=data_dir, on_download=on_download)
         facts = parties.facts()
         plan = compile(spec, facts)
         planned_faults(spec, plan)

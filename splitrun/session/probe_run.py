@@ -111,7 +111,7 @@ class ProbeRun:
         ids, rows = subject.parties.label_holder.data.train_ids, steps * batch_size
         rows = min(rows, len(ids) // batch_size * batch_size)
         self._subject = subject
-        self._parties = subject.parties.with_rows(ids[:rows], ids[:0])
+        self._parties = subject.parties.with_rows(ids[:rows])
         self._kind = kind
         plan = _bare(subject, rows, batch_size, steps)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)

@@ -148,10 +148,10 @@ class RunDirectory:
         path = self.path / "manifest.json"
         manifest = read_record(path, Manifest)
         if manifest is None:
-            raise RunDirectoryError(f"{path}: no such file; {_RESTORE}")
+            raise RunDirectoryError(f"{path}: no such file; {RESTORE}")
         for name in ("directory", "resolved_sha256"):
             if not getattr(manifest, name):
-                raise RunDirectoryError(f"{path}: damaged: no {name!r} in it; {_RESTORE}")
+                raise RunDirectoryError(f"{path}: damaged: no {name!r} in it; {RESTORE}")
         return manifest
 
     def write_json(self, name: str, content: object) -> None:
@@ -217,16 +217,25 @@ def read_json(
         content = msgspec.json.decode(read_bytes(path, most))
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path}: cannot be read: {one_line(error)}"
-        raise RunDirectoryError(f"{message}; restore the file, or train again") from error
+        raise RunDirectoryError(f"{message}; {RESTORE}") from error
     content = content if isinstance(content, dict) else {}
-    for key, kind in keys.items():
-        if not isinstance(content.get(key), kind):
-            message = f"{path}: damaged: no {key!r} in it, or of another type"
-            raise RunDirectoryError(f"{message}; restore the file, or train again")
+    require(path, content, keys)
     return content
 
 
-_RESTORE = "restore the file, or train again"
+def require(path: Path, content: Mapping[str, Any], keys: Mapping[str, type]) -> None:
+    """Refuse what was read from a file where it lacks one of these keys.
+
+    Raises:
+        RunDirectoryError: naming the key.
+    """
+    for key, kind in keys.items():
+        if not isinstance(content.get(key), kind):
+            message = f"{path}: damaged: no {key!r} in it, or of another type"
+            raise RunDirectoryError(f"{message}; {RESTORE}")
+
+
+RESTORE = "restore the file, or train again"
 
 
 def _shortened(text: str) -> str:

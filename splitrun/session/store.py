@@ -1,13 +1,13 @@
 """A trained model on disk, a shard per party: safetensors for every role, JSON for all else that
 predicting needs.
 
-    model/<party>/model.json                 format, encoder, digests of weights and data
+    model/<party>/model.json                 format, encoder, facts, digests of weights and data
     model/<party>/<role>.safetensors         parameters and buffers
     model/<party>/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, if it does
 
-The label's classes are in the label holder's shard alone. Nothing is pickled, neither written nor
-read. A saved model is evaluated again here: the same batches through the same program give the same
-bits.
+The label's classes are in the label holder's shard alone. With the facts that the parties told each
+other before the training, the plan is compiled again without a probe, be there one new row or none.
+Nothing is pickled, neither written nor read. What is done with a saved model is in `trained`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +23,32 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from splitrun.data import PartyEncoder
-from splitrun.errors import RunDirectoryError, UsageError, one_line
+from splitrun.errors import DataError, RunDirectoryError, one_line
 from splitrun.events import party_of
 from splitrun.files import is_something, read_bytes, remove, sync
 from splitrun.model import (
     Finite,
     Stage,
-    evaluate,
     extra_states,
     fill,
     named_tensors,
     set_extra_states,
     weights_sha256,
 )
-from splitrun.party import Party
-from splitrun.records.run import Manifest, fate, way_on
-from splitrun.runtime import Observer, find_runtime
+from splitrun.party import Party, PartyFacts
+from splitrun.plan import Plan
 from splitrun.session.checkpoint import decode, encode
-from splitrun.session.job import job_of
-from splitrun.session.prepare import prepare
-from splitrun.session.run_directory import RunDirectory, read_json
+from splitrun.session.run_directory import RESTORE, read_json, require
 
-FORMAT = 2
+FORMAT = 3
 _MISFIT = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
-def save(directory: Path, parties: Iterable[Party], stages: Mapping[str, Stage]) -> str:
+def save(directory: Path, plan: Plan, parties: Iterable[Party], stages: Mapping[str, Stage]) -> str:
     """Write a model, and what it was trained on, in place of any that is there.
 
     Args:
+        plan: that it was trained by.
         stages: by role; each party's are those of its roles.
 
     Returns:
@@ -65,14 +61,16 @@ def save(directory: Path, parties: Iterable[Party], stages: Mapping[str, Stage])
     digests: dict[str, str] = {}
     for party in parties:
         own = {role: stage for role, stage in stages.items() if party_of(role) == party.name}
-        digests |= _save_shard(written / party.name, party, own)
+        digests |= _save_shard(written / party.name, plan, party, own)
     sync(written)
     written.rename(directory)
     sync(directory.parent)
     return weights_sha256(digests)
 
 
-def _save_shard(directory: Path, party: Party, stages: Mapping[str, Stage]) -> dict[str, str]:
+def _save_shard(
+    directory: Path, plan: Plan, party: Party, stages: Mapping[str, Stage]
+) -> dict[str, str]:
     """Write a party's part of a model; gives the digests of its roles' weights."""
     directory.mkdir()
     digests = {role: stage.digest() for role, stage in stages.items()}
@@ -82,6 +80,7 @@ def _save_shard(directory: Path, party: Party, stages: Mapping[str, Stage]) -> d
         "weights_sha256": digests,
         "data_digest": party.data.digest,
         "encoder": party.data.encoder.to_json(),
+        "facts": json.loads(party.told({role: plan.role_facts(role) for role in stages}).to_json()),
         "extra": {role: tree for role, (tree, _) in extra.items()},
     }
     (directory / "model.json").write_text(json.dumps(content), encoding="utf-8")
@@ -119,6 +118,23 @@ def load_encoder(directory: Path, party: str) -> PartyEncoder:
     return PartyEncoder.from_json(content["encoder"], str(directory / party / "model.json"))
 
 
+def load_facts(directory: Path, party: str) -> PartyFacts:
+    """What a party told the others before its models were trained.
+
+    Raises:
+        RunDirectoryError: there is no model, or it is damaged.
+    """
+    content = _content(directory, party)
+    try:
+        facts = PartyFacts.from_json(json.dumps(content["facts"]))
+        if facts.train_rows < 1:
+            raise DataError("no row was trained on")
+    except DataError as error:
+        message = f"{directory / party / 'model.json'}: damaged: {error}"
+        raise RunDirectoryError(message.partition("; ")[0] + f"; {RESTORE}") from error
+    return facts
+
+
 def check_data(directory: Path, parties: Iterable[Party]) -> None:
     """Refuse data that are not those of the training: their split would mix up the rows.
 
@@ -151,7 +167,7 @@ def load_weights(directory: Path, stages: Mapping[str, Stage]) -> None:
                 set_extra_states(module, _extra(extra, states))
         except (*_MISFIT, OSError, SafetensorError) as error:
             message = f"{path}: not the weights that were saved: {one_line(error)}"
-            raise RunDirectoryError(f"{message}; restore the file, or train again") from error
+            raise RunDirectoryError(f"{message}; {RESTORE}") from error
         found, expected = stage.digest(), content["weights_sha256"].get(role, "")
         if found != expected:
             raise RunDirectoryError(
@@ -174,98 +190,18 @@ def _content(directory: Path, party: str) -> dict[str, Any]:
     if not is_something(path):
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
-    keys = {"format": int, "weights_sha256": dict, "data_digest": str, "encoder": dict}
-    content = read_json(path, keys | {"extra": dict}, None)  # it lists every category
+    content = read_json(path, {"format": int}, None)  # it lists every category
     if content["format"] != FORMAT:
         message = f"{path}: a model of format {content['format']}, not of {FORMAT}"
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")
+    require(path, content, _KEYS)
     return content
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a saved model makes of the held-out rows."""
-
-    status: str
-    """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
-    see `splitrun.records.run.fate`."""
-    metrics: dict[str, float | None]
-    at_the_end: Mapping[str, float | None]
-    """What the training found at its end; empty where it was not finished."""
-    row_ids: Tensor
-    """Rows of the source, int64 `[rows]`."""
-    predictions: Tensor
-    """Probabilities or values, float32 `[rows, outputs]`."""
-    classes: tuple[str, ...]
-    """Label values in the order of the outputs; empty for regression."""
-
-    @property
-    def differing(self) -> tuple[str, ...]:
-        """Metrics that are others than at the end of the training."""
-        known = self.at_the_end
-        return tuple(
-            name
-            for name in self.metrics
-            if self.metrics[name] != known.get(name, self.metrics[name])
-        )
-
-
-def _at_the_end(manifest: Manifest) -> Mapping[str, float | None]:
-    if manifest.status != "done" or manifest.result is None:
-        return {}
-    return manifest.result.metrics.get("test", {})
-
-
-def evaluate_run(
-    path: Path, *, data_dir: Path | None = None, allow_code: bool = False
-) -> Evaluation:
-    """Evaluate the model of a run on the rows that were held out.
-
-    Args:
-        data_dir: where known datasets are looked up first.
-        allow_code: import and run the classes that the run's spec names.
-
-    Raises:
-        RunDirectoryError: not a run directory, or one without a sound model.
-        UsageError: its data cannot be read, or no rows were held out.
-    """
-    directory = RunDirectory.open(path)
-    manifest = directory.manifest()
-    status = fate(path, manifest.status)
-    if status == "killed" and not is_something(directory.model):
-        killed = f"{path}: the run was killed before it had a model"
-        raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
-    document = directory.document()
-    experiment = prepare(
-        document,
-        directory=Path(manifest.directory),
-        data_dir=data_dir,
-        encoders={party: load_encoder(directory.model, party) for party in document.spec.parties},
-        allow_code=allow_code,
-    )
-    check_data(directory.model, experiment.parties)
-    spec, plan = document.spec, experiment.plan.evaluation()
-    if not plan.evaluation_batches:
-        raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
-    metrics = spec.training.metrics or spec.top.loss.default_metrics
-    outputs: list[Tensor] = []
-    found: dict[str, float | None] = {}
-
-    def score(output: Tensor, labels: Tensor) -> dict[str, float | None]:
-        outputs.append(output)
-        found.update(evaluate(spec.top.loss, metrics, output, labels))
-        return found
-
-    job = job_of(experiment.parties, plan)
-    load_weights(directory.model, {name: work.stage for name, work in job.roles.items()})
-    top = replace(job.roles[plan.top.name], score=score)
-    roles = {**job.roles, plan.top.name: top}
-    find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
-    return Evaluation(
-        status=status,
-        metrics=found,
-        at_the_end=_at_the_end(manifest),
-        row_ids=experiment.parties.label_holder.data.test_ids,
-        predictions=spec.top.loss.predictions(outputs[0]),
-        classes=experiment.parties.label_holder.data.classes,
-    )
+_KEYS = {
+    "weights_sha256": dict,
+    "data_digest": str,
+    "encoder": dict,
+    "facts": dict,
+    "extra": dict,
+}

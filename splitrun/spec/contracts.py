@@ -178,6 +178,10 @@ class LossSection(WordOrSection):
     labels: ClassVar[Labels]
     default_metrics: ClassVar[tuple[Metric, ...]]
     """What is computed at evaluations where the spec names nothing."""
+    standardises: ClassVar[bool] = False
+    """Of a loss of numbers: whether it is given them less the mean of the training rows, divided by
+    their standard deviation, so that it learns as well whatever their unit. Metrics and predictions
+    are in the target's own units all the same."""
     wider: ClassVar[str] = ""
     """The loss for outputs of another width, if there is one."""
 

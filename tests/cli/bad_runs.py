@@ -121,12 +121,12 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     ),
     "a model of before models were in parts": (
         lambda directory: (directory / "model/model.json").write_text("{}"),
-        "run/model/model.json: a model of format 1, of splitrun 0.1, not of 2; "
+        "run/model/model.json: a model of format 1, of splitrun 0.1, not of 3; "
         "use the splitrun that saved it, or train again",
     ),
     "a model of another format": (
-        damaged_json("model/alice/model.json", format=3),
-        "run/model/alice/model.json: a model of format 3, not of 2; "
+        damaged_json("model/alice/model.json", format=2),
+        "run/model/alice/model.json: a model of format 2, not of 3; "
         "use the splitrun that saved it, or train again",
     ),
     "no digest of the weights": (
@@ -137,6 +137,15 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
     "no encoders": (
         damaged_json("model/alice/model.json", encoder={}),
         "run/model/alice/model.json: damaged at features: Field required" + RESTORE,
+    ),
+    "facts that are none": (
+        damaged_json("model/alice/model.json", facts={}),
+        "run/model/alice/model.json: damaged: not the facts of a party: "
+        "Object missing required field `party`" + RESTORE,
+    ),
+    "facts of a training without rows": (
+        edited("model/alice/model.json", '"train_rows": 32', '"train_rows": 0'),
+        "run/model/alice/model.json: damaged: no row was trained on" + RESTORE,
     ),
     "encoders of another label": (
         edited("model/alice/model.json", '"column": "y"', '"column": "z"'),

@@ -19,6 +19,7 @@ from splitrun.data.encoding import (
     LabelEncoder,
     NumericEncoder,
     PartyEncoder,
+    TargetScale,
 )
 from splitrun.errors import DataError, RunDirectoryError
 from tests.data.loading import Loaded, load_data
@@ -171,7 +172,12 @@ def test_saved_encoders_transform_bit_for_bit_as_the_fitted_ones(bank_dir: Path)
             ).map(tuple),
         ),
         label=st.none()
-        | st.builds(LabelEncoder, column=names, classes=st.lists(names, max_size=3).map(tuple)),
+        | st.builds(
+            LabelEncoder,
+            column=names,
+            classes=st.lists(names, max_size=3).map(tuple),
+            scale=st.none() | st.builds(TargetScale, mean=finite, deviation=positive),
+        ),
     )
 )
 def test_encoders_survive_json_exactly(encoder: PartyEncoder) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import StandardScaler
 
 from splitrun.errors import DataError
 from tests.data.loading import Loaded, load_data
@@ -60,11 +62,32 @@ def test_numbers_with_underscores_are_words(tmp_path: Path) -> None:
     assert load(tmp_path, ["11", "1_1"], "cross_entropy").classes == ("11", "1_1")
 
 
-def test_a_regression_label_is_a_column_of_numbers(tmp_path: Path) -> None:
-    data = load(tmp_path, ["1.5", "-2", "3e2"], "mse")
+def test_a_regression_label_is_standardised_on_the_training_rows(tmp_path: Path) -> None:
+    numbers = [1.5, -2.0, 300.0, 1e6, 7.0, -40.0]
+    data = load(tmp_path, [str(number) for number in numbers], "mse", test_fraction=0.4)
     assert data.classes == ()
     assert data.labels.dtype == torch.float32
-    assert data.labels.tolist() == [[1.5], [-2], [300]]
+    values, train = np.array(numbers)[:, None], data.train_ids.numpy()
+    expected = StandardScaler().fit(values[train]).transform(values)
+    assert torch.equal(data.labels, torch.from_numpy(expected.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1e30, -3e30, 2e30], [1e9 + 0.001, 1e9 + 0.002, 1e9], [1e-150, 3e-150, 2e-150]]
+)
+def test_targets_of_any_size_and_offset_spread_alike(tmp_path: Path, numbers: list[float]) -> None:
+    data = load(tmp_path, [repr(number) for number in numbers], "mse")
+    values = torch.tensor(numbers, dtype=torch.float64)
+    expected = (values - values.mean()) / values.std(correction=0)
+    torch.testing.assert_close(data.labels[:, 0].double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_target_in_its_own_units_comes_back(tmp_path: Path) -> None:
+    data = load(tmp_path, ["1000000001", "1000000002", "1000000004"], "mse")
+    label = data.encoders["alice"].label
+    assert label is not None
+    restored = label.restored(data.labels)
+    assert restored[:, 0].tolist() == pytest.approx([1e9 + 1, 1e9 + 2, 1e9 + 4], abs=1e-6, rel=0)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +102,14 @@ def test_a_regression_label_is_a_column_of_numbers(tmp_path: Path) -> None:
         (["1", "NA"], "binary_cross_entropy", r"csv:3: label 'y' is missing, as in 1 row\(s\)"),
         (["1", "inf", "2"], "mse", "csv:3: label 'y' is inf: beyond"),
         (["1", "1e60", "2"], "mse", r"csv:3: label 'y' is 1e\+60: beyond"),
-        (["no", "yes"], "mse", "csv:2: label 'y' is 'no', but mse takes numbers; use a cross"),
+        (["7", "7"], "mse", "'y' is 7 in every training row; choose a label that varies"),
+        (["0", "1e-200"], "mse", "varies by 1e-200 alone, .*; give it in a smaller unit"),
+        (
+            ["no", "yes"],
+            "mse",
+            "csv:2: label 'y' is 'no', but mse takes numbers; set top.loss to binary_cross_entropy",
+        ),
+        (["a", "b", "c"], "mse", "is 'a', but mse takes numbers; set top.loss to cross_entropy"),
     ],
 )
 def test_labels_that_the_loss_cannot_take_are_refused(

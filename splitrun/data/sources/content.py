@@ -4,9 +4,12 @@ download and keep its name, or keep it packed and drop the end of its name.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import re
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
@@ -104,6 +107,27 @@ def open_file(path: Path) -> BinaryIO:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path}: {reason}; give the path of a file that can be read"
         raise DataError(message) from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes as they are, in hexadecimal; of an unchanged one it is known.
+
+    Raises:
+        DataError: as `open_file`.
+    """
+    with open_file(path) as file:
+        known = os.fstat(file.fileno())
+    return _sha256(path, known.st_size, known.st_mtime_ns, known.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, *_: int) -> str:
+    """Of a file, once as long as its size, its time and its place on the disk stay."""
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _first_bytes(file: BinaryIO) -> bytes:

@@ -8,14 +8,12 @@ blank lines are skipped.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import os
 import re
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -23,9 +21,8 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from pydantic import Field
 
 from splitrun.data.sources import Opening
-from splitrun.data.sources.content import open_text
+from splitrun.data.sources.content import open_text, sha256
 from splitrun.errors import DataError
-from splitrun.files import open_regular
 from splitrun.spec.contracts import FileDatasetSection
 from splitrun.spec.files import ReadingKeys
 
@@ -94,20 +91,9 @@ class CsvSource:
     def fingerprint(self) -> str:
         """SHA-256 of the file; empty where there is none that can be read."""
         try:
-            known = self.path.stat()
-            return _sha256(self.path, known.st_size, known.st_mtime_ns, known.st_ino)
-        except (OSError, ValueError):
+            return sha256(self.path)
+        except DataError:
             return ""
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, *_: int) -> str:
-    """Of a file, once as long as its size, its time and its place on the disk stay."""
-    digest = hashlib.sha256()
-    with open_regular(path, elsewhere=True) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

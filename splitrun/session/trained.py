@@ -1,0 +1,161 @@
+"""The saved model of a run, and what it makes of rows: those that were held out, or new ones.
+
+The rows go through the program that evaluates in training, in the serial runtime: the same batches
+give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from splitrun.data import NewRows, PartyEncoder, UnseenValues
+from splitrun.errors import RunDirectoryError
+from splitrun.events import EvaluatedRows
+from splitrun.files import is_something
+from splitrun.model import evaluate
+from splitrun.party import Parties, merge
+from splitrun.plan import EVALUATION_BATCH_ROWS, Facts, compile
+from splitrun.records.run import Manifest, fate, way_on
+from splitrun.runtime import Observer, find_runtime
+from splitrun.session.inputs import Inputs, refuse_other_columns, with_inputs
+from splitrun.session.job import job_of
+from splitrun.session.prepare import refuse_code
+from splitrun.session.run_directory import RunDirectory
+from splitrun.session.store import load_encoder, load_facts, load_weights
+from splitrun.spec import Document, Spec
+from splitrun.spec.contracts import Metric
+
+Unseen = Mapping[str, tuple[UnseenValues, ...]]
+"""By party, of those that have some, words of its columns that no training row had."""
+
+
+def unseen_of(parties: Parties) -> Unseen:
+    """Of new rows."""
+    return {party.name: party.data.unseen for party in parties if party.data.unseen}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model that a run has saved, with all that applying it needs."""
+
+    path: Path
+    """Of the run's directory."""
+    status: str
+    """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
+    see `splitrun.records.run.fate`."""
+    manifest: Manifest
+    document: Document
+    encoders: Mapping[str, PartyEncoder]
+    """By party."""
+    facts: Facts
+    """Of the training."""
+
+    @classmethod
+    def open(cls, path: Path, *, allow_code: bool = False) -> TrainedModel:
+        """That of a run's directory.
+
+        Args:
+            allow_code: import and run the classes that the run's spec names.
+
+        Raises:
+            RunDirectoryError: not a run directory, or one without a sound model.
+            ModelError: classes that may not be run.
+        """
+        directory = RunDirectory.open(path)
+        manifest = directory.manifest()
+        status = fate(path, manifest.status)
+        if status == "killed" and not is_something(directory.model):
+            killed = f"{path}: the run was killed before it had a model"
+            raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
+        document = directory.document()
+        if not allow_code:
+            with document.located():
+                refuse_code(document.spec, Path(manifest.directory))
+        parties = document.spec.parties
+        encoders = {party: load_encoder(directory.model, party) for party in parties}
+        facts = merge(document.spec, [load_facts(directory.model, party) for party in parties])
+        return cls(path, status, manifest, document, encoders, facts)
+
+    @property
+    def spec(self) -> Spec:
+        """What it was trained by."""
+        return self.document.spec
+
+    @property
+    def directory(self) -> Path:
+        """Where relative paths and custom classes of the spec are looked up."""
+        return Path(self.manifest.directory)
+
+    @property
+    def shards(self) -> Path:
+        """The directory with a shard for each party."""
+        return RunDirectory(self.path).model
+
+    def parties(self, data_dir: Path | None = None) -> Parties:
+        """The parties with the rows of the training, and the split of it.
+
+        Args:
+            data_dir: where known datasets are looked up first.
+
+        Raises:
+            UsageError: their data cannot be read any more.
+        """
+        with self.document.located():
+            return Parties.load(
+                self.spec, self.directory, data_dir=data_dir, encoders=self.encoders
+            )
+
+    def given(self, inputs: Inputs, new_rows: NewRows) -> Parties:
+        """The parties with all rows of other files, read and encoded as in the training.
+
+        Raises:
+            UsageError: a party without a file, or a file without a party.
+            DataError: a file that is missing, damaged, or not what the model was trained on.
+        """
+        spec = with_inputs(self.spec, inputs)
+        refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
+        return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
+
+    def apply(
+        self,
+        parties: Parties,
+        metrics: Sequence[Metric] | None = None,
+        batch_rows: int = EVALUATION_BATCH_ROWS,
+    ) -> tuple[Tensor, dict[EvaluatedRows, dict[str, float | None]]]:
+        """The top's outputs, `[rows, ...]`, for the parties' held-out rows, and the metrics of
+        these and, where there are some, of validation rows.
+
+        Args:
+            metrics: beside the loss; None for rows without labels, which have neither.
+            batch_rows: rows that are computed at once.
+
+        Raises:
+            RunDirectoryError: the saved weights are damaged.
+            RunFailed: a module fails, or what comes of the rows is not finite.
+        """
+        data = parties.label_holder.data
+        validations, tests = len(data.validation_ids), len(data.test_ids)
+        facts = replace(self.facts, validation_rows=validations, test_rows=tests)
+        plan = compile(self.spec, facts).evaluation(batch_rows)
+        given: list[Tensor] = []
+        found: list[dict[str, float | None]] = []
+
+        def score(outputs: Tensor, labels: Tensor) -> dict[str, float | None]:
+            given.append(outputs)
+            if metrics is not None:
+                loss, unit = self.spec.top.loss, data.label_unit
+                found.append(evaluate(loss, metrics, outputs, labels, unit))
+            return {}
+
+        with self.document.located():
+            job = job_of(parties, plan)
+        load_weights(self.shards, {name: work.stage for name, work in job.roles.items()})
+        top = replace(job.roles[plan.top.name], score=score)
+        roles = {**job.roles, plan.top.name: top}
+        find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
+        outputs = given[-1][:tests]  # of the validation rows none, where there are no others
+        return outputs, dict(zip(facts.evaluated_rows, found, strict=False))
