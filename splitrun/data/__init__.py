@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from splitrun.data.columns import (
-    assigned_columns,
     available_columns,
     check_columns,
     column_problems,
+    columns_in,
+    feature_columns,
     fingerprint,
+    open_source,
     opening,
+    party_problems,
+    sources_of,
 )
 from splitrun.data.sources import OnDownload, Source
 
@@ -45,18 +49,22 @@ __all__ = [
     "Source",
     "SplitRows",
     "UnseenValues",
-    "assigned_columns",
     "available_columns",
     "check_columns",
     "column_problems",
+    "columns_in",
     "columns_of",
     "columns_of_model",
     "digest",
+    "feature_columns",
     "fingerprint",
     "gather",
     "load_data",
+    "open_source",
     "opening",
+    "party_problems",
     "refuse_missing_columns",
+    "sources_of",
     "text_columns",
 ]
 

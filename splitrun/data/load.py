@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from splitrun.data.columns import assigned_columns, column_problems
+from splitrun.data.columns import feature_columns, party_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import (
     class_codes,
@@ -18,14 +18,14 @@ from splitrun.data.labels import (
     find_classes,
     fit_target,
     number_label,
+    with_classes,
 )
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
-from splitrun.errors import Path as SpecPath
-from splitrun.spec import Spec
+from splitrun.spec import Spec, reading_of
 
 
 @dataclass(frozen=True)
@@ -158,19 +158,18 @@ def load_data(
         SpecError: columns that the source does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
+    available = source.columns()
     if encoder and new_rows:
         return _new_data(spec, party, source, encoder, new_rows)
-    if problems := [
-        problem
-        for problem in column_problems(spec, source.columns())
-        if _concerns(problem.path, spec, party)
-    ]:
+    if problems := [*party_problems(spec, party, available)]:
         raise SpecError(problems)
+    columns = feature_columns(spec, party, available)
     if encoder:
-        _refuse_other_columns(spec, party, encoder)
-    table = source.read(columns_of(spec, party), text_columns(spec, encoder))
+        _refuse_other_columns(spec, party, encoder, columns)
+    table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
+    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     rows = rows or _split(spec, party, table)
-    encoder = encoder or _fit(spec, party, table, rows.train)
+    encoder = encoder or _fit(spec, party, table, columns, rows.train)
     return Data(
         party,
         train_ids=torch.from_numpy(rows.train),
@@ -187,7 +186,8 @@ def _new_data(
     spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
-    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, encoder))
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
+    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
     labels = None
@@ -206,22 +206,29 @@ def _new_data(
     )
 
 
-def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
+def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
     """The columns that a party reads: those of its bottom, and of the label holder the label and
-    what the rows are split by."""
-    own = assigned_columns(spec).get(party, ())
+    what the rows are split by.
+
+    Args:
+        available: the columns of its file.
+    """
+    own = feature_columns(spec, party, available)
     if party == spec.top.party:
         own = (*own, spec.dataset.label, *filter(None, [spec.dataset.split.column]))
     return tuple(dict.fromkeys(own))
 
 
-def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[str]:
-    """The columns to read as categories, whatever they hold."""
-    listed = frozenset(spec.dataset.read_as_categories)
-    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
-    features = {column for columns in assigned_columns(spec).values() for column in columns}
-    split = (name for name in [spec.dataset.split.column] if name and name not in features)
-    return (encoder.categorical if encoder else listed).union(label, split)
+def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) -> frozenset[str]:
+    """The columns that a party reads as categories, whatever they hold."""
+    own = set(encoder.categorical if encoder else reading_of(spec, party).categorical)
+    if party == spec.top.party:
+        if spec.top.loss.labels != "numbers":
+            own.add(spec.dataset.label)
+        by = spec.dataset.split.column
+        if by is not None and all(by not in section.listed for section in spec.parties.values()):
+            own.add(by)  # as a feature, too, it is read like one
+    return frozenset(own)
 
 
 def _split(spec: Spec, party: str, table: Table) -> SplitRows:
@@ -235,28 +242,19 @@ def _split(spec: Spec, party: str, table: Table) -> SplitRows:
     return split_rows(spec.dataset, table, strata)
 
 
-def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
-    """Whether a problem at this path is one of the party's own columns, or of its label."""
-    if path[:2] == ("dataset", "label") or path[:2] == ("dataset", "split"):
-        return party == spec.top.party
-    if path[:2] == ("dataset", "categorical") and len(path) > 2:
-        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].listed
-    return path[0] == "dataset" or path[:2] == ("parties", party)
-
-
-def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
-    dataset, bottom = spec.dataset, spec.parties[party].bottom
+def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:
+    bottom = spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
         label = _fit_label(spec, table, train)
-    if columns := assigned_columns(spec).get(party, ()):
+    if columns:
         features = fit_features(
             table,
             columns,
             train,
             inputs=bottom.takes if bottom else "one_hot",
             scaling=spec.parties[party].scaling,
-            fill_missing=dataset.fills_missing,
+            fill_missing=reading_of(spec, party).missing == "mean",
         )
     return PartyEncoder(features=features, label=label)
 
@@ -264,7 +262,9 @@ def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
 def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
     dataset, loss = spec.dataset, spec.top.loss
     if loss.labels != "numbers":
-        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        classes = find_classes(
+            table, dataset.label, train, loss, dataset.counts_as_one, dataset.declared_classes
+        )
         return LabelEncoder(column=dataset.label, classes=classes)
     scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
     return LabelEncoder(column=dataset.label, classes=(), scale=scale)
@@ -278,9 +278,11 @@ def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
 
-def _refuse_other_columns(spec: Spec, party: str, encoder: PartyEncoder) -> None:
+def _refuse_other_columns(
+    spec: Spec, party: str, encoder: PartyEncoder, columns: Sequence[str]
+) -> None:
     saved = encoder.features.columns if encoder.features else frozenset()
-    if saved != frozenset(assigned_columns(spec).get(party, ())):
+    if saved != frozenset(columns):
         message = f"the model was trained with other columns of {party} than the spec has"
         raise DataError(f"{message}; use the spec that it was trained with")
     label = encoder.label.column if encoder.label else None

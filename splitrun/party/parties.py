@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from splitrun.data import (
     OnDownload,
     PartyEncoder,
     SharedSource,
+    Source,
     SplitRows,
     column_problems,
+    columns_in,
     columns_of,
     columns_of_model,
-    opening,
+    sources_of,
     text_columns,
 )
 from splitrun.errors import SpecError
@@ -26,7 +28,7 @@ from splitrun.model import Stage, refuse_sharing
 from splitrun.party.facts import cuts, merge
 from splitrun.party.party import Party
 from splitrun.plan import Facts, Plan, RoleFacts
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_own_files
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,13 @@ class Parties:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
-
-        def read_by(name: str) -> tuple[str, ...]:
-            if new_rows and encoders:
-                return columns_of_model(encoders[name], new_rows)
-            return columns_of(spec, name)
-
-        shared = SharedSource(
-            source,
-            [column for name in spec.parties for column in read_by(name)],
-            frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
-        )
-        if not new_rows and (problems := column_problems(spec, shared.columns())):
+        sources = sources_of(spec, directory, data_dir, on_download)
+        available = columns_in(sources)
+        if not new_rows and (problems := column_problems(spec, available)):
             raise SpecError(problems)
+        if not has_own_files(spec):
+            sources = dict.fromkeys(sources, _shared(spec, sources, available, known, new_rows))
 
         def party(name: str, rows: SplitRows | None = None) -> Party:
             return Party.load(
@@ -83,7 +77,7 @@ class Parties:
                 directory,
                 encoder=known.get(name),
                 new_rows=new_rows,
-                source=shared,
+                source=sources[name],
                 rows=rows,
             )
 
@@ -163,3 +157,24 @@ class Parties:
     def feeds(self, plan: Plan) -> dict[str, Feed]:
         """What every role loads, by name."""
         return {name: feed for party in self for name, feed in party.feeds(plan).items()}
+
+
+def _shared(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    available: Mapping[str, Sequence[str]],
+    encoders: Mapping[str, PartyEncoder],
+    new_rows: NewRows | None,
+) -> SharedSource:
+    """The one source of all parties, to be read once."""
+
+    def read_by(name: str) -> tuple[str, ...]:
+        if new_rows and encoders:
+            return columns_of_model(encoders[name], new_rows)
+        return columns_of(spec, name, available[name])
+
+    return SharedSource(
+        next(iter(sources.values())),
+        [column for name in spec.parties for column in read_by(name)],
+        frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in spec.parties)),
+    )

@@ -25,7 +25,7 @@ from splitrun.data import (
     SplitRows,
     gather,
     load_data,
-    opening,
+    open_source,
 )
 from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
 from splitrun.party.facts import PartyFacts, cuts
@@ -66,14 +66,14 @@ class Party:
             on_download: told the bytes done and the bytes in all, where these are known.
             encoder: that of a model trained before; without it, a new one is fitted.
             new_rows: which that model has not seen; then all rows count as held out.
-            source: read by several parties of this process; without it, the spec's is opened.
+            source: read by several parties of this process; without it, its own is opened.
             rows: as the label holder has split them; without them, the party splits them itself.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
+        opened = source or open_source(spec, name, directory, data_dir, on_download)
         data = load_data(spec, name, opened, encoder, new_rows, rows)
         return cls(spec, name, directory, data)
 

@@ -53,6 +53,6 @@ def refuse_other_columns(
     Raises:
         DataError: naming file and columns.
     """
-    columns = available_columns(spec, directory)
+    columns = frozenset().union(*available_columns(spec, directory).values())
     needed = [name for each in encoders.values() for name in columns_of_model(each, new_rows)]
     refuse_missing_columns(str(inputs), needed, columns)

@@ -150,7 +150,8 @@ def test_another_labelled_file_is_evaluated_on_all_of_its_rows(tmp_path: Path) -
         (
             ("a", "b", "c"),
             [("1", "u", "2"), ("1", "u", "")],
-            "new.csv:3: no number in column 'c', as in 1 of 2 rows",
+            "new.csv:3: no number in column 'c', as in 1 of 2 rows; "
+            "fill the cells, or train with dataset.missing=mean",
         ),
         (
             ("a", "b", "c"),
