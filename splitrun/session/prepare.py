@@ -106,7 +106,8 @@ class Experiment:
         summary = summarise(self.parties)
         odd = doubts(self.parties, summary)
         told = (self.document.problem(it.path, it.what, it.remedy) for it in odd)
-        return msgspec.structs.replace(summary, warnings=tuple(map(str, told)))
+        notes = self.parties.label_holder.data.notes
+        return msgspec.structs.replace(summary, warnings=(*notes, *map(str, told)))
 
     def _woken(self, role: str, facts: RoleFacts) -> str:
         if not facts.woken:
