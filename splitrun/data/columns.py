@@ -73,6 +73,8 @@ def _dataset_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
     yield from dataset.problems(spec, ("dataset",))
     if dataset.label not in columns:
         yield _unknown(("dataset", "label"), dataset.label, columns)
+    elif columns.count(dataset.label) > 1:
+        yield _ambiguous(("dataset", "label"), dataset.label)
     for index, column in enumerate(dataset.read_as_categories):
         if column not in columns:
             yield _unknown(("dataset", "categorical", index), column, columns)
@@ -95,6 +97,8 @@ def _party_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
                 yield Problem(path, f"{column!r} is the label", "take it off the columns")
             elif column not in columns:
                 yield _unknown(path, column, columns)
+            elif columns.count(column) > 1:
+                yield _ambiguous(path, column)
             elif column in by_default:
                 owner = by_default[column]
                 remedy = f"list the columns of {owner}, too"
@@ -106,3 +110,8 @@ def _unknown(path: SpecPath, column: str, columns: Sequence[str]) -> Problem:
     shown = ", ".join(columns[:20]) + (", …" if len(columns) > 20 else "")
     remedy = f"did you mean {close[0]!r}?" if close else f"there are {shown}"
     return Problem(path, f"no column {column!r} in the data", remedy)
+
+
+def _ambiguous(path: SpecPath, column: str) -> Problem:
+    what = f"{column!r} names two columns in the data"
+    return Problem(path, what, "give each a name of its own")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from splitrun.spec.section import DELIMITER_PATTERN, Section
@@ -13,6 +13,17 @@ DatePart = Literal[
     "elapsed", "year", "month", "day", "weekday", "day_of_year", "hour", "minute", "second"
 ]
 """What becomes of a date: days since the earliest one of the training rows, or a part of it."""
+
+
+def _is_encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise PydanticCustomError("encoding", "Python knows no encoding of this name") from error
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_is_encoding)]
 
 
 class DateColumn(Section):
@@ -50,7 +61,9 @@ class ReadingKeys(ColumnKeys):
         pattern=DELIMITER_PATTERN,
         description="Between cells: a character, `tab`, or several such as `::`.",
     )
-    encoding: str = Field("utf-8", description="As Python names it; for example cp1252, utf-16.")
+    encoding: Encoding = Field(
+        "utf-8", description="As Python names it; for example cp1252, utf-16."
+    )
     header: Literal["first_row", "none"] | tuple[str, ...] = Field(
         "first_row",
         description="`none`: columns are named column_1, column_2, ...; or a list of all names.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -53,3 +55,8 @@ def did_you_mean(word: str, candidates: Sequence[str], otherwise: str) -> str:
     if near is not None:
         return f"did you mean {near!r}?"
     return f"{otherwise} {alternatives(candidates)}" if candidates else otherwise
+
+
+def option(where: str, key: str, value: Any) -> str:
+    """A key of the section `where` and its value, as typed behind `splitrun train SPEC`."""
+    return shlex.quote(f"{where}.{key}={json.dumps(value, ensure_ascii=False)}")

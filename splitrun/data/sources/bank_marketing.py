@@ -28,6 +28,7 @@ from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_directory, is_something, read_bytes
 from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -60,6 +61,9 @@ FILES = {
         "bank-full.csv", "d1513ec63b385506f7cfce9f2c5caa9fe99e7ba4e8c3fa264b3aaf0f849ed32d"
     ),
 }
+
+
+_READING = ReadingKeys(delimiter=";")
 
 
 class BankMarketingDataset(FileDatasetSection):
@@ -100,10 +104,11 @@ class BankMarketingSource:
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
         """These columns of all rows, downloaded first where the file is nowhere."""
-        from splitrun.data.table import read_table
+        from splitrun.data.sources.records import TextFile
+        from splitrun.data.sources.text import read_table
 
         path = self.find() or self._fetch()
-        return read_table(path, ";", columns, text)
+        return read_table(TextFile(path, _READING), columns, text)
 
     def fingerprint(self) -> str:
         """Nothing: a file with other bytes is refused."""
