@@ -8,7 +8,7 @@ they stand. pandas reads them; it is imported where that is done.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,17 +52,6 @@ _LOOKS = re.compile(
 _DURATION = re.compile(r"[0-9]+:[0-9]{2}(:[0-9]{2})?")
 _SAMPLE = 100
 _DAY_US = 86_400_000_000
-
-
-def feature_names(columns: Sequence[str], dates: Mapping[str, DateColumn]) -> tuple[str, ...]:
-    """The features of these columns: of a date, one for each part."""
-    return tuple(
-        feature
-        for name in columns
-        for feature in (
-            [f"{name}.{part}" for part in dates[name].parts] if name in dates else [name]
-        )
-    )
 
 
 def date_features(

@@ -270,7 +270,7 @@ def refuse_unusable(
     missing = np.isnan(values)
     if fill is None:
         message = f"{table.place(int(np.argmax(missing)))}: no number in column {name!r}"
-        remedy = "fill the cells, or set dataset.missing to mean"
+        remedy = "fill the cells, or train with dataset.missing=mean"
         raise DataError(f"{message}, as in {missing.sum():,} of {table.rows:,} rows; {remedy}")
 
 

@@ -272,7 +272,7 @@ def _difference(now: Numerals, way: Numerals) -> str:
     if way.thousands and way.thousands != now.thousands:
         parts.append(f"thousands grouped by {_MARKS[way.thousands]}")
     if way.decimal != now.decimal:
-        parts.append(f"decimal {_MARKS[way.decimal]}")
+        parts.append("a decimal comma" if way.decimal == "," else "a decimal point")
     if way.units != now.units:
         added = [unit for unit in way.units if unit not in now.units]
         parts.append(f"the unit {' and '.join(map(repr, added))}")

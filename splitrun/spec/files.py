@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from splitrun.spec.section import DELIMITER_PATTERN, Section
@@ -50,6 +59,24 @@ class ColumnKeys(Section):
         default_factory=dict, description="Columns that hold dates or times, and their features."
     )
 
+    def features_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """What becomes of these columns: of one of dates, a feature `signup.month` for each part;
+        of others, they themselves."""
+        return tuple(
+            feature
+            for name in columns
+            for feature in (
+                (f"{name}.{part}" for part in self.dates[name].parts)
+                if name in self.dates
+                else (name,)
+            )
+        )
+
+    def columns_for(self, features: Iterable[str]) -> tuple[str, ...]:
+        """The columns that these features are made of, each once."""
+        column_of = {made: name for name in self.dates for made in self.features_of([name])}
+        return tuple(dict.fromkeys(column_of.get(feature, feature) for feature in features))
+
 
 class ReadingKeys(ColumnKeys):
     """How text files are read. Parquet and NumPy files say most of it themselves."""
@@ -86,6 +113,16 @@ class ReadingKeys(ColumnKeys):
 class PartyReading(ReadingKeys):
     """How one party's file is read; what is not set is as the dataset says."""
 
+    @model_serializer(mode="wrap")
+    def _set(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """What is set, that the rest goes on being as the dataset says."""
+        return {key: value for key, value in serialize(self).items() if key in self.stated}
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """The keys that are set."""
+        return frozenset(self.model_fields_set)
+
 
 class AllBut(Section):
     """All columns of a party's file, but some."""
@@ -108,6 +145,16 @@ Columns = Annotated[
 ]
 """A party's columns by name, or all of its file but some; `"*"` is all. Its key, what refers to the
 keys of others, the label and what splits the rows are never among those that are not named."""
+
+
+def named(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are listed, if they are."""
+    return () if isinstance(columns, AllBut) else columns
+
+
+def dropped(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are left out, if all others are taken."""
+    return columns.drop if isinstance(columns, AllBut) else ()
 
 
 class Split(Section):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from splitrun.errors import Path, dotted
 
 _SHOWN_CHARACTERS = 60
 _COMPARED = 1_000
@@ -57,6 +60,28 @@ def did_you_mean(word: str, candidates: Sequence[str], otherwise: str) -> str:
     return f"{otherwise} {alternatives(candidates)}" if candidates else otherwise
 
 
+def assignment(path: Path, value: str) -> str:
+    """The override that gives the key at `path` this value, which is YAML."""
+    return f"{dotted(path)}={value}"
+
+
+def typed(word: str) -> str:
+    """A word of a command line as one types it into a shell: quoted where it must be."""
+    if re.fullmatch(r"[\w.,:/=+@%-]+", word):
+        return word
+    if "'" in word and not re.search(r'["$`!\\]', word):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def quoted(text: str, rank: int = 0) -> str:
+    """Text in quotes, as YAML: single ones in a file, whose rank is 0, and double ones on a command
+    line, where a shell has the single ones, and for what only those can write."""
+    if text.isprintable() and not rank:
+        return "'" + text.replace("'", "''") + "'"
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
 def option(where: str, key: str, value: Any) -> str:
     """A key of the section `where` and its value, as typed behind `splitrun train SPEC`."""
-    return shlex.quote(f"{where}.{key}={json.dumps(value, ensure_ascii=False)}")
+    return typed(f"{where}.{key}={json.dumps(value, ensure_ascii=False)}")

@@ -24,23 +24,25 @@ HEADERS = {
         "rows.csv: the file is empty; it needs a header and at least two rows", rows=""
     ),
     "another delimiter": Bad(
-        "rows.csv:1: one column only when split at ','; set dataset.delimiter to ';'",
+        "rows.csv:1: one column only when split at ','; set 'dataset.delimiter=\";\"'",
         rows=SEMICOLONS,
     ),
     "no header": Bad(
-        "rows.csv:1: only numbers where the header should be; name the columns there",
+        "rows.csv:1: only numbers where the header should be; name the columns there, "
+        "or set 'dataset.header=\"none\"'",
         rows="1,2,3,4,5\n6,7,8,9,0\n",
     ),
     "a name twice": Bad(
-        "rows.csv:1: 'age' names two columns; give each a name of its own",
+        "…parties.alice.columns[0]: 'age' names two columns in the data; give each a name …",
         rows=ROWS.replace("city", "age", 1),
     ),
     "no names": Bad(
-        "rows.csv:1: no name for two columns; give each a name of its own",
+        "…parties.alice.columns[1]: no column 'job' in the data; there are age, , income, , y",
         rows=ROWS.replace("job", "").replace("city", ""),
     ),
     "a header that is not UTF-8": Bad(
-        "rows.csv:1: not UTF-8; convert the file, e.g. iconv -t utf-8",
+        "rows.csv:1: not UTF-8; set the file's encoding, perhaps "
+        "'dataset.encoding=\"cp1252\"', or convert the file, e.g. iconv -t utf-8",
         rows=ROWS.replace("city", "größe").encode("latin-1"),
     ),
 }
@@ -67,27 +69,29 @@ CELLS = {
         rows=ROWS + '20,"cook,1000,Ulm,no\n',
     ),
     "a row that is not UTF-8": Bad(
-        "rows.csv:42: not UTF-8; convert the file, e.g. iconv -t utf-8",
+        "rows.csv:42: not UTF-8; set the file's encoding, perhaps "
+        "'dataset.encoding=\"cp1252\"', or convert the file, e.g. iconv -t utf-8",
         rows=ROWS.encode() + "20,köchin,1000,Ulm,no\n".encode("latin-1"),
     ),
     "an empty cell": Bad(
         "rows.csv:42: no number in column 'age', as in 1 of 41 rows; "
-        "fill the cells, or set dataset.missing to mean",
+        "fill the cells, or train with dataset.missing=mean",
         rows=ROWS + ",cook,1000,Ulm,no\n",
     ),
     "a NaN": Bad(
         "rows.csv:42: no number in column 'income', as in 1 of 41 rows; "
-        "fill the cells, or set dataset.missing to mean",
+        "fill the cells, or train with dataset.missing=mean",
         rows=ROWS + "20,cook,NaN,Ulm,no\n",
     ),
     "text among numbers": Bad(
         "rows.csv:42: 'unknown' in column 'age', which holds numbers; "
-        "mend the cell, or list a party's age under dataset.categorical",
+        "if nothing is known there, set 'dataset.missing_values=[\"unknown\"]', or to have "
+        "categories, set 'dataset.categorical=[\"age\"]'",
         rows=ROWS + "unknown,cook,1000,Ulm,no\n",
     ),
     "decimal commas": Bad(
         "rows.csv:2: '20,5' in column 'age' has a decimal comma; "
-        "write decimal points, or list a party's age under dataset.categorical",
+        "set 'dataset.decimal=\",\"', or to have categories, set 'dataset.categorical=[\"age\"]'",
         spec(("label: y", "label: y, delimiter: ;")),
         rows="".join(
             line if line.startswith("age") else line.replace(";", ",5;", 1)

@@ -55,6 +55,10 @@ class TextFile:
     def _delimiter(self) -> str:
         return "\t" if self.reading.delimiter == "tab" else self.reading.delimiter
 
+    @cached_property
+    def _is_utf8(self) -> bool:
+        return codecs.lookup(self.reading.encoding).name == "utf-8"
+
     @property
     def has_header(self) -> bool:
         """Whether the first row holds the names of the columns."""
@@ -203,6 +207,9 @@ class TextFile:
         return DataError(f"{message}; {remedy}, or convert the file, e.g. iconv -t utf-8")
 
     def _refuse_nul(self) -> NoReturn:
+        with open_text(self.path) as file:
+            if (first := file.read(4)).startswith(tuple(_MARKS)) and self._is_utf8:
+                raise self._not_in("UTF-8", 1, first)
         for number, line in enumerate(_whole_lines(self._decoded_file()), start=1):
             if b"\0" in line:
                 message = f"{self.path}:{number}: a NUL character"
@@ -215,8 +222,7 @@ class TextFile:
             yield from self._decoded(iter(lambda: file.read(BLOCK_BYTES), b""))
 
     def _decoded(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        encoding = codecs.lookup(self.reading.encoding).name
-        decoded = blocks if encoding == "utf-8" else self._transcoded(blocks)
+        decoded = blocks if self._is_utf8 else self._transcoded(blocks)
         for number, block in enumerate(decoded):
             yield block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
 

@@ -70,7 +70,7 @@ def read_table(
 ) -> Table:
     """These columns of a text file; those also in `text` as categories, with their cells verbatim.
 
-    A column of dates gives its features in its place.
+    Of a column of dates its features are read; either may be asked for.
 
     Args:
         new: makes what takes a column's numbers or codes while it is read.
@@ -79,10 +79,10 @@ def read_table(
         DataError: the file is damaged, its rows are of unequal lengths, or a column is not what it
             looks like.
     """
-    names = file.header()
+    names, reading = file.header(), file.reading
+    columns = reading.columns_for(columns)
     file.refuse_same_names(names, columns)
     positions = {name: names.index(name) for name in columns}
-    reading = file.reading
     as_words = {*text, *reading.categorical, *reading.dates}.intersection(columns)
     as_words |= _begin_with_words(file, positions)
     rows, numbers, words = _Reading(file, names, new).read(positions, as_words)

@@ -1,0 +1,108 @@
+"""A user's own files: one for all parties, which share out its columns, or one for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from splitrun.data.sources import Opening, Source
+from splitrun.data.sources.csv import CsvSource
+from splitrun.errors import Path as SpecPath
+from splitrun.errors import Problem
+from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.effective import own_reading
+from splitrun.spec.files import ReadingKeys
+
+if TYPE_CHECKING:
+    from splitrun.spec import Spec
+
+
+class OwnFilesSection(ReadingKeys, FileDatasetSection):
+    """A user's own files: one for all parties, which share out its columns, or one for each."""
+
+    own_files: ClassVar[bool] = True
+
+    path: str | None = Field(
+        None, description="One file for all parties; relative to the spec. Else each has a path."
+    )
+    test_path: str | None = Field(None, description="A file of rows that are held out.")
+    label: str = Field(description="The column to predict.")
+    key: str | None = Field(
+        None,
+        description="The column that rows are joined by; those that all parties have are used.",
+    )
+    key_type: Literal["auto", "text", "integer"] = Field(
+        "auto",
+        description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
+        "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
+    )
+    classes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="The label's classes, and other spellings of each."
+    )
+    cache: str | None = Field(
+        None,
+        description="A directory for encoded rows, made once and memory-mapped: for data larger "
+        "than memory.",
+    )
+
+    @property
+    def declared_classes(self) -> Mapping[str, Sequence[str]]:
+        """The `classes`."""
+        return self.classes
+
+    @property
+    def classes_known(self) -> int | None:
+        """The number of `classes`, where there are some."""
+        return len(self.classes) or None
+
+    def problems(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
+        """Also a spelling of two classes, and more or fewer classes than the loss takes."""
+        yield from super().problems(spec, path)
+        place, taken = (*path, "classes"), dict[str, str]()
+        for name, spellings in self.classes.items():
+            for spelling in (name, *spellings):
+                other = taken.setdefault(spelling, name)
+                if other != name:
+                    what = f"{spelling!r} is a spelling of {other!r} and of {name!r}"
+                    yield Problem(place, what, "keep one")
+        wanted = 2 if spec.top.loss.labels == "binary" else None
+        if len(self.classes) == 1 or (self.classes and wanted not in {None, len(self.classes)}):
+            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.type}"
+            yield Problem(place, what, "list 2" if wanted else "list at least 2")
+
+    def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
+        """Also classes of a label that is a number."""
+        yield from super().warnings(spec, path)
+        if self.classes and spec.top.loss.labels == "numbers":
+            what = f"has no effect with the loss {spec.top.loss.type}"
+            yield Problem((*path, "classes"), what, "remove it")
+
+    @property
+    def row_key(self) -> str | None:
+        """The `key`."""
+        return self.key
+
+    @property
+    def reading_keys(self) -> ReadingKeys:
+        """As stated."""
+        return ReadingKeys.model_construct(
+            **{name: getattr(self, name) for name in ReadingKeys.model_fields}
+        )
+
+    def open(self, opening: Opening) -> Source:
+        """The file that all share or, where the opening is one party's, that party's own."""
+        own = opening.own
+        path = self.path if own is None else own.path
+        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
+        place = opening.directory / os.path.expanduser(path or "")  # noqa: PTH111
+        where = "dataset" if own is None else f"parties.{opening.party}.reading"
+        return CsvSource(place, own_reading(self.reading_keys, own), where)
+
+
+class CsvDataset(OwnFilesSection):
+    """CSV files; a party's own may also be Parquet or NumPy."""
+
+    type: Literal["csv"]
