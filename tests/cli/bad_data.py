@@ -145,7 +145,7 @@ CELLS = {
         spec(("label: y", "label: y, positive: yep")),
     ),
     "words for a regression": Bad(
-        "rows.csv:2: label 'y' is 'no', but mse takes numbers; use a cross-entropy as top.loss",
+        "rows.csv:2: label 'y' is 'no', but mse takes numbers; set top.loss to binary_cross_entropy",
         spec(("binary_cross_entropy", "mse")),
     ),
     "nothing left to train on": Bad(
