@@ -33,11 +33,14 @@ HEADERS = {
         rows="1,2,3,4,5\n6,7,8,9,0\n",
     ),
     "a name twice": Bad(
-        "…parties.alice.columns[0]: 'age' names two columns in the data; give each a name …",
+        "trial.yaml:5:15: parties.alice.columns[0]: 'age' names two columns in the data; "
+        "give each a name of its own\n"
+        "trial.yaml:8:23: parties.bob.columns[1]: no column 'city' in the data; …",
         rows=ROWS.replace("city", "age", 1),
     ),
     "no names": Bad(
-        "…parties.alice.columns[1]: no column 'job' in the data; there are age, , income, , y",
+        "trial.yaml:5:20: parties.alice.columns[1]: no column 'job' in the data; …\n"
+        "trial.yaml:8:23: parties.bob.columns[1]: no column 'city' in the data; …",
         rows=ROWS.replace("job", "").replace("city", ""),
     ),
     "a header that is not UTF-8": Bad(
@@ -137,7 +140,7 @@ CELLS = {
     ),
     "a class that is never seen": Bad(
         "rows.csv: label 'y': 1 of 2 classes are in no training row ('…'); "
-        "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",
+        "give more rows, or lower dataset.test_fraction",
         rows=HEADER + "20,cook,1000,Ulm,no\n20,cook,1000,Ulm,yes\n",
     ),
     "no such positive class": Bad(
@@ -145,7 +148,8 @@ CELLS = {
         spec(("label: y", "label: y, positive: yep")),
     ),
     "words for a regression": Bad(
-        "rows.csv:2: label 'y' is 'no', but mse takes numbers; set top.loss to binary_cross_entropy",
+        "rows.csv:2: label 'y' is 'no', but mse takes numbers; "
+        "set top.loss to binary_cross_entropy",
         spec(("binary_cross_entropy", "mse")),
     ),
     "nothing left to train on": Bad(

@@ -80,6 +80,11 @@ class BankMarketingDataset(FileDatasetSection):
             what = f"the label y is yes or no, which {spec.top.loss.type} cannot learn"
             yield Problem(("top", "loss"), what, "use binary_cross_entropy")
 
+    @property
+    def reading_keys(self) -> ReadingKeys:
+        """Of rows that are written as the published ones are."""
+        return super().reading_keys.model_copy(update={"delimiter": ";"})
+
     def open(self, opening: Opening) -> BankMarketingSource:
         """The published file."""
         return BankMarketingSource(self.size, opening.data_dir, opening.on_download)
