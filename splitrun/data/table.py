@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,3 +41,35 @@ class Table:
     columns: Mapping[str, Column]
     place: Callable[[int], str]
     """Where the row with this number stands, for a person."""
+
+
+class Chunks(Protocol):
+    """Takes a column part by part."""
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        ...
+
+    def whole(self) -> NDArray[Any]:
+        """All rows; the parts are no longer needed."""
+        ...
+
+
+class InMemory:
+    """Parts of a column, put together at the end."""
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[Any]] = []
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        self._parts.append(part)
+
+    def whole(self) -> NDArray[Any]:
+        """All rows."""
+        parts, self._parts = self._parts, []
+        return np.concatenate(parts)
+
+
+NewColumn = Callable[[], Chunks]
+"""Makes what takes a column's numbers or codes while it is read."""

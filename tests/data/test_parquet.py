@@ -80,7 +80,9 @@ def test_whatever_a_column_holds_its_values_may_be_categories(
     assert read(path, categorical=("x",)) == found
 
 
-@pytest.mark.parametrize("values", [pa.array([DAY, None]), pa.array([TIME, None], pa.timestamp("ns", "UTC"))])
+@pytest.mark.parametrize(
+    "values", [pa.array([DAY, None]), pa.array([TIME, None], pa.timestamp("ns", "UTC"))]
+)
 def test_dates_are_features_if_they_are_declared_and_else_refused(
     tmp_path: Path, values: pa.Array
 ) -> None:
@@ -94,11 +96,17 @@ def test_dates_are_features_if_they_are_declared_and_else_refused(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (pa.array([[1, 2]]), "column 'x' is of the type list<.*>; write each of its parts as a col"),
+        (
+            pa.array([[1, 2]]),
+            "column 'x' is of the type list<.*>; write each of its parts",
+        ),
         (pa.array([{"a": 1}]), "column 'x' is of the type struct<.*>; write each of its parts as"),
         (pa.array([dt.timedelta(1)]), r"column 'x' is of the type duration\[us\]; write it as num"),
         (pa.array([dt.time(1)]), r"column 'x' is of the type time64\[us\]; write it as numbers"),
-        (pa.array([b"12"], pa.binary(2)), "column 'x' is of the type fixed_size_binary.*; write it"),
+        (
+            pa.array([b"12"], pa.binary(2)),
+            "column 'x' is of the type fixed_size_binary.*; write",
+        ),
         (pa.array([1, 2, 3, 4, 2**53 + 1]), f"row 5: {2**53 + 1} in column 'x' is too long for a"),
         (pa.array(["1", "2", "3", "4", "x1"]), "row 5: 'x1' in column 'x', which holds numbers"),
         (pa.array(["1,5", "2,5"]), "row 1: '1,5' in column 'x' has a decimal comma; set"),
@@ -126,7 +134,7 @@ def test_the_index_that_pandas_adds_is_no_column_unless_it_has_a_name(tmp_path: 
 
 
 def test_a_nested_column_does_no_harm_unless_it_is_used(tmp_path: Path) -> None:
-    path = written(tmp_path, **{"x": pa.array([1, 2]), "a": pa.array([{"x": 3}, {"x": 4}])})
+    path = written(tmp_path, x=pa.array([1, 2]), a=pa.array([{"x": 3}, {"x": 4}]))
     assert read(path) == [1, 2]
     path = written(tmp_path, **{"x.a": pa.array([1, 2]), "x": pa.array([{"a": 3}, {"a": 4}])})
     assert np.asarray(source(path).read(["x.a"], ()).columns["x.a"]).tolist() == [1, 2]
@@ -150,14 +158,14 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b.parquet: other columns, or of other types, than a.pa"):
         source(tmp_path).columns()
     (tmp_path / "year=2026").mkdir()
-    with pytest.raises(DataError, match="partitioned by 'year'; write its rows as one Parquet file"):
+    with pytest.raises(DataError, match="partitioned by 'year'; write its rows as one"):
         source(tmp_path).columns()
 
 
 def test_a_name_that_two_columns_have_is_refused(tmp_path: Path) -> None:
     table = pa.table([pa.array([1]), pa.array([2])], names=["x", "x"])
     pq.write_table(table, tmp_path / "rows.parquet")
-    with pytest.raises(DataError, match="rows.parquet: 'x' names two columns; give each a name"):
+    with pytest.raises(DataError, match=r"rows.parquet: 'x' names two columns; give each a name"):
         source(tmp_path / "rows.parquet").columns()
 
 
@@ -165,7 +173,7 @@ def test_every_damage_ends_in_one_line(tmp_path: Path) -> None:
     values = pa.array(np.random.default_rng(0).normal(size=200))
     path = written(tmp_path, x=values, y=pa.array([f"w{row % 7}" for row in range(200)]))
     whole = path.read_bytes()
-    refused = 0
+    told = []
     for position in range(0, len(whole), 97):
         for damaged in (
             whole[:position],
@@ -177,9 +185,9 @@ def test_every_damage_ends_in_one_line(tmp_path: Path) -> None:
                 source(path).columns()
                 source(path).read(["x", "y"], ("y",))
             except DataError as error:
-                assert "\n" not in str(error)
-                refused += 1
-    assert refused > len(whole) // 97
+                told.append(str(error))
+    assert len(told) > len(whole) // 97
+    assert not any("\n" in message for message in told)
 
 
 def test_text_means_the_same_in_a_csv_file_and_in_a_parquet_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Nothing is unpickled.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from splitrun.data.sources.typed import Numbers, Values
-    from splitrun.data.sources.text import Chunks
-    from splitrun.data.table import Column, Table
+    from splitrun.data.table import Column, NewColumn, Table
 
 _END = ".npy"
 
@@ -63,7 +62,7 @@ class NpzFile:
         return tuple(self._array_of)
 
     def read(
-        self, columns: Sequence[str], text: Collection[str], new: Callable[[], Chunks] | None = None
+        self, columns: Sequence[str], text: Collection[str], new: NewColumn | None = None
     ) -> Table:
         """These columns of all rows; see `splitrun.data.sources.Source`.
 
@@ -71,8 +70,7 @@ class NpzFile:
             new: makes what takes a column's numbers or codes while it is read.
         """
         from splitrun.data.sources.typed import TypedColumns
-        from splitrun.data.sources.text import InMemory
-        from splitrun.data.table import Table
+        from splitrun.data.table import InMemory, Table
 
         typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
         wordy = {*text, *self.reading.categorical, *self.reading.dates}

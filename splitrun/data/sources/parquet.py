@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
     from splitrun.data.sources.typed import Numbers, Values
-    from splitrun.data.sources.text import Chunks
-    from splitrun.data.table import Column, Table
+    from splitrun.data.table import Column, NewColumn, Table
 
 _Made = TypeVar("_Made")
 _UNNAMED_INDEX = "__index_level_"
@@ -49,7 +48,7 @@ class ParquetFile:
         return tuple(name for name in self._schema.names if not name.startswith(_UNNAMED_INDEX))
 
     def read(
-        self, columns: Sequence[str], text: Collection[str], new: Callable[[], Chunks] | None = None
+        self, columns: Sequence[str], text: Collection[str], new: NewColumn | None = None
     ) -> Table:
         """These columns of all rows; see `splitrun.data.sources.Source`.
 
@@ -57,8 +56,7 @@ class ParquetFile:
             new: makes what takes a column's numbers or codes while it is read.
         """
         from splitrun.data.sources.typed import TypedColumns
-        from splitrun.data.sources.text import InMemory
-        from splitrun.data.table import Table
+        from splitrun.data.table import InMemory, Table
 
         typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
         wordy = {*text, *self.reading.categorical, *self.reading.dates}

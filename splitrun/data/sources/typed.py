@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from splitrun.data.dates import date_features
 from splitrun.data.kinds import LARGEST_WHOLE, as_categories, column_of
-from splitrun.data.sources.text import Chunks
-from splitrun.data.table import Categories, Column
+from splitrun.data.table import Categories, Column, NewColumn
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.wording import option
@@ -36,7 +35,7 @@ class TypedColumns:
     where: str
     """The key of the spec under which `reading` stands, for remedies."""
     place: Callable[[int], str]
-    new: Callable[[], Chunks]
+    new: NewColumn
 
     def numbers(self, name: str, parts: Iterable[Numbers]) -> NDArray[np.float64]:
         """float64 [rows], NaN where missing, or where a number is among `missing_values`.
