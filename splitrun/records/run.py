@@ -14,7 +14,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -95,6 +95,30 @@ class ChannelTotals(Record, frozen=True, kw_only=True):
 
     messages: int
     bytes: int
+
+
+JoinOrder = Literal["key", "file", "trusted"]
+"""By the label holder's key, or as its rows stand in its file; `trusted`: there is no key, and all
+files are trusted to have the same rows in the same order."""
+
+
+class JoinRecord(Record, frozen=True, kw_only=True):
+    """How the parties' files were joined: counts, which all of them may know, and no keys."""
+
+    rows: Mapping[str, int]
+    """By party, those that it has."""
+    common: int
+    """Rows of the label holder with a partner at all others: those that are used."""
+    order: JoinOrder
+
+    def __str__(self) -> str:
+        held = ", ".join(f"{count:,} at {party}" for party, count in self.rows.items())
+        told = {
+            "key": "in the order of the label holder's key",
+            "file": "in the order of the label holder's file",
+            "trusted": "taken to be the same in the same order, for there is no key",
+        }
+        return f"joined: {self.common:,} rows in common of {held}; {told[self.order]}"
 
 
 class Manifest(FileRecord, frozen=True, kw_only=True):

@@ -86,6 +86,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         return self.key
 
     @property
+    def keys_as(self) -> Literal["auto", "text", "integer"]:
+        """The `key_type`."""
+        return self.key_type
+
+    @property
     def reading_keys(self) -> ReadingKeys:
         """As stated."""
         return ReadingKeys.model_construct(
