@@ -96,7 +96,9 @@ def find_classes(
     absent = [classes[index] for index in np.setdiff1d(codes, codes[train])]
     if absent:
         message = f"{what}: {len(absent):,} of {len(classes):,} classes are in no training row"
-        remedy = "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers"
+        remedy = "give more rows, or lower dataset.test_fraction"
+        if not any(isnan(_number(name, nan)) for name in classes):
+            remedy = "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers"
         raise DataError(f"{message} ({_some(absent)}); {remedy}")
     if positive is None:
         return classes
