@@ -145,7 +145,7 @@ class Join:
     warnings: tuple[str, ...] = ()
 
 
-def join(spec: Spec, tables: Mapping[str, Table], key_type: KeyType) -> Join:
+def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
     """Join the rows of all parties.
 
     Args:
@@ -156,7 +156,7 @@ def join(spec: Spec, tables: Mapping[str, Table], key_type: KeyType) -> Join:
             row has a partner everywhere.
     """
     holder = spec.top.party
-    own = key_of(spec, holder)
+    own, key_type = key_of(spec, holder), spec.dataset.keys_as
     matches: dict[str, Rows] = {}
     warnings: list[str] = []
     for party in spec.parties:
@@ -341,5 +341,7 @@ def _plain(text: str) -> str:
 
 def _form(text: str) -> str:
     """What a key looks like, without what it is: C-00017 is A-99999."""
-    forms = ("9" if it.isdigit() else "A" if it.isupper() else "a" if it.islower() else it for it in text)
+    forms = (
+        "9" if it.isdigit() else "A" if it.isupper() else "a" if it.islower() else it for it in text
+    )
     return "".join(forms)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
+from splitrun.data.feed import gather
+from splitrun.data.join import Alignment, aligned
 from splitrun.data.labels import (
     encode_classes,
     find_classes,
@@ -23,9 +25,9 @@ from splitrun.data.labels import (
 )
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
-from splitrun.data.table import Table
+from splitrun.data.table import Categories, Table
 from splitrun.errors import DataError, SpecError
-from splitrun.spec import Spec, reading_of
+from splitrun.spec import Spec, is_joined, reading_of
 from splitrun.spec.contracts import DatasetSection
 
 
@@ -35,11 +37,12 @@ class Data:
 
     party: str
     train_ids: Tensor
-    """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
+    """int64 [training rows]: positions among all samples, ascending. They are the sample ids: row
+    numbers in the source or, where rows are joined by keys, among those that are joined."""
     test_ids: Tensor
     """int64 [held-out rows], likewise; may be empty."""
     features: tuple[Tensor, ...]
-    """For all rows of the source, what the party's bottom is given; empty without one. For
+    """What the party's bottom is given, for all rows that the samples have; empty without one. For
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
@@ -50,23 +53,30 @@ class Data:
     """Fitted on the training rows; to be kept with the model."""
     unseen: tuple[UnseenValues, ...] = ()
     """Of new rows: what no training row had."""
+    own_rows: Tensor | None = None
+    """int64 [samples]: the row of `features` that each sample has, where several share one."""
+    keys: Categories | None = None
+    """Every sample's key at this party, in the words of its file, where rows are joined by keys."""
+
+    def batch(self, ids: Tensor) -> tuple[Tensor, ...]:
+        """What the party's bottom is given of these samples."""
+        return gather(self.features, ids if self.own_rows is None else self.own_rows[ids])
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Digests of the encoded data, part by part, by what they are of, in words."""
-        parts: dict[str, tuple[Tensor, ...]] = {
-            "which rows are trained on and which held out": (self.train_ids, self.test_ids)
-        }
+        digests = {"which rows are trained on and which held out": self.ids_digest}
         if self.labels is not None:
-            parts["the labels"] = (self.labels,)
+            digests["the labels"] = _digest((self.labels,))
         if self.features:
-            parts[f"the columns of {self.party}"] = self.features
-        return {name: _digest(tensors) for name, tensors in parts.items()}
+            shared = () if self.own_rows is None else (self.own_rows,)
+            digests[f"the columns of {self.party}"] = _digest((*self.features, *shared))
+        return digests
 
-    @property
+    @cached_property
     def ids_digest(self) -> str:
         """Differs where the sample ids or their split do."""
-        return next(iter(self.digests.values()))
+        return _digest((self.train_ids, self.test_ids))
 
     @property
     def digest(self) -> str:
@@ -89,54 +99,20 @@ class Data:
         return self.encoder.label.classes if self.encoder.label else ()
 
 
-class SharedSource:
-    """A source that several parties of one process read once; each is given its own columns.
-
-    Args:
-        source: what is read.
-        columns: all that any of them reads.
-        text: those of them that are read as categories, whatever they hold.
-    """
-
-    def __init__(self, source: Source, columns: Sequence[str], text: Collection[str]) -> None:
-        self._source = source
-        self._read = columns, text
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        return self._source.columns()
-
-    @cached_property
-    def _table(self) -> Table:
-        return self._source.read(*self._read)
-
-    def columns(self) -> tuple[str, ...]:
-        """The names of all columns, the label's among them."""
-        return self._names
-
-    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
-        """These columns of all rows and no others, read as all of them are."""
-        del text
-        own = {name: self._table.columns[name] for name in columns}
-        return replace(self._table, columns=own)
-
-    def fingerprint(self) -> str:
-        """What changes where the rows do, though the spec does not."""
-        return self._source.fingerprint()
-
-
 def load_data(
     spec: Spec,
     party: str,
     source: Source,
     encoder: PartyEncoder | None = None,
     new_rows: NewRows | None = None,
+    alignment: Alignment | None = None,
 ) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
         new_rows: which the model has not seen; then all rows count as held out.
+        alignment: which of its rows the samples are, where they are joined by keys.
 
     Raises:
         SpecError: columns that the source does not have.
@@ -144,16 +120,17 @@ def load_data(
     """
     available = source.columns()
     if encoder and new_rows:
-        return _new_data(spec, party, source, encoder, new_rows)
+        return _new_data(spec, party, source, encoder, new_rows, alignment)
     if problems := [*party_problems(spec, party, available)]:
         raise SpecError(problems)
     columns = feature_columns(spec, party, available)
     if encoder:
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
-    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
-    train, test = split_rows(table, spec.dataset)
-    encoder = encoder or _fit(spec, party, table, columns, train)
+    table, own_rows = _aligned(spec, party, table, alignment)
+    train, test = split_rows(table, table.rows if own_rows is None else len(own_rows), spec.dataset)
+    own_train = train if own_rows is None else own_rows[train]
+    encoder = encoder or _fit(spec, party, table, columns, own_train)
     return Data(
         party,
         train_ids=torch.from_numpy(train),
@@ -161,15 +138,37 @@ def load_data(
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        own_rows=None if own_rows is None else torch.from_numpy(own_rows),
+        keys=alignment.keys if alignment else None,
     )
 
 
+def _aligned(
+    spec: Spec, party: str, table: Table, alignment: Alignment | None
+) -> tuple[Table, Rows | None]:
+    """The rows that samples have, and which of them each has where they share some; with the
+    label's classes in one spelling, if the party holds it."""
+    own_rows = None
+    if alignment is not None:
+        table, own_rows = aligned(table, alignment.rows)
+    elif is_joined(spec):
+        raise ValueError(f"the rows of {party} are joined by keys, and it is not told how")
+    if party == spec.top.party:
+        table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
+    return table, own_rows
+
+
 def _new_data(
-    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder,
+    new_rows: NewRows,
+    alignment: Alignment | None,
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
     table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
-    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
+    table, own_rows = _aligned(spec, party, table, alignment)
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
     labels = None
@@ -179,11 +178,13 @@ def _new_data(
     return Data(
         party,
         train_ids=torch.arange(0),
-        test_ids=torch.arange(table.rows),
+        test_ids=torch.arange(table.rows if own_rows is None else len(own_rows)),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=labels,
         encoder=encoder,
         unseen=unseen_values(encoder.features, table) if encoder.features else (),
+        own_rows=None if own_rows is None else torch.from_numpy(own_rows),
+        keys=alignment.keys if alignment else None,
     )
 
 
@@ -205,7 +206,7 @@ def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) ->
     return (encoder.categorical if encoder else listed).union(label)
 
 
-def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
+def split_rows(table: Table, count: int, dataset: DatasetSection) -> tuple[Rows, Rows]:
     """The numbers of the training rows and of the held-out rows, each int64 and ascending.
 
     They follow from the number of rows and the spec, so that every party finds them for itself. The
@@ -215,10 +216,10 @@ def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
     Raises:
         DataError: fewer than two rows, or none left to train on.
     """
-    if table.rows < 2:
-        message = f"{table.origin}: {table.rows} row(s) of data"
+    if count < 2:
+        message = f"{table.origin}: {count} row(s) of data"
         raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
-    everything = np.arange(table.rows, dtype=np.int64)
+    everything = np.arange(count, dtype=np.int64)
     if dataset.test_fraction == 0:
         return everything, everything[:0]
     try:
@@ -226,7 +227,7 @@ def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
             everything, test_size=dataset.test_fraction, random_state=dataset.split_seed
         )
     except ValueError as error:
-        message = f"{table.origin}: of {table.rows} rows, none is left to train on"
+        message = f"{table.origin}: of {count} rows, none is left to train on"
         raise DataError(f"{message}; lower dataset.test_fraction") from error
     return np.sort(train), np.sort(test)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from splitrun.data import (
+    Alignment,
     BatchOrder,
     Data,
     EvaluationOrder,
@@ -22,7 +23,6 @@ from splitrun.data import (
     OnDownload,
     PartyEncoder,
     Source,
-    gather,
     load_data,
     open_source,
 )
@@ -55,6 +55,7 @@ class Party:
         encoder: PartyEncoder | None = None,
         new_rows: NewRows | None = None,
         source: Source | None = None,
+        alignment: Alignment | None = None,
     ) -> Party:
         """Read a party's own columns and, if it holds that, the label.
 
@@ -65,13 +66,15 @@ class Party:
             encoder: that of a model trained before; without it, a new one is fitted.
             new_rows: which that model has not seen; then all rows count as held out.
             source: read by several parties of this process; without it, its own is opened.
+            alignment: which of its rows the samples are, where they are joined by keys.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
         opened = source or open_source(spec, name, directory, data_dir, on_download)
-        return cls(spec, name, directory, load_data(spec, name, opened, encoder, new_rows))
+        data = load_data(spec, name, opened, encoder, new_rows, alignment)
+        return cls(spec, name, directory, data)
 
     @property
     def holds_label(self) -> bool:
@@ -88,7 +91,7 @@ class Party:
         data = self.data
         roles: dict[str, RoleFacts] = {}
         if (bottom := self._bottom()) is not None:
-            batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
+            batch = data.batch(data.train_ids[: self.spec.dataset.batch_size])
             roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
         return self.told(roles)
 
@@ -158,6 +161,7 @@ class Party:
                     "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
                     "evaluate": EvaluationOrder(data.test_ids, plan.evaluation_batch_rows),
                 },
+                None if role == plan.top.name else data.own_rows,
             )
             for role, each in tensors.items()
         }

@@ -10,6 +10,7 @@ from splitrun.data import (
     PartyEncoder,
     available_columns,
     columns_of_model,
+    key_columns,
     refuse_missing_columns,
 )
 from splitrun.errors import UsageError
@@ -55,4 +56,5 @@ def refuse_other_columns(
     """
     columns = frozenset().union(*available_columns(spec, directory).values())
     needed = [name for each in encoders.values() for name in columns_of_model(each, new_rows)]
+    needed += [name for party in spec.parties for name in key_columns(spec, party)]
     refuse_missing_columns(str(inputs), needed, columns)
