@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         refuse_missing_columns,
     )
     from splitrun.data.shared import join_sources, share
+    from splitrun.data.split import SplitRows
 
 __all__ = [
     "Alignment",
@@ -49,6 +50,7 @@ __all__ = [
     "OnDownload",
     "PartyEncoder",
     "Source",
+    "SplitRows",
     "UnseenValues",
     "available_columns",
     "check_columns",
@@ -78,6 +80,7 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Data", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("join_sources", "share"), "shared"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    "SplitRows": "split",
     **dict.fromkeys(
         ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"
     ),

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
@@ -17,6 +15,7 @@ from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_feature
 from splitrun.data.feed import gather
 from splitrun.data.join import Alignment, aligned
 from splitrun.data.labels import (
+    class_codes,
     encode_classes,
     find_classes,
     fit_target,
@@ -25,10 +24,10 @@ from splitrun.data.labels import (
 )
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
+from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.table import Categories, Table
 from splitrun.errors import DataError, SpecError
 from splitrun.spec import Spec, is_joined, reading_of
-from splitrun.spec.contracts import DatasetSection
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Data:
     numbers in the source or, where rows are joined by keys, among those that are joined."""
     test_ids: Tensor
     """int64 [held-out rows], likewise; may be empty."""
+    validation_ids: Tensor
+    """int64 [rows that decisions rest on], likewise; may be empty."""
     features: tuple[Tensor, ...]
     """What the party's bottom is given, for all rows that the samples have; empty without one. For
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
@@ -57,6 +58,16 @@ class Data:
     """int64 [samples]: the row of `features` that each sample has, where several share one."""
     keys: Categories | None = None
     """Every sample's key at this party, in the words of its file, where rows are joined by keys."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the split, a sentence each."""
+
+    @property
+    def rows(self) -> SplitRows:
+        """The split, for other parties."""
+        train, validation, test = (
+            ids.numpy() for ids in (self.train_ids, self.validation_ids, self.test_ids)
+        )
+        return SplitRows(train, validation, test, self.notes)
 
     def batch(self, ids: Tensor) -> tuple[Tensor, ...]:
         """What the party's bottom is given of these samples."""
@@ -76,7 +87,9 @@ class Data:
     @cached_property
     def ids_digest(self) -> str:
         """Differs where the sample ids or their split do."""
-        return _digest((self.train_ids, self.test_ids))
+        ids = (self.train_ids, self.test_ids)
+        # Without validation rows, the digest is what it was before there were any.
+        return _digest((*ids, self.validation_ids) if len(self.validation_ids) else ids)
 
     @property
     def digest(self) -> str:
@@ -105,6 +118,7 @@ def load_data(
     source: Source,
     encoder: PartyEncoder | None = None,
     new_rows: NewRows | None = None,
+    rows: SplitRows | None = None,
     alignment: Alignment | None = None,
 ) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
@@ -112,6 +126,7 @@ def load_data(
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
         new_rows: which the model has not seen; then all rows count as held out.
+        rows: as the label holder has split them; without them, they are split here.
         alignment: which of its rows the samples are, where they are joined by keys.
 
     Raises:
@@ -128,18 +143,20 @@ def load_data(
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     table, own_rows = _aligned(spec, party, table, alignment)
-    train, test = split_rows(table, table.rows if own_rows is None else len(own_rows), spec.dataset)
-    own_train = train if own_rows is None else own_rows[train]
-    encoder = encoder or _fit(spec, party, table, columns, own_train)
+    rows = rows or _split(spec, party, table if own_rows is None else table.take(own_rows))
+    train = rows.train if own_rows is None else own_rows[rows.train]
+    encoder = encoder or _fit(spec, party, table, columns, train)
     return Data(
         party,
-        train_ids=torch.from_numpy(train),
-        test_ids=torch.from_numpy(test),
+        train_ids=torch.from_numpy(rows.train),
+        test_ids=torch.from_numpy(rows.test),
+        validation_ids=torch.from_numpy(rows.validation),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
         own_rows=None if own_rows is None else torch.from_numpy(own_rows),
         keys=alignment.keys if alignment else None,
+        notes=rows.notes,
     )
 
 
@@ -179,6 +196,7 @@ def _new_data(
         party,
         train_ids=torch.arange(0),
         test_ids=torch.arange(table.rows if own_rows is None else len(own_rows)),
+        validation_ids=torch.arange(0),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=labels,
         encoder=encoder,
@@ -189,47 +207,39 @@ def _new_data(
 
 
 def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label's.
+    """The columns that a party reads: those of its bottom, and of the label holder the label and
+    what the rows are split by.
 
     Args:
         available: the columns of its file.
     """
-    label = (spec.dataset.label,) if party == spec.top.party else ()
-    return (*feature_columns(spec, party, available), *label)
+    own = feature_columns(spec, party, available)
+    if party == spec.top.party:
+        own = (*own, spec.dataset.label, *filter(None, [spec.dataset.split.column]))
+    return tuple(dict.fromkeys(own))
 
 
 def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) -> frozenset[str]:
     """The columns that a party reads as categories, whatever they hold."""
-    listed = frozenset(reading_of(spec, party).categorical)
-    is_class = party == spec.top.party and spec.top.loss.labels != "numbers"
-    label = (spec.dataset.label,) if is_class else ()
-    return (encoder.categorical if encoder else listed).union(label)
+    own = set(encoder.categorical if encoder else reading_of(spec, party).categorical)
+    if party == spec.top.party:
+        if spec.top.loss.labels != "numbers":
+            own.add(spec.dataset.label)
+        by = spec.dataset.split.column
+        if by is not None and all(by not in section.listed for section in spec.parties.values()):
+            own.add(by)  # as a feature, too, it is read like one
+    return frozenset(own)
 
 
-def split_rows(table: Table, count: int, dataset: DatasetSection) -> tuple[Rows, Rows]:
-    """The numbers of the training rows and of the held-out rows, each int64 and ascending.
-
-    They follow from the number of rows and the spec, so that every party finds them for itself. The
-    choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
-    `test_fraction` of 0 nothing is held out.
-
-    Raises:
-        DataError: fewer than two rows, or none left to train on.
-    """
-    if count < 2:
-        message = f"{table.origin}: {count} row(s) of data"
-        raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
-    everything = np.arange(count, dtype=np.int64)
-    if dataset.test_fraction == 0:
-        return everything, everything[:0]
-    try:
-        train, test = train_test_split(
-            everything, test_size=dataset.test_fraction, random_state=dataset.split_seed
+def _split(spec: Spec, party: str, table: Table) -> SplitRows:
+    by = spec.dataset.split.by
+    if by != "random" and party != spec.top.party:
+        raise DataError(
+            f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
+            f"{spec.top.party} with it, which holds the label"
         )
-    except ValueError as error:
-        message = f"{table.origin}: of {count} rows, none is left to train on"
-        raise DataError(f"{message}; lower dataset.test_fraction") from error
-    return np.sort(train), np.sort(test)
+    strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
+    return split_rows(spec.dataset, table, strata)
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

@@ -14,6 +14,7 @@ from splitrun.data import (
     NewRows,
     OnDownload,
     PartyEncoder,
+    SplitRows,
     column_problems,
     columns_in,
     join_sources,
@@ -69,18 +70,24 @@ class Parties:
         shared = share(spec, sources, known, new_rows)
         join = join_sources(spec, shared)
         alignments = join.alignments if join else {}
+
+        def party(name: str, rows: SplitRows | None = None) -> Party:
+            return Party.load(
+                spec,
+                name,
+                directory,
+                encoder=known.get(name),
+                new_rows=new_rows,
+                source=shared[name],
+                rows=rows,
+                alignment=alignments.get(name),
+            )
+
+        holder = party(spec.top.party)
         return cls(
             spec,
             {
-                name: Party.load(
-                    spec,
-                    name,
-                    directory,
-                    encoder=known.get(name),
-                    new_rows=new_rows,
-                    source=shared[name],
-                    alignment=alignments.get(name),
-                )
+                name: holder if name == holder.name else party(name, holder.data.rows)
                 for name in spec.parties
             },
             join,
@@ -104,13 +111,17 @@ class Parties:
         parties = {party.name: replace(party, spec=spec) for party in self}
         return replace(self, spec=spec, by_name=parties)
 
-    def with_rows(self, train_ids: Tensor, test_ids: Tensor) -> Parties:
-        """The same parties with fewer of their rows."""
+    def with_rows(self, train_ids: Tensor) -> Parties:
+        """The same parties with fewer rows to train on, and none to evaluate on."""
+        none = train_ids[:0]
         return replace(
             self,
             by_name={
                 party.name: replace(
-                    party, data=replace(party.data, train_ids=train_ids, test_ids=test_ids)
+                    party,
+                    data=replace(
+                        party.data, train_ids=train_ids, validation_ids=none, test_ids=none
+                    ),
                 )
                 for party in self
             },
@@ -129,7 +140,7 @@ class Parties:
         """
         rows = self.label_holder.data
         if known is not None:
-            return Facts(len(rows.train_ids), len(rows.test_ids), known)
+            return Facts(len(rows.train_ids), len(rows.test_ids), known, len(rows.validation_ids))
         told = [party.facts() for party in self]
         complete = self.label_holder.with_top(told)
         others = (each for each in told if each.party != complete.party)

@@ -19,6 +19,9 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
         path: of the file that all share, if they do.
         test_path: of the file of held-out rows that all share, if they do.
     """
+    holder = spec.top.party
+    if holder not in spec.parties:
+        return
     if has_own_files(spec):
         for key, value in (("path", path), ("test_path", test_path)):
             if value is not None:
@@ -30,7 +33,7 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
         yield Problem(("dataset",), "names no file", remedy)
     else:
         yield from _one_for_all(spec)
-    if spec.dataset.label == key_of(spec, spec.top.party):
+    if spec.dataset.label == key_of(spec, holder):
         what = f"{spec.dataset.label!r} is the key, too"
         yield Problem(("dataset", "label"), what, "name another column")
 
