@@ -100,7 +100,7 @@ def parts_of(stamps: pd.DatetimeIndex, column: DateColumn) -> dict[DatePart, NDA
 
     `elapsed` is in days since 1970; a weekday is 0 on a Monday.
     """
-    attributes = {"day_of_year": "dayofyear"}
+    attributes = {"weekday": "day_of_week"}
     made: dict[DatePart, NDArray[np.float64]] = {}
     for part in column.parts:
         if part == "elapsed":

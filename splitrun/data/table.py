@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK_ROWS = 1 << 14
+"""That are computed at a time, so that little is held beside what is made of them."""
 MISSING_MARKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
 """Written for a missing number, in any case."""
 
@@ -29,18 +31,6 @@ class Categories:
 
 Column = NDArray[np.float64] | Categories
 """Numbers [rows], NaN where missing; or categories."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns of equal length."""
-
-    origin: str
-    """Where they come from, for a person."""
-    rows: int
-    columns: Mapping[str, Column]
-    place: Callable[[int], str]
-    """Where the row with this number stands, for a person."""
 
 
 class Chunks(Protocol):
@@ -73,3 +63,35 @@ class InMemory:
 
 NewColumn = Callable[[], Chunks]
 """Makes what takes a column's numbers or codes while it is read."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length."""
+
+    origin: str
+    """Where they come from, for a person."""
+    rows: int
+    columns: Mapping[str, Column]
+    place: Callable[[int], str]
+    """Where the row with this number stands, for a person."""
+    new: NewColumn = InMemory
+    """Makes what takes a column of a table that follows from this one."""
+
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """The rows with these numbers, in this order."""
+
+        def taken(values: NDArray[Any]) -> NDArray[Any]:
+            column = self.new()
+            for start in range(0, max(1, len(rows)), BLOCK_ROWS):
+                column.append(values[rows[start : start + BLOCK_ROWS]])
+            return column.whole()
+
+        columns: dict[str, Column] = {
+            name: Categories(taken(column.codes), column.values)
+            if isinstance(column, Categories)
+            else taken(column)
+            for name, column in self.columns.items()
+        }
+        place = self.place
+        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])), self.new)

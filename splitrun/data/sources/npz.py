@@ -85,7 +85,7 @@ class NpzFile:
                     )
         rows = next(iter(self._array_of.values())).shape[0] if self._array_of else 0
         taken = {own: column for name in columns for own, column in found[name].items()}
-        return Table(str(self.path), rows, taken, self.place)
+        return Table(str(self.path), rows, taken, self.place, typed.new)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file; empty where there is none that can be read."""

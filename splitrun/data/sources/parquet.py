@@ -68,7 +68,7 @@ class ParquetFile:
                 taken[name] = typed.numbers(name, self._each(name, _numbers))
             else:
                 taken |= typed.words(name, self._each(name, _values), as_text=name in text)
-        return Table(str(self.path), sum(self._rows), taken, self.place)
+        return Table(str(self.path), sum(self._rows), taken, self.place, typed.new)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file, or of those of its parts; empty where there is none to be read."""

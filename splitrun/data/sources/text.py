@@ -81,7 +81,7 @@ def read_table(
             taken |= date_features(name, words.pop(name), reading, missing, file.place)
         else:
             taken[name] = column_of(name, words.pop(name), reading, file.place, file.where)
-    return Table(str(file.path), rows, taken, file.place)
+    return Table(str(file.path), rows, taken, file.place, new)
 
 
 def _begin_with_words(file: TextFile, positions: Mapping[str, int]) -> set[str]:
