@@ -27,7 +27,7 @@ API = 1
 
 OWN: Mapping[str, Mapping[str, str]] = {
     "sources": {
-        "csv": "splitrun.data.sources.csv:CsvDataset",
+        "csv": "splitrun.data.sources.files:CsvDataset",
         "bank_marketing": "splitrun.data.sources.bank_marketing:BankMarketingDataset",
         "synthetic": "splitrun.data.sources.synthetic:SyntheticDataset",
     },

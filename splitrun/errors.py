@@ -25,6 +25,7 @@ it means that a compiled plan breaks its own rules, which is a defect of splitru
 
 from __future__ import annotations
 
+import re
 import signal
 import traceback
 from collections.abc import Sequence
@@ -36,14 +37,28 @@ Path = tuple[str | int, ...]
 
 
 def dotted(path: Path) -> str:
-    """`("parties", "bob", "columns", 2)` as `parties.bob.columns[2]`."""
+    """`("parties", "bob", "columns", 2)` as `parties.bob.columns[2]`.
+
+    A key that could be taken for several, as it holds a dot, a bracket, `=` or a quotation mark, is
+    in double quotes, as in an override.
+    """
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            text += f".{_named(part)}" if text else _named(part)
     return text
+
+
+def _named(key: str) -> str:
+    if key and not _NOT_BARE.search(key):
+        return key
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+_NOT_BARE = re.compile(r"""[.=\[\]"']|^\s|\s$""")
 
 
 def one_line(error: BaseException, within: str = "") -> str:

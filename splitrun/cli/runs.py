@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,30 +10,37 @@ import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
+from splitrun.cli.predict import InputFiles, parsed, tell_unseen, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.records.run import stand
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from splitrun.report.trace import Steps
-    from splitrun.session import Evaluation
 
 
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of one run.")],
+    inputs: InputFiles = None,
     data_dir: DataDir = None,
     predictions: Annotated[
         Path | None,
-        typer.Option("--predictions", help="Also write the held-out rows' predictions, as CSV."),
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Also write what the model says of each row, beside its label: CSV, or Parquet if "
+            "it ends in .parquet.",
+        ),
     ] = None,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Evaluate a run's saved model on the rows that were held out."""
+    """Evaluate a run's saved model on the rows that were held out, or on other rows with labels."""
     from splitrun.session import evaluate_run
 
+    given = parsed(inputs or ())
     with own_stdout():
-        evaluation = evaluate_run(run_dir, data_dir=data_dir, allow_code=allow_code)
+        evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
         echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
     if evaluation.differing:
@@ -43,32 +49,21 @@ def evaluate(
         what = f"{name} is {now} and was {then} at the end of the training"
         why = "a module keeps what no model holds, or computes otherwise on this machine"
         echo(f"warning: {what}: {why}", err=True)
+    tell_unseen(evaluation.unseen)
     if predictions is not None:
-        _write(evaluation, predictions)
+        write(evaluation.predictions, predictions)
+    rows = "test" if given is None else "input"
     if json_output:
-        echo_json({"run_dir": str(run_dir), "metrics": {"test": evaluation.metrics}})
+        content: dict[str, object] = {
+            "run_dir": str(run_dir),
+            "metrics": {rows: evaluation.metrics},
+        }
+        if given is not None:
+            content |= {"rows": len(evaluation.predictions.keys)}
+            content |= {"unseen": unseen_json(evaluation.unseen)}
+        echo_json(content)
     else:
-        from splitrun.units import SCREEN
-
-        echo(f"{run_dir}\n  test     {SCREEN.metrics(evaluation.metrics)}")
-
-
-def _write(evaluation: Evaluation, path: Path) -> None:
-    from splitrun.data.sources.csv import csv_cell
-    from splitrun.errors import UsageError
-
-    outputs = evaluation.predictions.tolist()
-    several = len(outputs[0]) > 1
-    names = [f"probability of {name}" for name in evaluation.classes[0 if several else 1 :]]
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(map(csv_cell, ["row", *(names or ["prediction"])]))
-            rows = evaluation.row_ids.tolist()
-            writer.writerows([row, *output] for row, output in zip(rows, outputs, strict=True))
-    except OSError as error:
-        message = f"{path}: cannot be written: {error.strerror}"
-        raise UsageError(f"{message}; name a file in a directory that exists") from error
+        echo(f"{run_dir}\n  {rows:<8} {SCREEN.metrics(evaluation.metrics)}")
 
 
 def watch(

@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from splitrun.data.columns import (
-    assigned_columns,
     available_columns,
     check_columns,
     column_problems,
+    columns_in,
+    feature_columns,
     fingerprint,
+    open_source,
     opening,
+    party_problems,
+    sources_of,
 )
 from splitrun.data.sources import OnDownload, Source
 
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
+    from splitrun.data.new_rows import (
+        NewRows,
+        UnseenValues,
+        columns_of_model,
+        refuse_missing_columns,
+    )
 
 __all__ = [
     "Batch",
@@ -31,20 +41,28 @@ __all__ = [
     "EvaluationOrder",
     "Feed",
     "InputShape",
+    "NewRows",
     "OnDownload",
     "PartyEncoder",
     "SharedSource",
     "Source",
-    "assigned_columns",
+    "UnseenValues",
     "available_columns",
     "check_columns",
     "column_problems",
+    "columns_in",
     "columns_of",
+    "columns_of_model",
     "digest",
+    "feature_columns",
     "fingerprint",
     "gather",
     "load_data",
+    "open_source",
     "opening",
+    "party_problems",
+    "refuse_missing_columns",
+    "sources_of",
     "text_columns",
 ]
 
@@ -52,6 +70,9 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    **dict.fromkeys(
+        ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"
+    ),
 }
 
 

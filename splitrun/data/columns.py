@@ -1,15 +1,17 @@
-"""Which columns a dataset has and who gets which, told without torch, pandas or numpy."""
+"""Which columns parties have and what becomes of them, told without torch, pandas or numpy."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from splitrun.data.sources import OnDownload, Opening
+from splitrun.data.sources import OnDownload, Opening, Source
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_own_files, key_of
+from splitrun.spec.wording import closest
 
 
 def opening(
@@ -17,92 +19,247 @@ def opening(
     directory: Path,
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
+    party: str | None = None,
 ) -> Opening:
-    """What a spec's source needs to know."""
-    parties = tuple(name for name, party in spec.parties.items() if party.bottom)
-    return Opening(parties, directory, data_dir, on_download)
+    """What a spec's source needs to know.
+
+    Args:
+        party: whose own file is opened; None for what all share.
+    """
+    parties = tuple(name for name, each in spec.parties.items() if each.bottom)
+    own = None if party is None else spec.parties[party]
+    return Opening(parties, directory, data_dir, on_download, party, own)
 
 
-def available_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> tuple[str, ...]:
-    """The dataset's column names, the label's among them; of a file, only the header is read.
+def open_source(
+    spec: Spec,
+    party: str,
+    directory: Path,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+) -> Source:
+    """What a party reads: its own file, or what all share."""
+    whose = party if has_own_files(spec) else None
+    return spec.dataset.open(opening(spec, directory, data_dir, on_download, whose))
+
+
+def sources_of(
+    spec: Spec,
+    directory: Path,
+    data_dir: Path | None = None,
+    on_download: OnDownload | None = None,
+) -> dict[str, Source]:
+    """What each party reads; one and the same source where they share it."""
+    if not has_own_files(spec):
+        shared = spec.dataset.open(opening(spec, directory, data_dir, on_download))
+        return dict.fromkeys(spec.parties, shared)
+    return {
+        name: open_source(spec, name, directory, data_dir, on_download) for name in spec.parties
+    }
+
+
+def available_columns(
+    spec: Spec, directory: Path, data_dir: Path | None = None
+) -> dict[str, tuple[str, ...]]:
+    """The names of the columns that each party's file has; of a file, only the header is read.
 
     Args:
         directory: where relative paths of the spec start.
         data_dir: where to look first for a published dataset; nothing is downloaded.
 
     Raises:
-        DataError: the file is missing, damaged, or has no usable header.
+        DataError: a file is missing, damaged, or has no usable header.
     """
-    return spec.dataset.open(opening(spec, directory, data_dir)).columns()
+    return columns_in(sources_of(spec, directory, data_dir))
+
+
+def columns_in(sources: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
+    """The names of the columns of each source, by party; each source is asked once."""
+    names = {id(source): source.columns() for source in sources.values()}
+    return {party: names[id(source)] for party, source in sources.items()}
 
 
 def fingerprint(spec: Spec, directory: Path) -> str:
     """What changes where the rows of a spec's dataset do, and the spec itself does not."""
-    return spec.dataset.open(opening(spec, directory)).fingerprint()
+    sources = {id(source): source for source in sources_of(spec, directory).values()}
+    return "".join(source.fingerprint() for source in sources.values())
 
 
-def assigned_columns(spec: Spec) -> dict[str, tuple[str, ...]]:
-    """The columns of each party that has a bottom: those it lists or, by default,
-    those that the dataset has for it."""
-    return {name: _columns_of(spec, name) for name, party in spec.parties.items() if party.bottom}
+def feature_columns(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a party's bottom, in their order; none without a bottom.
+
+    They are those that it lists or, by default, those that the dataset has for it, or all that its
+    file has, but for what it drops, for nameless ones, and for the label, keys and what else
+    serves another end. Of a file that all share, those that others list are theirs.
+
+    Args:
+        available: the columns of the party's file.
+    """
+    section = spec.parties[party]
+    if section.bottom is None:
+        return ()
+    named = section.listed or spec.dataset.default_columns(party)
+    if named:
+        return named
+    taken = {"", *section.dropped, *_not_features(spec, party)}
+    if not has_own_files(spec):
+        taken.update(chain.from_iterable(other.listed for other in spec.parties.values()))
+    return tuple(column for column in available if column not in taken) if section.columns else ()
 
 
-def column_problems(spec: Spec, columns: Sequence[str]) -> list[Problem]:
-    """Everything wrong with the spec's use of these columns, the dataset's own."""
-    return [*_dataset_problems(spec, columns), *_party_problems(spec, columns)]
+def column_problems(spec: Spec, columns: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Everything wrong with the spec's use of its files' columns.
+
+    Args:
+        columns: of each party's file, by party.
+    """
+    problems = chain(
+        spec.dataset.problems(spec, ("dataset",)),
+        _unread_problems(spec, columns),
+        *(party_problems(spec, party, names) for party, names in columns.items()),
+    )
+    return list(dict.fromkeys(problems))
+
+
+def party_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the spec's use of one party's columns.
+
+    Args:
+        columns: of the party's file.
+    """
+    section = spec.parties[party]
+    for path, column in chain(
+        _label_holders_columns(spec) if party == spec.top.party else (), _own_columns(spec, party)
+    ):
+        if column not in columns:
+            yield _unknown(path, column, columns, _where(spec, party))
+    yield from _absent_key(spec, party, columns)
+    yield from _listed_problems(spec, party, columns)
+    if section.bottom and section.columns and not feature_columns(spec, party, columns):
+        what = f"no column is left of {_some(columns)}"
+        yield Problem(("parties", party, "columns"), what, "name some, or drop fewer")
+
+
+def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the columns that a party lists."""
+    by_default = dict(_default_owners(spec))
+    if party == spec.top.party and spec.dataset.label in by_default:
+        what = f"{spec.dataset.label!r} is the name of a generated column"
+        yield Problem(("dataset", "label"), what, "name the label otherwise")
+    for index, column in enumerate(spec.parties[party].listed):
+        path = ("parties", party, "columns", index)
+        if column == spec.dataset.label and _holds_label(spec, party):
+            yield Problem(path, f"{column!r} is the label", "take it off the columns")
+        elif column not in columns:
+            yield _unknown(path, column, columns, _where(spec, party))
+        elif column in by_default:
+            owner = by_default[column]
+            remedy = f"list the columns of {owner}, too"
+            yield Problem(path, f"{column!r} is {owner}'s by default", remedy)
+        elif column == key_of(spec, party) and spec.parties[party].on is None:
+            what = f"{column!r} is the key, another one in every row"
+            yield Problem(path, what, "take it off the columns")
 
 
 def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> None:
-    """Check what a spec says about its dataset's columns; of a file, only the header is read.
+    """Check what a spec says about its files' columns; of a file, only the header is read.
 
     Raises:
         SpecError: with every problem found.
-        DataError: the file is missing, damaged, or has no usable header.
+        DataError: a file is missing, damaged, or has no usable header.
     """
     columns = available_columns(spec, directory, data_dir)
     if problems := column_problems(spec, columns):
         raise SpecError(problems)
 
 
-def _columns_of(spec: Spec, name: str) -> tuple[str, ...]:
-    return spec.parties[name].listed or spec.dataset.default_columns(name) or ()
+def _holds_label(spec: Spec, party: str) -> bool:
+    """Whether the label is in the party's file."""
+    return party == spec.top.party or not has_own_files(spec)
 
 
-def _dataset_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
-    dataset = spec.dataset
-    yield from dataset.problems(spec, ("dataset",))
-    if dataset.label not in columns:
-        yield _unknown(("dataset", "label"), dataset.label, columns)
-    for index, column in enumerate(dataset.read_as_categories):
-        if column not in columns:
-            yield _unknown(("dataset", "categorical", index), column, columns)
+def _not_features(spec: Spec, party: str) -> Iterator[str]:
+    """Columns of a party's file that serve another end, and are features only where listed."""
+    if (key := key_of(spec, party)) is not None:
+        yield key
+    if _holds_label(spec, party):
+        yield spec.dataset.label
+        if spec.dataset.split.column is not None:
+            yield spec.dataset.split.column
+    if party == spec.top.party:
+        yield from (section.on for section in spec.parties.values() if section.on is not None)
 
 
-def _party_problems(spec: Spec, columns: Sequence[str]) -> Iterator[Problem]:
-    by_default = {
-        column: party
-        for party, assigned in assigned_columns(spec).items()
-        if not spec.parties[party].listed
-        for column in assigned
-    }
-    if spec.dataset.label in by_default:
-        what = f"{spec.dataset.label!r} is the name of a generated column"
-        yield Problem(("dataset", "label"), what, "name the label otherwise")
-    for name, party in spec.parties.items():
-        for index, column in enumerate(party.listed):
-            path = ("parties", name, "columns", index)
-            if column == spec.dataset.label:
-                yield Problem(path, f"{column!r} is the label", "take it off the columns")
-            elif column not in columns:
-                yield _unknown(path, column, columns)
-            elif column in by_default:
-                owner = by_default[column]
-                remedy = f"list the columns of {owner}, too"
-                yield Problem(path, f"{column!r} is {owner}'s by default", remedy)
+def _label_holders_columns(spec: Spec) -> Iterator[tuple[SpecPath, str]]:
+    """Columns that must be in the label holder's file, and where the spec names them."""
+    yield ("dataset", "label"), spec.dataset.label
+    if spec.dataset.split.column is not None:
+        yield ("dataset", "split", "column"), spec.dataset.split.column
+    for name, section in spec.parties.items():
+        if section.on is not None:
+            yield ("parties", name, "on"), section.on
 
 
-def _unknown(path: SpecPath, column: str, columns: Sequence[str]) -> Problem:
-    close = difflib.get_close_matches(column, columns, n=1, cutoff=0.6)
-    shown = ", ".join(columns[:20]) + (", …" if len(columns) > 20 else "")
-    remedy = f"did you mean {close[0]!r}?" if close else f"there are {shown}"
-    return Problem(path, f"no column {column!r} in the data", remedy)
+def _own_columns(spec: Spec, party: str) -> Iterator[tuple[SpecPath, str]]:
+    """Columns that must be in a party's file, beside those that it lists, and where the spec names
+    them."""
+    section, path = spec.parties[party], ("parties", party)
+    if section.key is not None:
+        yield (*path, "key"), section.key
+    for index, column in enumerate(section.dropped):
+        yield (*path, "columns", "drop", index), column
+    if (reading := section.reading) is None:
+        return
+    if "categorical" in reading.stated:
+        for index, column in enumerate(reading.categorical):
+            yield (*path, "reading", "categorical", index), column
+    for column in reading.dates:
+        yield (*path, "reading", "dates", column), column
+
+
+def _absent_key(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """That a party's file has no column of the dataset's key, which it has no other name for."""
+    key = spec.dataset.row_key
+    if key is None or spec.parties[party].key is not None or key in columns:
+        return
+    problem = _unknown(("dataset", "key"), key, columns, _where(spec, party))
+    if has_own_files(spec):
+        remedy = f"{problem.remedy}; parties.{party}.key is its own name for it"
+        problem = replace(problem, remedy=remedy)
+    yield problem
+
+
+def _where(spec: Spec, party: str) -> str:
+    return f"{party}'s file" if has_own_files(spec) else "the data"
+
+
+def _unread_problems(spec: Spec, columns: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Columns that the dataset says how to read, and no party's file has."""
+    every = tuple(dict.fromkeys(chain.from_iterable(columns.values())))
+    for index, column in enumerate(spec.dataset.read_as_categories):
+        if column not in every:
+            yield _unknown(("dataset", "categorical", index), column, every)
+    for column in spec.dataset.reading_keys.dates:
+        if column not in every:
+            yield _unknown(("dataset", "dates", column), column, every)
+
+
+def _default_owners(spec: Spec) -> Iterator[tuple[str, str]]:
+    """The columns that parties have by default, and whose they are."""
+    for party, section in spec.parties.items():
+        if section.bottom and not section.listed:
+            for column in spec.dataset.default_columns(party) or ():
+                yield column, party
+
+
+def _unknown(
+    path: SpecPath, column: str, columns: Sequence[str], where: str = "the data"
+) -> Problem:
+    near = closest(column, columns)
+    remedy = f"did you mean {near!r}?" if near else f"there are {_some(columns)}"
+    return Problem(path, f"no column {column!r} in {where}", remedy)
+
+
+def _some(columns: Iterable[str]) -> str:
+    shown = list(columns)
+    return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")

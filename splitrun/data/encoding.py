@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -38,6 +38,10 @@ class InputShape:
     """Columns of the float matrix."""
 
 
+NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
+"""Makes an array of this shape and type, whose content is whatever it is."""
+
+BLOCK_ROWS = 1 << 14
 LARGEST_ONE_HOT_BYTES = 2 * 2**30
 LARGEST_ONE_HOT_COLUMNS = 10_000
 
@@ -57,13 +61,23 @@ class NumericEncoder(Fitted):
     fill: float | None
     """Stands for missing cells; without it they are refused."""
 
-    def transform(self, table: Table) -> NDArray[np.float64]:
-        """[rows]. Raises DataError where a cell is missing without remedy, infinite, or words."""
+    def values(self, table: Table) -> NDArray[np.float64]:
+        """[rows], as they are in the table.
+
+        Raises:
+            DataError: a cell is missing without remedy, infinite, or words.
+        """
         values = table.columns[self.name]
         if isinstance(values, Categories):
             message = f"{table.place(0)}: {values.at(0)!r} in column {self.name!r}"
             raise DataError(f"{message}, which held numbers in training; use data of the same kind")
-        return (filled(table, self.name, values, self.fill) - self.shift) / self.scale
+        refuse_unusable(table, self.name, values, self.fill)
+        return values
+
+    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same, filled and scaled."""
+        known = values if self.fill is None else np.where(np.isnan(values), self.fill, values)
+        return (known - self.shift) / self.scale
 
 
 class CategoryEncoder(Fitted):
@@ -72,12 +86,15 @@ class CategoryEncoder(Fitted):
     name: str
     values: tuple[str, ...]
 
-    def transform(self, table: Table) -> NDArray[np.int64]:
-        """[rows]. The column must have been read as categories."""
+    def recoding(self, table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The table's codes [rows], and for each of these the encoder's [values].
+
+        The column must have been read as categories.
+        """
         column = table.columns[self.name]
         assert isinstance(column, Categories), "columns of categories are read as such"
         code_of = {value: code for code, value in enumerate(self.values, start=1)}
-        return np.array([code_of.get(value, 0) for value in column.values], np.int64)[column.codes]
+        return column.codes, np.array([code_of.get(value, 0) for value in column.values], np.int64)
 
 
 class FeatureEncoder(Fitted):
@@ -102,8 +119,14 @@ class FeatureEncoder(Fitted):
             return InputShape(len(self.numeric), cardinalities, width=len(self.numeric))
         return InputShape(len(self.numeric), (), width=len(self.numeric) + sum(sizes))
 
-    def transform(self, table: Table) -> tuple[Tensor, ...]:
+    def transform(self, table: Table, new: NewArray = np.empty) -> tuple[Tensor, ...]:
         """A float32 matrix [rows, width], and for `codes` int64 codes [rows, categories].
+
+        Blocks of rows are written one after another, so that nothing of the table's size is held
+        beside it and what is written.
+
+        Args:
+            new: makes the arrays of a shape and a type that are written into.
 
         Raises:
             DataError: missing or infinite numbers, or a matrix too large to hold.
@@ -111,23 +134,42 @@ class FeatureEncoder(Fitted):
         shape = self.shape
         if self.inputs == "one_hot":
             self._refuse_blow_up(table.rows)
-        matrix = np.zeros((table.rows, shape.width), np.float32)
-        with np.errstate(over="ignore"):
-            for index, number in enumerate(self.numeric):
-                matrix[:, index] = number.transform(table)
-                _refuse_overflow(table, number.name, matrix[:, index])
-        if self.inputs == "codes":
-            codes = np.empty((table.rows, len(self.categorical)), np.int64)
-            for index, category in enumerate(self.categorical):
-                codes[:, index] = category.transform(table)
-            return torch.from_numpy(matrix), torch.from_numpy(codes)
-        start = shape.numeric
-        for category in self.categorical:
-            column = category.transform(table)
+        numeric = [column.values(table) for column in self.numeric]
+        recoded = [column.recoding(table) for column in self.categorical]
+        matrix = new((table.rows, shape.width), np.float32)
+        codes = new((table.rows, len(recoded)), np.int64) if self.inputs == "codes" else None
+        for start in range(0, table.rows, BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            with np.errstate(over="ignore"):
+                for index, (column, values) in enumerate(zip(self.numeric, numeric, strict=True)):
+                    matrix[rows, index] = column.scaled(values[rows])
+            if not np.isfinite(matrix[rows, : shape.numeric]).all():
+                self._refuse_overflow(table, matrix[rows], start)
+            if codes is not None:
+                for index, (own, code_of) in enumerate(recoded):
+                    codes[rows, index] = code_of[own[rows]]
+            else:
+                self._set_ones(
+                    matrix[rows, shape.numeric :], [of[own[rows]] for own, of in recoded]
+                )
+        made = (matrix,) if codes is None else (matrix, codes)
+        return tuple(torch.from_numpy(array) for array in made)
+
+    def _set_ones(self, matrix: NDArray[np.float32], codes: Sequence[NDArray[np.int64]]) -> None:
+        """One-hot columns [rows of the block, categories' values] of codes [rows of the block]."""
+        matrix[:] = 0
+        start = 0
+        for category, column in zip(self.categorical, codes, strict=True):
             known = np.flatnonzero(column)
             matrix[known, start + column[known] - 1] = 1
             start += len(category.values)
-        return (torch.from_numpy(matrix),)
+
+    def _refuse_overflow(self, table: Table, block: NDArray[np.float32], start: int) -> None:
+        """Raises DataError for the first number of a block that is not finite."""
+        row, index = np.argwhere(~np.isfinite(block[:, : len(self.numeric)]))[0]
+        message = f"{table.place(start + int(row))}: column {self.numeric[index].name!r}"
+        message += " is beyond 32-bit floats even when scaled"
+        raise DataError(f"{message}; mend the cell, or take logarithms")
 
     def _refuse_blow_up(self, rows: int) -> None:
         width = self.shape.width - self.shape.numeric
@@ -214,35 +256,22 @@ class PartyEncoder(Fitted):
             raise RunDirectoryError(f"{message}; restore the file, or train again") from error
 
 
-def filled(
+def refuse_unusable(
     table: Table, name: str, values: NDArray[np.float64], fill: float | None
-) -> NDArray[np.float64]:
-    """[rows], with `fill` where cells are missing.
-
-    Raises:
-        DataError: infinite cells, or missing ones without `fill`.
-    """
+) -> None:
+    """Raises DataError where cells [rows] are infinite or, without `fill`, missing."""
+    if np.isfinite(values).all():
+        return
     infinite = np.isinf(values)
     if infinite.any():
         row = int(np.argmax(infinite))
         message = f"{table.place(row)}: {values[row]} in column {name!r}"
         raise DataError(f"{message}; numbers must be finite, mend the cell")
     missing = np.isnan(values)
-    if not missing.any():
-        return values
     if fill is None:
         message = f"{table.place(int(np.argmax(missing)))}: no number in column {name!r}"
-        remedy = "fill the cells, or set dataset.missing to mean"
+        remedy = "fill the cells, or train with dataset.missing=mean"
         raise DataError(f"{message}, as in {missing.sum():,} of {table.rows:,} rows; {remedy}")
-    return np.where(missing, fill, values)
-
-
-def _refuse_overflow(table: Table, name: str, values: NDArray[np.float32]) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        place = table.place(int(np.argmin(finite)))
-        message = f"{place}: column {name!r} is beyond 32-bit floats even when scaled"
-        raise DataError(f"{message}; mend the cell, or take logarithms")
 
 
 Rows = NDArray[np.int64]
@@ -276,7 +305,10 @@ def fit_features(
             categorical.append(CategoryEncoder(name=name, values=tuple(seen)))
         else:
             fill = _training_mean(table, name, values[train]) if fill_missing else None
-            known = filled(table, name, values, fill)[train]
+            refuse_unusable(table, name, values, fill)
+            known = values[train]
+            if fill is not None:
+                known[np.isnan(known)] = fill
             shift, scale = _affine(known, scaling)
             if not np.isfinite((shift, scale, fill or 0.0)).all():
                 row = int(train[np.nanargmax(np.abs(values[train]))])

@@ -12,14 +12,14 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from splitrun.data.columns import assigned_columns, column_problems
+from splitrun.data.columns import feature_columns, party_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
 from splitrun.errors import DataError, SpecError
-from splitrun.errors import Path as SpecPath
-from splitrun.spec import Spec
+from splitrun.spec import Spec, reading_of
 from splitrun.spec.contracts import DatasetSection
 
 
@@ -42,6 +42,8 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    unseen: tuple[UnseenValues, ...] = ()
+    """Of new rows: what no training row had."""
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
@@ -117,27 +119,34 @@ class SharedSource:
         return self._source.fingerprint()
 
 
-def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | None = None) -> Data:
+def load_data(
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder | None = None,
+    new_rows: NewRows | None = None,
+) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
+        new_rows: which the model has not seen; then all rows count as held out.
 
     Raises:
         SpecError: columns that the source does not have.
         DataError: data that is missing, damaged, or not what the spec says.
     """
-    if problems := [
-        problem
-        for problem in column_problems(spec, source.columns())
-        if _concerns(problem.path, spec, party)
-    ]:
+    available = source.columns()
+    if encoder and new_rows:
+        return _new_data(spec, party, source, encoder, new_rows)
+    if problems := [*party_problems(spec, party, available)]:
         raise SpecError(problems)
+    columns = feature_columns(spec, party, available)
     if encoder:
-        _refuse_other_columns(spec, party, encoder)
-    table = source.read(columns_of(spec, party), text_columns(spec, encoder))
+        _refuse_other_columns(spec, party, encoder, columns)
+    table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     train, test = split_rows(table, spec.dataset)
-    encoder = encoder or _fit(spec, party, table, train)
+    encoder = encoder or _fit(spec, party, table, columns, train)
     return Data(
         party,
         train_ids=torch.from_numpy(train),
@@ -148,16 +157,43 @@ def load_data(spec: Spec, party: str, source: Source, encoder: PartyEncoder | No
     )
 
 
-def columns_of(spec: Spec, party: str) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label's."""
+def _new_data(
+    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+) -> Data:
+    """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
+    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
+    if not table.rows:
+        raise DataError(f"{table.origin}: no rows; give at least one")
+    labels = None
+    if encoder.label:
+        labelled = new_rows == "labelled"
+        labels = _labels(spec, table, encoder.label) if labelled else torch.empty(table.rows, 0)
+    return Data(
+        party,
+        train_ids=torch.arange(0),
+        test_ids=torch.arange(table.rows),
+        features=encoder.features.transform(table) if encoder.features else (),
+        labels=labels,
+        encoder=encoder,
+        unseen=unseen_values(encoder.features, table) if encoder.features else (),
+    )
+
+
+def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a party reads: those of its bottom, and of the label holder the label's.
+
+    Args:
+        available: the columns of its file.
+    """
     label = (spec.dataset.label,) if party == spec.top.party else ()
-    return (*assigned_columns(spec).get(party, ()), *label)
+    return (*feature_columns(spec, party, available), *label)
 
 
-def text_columns(spec: Spec, encoder: PartyEncoder | None = None) -> frozenset[str]:
-    """The columns to read as categories, whatever they hold."""
-    listed = frozenset(spec.dataset.read_as_categories)
-    label = () if spec.top.loss.labels == "numbers" else (spec.dataset.label,)
+def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) -> frozenset[str]:
+    """The columns that a party reads as categories, whatever they hold."""
+    listed = frozenset(reading_of(spec, party).categorical)
+    is_class = party == spec.top.party and spec.top.loss.labels != "numbers"
+    label = (spec.dataset.label,) if is_class else ()
     return (encoder.categorical if encoder else listed).union(label)
 
 
@@ -187,28 +223,19 @@ def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
     return np.sort(train), np.sort(test)
 
 
-def _concerns(path: SpecPath, spec: Spec, party: str) -> bool:
-    """Whether a problem at this path is one of the party's own columns, or of its label."""
-    if path[:2] == ("dataset", "label"):
-        return party == spec.top.party
-    if path[:2] == ("dataset", "categorical") and len(path) > 2:
-        return spec.dataset.read_as_categories[int(path[2])] in spec.parties[party].listed
-    return path[0] == "dataset" or path[:2] == ("parties", party)
-
-
-def _fit(spec: Spec, party: str, table: Table, train: Rows) -> PartyEncoder:
-    dataset, bottom = spec.dataset, spec.parties[party].bottom
+def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:
+    bottom = spec.parties[party].bottom
     features = label = None
     if party == spec.top.party:
         label = _fit_label(spec, table, train)
-    if columns := assigned_columns(spec).get(party, ()):
+    if columns:
         features = fit_features(
             table,
             columns,
             train,
             inputs=bottom.takes if bottom else "one_hot",
             scaling=spec.parties[party].scaling,
-            fill_missing=dataset.fills_missing,
+            fill_missing=reading_of(spec, party).missing == "mean",
         )
     return PartyEncoder(features=features, label=label)
 
@@ -230,9 +257,11 @@ def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
 
-def _refuse_other_columns(spec: Spec, party: str, encoder: PartyEncoder) -> None:
+def _refuse_other_columns(
+    spec: Spec, party: str, encoder: PartyEncoder, columns: Sequence[str]
+) -> None:
     saved = encoder.features.columns if encoder.features else frozenset()
-    if saved != frozenset(assigned_columns(spec).get(party, ())):
+    if saved != frozenset(columns):
         message = f"the model was trained with other columns of {party} than the spec has"
         raise DataError(f"{message}; use the spec that it was trained with")
     label = encoder.label.column if encoder.label else None

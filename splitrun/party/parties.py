@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +10,16 @@ from torch import Tensor, nn
 
 from splitrun.data import (
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     SharedSource,
+    Source,
     column_problems,
+    columns_in,
     columns_of,
-    opening,
+    columns_of_model,
+    sources_of,
     text_columns,
 )
 from splitrun.errors import SpecError
@@ -23,7 +27,7 @@ from splitrun.model import Stage, refuse_sharing
 from splitrun.party.facts import cuts, merge
 from splitrun.party.party import Party
 from splitrun.plan import Facts, Plan, RoleFacts
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_own_files
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Parties:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoders: Mapping[str, PartyEncoder] | None = None,
+        new_rows: NewRows | None = None,
     ) -> Parties:
         """Load every party of a spec.
 
@@ -50,24 +55,30 @@ class Parties:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoders: by party, of a model trained before; without them, new ones are fitted.
+            new_rows: which that model has not seen; then all rows count as held out.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        source = spec.dataset.open(opening(spec, directory, data_dir, on_download))
         known = encoders or {}
-        shared = SharedSource(
-            source,
-            [column for name in spec.parties for column in columns_of(spec, name)],
-            frozenset().union(*(text_columns(spec, known.get(name)) for name in spec.parties)),
-        )
-        if problems := column_problems(spec, shared.columns()):
+        sources = sources_of(spec, directory, data_dir, on_download)
+        available = columns_in(sources)
+        if not new_rows and (problems := column_problems(spec, available)):
             raise SpecError(problems)
+        if not has_own_files(spec):
+            sources = dict.fromkeys(sources, _shared(spec, sources, available, known, new_rows))
         return cls(
             spec,
             {
-                name: Party.load(spec, name, directory, encoder=known.get(name), source=shared)
+                name: Party.load(
+                    spec,
+                    name,
+                    directory,
+                    encoder=known.get(name),
+                    new_rows=new_rows,
+                    source=sources[name],
+                )
                 for name in spec.parties
             },
         )
@@ -135,3 +146,24 @@ class Parties:
     def feeds(self, plan: Plan) -> dict[str, Feed]:
         """What every role loads, by name."""
         return {name: feed for party in self for name, feed in party.feeds(plan).items()}
+
+
+def _shared(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    available: Mapping[str, Sequence[str]],
+    encoders: Mapping[str, PartyEncoder],
+    new_rows: NewRows | None,
+) -> SharedSource:
+    """The one source of all parties, to be read once."""
+
+    def read_by(name: str) -> tuple[str, ...]:
+        if new_rows and encoders:
+            return columns_of_model(encoders[name], new_rows)
+        return columns_of(spec, name, available[name])
+
+    return SharedSource(
+        next(iter(sources.values())),
+        [column for name in spec.parties for column in read_by(name)],
+        frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in spec.parties)),
+    )

@@ -18,12 +18,13 @@ from splitrun.data import (
     Data,
     EvaluationOrder,
     Feed,
+    NewRows,
     OnDownload,
     PartyEncoder,
     Source,
     gather,
     load_data,
-    opening,
+    open_source,
 )
 from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
 from splitrun.party.facts import PartyFacts, cuts
@@ -52,6 +53,7 @@ class Party:
         data_dir: Path | None = None,
         on_download: OnDownload | None = None,
         encoder: PartyEncoder | None = None,
+        new_rows: NewRows | None = None,
         source: Source | None = None,
     ) -> Party:
         """Read a party's own columns and, if it holds that, the label.
@@ -61,14 +63,15 @@ class Party:
             data_dir: where to look first for a published dataset.
             on_download: told the bytes done and the bytes in all, where these are known.
             encoder: that of a model trained before; without it, a new one is fitted.
-            source: read by several parties of this process; without it, the spec's is opened.
+            new_rows: which that model has not seen; then all rows count as held out.
+            source: read by several parties of this process; without it, its own is opened.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
-        opened = source or spec.dataset.open(opening(spec, directory, data_dir, on_download))
-        return cls(spec, name, directory, load_data(spec, name, opened, encoder))
+        opened = source or open_source(spec, name, directory, data_dir, on_download)
+        return cls(spec, name, directory, load_data(spec, name, opened, encoder, new_rows))
 
     @property
     def holds_label(self) -> bool:

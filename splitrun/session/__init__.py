@@ -1,6 +1,9 @@
 """One run: data, models, plan, runtime, run directory."""
 
 from splitrun.session.evaluate import Evaluation, evaluate_run
+from splitrun.session.inputs import Inputs
+from splitrun.session.predict import Predicted, predict
+from splitrun.session.predictions import Predictions
 from splitrun.session.prepare import Experiment, forecast, is_advised, prepare
 from splitrun.session.resume import (
     Resume,
@@ -16,6 +19,9 @@ from splitrun.session.train import train
 __all__ = [
     "Evaluation",
     "Experiment",
+    "Inputs",
+    "Predicted",
+    "Predictions",
     "Resume",
     "RunDirectory",
     "accept",
@@ -24,6 +30,7 @@ __all__ = [
     "find_resume",
     "forecast",
     "is_advised",
+    "predict",
     "prepare",
     "prepare_resume",
     "supervised",

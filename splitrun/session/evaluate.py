@@ -1,4 +1,5 @@
-"""How good a saved model is: its metrics on the rows that were held out."""
+"""How good a saved model is: its metrics on the rows that were held out, or on those of other
+files."""
 
 from __future__ import annotations
 
@@ -6,31 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from splitrun.errors import UsageError
-from splitrun.party import Parties
 from splitrun.records.run import Manifest
+from splitrun.session.inputs import Inputs
+from splitrun.session.predictions import Predictions
 from splitrun.session.store import check_data
-from splitrun.session.trained import TrainedModel
+from splitrun.session.trained import TrainedModel, Unseen, unseen_of
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a saved model makes of the held-out rows."""
+    """What a saved model makes of rows with labels."""
 
     status: str
     """Of the run; see `TrainedModel.status`."""
     metrics: dict[str, float | None]
     at_the_end: Mapping[str, float | None]
-    """What the training found at its end; empty where it was not finished."""
-    row_ids: Tensor
-    """Rows of the source, int64 `[rows]`."""
-    predictions: Tensor
-    """Probabilities, float32 `[rows, outputs]`; or numbers in the label's own units, float64 where
-    the model was trained on standardised ones."""
-    classes: tuple[str, ...]
-    """Label values in the order of the outputs; empty for regression."""
+    """What the training found at its end for the same rows; empty where it was not finished, and
+    for other rows."""
+    predictions: Predictions
+    """With the labels beside them."""
+    unseen: Unseen
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -44,23 +41,31 @@ class Evaluation:
 
 
 def evaluate_run(
-    path: Path, *, data_dir: Path | None = None, allow_code: bool = False
+    path: Path,
+    inputs: Inputs | None = None,
+    *,
+    data_dir: Path | None = None,
+    allow_code: bool = False,
 ) -> Evaluation:
-    """Evaluate the model of a run on the rows that were held out.
+    """Evaluate the model of a run on the rows that were held out, or on all rows of other files.
 
     Args:
+        path: the run's directory.
+        inputs: the other files.
         data_dir: where known datasets are looked up first.
         allow_code: import and run the classes that the run's spec names.
 
     Raises:
         RunDirectoryError: not a run directory, or one without a sound model.
-        UsageError: its data cannot be read, or no rows were held out.
+        UsageError: its data, or the other files, cannot be read, or no rows were held out.
     """
     model = TrainedModel.open(path, allow_code=allow_code)
-    spec = model.spec
-    with model.document.located():
-        parties = Parties.load(spec, model.directory, data_dir=data_dir, encoders=model.encoders)
-    check_data(model.shards, parties)
+    spec, at_the_end = model.spec, _at_the_end(model.manifest)
+    if inputs is not None:
+        parties, at_the_end = model.given(inputs, "labelled"), {}
+    else:
+        parties = model.parties(data_dir)
+        check_data(model.shards, parties)
     data = parties.label_holder.data
     if not len(data.test_ids):
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
@@ -69,10 +74,9 @@ def evaluate_run(
     return Evaluation(
         status=model.status,
         metrics=found,
-        at_the_end=_at_the_end(model.manifest),
-        row_ids=data.test_ids,
-        predictions=data.restored(spec.top.loss.predictions(outputs)),
-        classes=data.classes,
+        at_the_end=at_the_end,
+        predictions=Predictions.of(spec.top.loss, data, outputs),
+        unseen=unseen_of(parties),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from splitrun.data import PartyEncoder
+from splitrun.data import NewRows, PartyEncoder, UnseenValues
 from splitrun.errors import RunDirectoryError
 from splitrun.files import is_something
 from splitrun.model import evaluate
@@ -20,12 +20,21 @@ from splitrun.party import Parties, merge
 from splitrun.plan import EVALUATION_BATCH_ROWS, Facts, compile
 from splitrun.records.run import Manifest, fate, way_on
 from splitrun.runtime import Observer, find_runtime
+from splitrun.session.inputs import Inputs, refuse_other_columns, with_inputs
 from splitrun.session.job import job_of
 from splitrun.session.prepare import refuse_code
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import load_encoder, load_facts, load_weights
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import Metric
+
+Unseen = Mapping[str, tuple[UnseenValues, ...]]
+"""By party, of those that have some, words of its columns that no training row had."""
+
+
+def unseen_of(parties: Parties) -> Unseen:
+    """Of new rows."""
+    return {party.name: party.data.unseen for party in parties if party.data.unseen}
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,31 @@ class TrainedModel:
     def shards(self) -> Path:
         """The directory with a shard for each party."""
         return RunDirectory(self.path).model
+
+    def parties(self, data_dir: Path | None = None) -> Parties:
+        """The parties with the rows of the training, and the split of it.
+
+        Args:
+            data_dir: where known datasets are looked up first.
+
+        Raises:
+            UsageError: their data cannot be read any more.
+        """
+        with self.document.located():
+            return Parties.load(
+                self.spec, self.directory, data_dir=data_dir, encoders=self.encoders
+            )
+
+    def given(self, inputs: Inputs, new_rows: NewRows) -> Parties:
+        """The parties with all rows of other files, read and encoded as in the training.
+
+        Raises:
+            UsageError: a party without a file, or a file without a party.
+            DataError: a file that is missing, damaged, or not what the model was trained on.
+        """
+        spec = with_inputs(self.spec, inputs)
+        refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
+        return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
 
     def apply(
         self,

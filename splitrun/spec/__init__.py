@@ -9,8 +9,12 @@ from splitrun.spec.effective import (
     effective_depth,
     effective_micro_batches,
     has_checksums,
+    has_own_files,
+    key_of,
     link_between,
     optimizer_of,
+    reading_of,
+    reference_to,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
 from splitrun.spec.model import Compute, Link, Spec
@@ -25,10 +29,14 @@ __all__ = [
     "effective_depth",
     "effective_micro_batches",
     "has_checksums",
+    "has_own_files",
     "json_schema",
+    "key_of",
     "link_between",
     "load",
     "loads",
     "optimizer_of",
+    "reading_of",
+    "reference_to",
     "resolved_yaml",
 ]

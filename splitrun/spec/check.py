@@ -13,7 +13,13 @@ from itertools import chain
 from splitrun.errors import Path, Problem
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
 from splitrun.spec.contracts import METRICS
-from splitrun.spec.effective import compensation_of, effective_depth, has_checksums, optimizer_of
+from splitrun.spec.effective import (
+    compensation_of,
+    effective_depth,
+    has_checksums,
+    has_own_files,
+    optimizer_of,
+)
 from splitrun.spec.model import Spec
 from splitrun.spec.section import components_of
 from splitrun.spec.wording import alternatives, closest, did_you_mean
@@ -104,12 +110,12 @@ def _columns(spec: Spec) -> Iterator[Problem]:
             yield Problem(path, "its bottom model has no columns", f"list those that {name} holds")
         for index, column in enumerate(party.listed):
             place = (*path, index)
-            if column == spec.dataset.label:
+            if column == spec.dataset.label and (name == spec.top.party or not has_own_files(spec)):
                 what = f"{column!r} is the label"
                 yield Problem(place, what, "remove it: a model must not see what it predicts")
-            elif owner.get(column) == name:
+            elif column in party.listed[:index]:
                 yield Problem(place, f"{column!r} is listed twice", "keep one")
-            elif column in owner:
+            elif column in owner and not has_own_files(spec):
                 what = f"{column!r} is a column of {owner[column]}, too"
                 yield Problem(place, what, f"leave it to {owner[column]} or to {name}")
             else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.files import ColumnKeys, Split, SplitOrWord
+from splitrun.spec.files import ColumnKeys, ReadingKeys, Split, SplitOrWord
 from splitrun.spec.section import (
     CLASS_TAG,
     Component,
@@ -44,6 +44,9 @@ class DatasetSection(Component):
     """Where the rows come from, and which of them are held out."""
 
     stated: ClassVar[tuple[str, ...]] = ("label",)
+
+    own_files: ClassVar[bool] = False
+    """Whether each party may have a file of its own, with keys that rows are joined by."""
 
     test_fraction: Fraction = Field(0.2, description="Share of the rows held out for evaluation.")
     split_seed: Seed = Field(0, description="Rules which rows are held out; `seed` does not.")
@@ -103,6 +106,17 @@ class DatasetSection(Component):
         return False
 
     @property
+    def row_key(self) -> str | None:
+        """The column that rows are joined by; None where there is none, or parties say."""
+        return None
+
+    @property
+    def reading_keys(self) -> ReadingKeys:
+        """How files are read, where a party does not say otherwise."""
+        missing: Literal["mean", "error"] = "mean" if self.fills_missing else "error"
+        return ReadingKeys(categorical=self.read_as_categories, missing=missing)
+
+    @property
     def training_rows(self) -> int | None:
         """The rows that are not held out, counted like scikit-learn's `train_test_split`."""
         rows = self.rows_known
@@ -138,13 +152,16 @@ class FileDatasetSection(ColumnKeys, DatasetSection):
         return self.missing == "mean"
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
-        """Columns under `categorical` that no party has, or that are listed twice."""
-        columns = dict.fromkeys(it for party in spec.parties.values() for it in party.listed)
+        """Columns under `categorical` that no party has, as far as the spec alone tells, or that
+        are listed twice."""
+        parties = spec.parties.values()
+        columns = dict.fromkeys(it for party in parties for it in party.listed)
+        by_file = any(party.columns and not party.listed for party in parties)
         for index, column in enumerate(self.categorical):
             place = (*path, "categorical", index)
             if column in self.categorical[:index]:
                 yield Problem(place, f"{column!r} is listed twice", "keep one")
-            elif column not in columns:
+            elif column not in columns and not by_file:
                 near = closest(column, columns)
                 remedy = f"did you mean {near!r}?" if near else "remove it, or give it to a party"
                 yield Problem(place, f"{column!r} is no party's column", remedy)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from splitrun.spec.contracts import OptimizerSection, RuleSection
-from splitrun.spec.model import Link, Spec, of_type
+from splitrun.spec.files import ReadingKeys
+from splitrun.spec.model import Link, PartySection, Spec, of_type
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -65,6 +66,34 @@ def compensation_of(spec: Spec, party: str) -> tuple[RuleSection, ...]:
             of_type("compensation", name) for name in optimizer_of(spec, party).fitting_rules
         )
     return given if isinstance(given, tuple) else (given,)
+
+
+def reading_of(spec: Spec, party: str) -> ReadingKeys:
+    """How a party's file is read: as the dataset says, but for what the party sets."""
+    return own_reading(spec.dataset.reading_keys, spec.parties[party])
+
+
+def own_reading(keys: ReadingKeys, own: PartySection | None) -> ReadingKeys:
+    """These keys, but for what a party sets, if it is one party's file."""
+    if own is None or own.reading is None:
+        return keys
+    return keys.model_copy(update={key: getattr(own.reading, key) for key in own.reading.stated})
+
+
+def has_own_files(spec: Spec) -> bool:
+    """Whether each party has a file of its own; else all share one."""
+    return any(party.path is not None for party in spec.parties.values())
+
+
+def key_of(spec: Spec, party: str) -> str | None:
+    """The column of a party's file that its rows are joined by, if it has one."""
+    return spec.parties[party].key or spec.dataset.row_key
+
+
+def reference_to(spec: Spec, party: str) -> str | None:
+    """The label holder's column that refers to a party's key; its own key, unless `on` says
+    otherwise."""
+    return spec.parties[party].on or key_of(spec, spec.top.party)
 
 
 def resolved(spec: Spec) -> Spec:

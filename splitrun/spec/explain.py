@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from splitrun.components import registry
 from splitrun.errors import Path, dotted
-from splitrun.spec.model import NO_SHORT_FORMS
+from splitrun.spec.model import NO_SHORT_FORMS, Spec
 from splitrun.spec.section import (
     CLASS_PATTERN,
     CLASS_TAG,
@@ -24,9 +24,17 @@ from splitrun.spec.section import (
     PARTY_PATTERN,
     WordOrSection,
 )
-from splitrun.spec.shape import Place, Shape, fields, homes, place_of
+from splitrun.spec.shape import Place, Shape, fields, homes, place_of, wants_text
 from splitrun.spec.tree import Flaw, Tree
-from splitrun.spec.wording import alternatives, closest, did_you_mean, shown
+from splitrun.spec.wording import (
+    alternatives,
+    assignment,
+    closest,
+    did_you_mean,
+    quoted,
+    shown,
+    typed,
+)
 from splitrun.spec.yaml_text import dump
 
 _WHOLE_NUMBER = ("a whole number", "write one, such as 1")
@@ -101,6 +109,31 @@ def _unknown_keys(places: list[Place], tree: Tree, meant: set[Path | None]) -> I
             yield explained.flaw
     for tag_path, left in behind.items():
         yield _left_behind(left, tree, tag_path)
+
+
+def unclear(spec: Spec, tree: Tree) -> Iterator[Flaw]:
+    """Keys of a valid spec that have no value, where text may be meant: what is empty, and what is
+    null on a command line, where `~key` leaves a key out."""
+    for path, mark in tree.marks.items():
+        if mark.text is None or (mark.text and not mark.rank) or tree.at(path) is not None:
+            continue
+        if not path or not wants_text(spec, path):
+            continue
+        what = f"{mark.text} is nothing, or text" if mark.text else "is empty"
+        text = _form(path, quoted(mark.text, mark.rank), tree)
+        leave = typed(f"~{dotted(path)}") if mark.rank else "remove the key"
+        yield tree.flaw(path, what, f"write {text} for this text, or {leave} for none")
+
+
+def _item(text: str) -> str:
+    """Text as it stands in a list on one line."""
+    return dump([text], flow=True).strip()[1:-1] if text.isprintable() else quoted(text)
+
+
+def _form(path: Path, value: str, tree: Tree) -> str:
+    """A value, which is YAML, as one writes it where the key at `path` was written: on a command
+    line, with the key, and in the quotes that a shell needs."""
+    return typed(assignment(path, value)) if tree.mark(path).rank else value
 
 
 def _flaw(error: ErrorDetails, place: Place, tree: Tree) -> Flaw:
@@ -195,10 +228,22 @@ def _wrong_type(place: Place, given: Any, kind: str, tree: Tree) -> Flaw:
     if place.parent.element and shape.section and path[-1] in fields(shape.section):
         deeper = belongs(str(path[-1]), path[:-1])
         return tree.flaw(path, f"{path[-1]!r} is no name here", deeper)
+    rank, text = tree.mark(path).rank, tree.mark(path).text
     if given is None:
-        return tree.flaw(path, "is empty", f"write {wanted}, or remove the key")
-    if wanted == "a list" and not isinstance(given, dict):
-        remedy = f"write [{str(given)[:60]}]"
+        what = f"is {text}, which is nothing" if text else "is empty"
+        written = _form(path, quoted(text, rank), tree) if text and wanted == "text" else wanted
+        return tree.flaw(path, what, f"write {written}, or remove the key")
+    if wanted == "text" and text:
+        remedy = f"write {_form(path, quoted(text, rank), tree)}"
+    elif wanted == "text" and isinstance(given, dict) and len(given) == 1:
+        ((key, value),) = given.items()
+        remedy = f"write {quoted(f'{key}: {value}')}" if isinstance(value, str) else remedy
+    elif wanted == "a list" and isinstance(given, dict):
+        remedy = _one_name(path, tree) or remedy
+    elif wanted == "a list":
+        items = [part.strip() for part in str(given).split(",")]
+        written = f"[{text or ', '.join(map(_item, items))}]"
+        remedy = f"write {_form(path, written, tree)}"
     elif wanted == "a mapping" and shape.members:
         members = {given: shape.members[given]} if given in list(shape.members) else shape.members
         remedy = f"write {_choices(replace(shape, members=members))}"
@@ -274,8 +319,19 @@ def _unknown_key(place: Place, tree: Tree) -> _Meant:
     near = near or closest(key, known)
     if near is not None:
         return _Meant(tree.flaw(place.path, what, f"did you mean {near!r}?"), (*here, near))
-    remedy = f"remove it; known here: {', '.join(known)}"
+    remedy = _one_name(here, tree) or f"remove it; known here: {', '.join(known)}"
     return _Meant(tree.flaw(place.path, what, remedy))
+
+
+def _one_name(here: Path, tree: Tree) -> str | None:
+    """How to write a name with a dot, which an override took for two keys below each other."""
+    below = tree.at(here)
+    is_free = here[-2:-1] in (("dates",), ("classes",)) and tree.mark(here).rank
+    if not (is_free and isinstance(below, dict) and len(below) == 1):
+        return None
+    (rest,) = below
+    name = dotted((f"{here[-1]}.{rest}",))
+    return f"a name that holds a dot is written in quotes: {dotted(here[:-1])}.{name}"
 
 
 def _left_behind(places: list[Place], tree: Tree, tag_path: Path) -> Flaw:
@@ -290,7 +346,7 @@ def _left_behind(places: list[Place], tree: Tree, tag_path: Path) -> Flaw:
     return tree.mark(tag_path).flaw(
         here,
         f"{name} has no {', '.join(keys)}, which an earlier type left",
-        f"write all of it: {dotted(here)}={dump(chosen | kept, flow=True).strip()}",
+        f"write all of it: {typed(assignment(here, dump(chosen | kept, flow=True).strip()))}",
     )
 
 

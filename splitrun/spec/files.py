@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from splitrun.spec.section import DELIMITER_PATTERN, Section
@@ -73,6 +81,16 @@ class ReadingKeys(ColumnKeys):
 class PartyReading(ReadingKeys):
     """How one party's file is read; what is not set is as the dataset says."""
 
+    @model_serializer(mode="wrap")
+    def _set(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """What is set, that the rest goes on being as the dataset says."""
+        return {key: value for key, value in serialize(self).items() if key in self.stated}
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """The keys that are set."""
+        return frozenset(self.model_fields_set)
+
 
 class AllBut(Section):
     """All columns of a party's file, but some."""
@@ -95,6 +113,16 @@ Columns = Annotated[
 ]
 """A party's columns by name, or all of its file but some; `"*"` is all. Its key, what refers to the
 keys of others, the label and what splits the rows are never among those that are not named."""
+
+
+def named(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are listed, if they are."""
+    return () if isinstance(columns, AllBut) else columns
+
+
+def dropped(columns: tuple[str, ...] | AllBut) -> tuple[str, ...]:
+    """The columns that are left out, if all others are taken."""
+    return columns.drop if isinstance(columns, AllBut) else ()
 
 
 class Split(Section):

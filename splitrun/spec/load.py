@@ -22,7 +22,7 @@ from splitrun.errors import Path, Problem, SpecError
 from splitrun.files import open_regular
 from splitrun.spec import check
 from splitrun.spec.effective import resolved
-from splitrun.spec.explain import explain
+from splitrun.spec.explain import explain, unclear
 from splitrun.spec.model import NO_SHORT_FORMS, SHORT_FORMS, Spec
 from splitrun.spec.override import Override, parse
 from splitrun.spec.section import EXPERIMENT_PATTERN
@@ -33,6 +33,8 @@ from splitrun.spec.yaml_text import MAX_BYTES, dump, read, too_large
 
 _MOST_EXPLAINED = 200
 _MOST_SHOWN = 50
+_NUMBERS = (int, float)
+"""And truth values, which are whole numbers to Python."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
         tree = _named(tree, file.stem)
     spec, errors = _validated(tree)
     flaws += _unless_reported(explain(errors[:_MOST_EXPLAINED], tree), flaws)
-    flaws += _located(check.problems(spec), tree) if spec else []
+    if spec:
+        flaws += _unless_reported(unclear(spec, tree), flaws)
+        flaws += _located(check.problems(spec), tree)
     if spec is None or flaws:
         raise _spec_error(flaws)
     warnings = in_order(_located(check.warnings(spec), tree))
@@ -165,7 +169,7 @@ def _validated(tree: Tree) -> tuple[Spec | None, list[ErrorDetails]]:
     for error in errors:
         path = place_of(error["loc"]).path
         text = tree.mark(path).text
-        if error["type"] == "string_type" and error["input"] is not None and text is not None:
+        if error["type"] == "string_type" and isinstance(error["input"], _NUMBERS) and text:
             spelt[path] = text
     return _parsed(with_values(tree.data, spelt)) if spelt else (spec, errors)
 

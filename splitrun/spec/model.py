@@ -23,7 +23,7 @@ from splitrun.spec.contracts import (
     SinkSection,
 )
 from splitrun.spec.faults import Fault
-from splitrun.spec.files import Columns, PartyReading
+from splitrun.spec.files import Columns, PartyReading, dropped, named
 from splitrun.spec.section import (
     EXPERIMENT_PATTERN,
     Name,
@@ -222,7 +222,12 @@ class PartySection(Section):
     @property
     def listed(self) -> tuple[str, ...]:
         """The columns that it names, if it names them."""
-        return self.columns if isinstance(self.columns, tuple) else ()
+        return named(self.columns)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The columns of its file that it leaves out, if it takes all others."""
+        return dropped(self.columns)
 
 
 class Top(Section):

@@ -79,6 +79,22 @@ def place_of(location: tuple[str | int, ...]) -> Place:
     return Place(path, parent)
 
 
+def wants_text(spec: Spec, path: Path) -> bool:
+    """Whether the key at `path` of a valid spec is one of a section that takes text of any kind."""
+    parent: Any = spec
+    for part in path[:-1]:
+        if isinstance(parent, Section):
+            known = {info.alias or name: name for name, info in type(parent).model_fields.items()}
+            parent = getattr(parent, known.get(str(part), ""), None)
+        elif isinstance(parent, dict):
+            parent = parent.get(part)
+        else:
+            is_item = isinstance(parent, tuple) and isinstance(part, int)
+            parent = parent[int(part)] if is_item else None
+    info = fields(type(parent)).get(str(path[-1])) if isinstance(parent, Section) else None
+    return info is not None and str in get_args(info.annotation)
+
+
 @functools.cache
 def homes() -> Mapping[str, tuple[Path, ...]]:
     """Every key of every section, and where it may stand, likeliest first; `*` is any name."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from splitrun.errors import Path, dotted
 
 _SHOWN_CHARACTERS = 60
 _COMPARED = 1_000
@@ -53,3 +58,25 @@ def did_you_mean(word: str, candidates: Sequence[str], otherwise: str) -> str:
     if near is not None:
         return f"did you mean {near!r}?"
     return f"{otherwise} {alternatives(candidates)}" if candidates else otherwise
+
+
+def assignment(path: Path, value: str) -> str:
+    """The override that gives the key at `path` this value, which is YAML."""
+    return f"{dotted(path)}={value}"
+
+
+def typed(word: str) -> str:
+    """A word of a command line as one types it into a shell: quoted where it must be."""
+    if re.fullmatch(r"[\w.,:/=+@%-]+", word):
+        return word
+    if "'" in word and not re.search(r'["$`!\\]', word):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def quoted(text: str, rank: int = 0) -> str:
+    """Text in quotes, as YAML: single ones in a file, whose rank is 0, and double ones on a command
+    line, where a shell has the single ones, and for what only those can write."""
+    if text.isprintable() and not rank:
+        return "'" + text.replace("'", "''") + "'"
+    return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -21,6 +21,8 @@ import yaml
 
 from splitrun.errors import Path
 from splitrun.spec.tree import Flaw, Mark, SourceText, Tree
+from splitrun.spec.wording import quoted
+from splitrun.spec.yaml_errors import syntax_flaw
 
 Scalar = str | int | float | bool | None
 
@@ -104,16 +106,29 @@ class _Stop(Exception):
 
 def read(text: str, source: SourceText) -> tuple[Tree | None, list[Flaw]]:
     """The tree that `text` holds, if it is YAML at all, and what is wrong with it."""
-    flaw = _unreadable(text, source)
+    flaw = unreadable(text, source)
     if flaw is not None:
         return None, [flaw]
-    composer = _Composer(yaml.parse(text.removeprefix("\ufeff"), Loader=_Parser), source)
+    text = text.removeprefix("\ufeff")
+    composer = _Composer(yaml.parse(text, Loader=_Parser), source, text)
     try:
         return _flat(composer.document()), composer.flaws
     except _Stop as stop:
         return None, [*composer.flaws, stop.flaw]
     except yaml.MarkedYAMLError as error:
-        return None, [*composer.flaws, _syntax_flaw(error, text, source)]
+        return None, [*composer.flaws, syntax_flaw(error, text, source)]
+
+
+def stands_alone(text: str) -> bool:
+    """Whether `text`, which is YAML, is one list or mapping in brackets, or one text in quotes, and
+    nothing follows it: no key's colon, and no comment."""
+    events: list[Any] = list(yaml.parse(text, Loader=_Parser))[2:-2]
+    root, end = events[0], events[-1].end_mark
+    if isinstance(root, yaml.ScalarEvent):
+        is_enclosed = root.style in ("'", '"')
+    else:
+        is_enclosed = bool(root.flow_style)
+    return is_enclosed and end.index == len(text.rstrip(" "))
 
 
 def too_large(source: SourceText) -> Flaw:
@@ -122,7 +137,8 @@ def too_large(source: SourceText) -> Flaw:
     return source.mark(0, 0).flaw((), what, "a spec is smaller; is this the right file?")
 
 
-def _unreadable(text: str, source: SourceText) -> Flaw | None:
+def unreadable(text: str, source: SourceText) -> Flaw | None:
+    """What keeps `text` from being read at all: its size, or a character."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         return too_large(source)
     found = _UNPRINTABLE.search(text.removeprefix("\ufeff"))
@@ -143,9 +159,12 @@ class _Composer:
 
     events: Iterator[Any]
     source: SourceText
+    text: str
     flaws: list[Flaw] = field(default_factory=list)
     anchors: dict[str, _Node | None] = field(default_factory=dict)
     """Each anchor's node; None while it is being composed."""
+    unused: dict[str, tuple[Any, Path]] = field(default_factory=dict)
+    """Scalars with an anchor that no alias has named yet, and their paths."""
     values: int = 0
 
     def document(self) -> _Node:
@@ -162,6 +181,8 @@ class _Composer:
                     (), "a second document begins here", "keep one spec per file; remove the '---'"
                 )
             )
+        for anchor, (value, path) in self.unused.items():
+            self.refuse_word(value, path, f"the anchor &{anchor[:40]} that nothing refers to")
         return root
 
     def mark(self, event: Any, text: str | None = None) -> Mark:
@@ -177,6 +198,8 @@ class _Composer:
             raise _Stop(flaw)
         if event.anchor is not None:
             self.anchors[event.anchor] = None
+            if isinstance(event, yaml.ScalarEvent):
+                self.unused[event.anchor] = event, path
         if isinstance(event, yaml.ScalarEvent):
             node = self.scalar(event, path)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -202,6 +225,7 @@ class _Composer:
     def alias(self, event: Any, path: Path) -> _Node:
         mark = self.mark(event)
         name = event.anchor
+        self.unused.pop(name, None)
         node = self.anchors.get(name)
         if node is not None:
             self.count(event, node.size)
@@ -209,12 +233,16 @@ class _Composer:
         if name in self.anchors:
             what, remedy = f"*{name[:40]} stands inside its own anchor", "write the value out"
         else:
-            what, remedy = f"*{name[:40]} has no anchor before it", f"define &{name[:40]} first"
+            what = f"*{name[:40]} has no anchor before it"
+            text = quoted(f"*{name[:40]}", self.source.rank)
+            remedy = f"define &{name[:40]} first, or write {text} for text"
         self.flaws.append(mark.flaw(path, what, remedy))
         return _Node(mark, None)
 
     def scalar(self, event: Any, path: Path) -> _Node:
-        if event.tag in (_TAG + "str", "!") or event.implicit[1]:
+        if event.style in ("|", ">") and not event.value:
+            self.refuse_word(event, path, f"{event.style} begins a block of text, which is empty")
+        if event.tag == _TAG + "str" or event.implicit[1]:
             return _Node(self.mark(event), event.value)
         self.refuse_tag(event, path)
         value = meaning(event.value)
@@ -282,10 +310,16 @@ class _Composer:
 
     def refuse_tag(self, event: Any, path: Path, known: str | None = None) -> None:
         if event.tag is not None and event.tag != _TAG + str(known):
-            tag = event.tag.replace(_TAG, "!!")[:40]
-            self.flaws.append(
-                self.mark(event).flaw(path, f"the tag {tag}", "remove it; a spec has plain values")
-            )
+            self.refuse_word(event, path, "the tag " + event.tag.replace(_TAG, "!!")[:40])
+
+    def refuse_word(self, event: Any, path: Path, what: str) -> None:
+        """Refuse what YAML takes for a sign of its own, and may be meant as text."""
+        remedy = "remove it; a spec has plain values"
+        if isinstance(event, yaml.ScalarEvent):
+            marks: tuple[Any, Any] = event.start_mark, event.end_mark
+            text = self.text[marks[0].index : marks[1].index].split("\n")[0].strip()
+            remedy = f"remove it, or write {quoted(text, self.source.rank)} for text"
+        self.flaws.append(self.mark(event).flaw(path, what, remedy))
 
 
 def _flat(root: _Node) -> Tree:
@@ -306,53 +340,3 @@ def _flat(root: _Node) -> Tree:
         return node.content
 
     return Tree(visit(root, (), root.mark), marks)
-
-
-_MISPLACED = ("this does not fit the lines above", "mend its indent")
-_NO_VALUE = ("a value is missing or misplaced", "write it, or put it in quotes")
-
-_MEANINGS = {
-    "mapping values are not allowed": ("a ':' where no key can be", "quote text that holds ': '"),
-    "could not find expected ':'": ("a line without ':'", "write key: value, or mend its indent"),
-    "did not find expected key": _MISPLACED,
-    "expected <block end>": _MISPLACED,
-    "expected the node content": _NO_VALUE,
-    "did not find expected node content": _NO_VALUE,
-    "undefined tag handle": ("an unknown tag", "remove it; a spec has plain values"),
-    "document start": ("text after the end of the document", "mend its indent, or remove it"),
-}
-
-_MEANINGS_WHERE_IT_OPENED = {
-    "expected ',' or ']'": ("this '[' is not closed, or a ',' is missing", "complete the list"),
-    "expected ',' or '}'": ("this '{' is not closed, or a ',' is missing", "complete the mapping"),
-    "unknown escape": ("this has an unknown escape in double quotes", "use single quotes"),
-    "unexpected end of stream": ("this quote is not closed", "close it"),
-}
-
-
-def _syntax_flaw(error: yaml.MarkedYAMLError, text: str, source: SourceText) -> Flaw:
-    """What a person should read instead of `error`."""
-    problem = f"{error.context or ''} {error.problem or ''}".strip()
-    for phrase, (what, remedy) in _MEANINGS_WHERE_IT_OPENED.items():
-        if phrase in problem and error.context_mark is not None:
-            mark = error.context_mark
-            return source.mark(mark.line, mark.column).flaw((), what, remedy)
-    end = error.problem_mark or error.context_mark
-    line, column = (end.line, end.column) if end else (0, 0)
-    lines = text.splitlines()
-    if line >= len(lines):
-        line, column = len(lines) - 1, len(lines[-1])
-    what, remedy = f"not YAML: {problem}", "mend it"
-    if "cannot start any token" in problem:
-        what, remedy = _bad_start(lines[line][column : column + 1])
-    for phrase, meaning in _MEANINGS.items():
-        if phrase in problem:
-            what, remedy = meaning
-            break
-    return source.mark(line, column).flaw((), what, remedy)
-
-
-def _bad_start(character: str) -> tuple[str, str]:
-    if character == "\t":
-        return "a tab", "indent with spaces"
-    return f"text that begins with {character!r}", "put it in quotes"

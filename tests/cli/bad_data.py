@@ -72,12 +72,12 @@ CELLS = {
     ),
     "an empty cell": Bad(
         "rows.csv:42: no number in column 'age', as in 1 of 41 rows; "
-        "fill the cells, or set dataset.missing to mean",
+        "fill the cells, or train with dataset.missing=mean",
         rows=ROWS + ",cook,1000,Ulm,no\n",
     ),
     "a NaN": Bad(
         "rows.csv:42: no number in column 'income', as in 1 of 41 rows; "
-        "fill the cells, or set dataset.missing to mean",
+        "fill the cells, or train with dataset.missing=mean",
         rows=ROWS + "20,cook,NaN,Ulm,no\n",
     ),
     "text among numbers": Bad(

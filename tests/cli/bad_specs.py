@@ -14,11 +14,12 @@ YAML = {
         "- name: trial\n",
     ),
     "an open bracket": Bad(
-        "trial.yaml:5:14: this '[' is not closed, or a ',' is missing; complete the list",
+        "trial.yaml:5:14: this '[' is not closed, or a ',' is missing; complete the list; …",
         spec(("[age, job]", "[age, job")),
     ),
     "an open quote": Bad(
-        "trial.yaml:1:7: this quote is not closed; close it", spec(("name: trial", "name: 'trial"))
+        "trial.yaml:1:7: this quote is not closed; close it, or write '''trial' for text",
+        spec(("name: trial", "name: 'trial")),
     ),
     "a tab": Bad(
         "trial.yaml:11:1: a tab; indent with spaces", spec(("  party: alice", "\tparty: alice"))
@@ -36,11 +37,13 @@ YAML = {
         SPEC + "---\n" + SPEC,
     ),
     "a Python object": Bad(
-        "trial.yaml:1:7: name: the tag !!python/name:os.system; remove it; a spec has plain values",
+        "trial.yaml:1:7: name: the tag !!python/name:os.system; remove it, or write "
+        "'!!python/name:os.system trial' for text",
         spec(("name: trial", "name: !!python/name:os.system trial")),
     ),
     "an alias without anchor": Bad(
-        "trial.yaml:11:10: top.party: *alice has no anchor before it; define &alice first",
+        "trial.yaml:11:10: top.party: *alice has no anchor before it; define &alice first, or "
+        "write '*alice' for text",
         spec(("party: alice", "party: *alice")),
     ),
     "octal": Bad(
@@ -258,7 +261,8 @@ OVERRIDES = {
     ),
     "bad YAML": Bad(
         "override 'parties.bob.columns=[a':1:21: parties.bob.columns: this '[' is not closed, "
-        "or a ',' is missing; complete the list",
+        "or a ',' is missing; complete the list; "
+        "for text, write 'parties.bob.columns=\"[a\"'",
         overrides=("parties.bob.columns=[a",),
     ),
 }

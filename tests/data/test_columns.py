@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from splitrun.data import assigned_columns, available_columns, column_problems
+from splitrun.data import available_columns, column_problems, feature_columns
 from splitrun.errors import DataError, dotted
 from splitrun.spec.model import Spec
 from tests.data.specs import BANK_COLUMNS, csv_spec, make_spec
 
 
 def header_of(spec: Spec, directory: Path) -> tuple[str, ...]:
-    return available_columns(spec, directory)
+    [columns] = set(available_columns(spec, directory).values())
+    return columns
 
 
 def problems_of(spec: Spec, *columns: str) -> dict[str, str]:
-    found = column_problems(spec, columns)
+    found = column_problems(spec, dict.fromkeys(spec.parties, columns))
     return {dotted(problem.path): f"{problem.what}; {problem.remedy}" for problem in found}
 
 
@@ -29,7 +30,7 @@ from pathlib import Path
 from splitrun.data import available_columns
 from tests.data.specs import csv_spec
 spec = csv_spec({{"alice": ["a"], "bob": ["b"]}})
-assert available_columns(spec, Path({str(tmp_path)!r})) == ("a", "b", "y")
+assert available_columns(spec, Path({str(tmp_path)!r}))["bob"] == ("a", "b", "y")
 heavy = {{"torch", "pandas", "numpy", "sklearn"}} & set(sys.modules)
 assert not heavy, heavy
 """
@@ -109,7 +110,8 @@ def test_synthetic_columns_fall_to_the_party_they_are_named_after() -> None:
     spec = make_spec(
         {"type": "synthetic", "numeric": 2, "categorical": 1}, {"alice": [], "bob": []}
     )
-    assert assigned_columns(spec) == {
+    available = header_of(spec, Path())
+    assert {name: feature_columns(spec, name, available) for name in spec.parties} == {
         "alice": ("alice_num0", "alice_num1", "alice_cat0"),
         "bob": ("bob_num0", "bob_num1", "bob_cat0"),
     }

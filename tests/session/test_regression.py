@@ -56,8 +56,8 @@ def test_a_linear_target_in_hundreds_of_thousands_is_learned_in_ten_epochs(tmp_p
 def test_predictions_and_metrics_are_in_the_targets_own_unit(tmp_path: Path) -> None:
     result = run(tmp_path, list(PRICES))
     evaluation = evaluate_run(Path(result.run_dir))
-    truth = np.array(PRICES)[evaluation.row_ids.numpy()]
-    predicted = evaluation.predictions[:, 0].numpy()
+    truth = np.array(PRICES)[np.array(evaluation.predictions.keys)]
+    predicted = evaluation.predictions.values[:, 0].numpy()
     assert evaluation.metrics == result.metrics["test"]
     assert evaluation.metrics["rmse"] == pytest.approx(sk.root_mean_squared_error(truth, predicted))
     assert evaluation.metrics["mae"] == pytest.approx(sk.mean_absolute_error(truth, predicted))

@@ -90,14 +90,14 @@ def test_predictions_after_save_and_load_are_bit_equal(tmp_path: Path, bottom: C
     experiment = prepared(content)
     result = train(experiment, tmp_path)
     evaluation = evaluate_run(Path(result.run_dir))
-    modules, ids = saved(result, experiment), evaluation.row_ids
+    modules, ids = saved(result, experiment), torch.tensor(evaluation.predictions.keys)
     with torch.inference_mode():
         cuts = [
             modules[f"{party.name}.bottom"].eval()(*(part[ids] for part in party.data.features))
             for party in experiment.parties
         ]
         expected = torch.sigmoid(modules["p0.top"].eval()(torch.cat(cuts, dim=1)))
-    assert torch.equal(evaluation.predictions, expected)
+    assert torch.equal(evaluation.predictions.values, expected)
     assert evaluation.metrics == result.metrics["test"]
 
 

@@ -99,11 +99,12 @@ def test_a_path_that_leads_through_a_value_is_refused(override: str, message: st
 def test_another_type_over_keys_of_the_old_one_is_one_problem_with_the_whole_remedy() -> None:
     assert problem(BANK, "training.optimizer.type=sgd") == (
         "override 'training.optimizer.type=sgd':1:20: training.optimizer: sgd has no betas, "
-        "which an earlier type left; write all of it: training.optimizer={type: sgd, lr: 0.01}"
+        "which an earlier type left; "
+        "write all of it: 'training.optimizer={type: sgd, lr: 0.01}'"
     )
     line = problem(BANK, "parties.bob.bottom.class=models:Bottom")
     assert "a class has no type, hidden, out, which an earlier type left" in line
-    assert "write all of it: parties.bob.bottom={class: 'models:Bottom'}" in line
+    assert "write all of it: \"parties.bob.bottom={class: 'models:Bottom'}\"" in line
 
 
 def test_another_type_that_knows_all_keys_is_content() -> None:

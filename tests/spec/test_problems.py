@@ -73,7 +73,10 @@ depth: 4
         ("parties.bob.bottom={type: [1]}", "bottom.type: is a list; use mlp, embedding_mlp or cl"),
         ("parties.bob.bottom=mlp", "must be a mapping, not 'mlp'; write {type: mlp, …}"),
         ("parties.bob.bottom.kwargs={}", "mlp has no 'kwargs'; remove it; it is for class"),
-        ("parties.bob.columns=day", "must be a list, not 'day'; write [day]"),
+        (
+            "parties.bob.columns=day",
+            "must be a list, not 'day'; write 'parties.bob.columns=[day]'",
+        ),
         ("parties.bob.columns=[[day]]", "parties.bob.columns[0]: must be text, not a list"),
         ("parties.my bob={}", "'my bob' is no name for a party; use letters, digits and _"),
         ("~parties.bob", "parties: holds 1; it needs at least 2"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
+    from splitrun.spec.model import PartySection
 
 
 OnDownload = Callable[[int, int | None], None]
@@ -54,3 +55,7 @@ class Opening:
     """Where to look first for a published dataset."""
     on_download: OnDownload | None = None
     """Told the bytes done and the bytes in all, where these are known."""
+    party: str | None = None
+    """Whose own file is opened; None for what all share."""
+    own: PartySection | None = None
+    """What the spec says of that party."""

@@ -1,4 +1,4 @@
-"""One CSV file with a header, UTF-8; the parties share out its columns.
+"""One CSV file with a header, UTF-8.
 
 The values are pandas' business (`table`). Here is what must be known before it, without its import,
 and what it cannot tell afterwards: the line on which a row starts when cells hold line breaks and
@@ -9,66 +9,21 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import Field
-
-from splitrun.data.sources import Opening
 from splitrun.data.sources.content import open_text, sha256
 from splitrun.errors import DataError
-from splitrun.spec.contracts import FileDatasetSection
-from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
 
 DELIMITERS = (",", ";", "\t", "|")
-
-
-class OwnFilesSection(ReadingKeys, FileDatasetSection):
-    """A user's own files: one for all parties, which share out its columns, or one for each."""
-
-    path: str | None = Field(
-        None, description="One file for all parties; relative to the spec. Else each has a path."
-    )
-    test_path: str | None = Field(None, description="A file of rows that are held out.")
-    label: str = Field(description="The column to predict.")
-    key: str | None = Field(
-        None,
-        description="The column that rows are joined by; those that all parties have are used.",
-    )
-    key_type: Literal["auto", "text", "integer"] = Field(
-        "auto",
-        description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
-        "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
-    )
-    classes: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="The label's classes, and other spellings of each."
-    )
-    cache: str | None = Field(
-        None,
-        description="A directory for encoded rows, made once and memory-mapped: for data larger "
-        "than memory.",
-    )
-
-
-class CsvDataset(OwnFilesSection):
-    """CSV files; a party's own may also be Parquet or NumPy."""
-
-    type: Literal["csv"]
-
-    def open(self, opening: Opening) -> CsvSource:
-        """The file."""
-        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-        path = os.path.expanduser(self.path or "")  # noqa: PTH111
-        return CsvSource(opening.directory / path, self.delimiter)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""What a model says of rows, as a table: what tells the rows apart, then the class or the number,
+then probabilities.
+
+A column of probabilities is named `probability_CLASS`; of two classes, only the one that counts as
+1 has one. Where a column of the user's has a name of ours, ours gets an underscore at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from splitrun.data import Data
+from splitrun.spec.contracts import LossSection
+
+Cell = str | int | float | None
+CHUNK_ROWS = 65_536
+"""Rows that are turned into cells at once: cells take far more memory than tensors."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of rows in the order in which the label holder's file has them."""
+
+    key: str
+    """What tells the rows apart: the name of their key, or `row` for their numbers from 0."""
+    keys: Sequence[str | int]
+    """`[rows]`."""
+    classes: tuple[str, ...]
+    """The label's, in the order of their numbers; empty for regression."""
+    values: Tensor
+    """`[predicted rows, outputs]`: probabilities, or numbers in the target's own units."""
+    reasons: Mapping[int, str] | None = None
+    """By position in `keys`, why a row has no prediction; None where each must have one."""
+    label: str = ""
+    """The name of the label, where it is told."""
+    labels: Tensor | None = None
+    """`[predicted rows]`: indices of classes, or numbers in the target's own units."""
+
+    @classmethod
+    def of(
+        cls, loss: LossSection, data: Data, outputs: Tensor, *, labelled: bool = True
+    ) -> Predictions:
+        """What the top's outputs say of the held-out rows of the label holder's data.
+
+        Args:
+            labelled: whether the labels are known.
+        """
+        label = labels = None
+        if labelled and data.labels is not None and data.encoder.label:
+            label, labels = data.encoder.label.column, data.labels[data.test_ids]
+            labels = labels if data.classes else data.restored(labels)
+        return cls(
+            key="row",
+            keys=data.test_ids.tolist(),
+            classes=data.classes,
+            values=data.restored(loss.predictions(outputs)),
+            label=label or "",
+            labels=None if labels is None else labels.reshape(len(labels)),
+        )
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns, no two alike."""
+        names = [self.key, *([self.label] if self.label else [])]
+        ours = ["prediction", *(f"probability_{name}" for name in self._told)]
+        for name in (*ours, *(["reason"] if self.reasons is not None else [])):
+            while name in names:
+                name += "_"
+            names.append(name)
+        return tuple(names)
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        """Of the columns' cells."""
+        said = str if self.classes else float
+        kinds = [int if self.key == "row" else str, *([said] if self.label else []), said]
+        kinds += [float] * len(self._told)
+        return (*kinds, *([str] if self.reasons is not None else []))
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """The cells of every row; None where there is nothing to say."""
+        given = self._given()
+        if self.reasons is None:
+            yield from ((key, *cells) for key, cells in zip(self.keys, given, strict=True))
+            return
+        blank = (None,) * (len(self.header) - 2)
+        for position, key in enumerate(self.keys):
+            reason = self.reasons.get(position)
+            yield (key, *(next(given) if reason is None else blank), reason)
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        """The classes whose probabilities are told."""
+        return self.classes[1:] if self.values.shape[1] == 1 else self.classes
+
+    def _given(self) -> Iterator[tuple[Cell, ...]]:
+        """What is told of every predicted row, its key aside."""
+        for start in range(0, len(self.values), CHUNK_ROWS):
+            values = self.values[start : start + CHUNK_ROWS]
+            told: list[tuple[Cell, ...]] = [tuple(row) for row in values.tolist()]
+            if self.classes:
+                single = values.shape[1] == 1
+                chosen = (values[:, 0] >= 0.5).long() if single else values.argmax(dim=1)
+                names = [self.classes[index] for index in chosen.tolist()]
+                told = [(name, *row) for name, row in zip(names, told, strict=True)]
+            if self.labels is None:
+                yield from told
+                continue
+            labels = self.labels[start : start + CHUNK_ROWS].tolist()
+            spelt = [self.classes[int(each)] for each in labels] if self.classes else labels
+            yield from ((label, *row) for label, row in zip(spelt, told, strict=True))
