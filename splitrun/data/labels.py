@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence, Set
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from math import inf, isfinite, isnan, nan
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,6 +19,43 @@ from splitrun.data.encoding import TargetScale
 from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 from splitrun.spec.contracts import LossSection
+from splitrun.spec.wording import assignment, typed
+
+
+def with_classes(table: Table, label: str, declared: Mapping[str, Sequence[str]]) -> Table:
+    """The table with each label that is another spelling of a class put under the class's name.
+
+    Args:
+        declared: all classes, each with its other spellings; none: every value is a class.
+
+    Raises:
+        DataError: a label that is none of them.
+    """
+    column = table.columns.get(label)
+    if not declared or not isinstance(column, Categories):
+        return table
+    class_of = _class_of(declared)
+    names = [class_of.get(_canonical(word), "") for word in column.values]
+    known = np.array([bool(name) for name in names], bool)
+    empty = np.array([not word for word in column.values], bool)  # is missing, as without classes
+    wrong = ~(known | empty)
+    if wrong[column.codes].any():
+        row = int(np.argmax(wrong[column.codes]))
+        message = f"{table.place(row)}: label {column.at(row)!r} is none of dataset.classes"
+        raise DataError(f"{message} ({_some(tuple(declared))}); list it as a spelling of one")
+    position = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    index_of = np.array([position[name] for name in names], np.int64)
+    respelt = Categories(index_of[column.codes], tuple(position))
+    return replace(table, columns={**table.columns, label: respelt})
+
+
+def _class_of(declared: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The class of every spelling, its own name among them."""
+    return {
+        _canonical(spelling): _canonical(name)
+        for name, spellings in declared.items()
+        for spelling in (name, *spellings)
+    }
 
 
 def find_classes(
@@ -23,23 +64,35 @@ def find_classes(
     train: NDArray[np.int64],
     loss: LossSection,
     positive: str | None = None,
+    declared: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """The label's distinct values: numbers by size, then words by code point.
 
     With `positive`, that one comes last: of two classes, the last counts as 1.
 
+    Args:
+        declared: the classes that the spec lists, if it does; see `with_classes`.
+
     Raises:
-        DataError: missing labels, too few or too many classes, one that no training row has, or
-            no such class as `positive`.
+        DataError: missing labels, too few or too many classes, ones that differ by next to nothing,
+            one that no training row has, or no such class as `positive`.
     """
     codes, classes = _class_codes(table, label)
     what = f"{table.origin}: label {label!r}"
+    if not declared:
+        _refuse_alike(table, label, codes, classes)
     if len(classes) < 2:
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
     if loss.labels == "binary" and len(classes) > 2:
-        message = f"{what} has {len(classes):,} values ({_some(classes)})"
-        raise DataError(f"{message}, but {loss.type} takes 2; use top.loss: cross_entropy")
+        message = f"{what} has {len(classes):,} values ({_some(classes)}), but {loss.type} takes 2"
+        words = [name for name in classes if isnan(_number(name, nan))]
+        if len(words) == 1 < len(classes) - 1:
+            raise DataError(f"{message}; mend or drop the rows with {words[0]!r}")
+        raise DataError(f"{message}; use top.loss: cross_entropy")
+    if unused := sorted(set(map(_canonical, declared)) - set(classes)):
+        remedy = "take it off dataset.classes, or list how the file spells it"
+        raise DataError(f"{what} is {unused[0]!r} in no row; {remedy}")
     absent = [classes[index] for index in np.setdiff1d(codes, codes[train])]
     if absent:
         message = f"{what}: {len(absent):,} of {len(classes):,} classes are in no training row"
@@ -47,7 +100,7 @@ def find_classes(
         raise DataError(f"{message} ({_some(absent)}); {remedy}")
     if positive is None:
         return classes
-    last = _canonical(positive)
+    last = _class_of(declared).get(_canonical(positive), _canonical(positive))
     if last not in classes:
         close = difflib.get_close_matches(last, classes, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"there are {_some(classes)}"
@@ -66,7 +119,13 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
     translated = np.array([index_of.get(name, -1) for name in found], np.int64)[codes]
     if (translated < 0).any():
         row = int(np.argmax(translated < 0))
-        message = f"{table.place(row)}: label {found[codes[row]]!r} was not seen in training"
+        name = found[codes[row]]
+        message = f"{table.place(row)}: label {name!r} was not seen in training"
+        alike = [known for known in classes if _folded(known) == _folded(name)]
+        if alike:
+            message += f", but {alike[0]!r}, which differs by {_NEXT_TO_NOTHING}"
+            remedy = "mend the file, or train with both under dataset.classes"
+            raise DataError(f"{message}; {remedy}")
         raise DataError(f"{message}; the model knows {_some(classes)}")
     return translated
 
@@ -126,6 +185,55 @@ def _numbers(table: Table, label: str, loss: LossSection) -> NDArray[np.float64]
         what = "is missing" if np.isnan(values[row]) else f"is {values[row]}: beyond 32-bit floats"
         raise DataError(f"{table.place(row)}: label {label!r} {what}; mend or drop the row")
     return values
+
+
+_NEXT_TO_NOTHING = "case, space or a final dot alone"
+_MOST_DECLARED = 20
+"""Classes that a remedy spells out."""
+
+
+def _folded(name: str) -> str:
+    """What names have in common that differ by case, space or a final dot alone."""
+    words = unicodedata.normalize("NFKC", name).casefold().split()
+    return " ".join(words).rstrip(".").rstrip()
+
+
+def _refuse_alike(
+    table: Table, label: str, codes: NDArray[np.int64], classes: Sequence[str]
+) -> None:
+    """Raises DataError for classes that are most likely one, with the key that puts them together
+    and the one that keeps them apart."""
+    spellings: dict[str, list[int]] = {}
+    for index, name in enumerate(classes):
+        spellings.setdefault(_folded(name), []).append(index)
+    if len(spellings) == len(classes):
+        return
+    rows = np.bincount(codes, minlength=len(classes))
+    first = {index: int(np.argmax(codes == index)) for index in range(len(classes))}
+    groups = [
+        sorted(group, key=lambda index: (-rows[index], first[index]))
+        for group in spellings.values()
+    ]
+    main, other, *_ = next(group for group in groups if len(group) > 1)
+    message = (
+        f"{table.place(first[other])}: label {label!r} is {classes[other]!r}, and in other rows "
+        f"{classes[main]!r}, which differs by {_NEXT_TO_NOTHING}"
+    )
+    if len(classes) > _MOST_DECLARED:
+        remedy = "mend the file, or list all classes under dataset.classes"
+        raise DataError(f"{message}; {remedy}, each with its other spellings")
+    one = {classes[main]: [classes[index] for index in others] for main, *others in groups}
+    apart: dict[str, list[str]] = {name: [] for name in classes}
+    raise DataError(
+        f"{message}; set {_classes_key(one)} if they are one class, {_classes_key(apart)} if not"
+    )
+
+
+def _classes_key(classes: Mapping[str, Sequence[str]]) -> str:
+    """`dataset.classes`, as it can be typed into a shell."""
+    text = json.dumps(classes, ensure_ascii=False)
+    text = text if text.isprintable() else json.dumps(classes)
+    return typed(assignment(("dataset", "classes"), text))
 
 
 def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

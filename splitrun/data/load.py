@@ -14,7 +14,13 @@ from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
-from splitrun.data.labels import encode_classes, find_classes, fit_target, number_label
+from splitrun.data.labels import (
+    encode_classes,
+    find_classes,
+    fit_target,
+    number_label,
+    with_classes,
+)
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.table import Table
@@ -145,6 +151,7 @@ def load_data(
     if encoder:
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
+    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     train, test = split_rows(table, spec.dataset)
     encoder = encoder or _fit(spec, party, table, columns, train)
     return Data(
@@ -162,6 +169,7 @@ def _new_data(
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
     table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
+    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
     labels = None
@@ -243,7 +251,9 @@ def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Ro
 def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
     dataset, loss = spec.dataset, spec.top.loss
     if loss.labels != "numbers":
-        classes = find_classes(table, dataset.label, train, loss, dataset.counts_as_one)
+        classes = find_classes(
+            table, dataset.label, train, loss, dataset.counts_as_one, dataset.declared_classes
+        )
         return LabelEncoder(column=dataset.label, classes=classes)
     scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
     return LabelEncoder(column=dataset.label, classes=(), scale=scale)

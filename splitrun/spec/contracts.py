@@ -101,6 +101,11 @@ class DatasetSection(Component):
         return None
 
     @property
+    def declared_classes(self) -> Mapping[str, Sequence[str]]:
+        """The label's classes, each with its other spellings; empty where the data tell."""
+        return {}
+
+    @property
     def fills_missing(self) -> bool:
         """Whether empty numeric cells become the training rows' mean; else they are refused."""
         return False

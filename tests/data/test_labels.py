@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from sklearn.preprocessing import StandardScaler
 
 from splitrun.errors import DataError
@@ -124,6 +128,67 @@ def test_a_positive_value_that_is_none_is_refused(tmp_path: Path) -> None:
         load(tmp_path, ["no", "yes"], "binary_cross_entropy", positive="yess")
 
 
+ALIKE = {
+    "case": (["yes", "no", "Yes", "no"], "'Yes', and in other rows 'yes'", "no"),
+    "dot": (["<=50K", ">50K", "<=50K.", ">50K."], "'<=50K.', and in other rows '<=50K'", ">50K"),
+    "blanks": (["not ok", "ok", "not  ok"], "'not  ok', and in other rows 'not ok'", "ok"),
+    "no-break space": (["not ok", "ok", "not\xa0ok"], "in other rows 'not ok'", "ok"),
+}
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "cross_entropy"])
+@pytest.mark.parametrize("case", ALIKE)
+def test_classes_that_differ_by_next_to_nothing_are_named_and_can_be_one_or_stay_apart(
+    tmp_path: Path, case: str, loss: str
+) -> None:
+    labels, told, other = ALIKE[case]
+    with pytest.raises(DataError, match=rf"csv:4: label 'y' is .*{re.escape(told)}") as caught:
+        load(tmp_path, labels, loss)
+    remedies = [word for word in shlex.split(str(caught.value)) if "dataset.classes=" in word]
+    one, apart = (yaml.safe_load(remedy.partition("=")[2]) for remedy in remedies)
+    assert set(load(tmp_path, labels, loss, classes=one).classes) == {labels[0], other}
+    assert set(load(tmp_path, labels, "cross_entropy", classes=apart).classes) == set(labels)
+    assert "cross_entropy" not in str(caught.value)
+
+
+def test_values_are_put_under_the_classes_that_are_declared(tmp_path: Path) -> None:
+    classes = {"liked": ["4", "5"], "other": ["1", "2", "3"]}
+    settings: dict[str, Any] = {"classes": classes, "positive": "liked"}
+    data = load(tmp_path, ["1", "2", "3", "4", "5.0", "liked"], "binary_cross_entropy", **settings)
+    assert data.classes == ("other", "liked")
+    assert data.labels.flatten().tolist() == [0, 0, 0, 1, 1, 1]
+    again = load(tmp_path, ["1", "5"], "binary_cross_entropy", classes=classes, positive="4")
+    assert again.classes == ("other", "liked")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        (["a", "b", "c"], {"a": [], "b": []}, r"csv:4: label 'c' is none of .* \('a', 'b'\); list"),
+        (["a", "", "b"], {"a": [], "b": []}, "csv:3: label 'y' is missing"),
+        (["a", "b"], {"a": [], "b": [], "c": []}, "'c' in no row; take it off dataset.classes"),
+    ],
+)
+def test_declared_classes_are_all_there_are(
+    tmp_path: Path, labels: list[str], classes: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        load(tmp_path, labels, "cross_entropy", classes=classes)
+
+
+def test_of_many_classes_the_remedy_spells_none_out(tmp_path: Path) -> None:
+    labels = [*(f"c{index}" for index in range(30)), "C7"]
+    with pytest.raises(
+        DataError, match=r"csv:32: .*'C7', and in other rows 'c7'.*list all classes"
+    ):
+        load(tmp_path, labels, "cross_entropy")
+
+
+def test_one_word_among_numbers_is_no_reason_for_another_loss(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"but .* takes 2; mend or drop the rows with '\?'"):
+        load(tmp_path, ["0", "1", "?", "1"], "binary_cross_entropy")
+
+
 def test_a_class_that_no_training_row_has_is_refused(tmp_path: Path) -> None:
     labels = [str(row) for row in range(20)]
     with pytest.raises(DataError, match=r"4 of 20 classes are in no training row .*; give more"):
@@ -135,4 +200,9 @@ def test_a_label_that_a_trained_model_does_not_know_is_refused(tmp_path: Path) -
     write_rows(tmp_path, "a,b,y", ["1,2,yes", "1,2,maybe", "1,2,yes"])
     spec = csv_spec({"alice": ["a"], "bob": ["b"]}, test_fraction=0)
     with pytest.raises(DataError, match=r"csv:3: label 'maybe' was not seen .* knows 'no', 'yes'"):
+        load_data(spec, tmp_path, encoders=encoders)
+    write_rows(tmp_path, "a,b,y", ["1,2,yes", "1,2,No.", "1,2,yes"])
+    with pytest.raises(
+        DataError, match=r"csv:3: label 'No.' was not seen .*, but 'no', which diff"
+    ):
         load_data(spec, tmp_path, encoders=encoders)

@@ -92,6 +92,14 @@ REFUSED_BANK = {
         ["~top.model"],
         "top.loss: the output is 8 wide, which does not fit binary_cross_entropy",
     ),
+    "a spelling of two classes": (
+        ["dataset.classes={no: [n], yes: [y, n]}"],
+        "dataset.classes: 'n' is a spelling of 'no' and of 'yes'; keep one",
+    ),
+    "three classes of a binary loss": (
+        ["dataset.classes={a: [], b: [], c: []}"],
+        "dataset.classes: 3 do not fit the loss binary_cross_entropy; list 2",
+    ),
     "a metric of another task": (
         ["training.metrics=[auroc, rmse]"],
         "training.metrics[1]: rmse does not fit the loss binary_cross_entropy; "

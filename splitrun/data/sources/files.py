@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from splitrun.data.sources import Opening, Source
 from splitrun.data.sources.csv import CsvSource
+from splitrun.errors import Path as SpecPath
+from splitrun.errors import Problem
 from splitrun.spec.contracts import FileDatasetSection
 from splitrun.spec.effective import own_reading
 from splitrun.spec.files import ReadingKeys
+
+if TYPE_CHECKING:
+    from splitrun.spec import Spec
 
 
 class OwnFilesSection(ReadingKeys, FileDatasetSection):
@@ -41,6 +47,38 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         description="A directory for encoded rows, made once and memory-mapped: for data larger "
         "than memory.",
     )
+
+    @property
+    def declared_classes(self) -> Mapping[str, Sequence[str]]:
+        """The `classes`."""
+        return self.classes
+
+    @property
+    def classes_known(self) -> int | None:
+        """The number of `classes`, where there are some."""
+        return len(self.classes) or None
+
+    def problems(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
+        """Also a spelling of two classes, and more or fewer classes than the loss takes."""
+        yield from super().problems(spec, path)
+        place, taken = (*path, "classes"), dict[str, str]()
+        for name, spellings in self.classes.items():
+            for spelling in (name, *spellings):
+                other = taken.setdefault(spelling, name)
+                if other != name:
+                    what = f"{spelling!r} is a spelling of {other!r} and of {name!r}"
+                    yield Problem(place, what, "keep one")
+        wanted = 2 if spec.top.loss.labels == "binary" else None
+        if len(self.classes) == 1 or (self.classes and wanted not in {None, len(self.classes)}):
+            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.type}"
+            yield Problem(place, what, "list 2" if wanted else "list at least 2")
+
+    def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
+        """Also classes of a label that is a number."""
+        yield from super().warnings(spec, path)
+        if self.classes and spec.top.loss.labels == "numbers":
+            what = f"has no effect with the loss {spec.top.loss.type}"
+            yield Problem((*path, "classes"), what, "remove it")
 
     @property
     def row_key(self) -> str | None:
