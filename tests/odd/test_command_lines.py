@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,10 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def value_at(spec: Path, argument: str, key: str) -> object:
     """What the spec says at a key, given an override."""
-    return reduce(_member, key.split("."), load(spec, [argument]).spec)
-
-
-def _member(of: object, name: str) -> object:
-    return of[name] if isinstance(of, dict) else getattr(of, name)
+    value: object = load(spec, [argument]).spec
+    for name in key.split("."):
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
+    return value
 
 
 @pytest.mark.parametrize("key", ["dataset.label", "dataset.positive"])
