@@ -84,7 +84,7 @@ class RunResult(Record, frozen=True, kw_only=True):
     train_loss: float | None = None
     """Mean over every sample of the last epoch."""
     metrics: Mapping[str, Mapping[str, float | None]] = {}
-    """By rows, which are `test`, and name."""
+    """By rows, which are `validation` (where there are some) and `test`, and name."""
     staleness: Mapping[str, Staleness] = {}
     """By role, over its updates."""
     weights_sha256: str = ""
@@ -218,6 +218,7 @@ class PlanRecord(FileRecord, frozen=True, kw_only=True):
     steps_per_epoch: int = 0
     batch_size: int = 0
     train_rows: int = 0
+    validation_rows: int = 0
     test_rows: int = 0
     drains: int = 0
     checkpoint_every_steps: int | None = None
@@ -256,6 +257,13 @@ class EpochRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Means over the epoch's samples."""
     test: Mapping[str, float | None] = {}
     """Metrics on the held-out rows."""
+    validation: Mapping[str, float | None] = {}
+    """Metrics on the rows that decisions rest on."""
+
+    @property
+    def decisive(self) -> Mapping[str, float | None]:
+        """What decisions rest on: test rows decide nothing where there are validation rows."""
+        return self.validation or self.test
 
 
 class FaultRecord(Record, frozen=True, kw_only=True):

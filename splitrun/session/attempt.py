@@ -185,7 +185,7 @@ class Attempt:
             evaluation_s=statistics.evaluation_s,
             samples_per_s=statistics.samples / statistics.train_s if statistics.train_s else 0.0,
             train_loss=statistics.last_loss,
-            metrics={"test": statistics.test} if statistics.test else {},
+            metrics=statistics.metrics,
             staleness={
                 role: Staleness(mean=each.mean, max=each.max)
                 for role, each in statistics.staleness.items()

@@ -96,7 +96,11 @@ class Experiment:
         """What has no effect, as one sees by the plan and the models, beyond what the document
         warns of."""
         woken = (self._woken(role, facts) for role, facts in self.plan.facts.roles.items())
-        return (*self.document.warnings_of_steps(self.plan.steps), *filter(None, woken))
+        return (
+            *self.document.warnings_of_steps(self.plan.steps),
+            *filter(None, woken),
+            *self.parties.label_holder.data.notes,
+        )
 
     def _woken(self, role: str, facts: RoleFacts) -> str:
         if not facts.woken:

@@ -133,7 +133,7 @@ CELLS = {
     ),
     "a class that is never seen": Bad(
         "rows.csv: label 'y': 1 of 2 classes are in no training row ('…'); "
-        "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",
+        "give more rows, or lower dataset.test_fraction",
         rows=HEADER + "20,cook,1000,Ulm,no\n20,cook,1000,Ulm,yes\n",
     ),
     "no such positive class": Bad(
@@ -141,7 +141,8 @@ CELLS = {
         spec(("label: y", "label: y, positive: yep")),
     ),
     "words for a regression": Bad(
-        "rows.csv:2: label 'y' is 'no', but mse takes numbers; use a cross-entropy as top.loss",
+        "rows.csv:2: label 'y' is 'no', but mse takes numbers; "
+        "set top.loss to binary_cross_entropy",
         spec(("binary_cross_entropy", "mse")),
     ),
     "nothing left to train on": Bad(

@@ -107,8 +107,8 @@ def test_a_list_that_was_written_as_text_is_shown_as_it_must_be_typed() -> None:
 # --- names in paths ------------------------------------------------------------------------------
 
 
-def classes(*overrides: str) -> object:
-    return document(BANK, *overrides).spec.dataset.model_dump()["classes"]
+def dates(*overrides: str) -> object:
+    return list(document(BANK, *overrides).spec.dataset.model_dump()["dates"])
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def classes(*overrides: str) -> object:
 )
 def test_a_name_of_any_characters_is_quoted_within_a_path(path: str) -> None:
     bare = path[1:-1].replace('\\"', '"') if path[0] in "\"'" else path
-    assert classes(f"dataset.classes.{path}=[x]") == {bare: ("x",)}
-    assert classes(f"dataset.classes.{path}=[x]", f"~dataset.classes.{path}") == {}
+    assert dates(f"dataset.dates.{path}.format=iso") == [bare]
+    assert dates(f"dataset.dates.{path}.format=iso", f"~dataset.dates.{path}") == []
 
 
 @pytest.mark.parametrize(
