@@ -118,6 +118,9 @@ def test_what_is_odd_is_right_or_refused_with_a_remedy_that_works(
             assert piece in message, message
         for override in case.remedy:
             assert override.partition("=")[0] in message, message
+    if case.words:
+        ((found,),) = [outcome(odd, (*typed, *case.remedy)).values["bob"]]
+        assert case.words.issuperset(found)
     if case.twin is not None:
         twin = write(tmp_path / "twin", case.twin, case.twin_spec or case.spec)
         right = outcome(twin, case.overrides)
