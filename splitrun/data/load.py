@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
+from splitrun.data.doubts import column_doubts
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import (
     class_codes,
@@ -23,8 +24,10 @@ from splitrun.data.labels import (
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
+from splitrun.data.summary import summarise_party
 from splitrun.data.table import Table
-from splitrun.errors import DataError, SpecError
+from splitrun.errors import DataError, Problem, SpecError
+from splitrun.records.run import PartySummary
 from splitrun.spec import Spec, reading_of
 
 
@@ -49,6 +52,10 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    summary: PartySummary | None = None
+    """What its columns were understood to hold, where its encoder was fitted to them."""
+    doubts: tuple[Problem, ...] = ()
+    """What is odd about its columns, likewise."""
     unseen: tuple[UnseenValues, ...] = ()
     """Of new rows: what no training row had."""
     notes: tuple[str, ...] = ()
@@ -86,6 +93,13 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def parts(self) -> Mapping[str, Tensor]:
+        """Row numbers by what is done with the rows: `train`, `validation` if there are some, and
+        `test`."""
+        validation = {"validation": self.validation_ids} if len(self.validation_ids) else {}
+        return {"train": self.train_ids, **validation, "test": self.test_ids}
 
     @property
     def label_unit(self) -> float:
@@ -169,7 +183,12 @@ def load_data(
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
     rows = rows or _split(spec, party, table)
-    encoder = encoder or _fit(spec, party, table, columns, rows.train)
+    summary, doubts = None, tuple[Problem, ...]()
+    if encoder is None:
+        encoder = _fit(spec, party, table, columns, rows.train)
+        if encoder.features:
+            summary = summarise_party(table, encoder.features)
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, rows.train))
     return Data(
         party,
         train_ids=torch.from_numpy(rows.train),
@@ -178,6 +197,8 @@ def load_data(
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        summary=summary,
+        doubts=doubts,
         notes=rows.notes,
     )
 
