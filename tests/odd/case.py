@@ -95,7 +95,9 @@ def column(
 def warned(cell: Callable[[int], object]) -> Case:
     """A column whose cells are words, though hardly meant to be: the model is given every one as a
     category of its own, and whoever trains it is told so."""
-    return Case({"rows.csv": rows(cell)}, warned=("bob", "'b'"))
+    return Case(
+        {"rows.csv": rows(cell, count=2 * ROWS)}, warned=("bob", "'b'", "every training row")
+    )
 
 
 def parquet(**columns: Any) -> bytes:

@@ -11,7 +11,7 @@ import torch
 
 from splitrun.data import InputShape, check_columns
 from splitrun.errors import UsageError
-from splitrun.party import Parties
+from splitrun.party import Parties, doubts, summarise
 from splitrun.spec import load
 from tests.odd import dates, formats, ids, joins, labels, numbers, splits, text_files
 from tests.odd.case import Case, write
@@ -41,6 +41,7 @@ class Outcome:
     values: dict[str, tuple[tuple[str, ...], ...]]
     """By party, the categories of its columns."""
     classes: tuple[str, ...]
+    warnings: str
 
     def differs_from(self, other: Outcome) -> str:
         """In what, in words; empty where in nothing."""
@@ -74,6 +75,7 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
             for name, encoder in encoders.items()
         },
         holder.classes,
+        "\n".join(map(str, doubts(parties, summarise(parties)))),
     )
 
 
@@ -118,6 +120,9 @@ def test_what_is_odd_is_right_or_refused_with_a_remedy_that_works(
             assert piece in message, message
         for override in case.remedy:
             assert override.partition("=")[0] in message, message
+    if case.warned:
+        said = outcome(odd, typed).warnings
+        assert all(piece in said for piece in case.warned), said
     if case.words:
         ((found,),) = [outcome(odd, (*typed, *case.remedy)).values["bob"]]
         assert case.words.issuperset(found)
