@@ -65,10 +65,11 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
     data = {party.name: party.data for party in parties}
     holder = parties.label_holder.data
     assert holder.labels is not None
+    every = torch.arange(len(holder.labels))
     encoders = {name: each.encoder.features for name, each in data.items() if each.encoder.features}
     return Outcome(
         {"ids": (holder.train_ids, holder.test_ids), "labels": (holder.labels,)}
-        | {name: feed_of(parties, name) for name in data},
+        | {name: each.batch(every) for name, each in data.items() if each.features},
         {name: encoder.shape for name, encoder in encoders.items()},
         {
             name: tuple(it.values for it in encoder.categorical)
@@ -77,12 +78,6 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
         holder.classes,
         "\n".join(map(str, doubts(parties, summarise(parties)))),
     )
-
-
-def feed_of(parties: Parties, name: str) -> tuple[torch.Tensor, ...]:
-    """A party's features, a row for every sample."""
-    data = parties.by_name[name].data
-    return data.features
 
 
 def refusal(spec_path: Path, overrides: tuple[str, ...]) -> str:
