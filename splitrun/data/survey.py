@@ -55,6 +55,7 @@ _ID_NAME = re.compile(r"(^|_)(id|ids|key|uid|uuid|index|row|nr|no)$|^id|^unnamed
 _MOST_REPEATED = 0.5
 """Of the rows; a column of words with more distinct ones tells rows apart and teaches nothing."""
 _MOST_SET = 100
+_SETTING = re.compile(r"['\"]?(?:dataset|parties\.\w+\.reading)\.\w+=")
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,13 @@ def survey(party: str, path: Path) -> FileSurvey:
 def settings(message: str) -> Iterator[tuple[str, Any]]:
     """The keys of a reading, and their values, that a message says to set; of alternatives, the
     first."""
-    _, found, typed = message.partition(" set ")
-    if not found:
+    found = _SETTING.search(message)
+    if found is None:
         return
-    lexer = shlex.shlex(typed, posix=True, punctuation_chars=False)
+    lexer = shlex.shlex(message[found.start() :], posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     for word in lexer:
-        override, _ = parse(word.removesuffix(","), 1) if "=" in word else (None, [])
+        override, _ = parse(word.removesuffix(","), 1)
         if override is None or override.value is None:
             return
         key = next((part for part in override.path if part in PartyReading.model_fields), None)
