@@ -16,6 +16,9 @@ import msgspec
 
 Phase = Literal["train", "evaluate"]
 
+EvaluatedRows = Literal["validation", "test"]
+"""Rows that decisions rest on, and rows that, where there are some of those, decide nothing."""
+
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
     """Base of every event."""
@@ -91,16 +94,28 @@ class EpochDone(Event, frozen=True, gc=False):
     end: float
 
 
-class Evaluated(Event, frozen=True, gc=False):
-    """The model was evaluated on the held-out rows after `step` updates."""
+class Evaluated(Event, frozen=True, gc=False, omit_defaults=True):
+    """The model was evaluated on validation and test rows after `step` updates."""
 
     step: int
     epoch: int
     rows: int
     metrics: dict[str, float | None]
-    """`loss` and the metrics asked for; None where the rows do not define one."""
+    """On the test rows: `loss` and the metrics asked for; None where the rows do not define one.
+    Empty without test rows."""
     start: float
     end: float
+    validation: dict[str, float | None] = {}
+    """Likewise, on the validation rows."""
+
+    @property
+    def by_rows(self) -> dict[EvaluatedRows, dict[str, float | None]]:
+        """The metrics of the rows that there are."""
+        parts: dict[EvaluatedRows, dict[str, float | None]] = {
+            "validation": self.validation,
+            "test": self.metrics,
+        }
+        return {part: metrics for part, metrics in parts.items() if metrics}
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):

@@ -53,17 +53,20 @@ def evaluate(
     if predictions is not None:
         write(evaluation.predictions, predictions)
     rows = "test" if given is None else "input"
+    parts = {"validation": evaluation.validation, rows: evaluation.metrics}
+    found = {part: metrics for part, metrics in parts.items() if metrics}
     if json_output:
         content: dict[str, object] = {
             "run_dir": str(run_dir),
-            "metrics": {rows: evaluation.metrics},
+            "metrics": found,
         }
         if given is not None:
             content |= {"rows": len(evaluation.predictions.keys)}
             content |= {"unseen": unseen_json(evaluation.unseen)}
         echo_json(content)
     else:
-        echo(f"{run_dir}\n  {rows:<8} {SCREEN.metrics(evaluation.metrics)}")
+        lines = (f"  {part:<8} {SCREEN.metrics(metrics)}" for part, metrics in found.items())
+        echo("\n".join((str(run_dir), *lines)))
 
 
 def watch(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         columns_of_model,
         refuse_missing_columns,
     )
+    from splitrun.data.split import SplitRows
 
 __all__ = [
     "Batch",
@@ -46,6 +47,7 @@ __all__ = [
     "PartyEncoder",
     "SharedSource",
     "Source",
+    "SplitRows",
     "UnseenValues",
     "available_columns",
     "check_columns",
@@ -70,6 +72,7 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    "SplitRows": "split",
     **dict.fromkeys(
         ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"
     ),

@@ -54,21 +54,24 @@ class BatchOrder:
 
 
 class EvaluationOrder:
-    """Deals out the samples as they come; every evaluation starts at step 0.
+    """Deals out the samples as they come, part by part; every evaluation starts at step 0.
+
+    No batch has samples of two parts: what a model makes of one is the same without the other.
 
     Args:
-        ids: int64 [samples].
-        batch_size: samples in a batch; the last one may be shorter.
+        parts: int64 [samples] each; some may be empty.
+        batch_size: samples in a batch; the last one of a part may be shorter.
     """
 
-    def __init__(self, ids: Tensor, batch_size: int) -> None:
-        self._ids = ids
-        self._batch_size = batch_size
+    def __init__(self, parts: Sequence[Tensor], batch_size: int) -> None:
+        self._batches = [
+            batch for ids in parts if len(ids) for batch in torch.split(ids, batch_size)
+        ]
+        self._none = parts[0][:0]
 
     def ids_at(self, step: int) -> Tensor:
         """int64 [batch], the samples of this step; none beyond the last."""
-        start = step * self._batch_size
-        return self._ids[start : start + self._batch_size]
+        return self._batches[step] if step < len(self._batches) else self._none
 
 
 def digest(ids: Tensor) -> bytes:

@@ -35,14 +35,14 @@ def with_classes(table: Table, label: str, declared: Mapping[str, Sequence[str]]
     if not declared or not isinstance(column, Categories):
         return table
     class_of = _class_of(declared)
-    names = [class_of.get(_canonical(word), "") for word in column.values]
+    names = [class_of.get(canonical(word), "") for word in column.values]
     known = np.array([bool(name) for name in names], bool)
     empty = np.array([not word for word in column.values], bool)  # is missing, as without classes
     wrong = ~(known | empty)
     if wrong[column.codes].any():
         row = int(np.argmax(wrong[column.codes]))
         message = f"{table.place(row)}: label {column.at(row)!r} is none of dataset.classes"
-        raise DataError(f"{message} ({_some(tuple(declared))}); list it as a spelling of one")
+        raise DataError(f"{message} ({some(tuple(declared))}); list it as a spelling of one")
     position = {name: index for index, name in enumerate(dict.fromkeys(names))}
     index_of = np.array([position[name] for name in names], np.int64)
     respelt = Categories(index_of[column.codes], tuple(position))
@@ -52,7 +52,7 @@ def with_classes(table: Table, label: str, declared: Mapping[str, Sequence[str]]
 def _class_of(declared: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The class of every spelling, its own name among them."""
     return {
-        _canonical(spelling): _canonical(name)
+        canonical(spelling): canonical(name)
         for name, spellings in declared.items()
         for spelling in (name, *spellings)
     }
@@ -77,7 +77,7 @@ def find_classes(
         DataError: missing labels, too few or too many classes, ones that differ by next to nothing,
             one that no training row has, or no such class as `positive`.
     """
-    codes, classes = _class_codes(table, label)
+    codes, classes = class_codes(table, label)
     what = f"{table.origin}: label {label!r}"
     if not declared:
         _refuse_alike(table, label, codes, classes)
@@ -85,12 +85,12 @@ def find_classes(
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
     if loss.labels == "binary" and len(classes) > 2:
-        message = f"{what} has {len(classes):,} values ({_some(classes)}), but {loss.type} takes 2"
+        message = f"{what} has {len(classes):,} values ({some(classes)}), but {loss.type} takes 2"
         words = [name for name in classes if isnan(_number(name, nan))]
         if len(words) == 1 < len(classes) - 1:
             raise DataError(f"{message}; mend or drop the rows with {words[0]!r}")
         raise DataError(f"{message}; use top.loss: cross_entropy")
-    if unused := sorted(set(map(_canonical, declared)) - set(classes)):
+    if unused := sorted(set(map(canonical, declared)) - set(classes)):
         remedy = "take it off dataset.classes, or list how the file spells it"
         raise DataError(f"{what} is {unused[0]!r} in no row; {remedy}")
     absent = [classes[index] for index in np.setdiff1d(codes, codes[train])]
@@ -99,13 +99,13 @@ def find_classes(
         remedy = "give more rows, or lower dataset.test_fraction"
         if not any(isnan(_number(name, nan)) for name in classes):
             remedy = "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers"
-        raise DataError(f"{message} ({_some(absent)}); {remedy}")
+        raise DataError(f"{message} ({some(absent)}); {remedy}")
     if positive is None:
         return classes
-    last = _class_of(declared).get(_canonical(positive), _canonical(positive))
+    last = _class_of(declared).get(canonical(positive), canonical(positive))
     if last not in classes:
         close = difflib.get_close_matches(last, classes, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"there are {_some(classes)}"
+        remedy = f"did you mean {close[0]!r}?" if close else f"there are {some(classes)}"
         raise DataError(f"{what} has no value {positive!r} for dataset.positive; {remedy}")
     return (*(name for name in classes if name != last), last)
 
@@ -116,7 +116,7 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
     Raises:
         DataError: a missing label, or one that is not among the classes.
     """
-    codes, found = _class_codes(table, label)
+    codes, found = class_codes(table, label)
     index_of = {name: index for index, name in enumerate(classes)}
     translated = np.array([index_of.get(name, -1) for name in found], np.int64)[codes]
     if (translated < 0).any():
@@ -128,7 +128,7 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
             message += f", but {alike[0]!r}, which differs by {_NEXT_TO_NOTHING}"
             remedy = "mend the file, or train with both under dataset.classes"
             raise DataError(f"{message}; {remedy}")
-        raise DataError(f"{message}; the model knows {_some(classes)}")
+        raise DataError(f"{message}; the model knows {some(classes)}")
     return translated
 
 
@@ -238,12 +238,12 @@ def _classes_key(classes: Mapping[str, Sequence[str]]) -> str:
     return typed(assignment(("dataset", "classes"), text))
 
 
-def _class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Each row's index [rows] into the classes, and these in their order."""
     column = table.columns[label]
     assert isinstance(column, Categories), "a classification's label is read as categories"
     present = np.unique(column.codes)
-    names = {code: _canonical(column.values[code]) for code in present.tolist()}
+    names = {code: canonical(column.values[code]) for code in present.tolist()}
     absent = _missing(set(names.values()))
     missing = [code for code, name in names.items() if name in absent]
     if missing:
@@ -265,7 +265,7 @@ def _missing(names: Set[str]) -> Set[str]:
     return marks & {""} if words or marks == names else marks
 
 
-def _canonical(value: str) -> str:
+def canonical(value: str) -> str:
     """One spelling for each number: `1`, `1.0` and `01` are one class."""
     number = _number(value, nan)
     if not abs(number) < 2**53:
@@ -281,6 +281,7 @@ def _number(value: str, otherwise: float) -> float:
     return number if isfinite(number) else otherwise
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few of them, for a person."""
     shown = ", ".join(repr(name) for name in names[:5])
     return f"{shown}, …" if len(names) > 5 else shown

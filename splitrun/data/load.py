@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
+from splitrun.data.doubts import column_doubts
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
 from splitrun.data.labels import (
+    class_codes,
     encode_classes,
     find_classes,
     fit_target,
@@ -23,10 +23,12 @@ from splitrun.data.labels import (
 )
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
+from splitrun.data.split import SplitRows, Strata, split_rows
+from splitrun.data.summary import summarise_party
 from splitrun.data.table import Table
-from splitrun.errors import DataError, SpecError
+from splitrun.errors import DataError, Problem, SpecError
+from splitrun.records.run import PartySummary
 from splitrun.spec import Spec, reading_of
-from splitrun.spec.contracts import DatasetSection
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Data:
     """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
     test_ids: Tensor
     """int64 [held-out rows], likewise; may be empty."""
+    validation_ids: Tensor
+    """int64 [rows that decisions rest on], likewise; may be empty."""
     features: tuple[Tensor, ...]
     """For all rows of the source, what the party's bottom is given; empty without one. For
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
@@ -48,15 +52,32 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    summary: PartySummary | None = None
+    """What its columns were understood to hold, where its encoder was fitted to them."""
+    doubts: tuple[Problem, ...] = ()
+    """What is odd about its columns, likewise."""
     unseen: tuple[UnseenValues, ...] = ()
     """Of new rows: what no training row had."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the split, a sentence each."""
+
+    @property
+    def rows(self) -> SplitRows:
+        """The split, for other parties."""
+        train, validation, test = (
+            ids.numpy() for ids in (self.train_ids, self.validation_ids, self.test_ids)
+        )
+        return SplitRows(train, validation, test, self.notes)
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Digests of the encoded data, part by part, by what they are of, in words."""
-        parts: dict[str, tuple[Tensor, ...]] = {
-            "which rows are trained on and which held out": (self.train_ids, self.test_ids)
-        }
+        ids: tuple[Tensor, ...] = (self.train_ids, self.test_ids)
+        if len(
+            self.validation_ids
+        ):  # without them, the digest is what it was before there were any
+            ids = (*ids, self.validation_ids)
+        parts: dict[str, tuple[Tensor, ...]] = {"which rows are trained on and which held out": ids}
         if self.labels is not None:
             parts["the labels"] = (self.labels,)
         if self.features:
@@ -72,6 +93,13 @@ class Data:
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def parts(self) -> Mapping[str, Tensor]:
+        """Row numbers by what is done with the rows: `train`, `validation` if there are some, and
+        `test`."""
+        validation = {"validation": self.validation_ids} if len(self.validation_ids) else {}
+        return {"train": self.train_ids, **validation, "test": self.test_ids}
 
     @property
     def label_unit(self) -> float:
@@ -131,12 +159,14 @@ def load_data(
     source: Source,
     encoder: PartyEncoder | None = None,
     new_rows: NewRows | None = None,
+    rows: SplitRows | None = None,
 ) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
     Args:
         encoder: that of a model trained before; without it, a new one is fitted.
         new_rows: which the model has not seen; then all rows count as held out.
+        rows: as the label holder has split them; without them, they are split here.
 
     Raises:
         SpecError: columns that the source does not have.
@@ -152,15 +182,24 @@ def load_data(
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
-    train, test = split_rows(table, spec.dataset)
-    encoder = encoder or _fit(spec, party, table, columns, train)
+    rows = rows or _split(spec, party, table)
+    summary, doubts = None, tuple[Problem, ...]()
+    if encoder is None:
+        encoder = _fit(spec, party, table, columns, rows.train)
+        if encoder.features:
+            summary = summarise_party(table, encoder.features)
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, rows.train))
     return Data(
         party,
-        train_ids=torch.from_numpy(train),
-        test_ids=torch.from_numpy(test),
+        train_ids=torch.from_numpy(rows.train),
+        test_ids=torch.from_numpy(rows.test),
+        validation_ids=torch.from_numpy(rows.validation),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        summary=summary,
+        doubts=doubts,
+        notes=rows.notes,
     )
 
 
@@ -180,6 +219,7 @@ def _new_data(
         party,
         train_ids=torch.arange(0),
         test_ids=torch.arange(table.rows),
+        validation_ids=torch.arange(0),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=labels,
         encoder=encoder,
@@ -188,47 +228,39 @@ def _new_data(
 
 
 def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label's.
+    """The columns that a party reads: those of its bottom, and of the label holder the label and
+    what the rows are split by.
 
     Args:
         available: the columns of its file.
     """
-    label = (spec.dataset.label,) if party == spec.top.party else ()
-    return (*feature_columns(spec, party, available), *label)
+    own = feature_columns(spec, party, available)
+    if party == spec.top.party:
+        own = (*own, spec.dataset.label, *filter(None, [spec.dataset.split.column]))
+    return tuple(dict.fromkeys(own))
 
 
 def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) -> frozenset[str]:
     """The columns that a party reads as categories, whatever they hold."""
-    listed = frozenset(reading_of(spec, party).categorical)
-    is_class = party == spec.top.party and spec.top.loss.labels != "numbers"
-    label = (spec.dataset.label,) if is_class else ()
-    return (encoder.categorical if encoder else listed).union(label)
+    own = set(encoder.categorical if encoder else reading_of(spec, party).categorical)
+    if party == spec.top.party:
+        if spec.top.loss.labels != "numbers":
+            own.add(spec.dataset.label)
+        by = spec.dataset.split.column
+        if by is not None and all(by not in section.listed for section in spec.parties.values()):
+            own.add(by)  # as a feature, too, it is read like one
+    return frozenset(own)
 
 
-def split_rows(table: Table, dataset: DatasetSection) -> tuple[Rows, Rows]:
-    """The numbers of the training rows and of the held-out rows, each int64 and ascending.
-
-    They follow from the number of rows and the spec, so that every party finds them for itself. The
-    choice is scikit-learn's `train_test_split`, so that others can repeat it; with a
-    `test_fraction` of 0 nothing is held out.
-
-    Raises:
-        DataError: fewer than two rows, or none left to train on.
-    """
-    if table.rows < 2:
-        message = f"{table.origin}: {table.rows} row(s) of data"
-        raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
-    everything = np.arange(table.rows, dtype=np.int64)
-    if dataset.test_fraction == 0:
-        return everything, everything[:0]
-    try:
-        train, test = train_test_split(
-            everything, test_size=dataset.test_fraction, random_state=dataset.split_seed
+def _split(spec: Spec, party: str, table: Table) -> SplitRows:
+    by = spec.dataset.split.by
+    if by != "random" and party != spec.top.party:
+        raise DataError(
+            f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
+            f"{spec.top.party} with it, which holds the label"
         )
-    except ValueError as error:
-        message = f"{table.origin}: of {table.rows} rows, none is left to train on"
-        raise DataError(f"{message}; lower dataset.test_fraction") from error
-    return np.sort(train), np.sort(test)
+    strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
+    return split_rows(spec.dataset, table, strata)
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

@@ -28,6 +28,7 @@ class PartyFacts:
     """Differs where the sample ids, or which of them are held out, do."""
     roles: Mapping[str, RoleFacts]
     """By role of the party."""
+    validation_rows: int = 0
 
     def to_json(self) -> str:
         """One line; `from_json` gives the same facts back, to the last bit."""
@@ -73,11 +74,13 @@ def merge(spec: Spec, facts: Sequence[PartyFacts]) -> Facts:
                 raise DataError(f"{message}; {what}")
     found = _roles(facts)
     names = (*_bottoms(spec), top_name(spec))
-    return Facts(first.train_rows, first.test_rows, {name: _told(found, name) for name in names})
+    roles = {name: _told(found, name) for name in names}
+    return Facts(first.train_rows, first.test_rows, roles, first.validation_rows)
 
 
 _SHARED = {
     "train_rows": "give all parties the same rows, and one spec",
+    "validation_rows": "give all parties the same rows, and one spec",
     "test_rows": "give all parties the same rows, and one spec",
     "ids_digest": "give all parties the same rows in the same order, and one spec",
 }

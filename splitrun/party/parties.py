@@ -15,6 +15,7 @@ from splitrun.data import (
     PartyEncoder,
     SharedSource,
     Source,
+    SplitRows,
     column_problems,
     columns_in,
     columns_of,
@@ -68,17 +69,23 @@ class Parties:
             raise SpecError(problems)
         if not has_own_files(spec):
             sources = dict.fromkeys(sources, _shared(spec, sources, available, known, new_rows))
+
+        def party(name: str, rows: SplitRows | None = None) -> Party:
+            return Party.load(
+                spec,
+                name,
+                directory,
+                encoder=known.get(name),
+                new_rows=new_rows,
+                source=sources[name],
+                rows=rows,
+            )
+
+        holder = party(spec.top.party)
         return cls(
             spec,
             {
-                name: Party.load(
-                    spec,
-                    name,
-                    directory,
-                    encoder=known.get(name),
-                    new_rows=new_rows,
-                    source=sources[name],
-                )
+                name: holder if name == holder.name else party(name, holder.data.rows)
                 for name in spec.parties
             },
         )
@@ -100,13 +107,17 @@ class Parties:
         """The same parties with another spec of the same data and columns."""
         return Parties(spec, {party.name: replace(party, spec=spec) for party in self})
 
-    def with_rows(self, train_ids: Tensor, test_ids: Tensor) -> Parties:
-        """The same parties with fewer of their rows."""
+    def with_rows(self, train_ids: Tensor) -> Parties:
+        """The same parties with fewer rows to train on, and none to evaluate on."""
+        none = train_ids[:0]
         return replace(
             self,
             by_name={
                 party.name: replace(
-                    party, data=replace(party.data, train_ids=train_ids, test_ids=test_ids)
+                    party,
+                    data=replace(
+                        party.data, train_ids=train_ids, validation_ids=none, test_ids=none
+                    ),
                 )
                 for party in self
             },
@@ -125,7 +136,7 @@ class Parties:
         """
         rows = self.label_holder.data
         if known is not None:
-            return Facts(len(rows.train_ids), len(rows.test_ids), known)
+            return Facts(len(rows.train_ids), len(rows.test_ids), known, len(rows.validation_ids))
         told = [party.facts() for party in self]
         complete = self.label_holder.with_top(told)
         others = (each for each in told if each.party != complete.party)

@@ -22,6 +22,7 @@ from splitrun.data import (
     OnDownload,
     PartyEncoder,
     Source,
+    SplitRows,
     gather,
     load_data,
     open_source,
@@ -55,6 +56,7 @@ class Party:
         encoder: PartyEncoder | None = None,
         new_rows: NewRows | None = None,
         source: Source | None = None,
+        rows: SplitRows | None = None,
     ) -> Party:
         """Read a party's own columns and, if it holds that, the label.
 
@@ -65,13 +67,15 @@ class Party:
             encoder: that of a model trained before; without it, a new one is fitted.
             new_rows: which that model has not seen; then all rows count as held out.
             source: read by several parties of this process; without it, its own is opened.
+            rows: as the label holder has split them; without them, the party splits them itself.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
         opened = source or open_source(spec, name, directory, data_dir, on_download)
-        return cls(spec, name, directory, load_data(spec, name, opened, encoder, new_rows))
+        data = load_data(spec, name, opened, encoder, new_rows, rows)
+        return cls(spec, name, directory, data)
 
     @property
     def holds_label(self) -> bool:
@@ -96,7 +100,12 @@ class Party:
         """What it tells the others, given the facts of its roles."""
         data = self.data
         return PartyFacts(
-            self.name, len(data.train_ids), len(data.test_ids), data.ids_digest, roles
+            self.name,
+            len(data.train_ids),
+            len(data.test_ids),
+            data.ids_digest,
+            roles,
+            len(data.validation_ids),
         )
 
     def with_top(self, facts: Sequence[PartyFacts]) -> PartyFacts:
@@ -156,7 +165,9 @@ class Party:
                 each,
                 {
                     "train": BatchOrder(data.train_ids, plan.batch_size, plan.seed),
-                    "evaluate": EvaluationOrder(data.test_ids, plan.evaluation_batch_rows),
+                    "evaluate": EvaluationOrder(
+                        (data.validation_ids, data.test_ids), plan.evaluation_batch_rows
+                    ),
                 },
             )
             for role, each in tensors.items()

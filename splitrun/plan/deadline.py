@@ -80,7 +80,7 @@ def _loop_s(plan: Plan, bottom: Role) -> float:
         if role.compute
         for work in ("forward", "loss", "backward", "update")
     ]
-    rows = max(plan.batch_size, min(plan.evaluation_batch_rows, plan.facts.test_rows))
+    rows = max(plan.batch_size, plan.largest_evaluation_batch)
     once_s = sum(work_ms) / 1e3 + sum(_transit_s(plan, it, rows) for it in channels)
     return once_s * bottom.depth
 
@@ -101,4 +101,4 @@ def _largest_rows(plan: Plan, channel: Channel) -> int:
     training = -(-plan.rows(0) // plan.slices(0))
     if channel.target != plan.top.name:
         return training
-    return max(training, min(plan.evaluation_batch_rows, plan.facts.test_rows))
+    return max(training, plan.largest_evaluation_batch)

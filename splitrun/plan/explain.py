@@ -78,13 +78,14 @@ def _of_role(plan: Plan, role: Role) -> RoleMemory:
     per_row = facts.activation_bytes_per_row + facts.input_bytes_per_row
     cut = facts.cut_bytes_per_row
     channel = next((each for each in plan.channels if each.source == role.name), None)
+    evaluated = sum(plan.facts.evaluated_rows.values())
     ahead = (channel.capacity if channel else 0) * plan.evaluation_batch_rows
     return RoleMemory(
         weights=facts.parameter_bytes + facts.buffer_bytes,
         gradients=facts.gradient_bytes,
         optimizer=facts.optimizer_bytes,
         versions=versions_held(plan, role) * role.version_bytes(facts),
-        messages=max(2 * depth * rows * cut, min(plan.facts.test_rows, ahead) * cut),
+        messages=max(2 * depth * rows * cut, min(evaluated, ahead) * cut),
         activations=round((depth + 1) * rows * per_row),
     )
 
@@ -111,6 +112,7 @@ def describe(plan: Plan, prefix: int = PREFIX) -> PlanRecord:
         steps_per_epoch=plan.steps_per_epoch,
         batch_size=plan.batch_size,
         train_rows=plan.facts.train_rows,
+        validation_rows=plan.facts.validation_rows,
         test_rows=plan.facts.test_rows,
         drains=sum(1 for _ in plan.segments()),
         checkpoint_every_steps=plan.checkpoint_every_steps,

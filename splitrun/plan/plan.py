@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from splitrun.events import EvaluatedRows
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
 from splitrun.spec import Compute
@@ -89,6 +90,16 @@ class Facts:
     train_rows: int
     test_rows: int
     roles: Mapping[str, RoleFacts]
+    validation_rows: int = 0
+
+    @property
+    def evaluated_rows(self) -> Mapping[EvaluatedRows, int]:
+        """The rows of an evaluation, part by part in their order; without empty parts."""
+        parts: dict[EvaluatedRows, int] = {
+            "validation": self.validation_rows,
+            "test": self.test_rows,
+        }
+        return {part: rows for part, rows in parts.items() if rows}
 
 
 EVALUATION_BATCH_ROWS = 4096
@@ -195,8 +206,14 @@ class Plan:
 
     @property
     def evaluation_batches(self) -> int:
-        """Batches that the held-out rows make."""
-        return -(-self.facts.test_rows // self.evaluation_batch_rows)
+        """Batches that validation and test rows make; none has rows of both."""
+        parts = self.facts.evaluated_rows.values()
+        return sum(-(-rows // self.evaluation_batch_rows) for rows in parts)
+
+    @property
+    def largest_evaluation_batch(self) -> int:
+        """In rows; 0 where nothing is evaluated."""
+        return min(self.evaluation_batch_rows, max(self.facts.evaluated_rows.values(), default=0))
 
     def rows(self, step: int) -> int:
         """Rows of the batch of a training step: the last one of an epoch may be short."""
@@ -224,7 +241,7 @@ class Plan:
         return self.role_facts(bottom).cut_bytes_per_row
 
     def segments(self, start: int = 0) -> Iterator[Segment]:
-        """The run between its drains: each ends with an evaluation, where there are held-out rows,
+        """The run between its drains: each ends with an evaluation, where there are rows for it,
         or with a checkpoint, or with both. The run's end is no checkpoint: the model is saved then.
 
         Without epochs, an evaluation is all there is.

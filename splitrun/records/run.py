@@ -84,7 +84,7 @@ class RunResult(Record, frozen=True, kw_only=True):
     train_loss: float | None = None
     """Mean over every sample of the last epoch."""
     metrics: Mapping[str, Mapping[str, float | None]] = {}
-    """By rows, which are `test`, and name."""
+    """By rows, which are `validation` (where there are some) and `test`, and name."""
     staleness: Mapping[str, Staleness] = {}
     """By role, over its updates."""
     weights_sha256: str = ""
@@ -95,6 +95,57 @@ class ChannelTotals(Record, frozen=True, kw_only=True):
 
     messages: int
     bytes: int
+
+
+class PartySummary(Record, frozen=True, kw_only=True):
+    """What was understood of the columns of one party's bottom."""
+
+    numeric: int = 0
+    """Columns of numbers, those that dates become among them."""
+    categorical: Mapping[str, int] = {}
+    """By column, its distinct values in the training rows."""
+    filled: Mapping[str, int] = {}
+    """By column that has any, missing cells that were filled with the training rows' mean."""
+    width: int = 0
+    """Numbers that the bottom is given of each row."""
+
+
+class TargetSummary(Record, frozen=True, kw_only=True):
+    """A label of numbers, in its own unit, over the training rows."""
+
+    smallest: float | None = None
+    largest: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    """The standard deviation."""
+    distinct: int | None = None
+    """Values that differ."""
+    standardised: bool = False
+    """Whether training, and what it tells of its loss, is in standard deviations from the mean."""
+
+
+class LabelSummary(Record, frozen=True, kw_only=True):
+    """What was understood of the label."""
+
+    column: str = ""
+    positive: str | None = None
+    """Of two classes under a loss for them, the one that counts as 1."""
+    classes: Mapping[str, Mapping[str, int]] = {}
+    """By part of the rows, such as `train`, and class, its rows; empty for numbers."""
+    target: TargetSummary | None = None
+    """For numbers."""
+
+
+class DataSummary(Record, frozen=True, kw_only=True):
+    """What was understood of the data."""
+
+    rows: Mapping[str, int] = {}
+    """By part: `train`, `test` and so on."""
+    parties: Mapping[str, PartySummary] = {}
+    """Those that have a bottom."""
+    label: LabelSummary = LabelSummary()
+    warnings: tuple[str, ...] = ()
+    """What is odd about them, a line each."""
 
 
 class Manifest(FileRecord, frozen=True, kw_only=True):
@@ -123,6 +174,8 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     """By role, and by what it held."""
     channels: Mapping[str, ChannelTotals] = {}
     result: RunResult | None = None
+    data: DataSummary | None = None
+    """What was understood of the data; None in runs of before."""
     warnings: tuple[str, ...] = ()
     """What sinks that failed have told, a line each."""
 
@@ -218,6 +271,7 @@ class PlanRecord(FileRecord, frozen=True, kw_only=True):
     steps_per_epoch: int = 0
     batch_size: int = 0
     train_rows: int = 0
+    validation_rows: int = 0
     test_rows: int = 0
     drains: int = 0
     checkpoint_every_steps: int | None = None
@@ -256,6 +310,13 @@ class EpochRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Means over the epoch's samples."""
     test: Mapping[str, float | None] = {}
     """Metrics on the held-out rows."""
+    validation: Mapping[str, float | None] = {}
+    """Metrics on the rows that decisions rest on."""
+
+    @property
+    def decisive(self) -> Mapping[str, float | None]:
+        """What decisions rest on: test rows decide nothing where there are validation rows."""
+        return self.validation or self.test
 
 
 class FaultRecord(Record, frozen=True, kw_only=True):

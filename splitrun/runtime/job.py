@@ -103,7 +103,8 @@ class BatchLoader(Protocol):
 
 
 Score = Callable[[Tensor, Tensor], dict[str, float | None]]
-"""(the top's outputs, labels) over all held-out rows -> metrics by name."""
+"""(the top's outputs, labels) over all rows of a part -> metrics by name. Called for validation
+rows, where there are some, then for test rows."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
-from splitrun.events import EpochDone, Evaluated, StepDone
+from splitrun.events import EpochDone, Evaluated, EvaluatedRows, StepDone
 from splitrun.model import BottomStage, State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
 from splitrun.runtime.affinity import CpuPin
@@ -137,12 +137,26 @@ class TopWorker(Worker):
         self._outputs.append(output)
 
     def _evaluate(self, instruction: Instruction) -> None:
-        labels = torch.cat(self._labels)
-        metrics = self._score(torch.cat(self._outputs), labels) if self._score else {}
+        outputs, labels = torch.cat(self._outputs), torch.cat(self._labels)
         self._outputs, self._labels = [], []
+        found: dict[EvaluatedRows, dict[str, float | None]] = {}
+        start = 0
+        for part, rows in self._plan.facts.evaluated_rows.items():
+            own = slice(start, start + rows)
+            found[part] = self._score(outputs[own], labels[own]) if self._score else {}
+            start += rows
         steps = instruction.step
-        epochs = steps // self._plan.steps_per_epoch
-        self._emit(Evaluated(steps, epochs, len(labels), metrics, self._evaluation_start, now()))
+        self._emit(
+            Evaluated(
+                steps,
+                steps // self._plan.steps_per_epoch,
+                len(labels),
+                found.get("test", {}),
+                self._evaluation_start,
+                now(),
+                found.get("validation", {}),
+            )
+        )
 
     def _state(self) -> State:
         return {**super()._state(), "epoch_loss": self._epoch_loss}

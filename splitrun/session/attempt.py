@@ -92,6 +92,7 @@ class Attempt:
             allow_code=self._state.names_classes,
             threads={"intra_op": experiment.document.spec.runtime.intra_op_threads},
             environment=environment(experiment.directory),
+            data=experiment.data,
         )
         directory.write_json("manifest.json", self._manifest)
         if resume is None:
@@ -185,7 +186,7 @@ class Attempt:
             evaluation_s=statistics.evaluation_s,
             samples_per_s=statistics.samples / statistics.train_s if statistics.train_s else 0.0,
             train_loss=statistics.last_loss,
-            metrics={"test": statistics.test} if statistics.test else {},
+            metrics=statistics.metrics,
             staleness={
                 role: Staleness(mean=each.mean, max=each.max)
                 for role, each in statistics.staleness.items()

@@ -21,7 +21,10 @@ class Evaluation:
 
     status: str
     """Of the run; see `TrainedModel.status`."""
-    metrics: dict[str, float | None]
+    metrics: Mapping[str, float | None]
+    """Of the held-out rows, or those of other files."""
+    validation: Mapping[str, float | None]
+    """Of the rows that decisions rested on, where there are some."""
     at_the_end: Mapping[str, float | None]
     """What the training found at its end for the same rows; empty where it was not finished, and
     for other rows."""
@@ -67,13 +70,14 @@ def evaluate_run(
         parties = model.parties(data_dir)
         check_data(model.shards, parties)
     data = parties.label_holder.data
-    if not len(data.test_ids):
+    if not len(data.test_ids) + len(data.validation_ids):
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
     metrics = spec.training.metrics or spec.top.loss.default_metrics
     outputs, found = model.apply(parties, metrics)
     return Evaluation(
         status=model.status,
-        metrics=found,
+        metrics=found.get("test", {}),
+        validation=found.get("validation", {}),
         at_the_end=at_the_end,
         predictions=Predictions.of(spec.top.loss, data, outputs),
         unseen=unseen_of(parties),

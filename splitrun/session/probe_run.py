@@ -111,7 +111,7 @@ class ProbeRun:
         ids, rows = subject.parties.label_holder.data.train_ids, steps * batch_size
         rows = min(rows, len(ids) // batch_size * batch_size)
         self._subject = subject
-        self._parties = subject.parties.with_rows(ids[:rows], ids[:0])
+        self._parties = subject.parties.with_rows(ids[:rows])
         self._kind = kind
         plan = _bare(subject, rows, batch_size, steps)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
@@ -219,7 +219,7 @@ def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan
     plan = compile(subject.parties.spec, subject.facts)
     return replace(
         plan,
-        facts=replace(plan.facts, train_rows=rows, test_rows=0),
+        facts=replace(plan.facts, train_rows=rows, validation_rows=0, test_rows=0),
         batch_size=batch_size,
         epochs=-(-steps * batch_size // rows),
         evaluate_every_epochs=None,

@@ -47,6 +47,7 @@ class TopStatistics:
     samples: int = 0
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
+    validation: dict[str, float | None] = field(default_factory=dict)
     history: list[EpochRecord] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     earlier_train_s: float = 0.0
@@ -126,9 +127,16 @@ class RunStatistics:
         return self._top.last_loss
 
     @property
-    def test(self) -> Mapping[str, float | None]:
-        """What the last evaluation found."""
-        return self._top.test
+    def metrics(self) -> Mapping[str, Mapping[str, float | None]]:
+        """What the last evaluation found, by rows, `validation` and `test`, as far as there are
+        some."""
+        parts = {"validation": self._top.validation, "test": self._top.test}
+        return {part: metrics for part, metrics in parts.items() if metrics}
+
+    @property
+    def decisive(self) -> Mapping[str, float | None]:
+        """What decisions rest on: test rows decide nothing where there are validation rows."""
+        return next(iter(self.metrics.values()), {})
 
     @property
     def history(self) -> list[EpochRecord]:
@@ -169,8 +177,10 @@ class RunStatistics:
                 loss = {"loss": event.loss}
                 self._top.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
             case Evaluated():
-                self._top.test = event.metrics
-                self._top.history.append(EpochRecord(epoch=event.epoch, test=event.metrics))
+                self._top.test, self._top.validation = event.metrics, event.validation
+                self._top.history.append(
+                    EpochRecord(epoch=event.epoch, test=event.metrics, validation=event.validation)
+                )
                 self._top.evaluated.append(event.end)
 
     def _begin(self, event: RunStarted) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from splitrun.data import NewRows, PartyEncoder, UnseenValues
 from splitrun.errors import RunDirectoryError
+from splitrun.events import EvaluatedRows
 from splitrun.files import is_something
 from splitrun.model import evaluate
 from splitrun.party import Parties, merge
@@ -115,7 +116,7 @@ class TrainedModel:
             UsageError: a party without a file, or a file without a party.
             DataError: a file that is missing, damaged, or not what the model was trained on.
         """
-        spec = with_inputs(self.spec, inputs)
+        spec = with_inputs(self.spec, inputs, self.directory)
         refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
         return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
 
@@ -124,8 +125,9 @@ class TrainedModel:
         parties: Parties,
         metrics: Sequence[Metric] | None = None,
         batch_rows: int = EVALUATION_BATCH_ROWS,
-    ) -> tuple[Tensor, dict[str, float | None]]:
-        """The top's outputs, `[rows, ...]`, for the parties' held-out rows, and their metrics.
+    ) -> tuple[Tensor, dict[EvaluatedRows, dict[str, float | None]]]:
+        """The top's outputs, `[rows, ...]`, for the parties' held-out rows, and the metrics of
+        these and, where there are some, of validation rows.
 
         Args:
             metrics: beside the loss; None for rows without labels, which have neither.
@@ -135,16 +137,19 @@ class TrainedModel:
             RunDirectoryError: the saved weights are damaged.
             RunFailed: a module fails, or what comes of the rows is not finite.
         """
-        rows, unit = len(parties.label_holder.data.test_ids), parties.label_holder.data.label_unit
-        plan = compile(self.spec, replace(self.facts, test_rows=rows)).evaluation(batch_rows)
+        data = parties.label_holder.data
+        validations, tests = len(data.validation_ids), len(data.test_ids)
+        facts = replace(self.facts, validation_rows=validations, test_rows=tests)
+        plan = compile(self.spec, facts).evaluation(batch_rows)
         given: list[Tensor] = []
-        found: dict[str, float | None] = {}
+        found: list[dict[str, float | None]] = []
 
         def score(outputs: Tensor, labels: Tensor) -> dict[str, float | None]:
             given.append(outputs)
             if metrics is not None:
-                found.update(evaluate(self.spec.top.loss, metrics, outputs, labels, unit))
-            return found
+                loss, unit = self.spec.top.loss, data.label_unit
+                found.append(evaluate(loss, metrics, outputs, labels, unit))
+            return {}
 
         with self.document.located():
             job = job_of(parties, plan)
@@ -152,4 +157,5 @@ class TrainedModel:
         top = replace(job.roles[plan.top.name], score=score)
         roles = {**job.roles, plan.top.name: top}
         find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
-        return given[0], found
+        outputs = given[-1][:tests]  # of the validation rows none, where there are no others
+        return outputs, dict(zip(facts.evaluated_rows, found, strict=False))

@@ -172,7 +172,7 @@ def line_up(
     )
     for warning in experiment.warnings:
         watcher.tell(f"warning: {warning}")
-    if not experiment.plan.facts.test_rows:
+    if not experiment.plan.facts.evaluated_rows:
         remedy = "compare with dataset.test_fraction above 0"
         raise UsageError(f"no rows are held out, so arms cannot be told apart; {remedy}")
     assert experiment.costs is not None

@@ -252,7 +252,7 @@ def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[Dept
 def _shortened(plan: Plan, costs: Costs, length_s: float) -> Plan:
     """The plan with the steps of a trial, all batches full."""
     rows = trial_steps(plan, costs, length_s) * plan.rows(0)
-    facts = replace(plan.facts, train_rows=rows, test_rows=0)
+    facts = replace(plan.facts, train_rows=rows, validation_rows=0, test_rows=0)
     return replace(
         plan, facts=facts, epochs=1, evaluate_every_epochs=None, checkpoint_every_steps=None
     )

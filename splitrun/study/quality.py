@@ -96,7 +96,7 @@ def score(
                 raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
                 outcome = train_fresh(bare, "serial", (metric,) if metric else ())
-                value = outcome.statistics.test.get(name)
+                value = outcome.statistics.decisive.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
             except NonFiniteLoss as error:
@@ -113,21 +113,23 @@ def score(
 
 
 def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
-    """Refuse a metric that no outputs have on the held-out rows: AUROC where one class occurs.
+    """Refuse a metric that no outputs have on the rows that decide: AUROC where one class occurs.
 
     Raises:
         UsageError: it is such a one.
     """
     assert data.labels is not None  # it is the label holder's
-    labels = data.labels[data.test_ids]
+    decides = data.validation_ids if len(data.validation_ids) else data.test_ids
+    labels = data.labels[decides]
     outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
     if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
-        message = f"{metric} is not defined on the held-out rows"
+        rows = "held-out" if decides is data.test_ids else "validation"
+        message = f"{metric} is not defined on the {rows} rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")
 
 
 def _curve(statistics: RunStatistics, metric: str) -> Curve:
-    values = ((record.epoch, record.test.get(metric)) for record in statistics.history)
+    values = ((record.epoch, record.decisive.get(metric)) for record in statistics.history)
     return {epoch: value for epoch, value in values if value is not None}
 
 

@@ -155,7 +155,7 @@ def shorten(subject: Subject, steps: int) -> Subject:
         update={"epochs": -(-steps // steps_per_epoch), "evaluate_every_epochs": None}
     )
     spec = subject.spec.model_copy(update={"training": training, "checkpoint": None})
-    return replace(subject, parties=subject.parties.under(spec).with_rows(ids, data.test_ids[:0]))
+    return replace(subject, parties=subject.parties.under(spec).with_rows(ids))
 
 
 def trial_s(budget_s: float, timed_arms: int = 1) -> float:

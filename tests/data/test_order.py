@@ -79,7 +79,7 @@ print(digest(BatchOrder(torch.arange(5000), 4999, 7).ids_at(4)).hex())
 
 
 def test_an_evaluation_takes_samples_as_they_come() -> None:
-    order = EvaluationOrder(torch.tensor([4, 8, 15, 16, 23]), 2)
+    order = EvaluationOrder((torch.tensor([4, 8, 15, 16, 23]),), 2)
     assert [order.ids_at(step).tolist() for step in range(4)] == [[4, 8], [15, 16], [23], []]
 
 

@@ -249,7 +249,7 @@ class _Run:
             return
         for side in self.sides:
             side.module.eval()
-        order = EvaluationOrder(self.data.test_ids, _EVALUATION_ROWS)
+        order = EvaluationOrder((self.data.test_ids,), _EVALUATION_ROWS)
         for batch in range(-(-len(self.data.test_ids) // _EVALUATION_ROWS)):
             ids = order.ids_at(batch)
             cuts = [

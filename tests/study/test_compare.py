@@ -233,7 +233,7 @@ def test_a_sequential_run_learns_the_same_on_either_runtime() -> None:
     subject = _subject(Arm("sequential"))
     serial, threaded = train_fresh(subject, "serial"), train_fresh(subject, "threaded")
     assert serial.weights_sha256 == threaded.weights_sha256
-    assert serial.statistics.test == threaded.statistics.test
+    assert serial.statistics.metrics == threaded.statistics.metrics
 
 
 @pytest.mark.parametrize("steps", [1, 5, 9, 10, 18])

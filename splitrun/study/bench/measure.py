@@ -114,7 +114,7 @@ def segment_of(subject: Subject, steps: int) -> Subject:
     """So many steps of the training, over rows from all of the data: caches see its true size."""
     data = subject.parties.label_holder.data
     stride = max(1, len(data.train_ids) // (steps * subject.spec.dataset.batch_size))
-    spread = subject.parties.with_rows(data.train_ids[::stride], data.test_ids)
+    spread = subject.parties.with_rows(data.train_ids[::stride])
     return shorten(replace(subject, parties=spread), steps)
 
 

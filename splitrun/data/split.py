@@ -1,0 +1,230 @@
+"""Which rows are trained on, which decisions rest on, and which are held out.
+
+Test rows come first: they are chosen from all rows, by `dataset.split` and `test_fraction`, or are
+those of a file of their own. Validation rows are then taken from what remains, by the same rule, so
+that test rows are the same whatever `validation_fraction` is. What is left is trained on.
+
+Shares are rounded up to whole rows, as scikit-learn's `train_test_split` does, which also draws
+those that are drawn: others can repeat it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from splitrun.data.encoding import Rows
+from splitrun.data.labels import canonical, some
+from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
+from splitrun.errors import DataError
+from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.wording import closest
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """Three parts of the rows, which are disjoint and all of them: row numbers, ascending."""
+
+    train: Rows
+    """At least one."""
+    validation: Rows
+    """May be empty, as may the next ones."""
+    test: Rows
+    notes: tuple[str, ...] = ()
+    """What the user should know of how they came about, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Strata:
+    """The classes that every part is to have the same shares of."""
+
+    codes: NDArray[np.int64]
+    """Every row's class, `[rows]`, as an index into `names`."""
+    names: Sequence[str]
+
+
+def split_rows(
+    dataset: DatasetSection,
+    table: Table,
+    strata: Strata | None = None,
+    test_file: Rows | None = None,
+) -> SplitRows:
+    """Split the rows of a table.
+
+    At random, the parts follow from the number of rows and the spec alone, so that every party
+    finds them for itself. Otherwise they are the label holder's to find.
+
+    Args:
+        table: with the split's column, where it has one.
+        strata: of all rows, where every part is to have its share of each.
+        test_file: numbers of the rows that are from a test file; they are the test rows then.
+
+    Raises:
+        DataError: fewer than two rows; none left to train on; a value that is missing, no moment,
+            or in no row; or a class too small to be shared out.
+    """
+    if table.rows < 2:
+        message = f"{table.origin}: {table.rows} row(s) of data"
+        raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
+    by_time = dataset.split.by == "time"
+    rule = _Rule(dataset, table, strata, _moments(dataset, table) if by_time else None)
+    everything = np.arange(table.rows, dtype=np.int64)
+    none, shared = everything[:0], table.rows
+    if test_file is not None:
+        train, validation, test = np.setdiff1d(everything, test_file), none, np.sort(test_file)
+        shared = len(train)
+    elif dataset.split.by == "column":
+        train, validation, test = _by_value(dataset, table)
+    else:
+        taken = math.ceil(table.rows * dataset.test_fraction)
+        train, test = rule.take(everything, taken, "test")
+        validation = none
+    if dataset.validation_fraction > 0:
+        taken = math.ceil(shared * dataset.validation_fraction)
+        train, validation = rule.take(train, taken, "validation")
+    return SplitRows(train, validation, test, tuple(rule.notes))
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How a part's rows are taken from those that are left."""
+
+    dataset: DatasetSection
+    table: Table
+    strata: Strata | None
+    moments: NDArray[np.float64] | None
+    """When every row was, where the latest are taken."""
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, rows: Rows, count: int, part: str) -> tuple[Rows, Rows]:
+        """The rows that are left, and so many others; of one moment, all or none."""
+        if count == 0:
+            return rows, rows[:0]
+        if count >= len(rows):
+            raise self._nothing_left(part)
+        if self.moments is None:
+            return self._drawn(rows, count, part)
+        own = self.moments[rows]
+        late = own >= np.sort(own)[-count]
+        if late.all():
+            raise self._nothing_left(part, ", for rows of one moment stay together")
+        if more := int(late.sum()) - count:
+            what = f"{more:,} more {part} row(s) than asked for: rows of one moment stay together"
+            self.notes.append(f"{self.table.origin}: {what}")
+        return rows[~late], rows[late]
+
+    def _drawn(self, rows: Rows, count: int, part: str) -> tuple[Rows, Rows]:
+        classes = None
+        if self.strata is not None:
+            classes = self.strata.codes[rows]
+            self._refuse_small(classes, count, part)
+        seed = self.dataset.split_seed
+        left, drawn = train_test_split(rows, test_size=count, random_state=seed, stratify=classes)
+        return np.sort(left), np.sort(drawn)
+
+    def _nothing_left(self, part: str, why: str = "") -> DataError:
+        message = f"{self.table.origin}: of {self.table.rows} rows, none is left to train on{why}"
+        return DataError(f"{message}; lower dataset.{part}_fraction")
+
+    def _refuse_small(self, classes: NDArray[np.int64], count: int, part: str) -> None:
+        """Raises DataError where not every class can be on both sides."""
+        assert self.strata is not None
+        names, kept = self.strata.names, len(classes) - count
+        sizes = np.bincount(classes, minlength=len(names))
+        if sizes.min() < 2:
+            what = f"{sizes.min()} row(s) of class {names[int(sizes.argmin())]!r}"
+            remedy = "give more of them, leave them out"
+        elif min(count, kept) < len(names):
+            what = f"{len(names):,} classes"
+            remedy = f"change dataset.{part}_fraction"
+        else:
+            return
+        message = f"{self.table.origin}: {what} cannot be both among {kept:,} rows to train on"
+        raise DataError(
+            f"{message} and among {count:,} {part} rows; {remedy}, or use dataset.split=random"
+        )
+
+
+def _by_value(dataset: DatasetSection, table: Table) -> tuple[Rows, Rows, Rows]:
+    """Rows to train on, to decide on and to test on, as the values of a column say."""
+    split, name = dataset.split, dataset.split.column
+    assert name is not None
+    words, codes = _words(table.columns[name])
+    known = {words[code] for code in np.unique(codes).tolist()}
+    for value in (*split.validation, *split.test):
+        if canonical(value) not in known:
+            near = closest(value, sorted(known))
+            remedy = f"did you mean {near!r}?" if near else f"there are {some(sorted(known))}"
+            message = f"{table.origin}: no row has {value!r} in column {name!r}"
+            raise DataError(f"{message}, by which the rows are split; {remedy}")
+
+    def having(values: Sequence[str]) -> NDArray[np.bool_]:
+        wanted = set(map(canonical, values))
+        return np.array([word in wanted for word in words], bool)[codes]
+
+    validation, test = having(split.validation), having(split.test)
+    train = ~(validation | test)
+    if not train.any():
+        message = f"{table.origin}: no row is left to train on, by the values of {name!r}"
+        raise DataError(f"{message}; list fewer under dataset.split")
+    return np.flatnonzero(train), np.flatnonzero(validation), np.flatnonzero(test)
+
+
+def _words(column: Column) -> tuple[list[str], NDArray[np.int64]]:
+    """A column's distinct values, numbers in one spelling, and every row's index into them."""
+    if isinstance(column, Categories):
+        return [canonical(word) for word in column.values], column.codes
+    numbers, codes = np.unique(column, return_inverse=True)
+    return [canonical(repr(number)) for number in numbers.tolist()], codes
+
+
+def _moments(dataset: DatasetSection, table: Table) -> NDArray[np.float64]:
+    """When every row was, `[rows]`: numbers as they are, dates and times in seconds.
+
+    Raises:
+        DataError: a row has none, or what it has is neither.
+    """
+    name = dataset.split.column
+    assert name is not None
+    column = table.columns[name]
+    words, codes = _words(column)
+    missing = np.array([word.strip().lower() in MISSING_MARKS for word in words], bool)[codes]
+    if missing.any():
+        message = f"{table.place(int(np.argmax(missing)))}: no {name!r}, by which rows are split"
+        raise DataError(f"{message}; fill the cell, or leave the row out")
+    if not isinstance(column, Categories):
+        return column
+    present = np.unique(codes).tolist()
+    read = [(_parsed(words, parse), what) for parse, what in _READINGS]
+    moments, what = min(read, key=lambda it: int(np.isnan(it[0][present]).sum()))
+    wrong = np.isnan(moments)[codes]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        message = f"{table.place(row)}: {column.at(row)!r} in column {name!r} is no {what}"
+        raise DataError(f"{message}, and rows are split by it; mend the cell")
+    return moments[codes]
+
+
+def _parsed(words: Sequence[str], parse: Callable[[str], float]) -> NDArray[np.float64]:
+    """Each word's moment, NaN where it is none."""
+    moments = np.full(len(words), np.nan)
+    for index, word in enumerate(words):
+        with suppress(ValueError):
+            moments[index] = parse(word)
+    return moments
+
+
+def _seconds(text: str) -> float:
+    """Since 1970, of a date or time in ISO 8601; without a zone it is UTC's."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+_READINGS = ((float, "number"), (_seconds, "date such as 2026-11-29"))
