@@ -9,7 +9,13 @@ from splitrun.cli.output import echo
 from splitrun.units import SCREEN, listed
 
 if TYPE_CHECKING:
-    from splitrun.records.run import DataSummary, LabelSummary, PartySummary, TargetSummary
+    from splitrun.records.run import (
+        DataSummary,
+        JoinRecord,
+        LabelSummary,
+        PartySummary,
+        TargetSummary,
+    )
 
 _MOST_CLASSES = 5
 """That are told one by one."""
@@ -22,13 +28,25 @@ def tell_data(summary: DataSummary) -> None:
 
 
 def data_lines(summary: DataSummary) -> Iterator[str]:
-    """A line for each party, and one for the label."""
+    """A line for the join, if there is one, one for each party, and one for the label."""
+    if summary.join is not None:
+        yield f"join: {_join(summary.join)}"
     for name, party in summary.parties.items():
         yield f"{name}: {_party(party)}"
     label = summary.label
     rows = SCREEN.plural(summary.rows.get("train", 0), "training row")
     told = _target(label.target, rows) if label.target else _classes(label)
     yield f"label {label.column}: {told}"
+
+
+def _join(join: JoinRecord) -> str:
+    held = listed([f"{count:,} rows of {party}" for party, count in join.rows.items()])
+    order = {
+        "key": "in the order of the label holder's key",
+        "file": "in the order of the label holder's file",
+        "trusted": "trusted to be the same in the same order, for there is no key",
+    }
+    return f"{join.common:,} in common of {held}, {order[join.order]}"
 
 
 def _party(party: PartySummary) -> str:

@@ -7,7 +7,7 @@ often makes a result too bad or too good; each is named, with its cost and with 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,14 +147,14 @@ def leaks(
     spec: Spec,
     party: str,
     features: FeatureEncoder,
-    inputs: Sequence[Tensor],
+    inputs: Callable[[Tensor], Sequence[Tensor]],
     indicators: Tensor,
     train: Tensor,
 ) -> Iterator[Problem]:
     """Columns of a party that are the label in all training rows, or tell one of its classes.
 
     Args:
-        inputs: what the bottom is given of all rows.
+        inputs: what the bottom is given of the rows with these numbers.
         indicators: the label of all rows, or whether it is a class, float32 `[rows, 1 or classes]`.
         train: the training rows' numbers.
     """
@@ -163,7 +163,7 @@ def leaks(
     suspects = features.columns
     for rows in (train[:: max(1, len(train) // _SAMPLE_ROWS)][:_SAMPLE_ROWS], train):
         if suspects:
-            given, labels = [tensor[rows] for tensor in inputs], indicators[rows]
+            given, labels = inputs(rows), indicators[rows]
             parts = _parts(features, given, suspects)
             suspects = frozenset(name for name, part in parts if _tell(part, labels))
     for name in sorted(suspects):

@@ -28,6 +28,7 @@ def summarise(parties: Parties) -> DataSummary:
         rows={part: len(ids) for part, ids in holder.parts.items()},
         parties={party.name: party.data.summary for party in parties if party.data.summary},
         label=label,
+        join=parties.join.record if parties.join else None,
     )
 
 
@@ -45,7 +46,7 @@ def doubts(parties: Parties, summary: DataSummary) -> Iterator[Problem]:
     indicators = _indicators(holder.labels, len(holder.classes))
     for party in parties:
         if (features := party.data.encoder.features) is not None:
-            given, train = party.data.features, holder.train_ids
+            given, train = party.data.batch, holder.train_ids
             yield from leaks(spec, party.name, features, given, indicators, train)
 
 

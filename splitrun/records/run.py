@@ -14,7 +14,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -97,6 +97,21 @@ class ChannelTotals(Record, frozen=True, kw_only=True):
     bytes: int
 
 
+JoinOrder = Literal["key", "file", "trusted"]
+"""By the label holder's key, or as its rows stand in its file; `trusted`: there is no key, and all
+files are trusted to have the same rows in the same order."""
+
+
+class JoinRecord(Record, frozen=True, kw_only=True):
+    """How the parties' files were joined: counts, which all of them may know, and no keys."""
+
+    rows: Mapping[str, int]
+    """By party, those that it has."""
+    common: int
+    """Rows of the label holder with a partner at all others: those that are used."""
+    order: JoinOrder
+
+
 class PartySummary(Record, frozen=True, kw_only=True):
     """What was understood of the columns of one party's bottom."""
 
@@ -144,6 +159,8 @@ class DataSummary(Record, frozen=True, kw_only=True):
     parties: Mapping[str, PartySummary] = {}
     """Those that have a bottom."""
     label: LabelSummary = LabelSummary()
+    join: JoinRecord | None = None
+    """Where parties have files of their own, or rows have keys."""
     warnings: tuple[str, ...] = ()
     """What is odd about them, a line each."""
 

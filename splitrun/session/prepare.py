@@ -107,7 +107,8 @@ class Experiment:
         odd = doubts(self.parties, summary)
         told = (self.document.problem(it.path, it.what, it.remedy) for it in odd)
         notes = self.parties.label_holder.data.notes
-        return msgspec.structs.replace(summary, warnings=(*notes, *map(str, told)))
+        joined = self.parties.join.warnings if self.parties.join else ()
+        return msgspec.structs.replace(summary, warnings=(*joined, *notes, *map(str, told)))
 
     def _woken(self, role: str, facts: RoleFacts) -> str:
         if not facts.woken:
