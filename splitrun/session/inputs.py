@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,32 +11,63 @@ from splitrun.data import (
     PartyEncoder,
     available_columns,
     columns_of_model,
+    key_columns,
     refuse_missing_columns,
 )
+from splitrun.data.sources.files import CsvDataset
 from splitrun.errors import UsageError
-from splitrun.spec import Spec
+from splitrun.spec import Spec, has_own_files
+from splitrun.spec.wording import closest
 
 Inputs = Path | Mapping[str, Path]
 """One file for all parties, or a file for each, by party; relative paths start at the working
 directory."""
 
 
-def with_inputs(spec: Spec, inputs: Inputs) -> Spec:
+def with_inputs(spec: Spec, inputs: Inputs, directory: Path) -> Spec:
     """The spec with these files in the place of its own.
+
+    Rows that a published dataset or a generator made are new in a file, too: it is read as CSV.
+
+    Args:
+        directory: where relative paths of the spec start.
 
     Raises:
         UsageError: a party without a file, a file without a party, or a file for each where the
-            training had one for all.
+            training had one for all, or the other way round.
     """
+    if has_own_files(spec):
+        return _with_one_for_each(spec, inputs, directory)
     if not isinstance(inputs, Path):
-        name = next(iter(inputs), "")
-        message = f"--input {name}=…: the model was trained on one file for all parties"
-        raise UsageError(f"{message}; give one, as --input FILE")
-    if "path" not in type(spec.dataset).model_fields:
-        message = f"--input {inputs}: the rows of {spec.dataset.type} come from no file of yours"
-        raise UsageError(f"{message}; name a run that was trained on files")
-    dataset = spec.dataset.model_copy(update={"path": str(inputs.absolute())})
-    return spec.model_copy(update={"dataset": dataset})
+        message = f"--input {next(iter(inputs), '')}=…: the model was trained on one file for all"
+        raise UsageError(f"{message} parties; give one, as --input FILE")
+    dataset = spec.dataset
+    if not dataset.own_files:
+        reading = dataset.reading_keys.model_dump()
+        dataset = CsvDataset(type="csv", label=dataset.label, **reading)
+    update = {"path": str(inputs.absolute()), "test_path": None}
+    return spec.model_copy(update={"dataset": dataset.model_copy(update=update)})
+
+
+def _with_one_for_each(spec: Spec, inputs: Inputs, directory: Path) -> Spec:
+    if isinstance(inputs, Path):
+        given = " ".join(f"--input {party}=FILE" for party in spec.parties)
+        message = f"--input {inputs}: each party had a file of its own in the training"
+        raise UsageError(f"{message}; give {given}")
+    for party in inputs:
+        if party not in spec.parties:
+            near = closest(party, spec.parties) or next(iter(spec.parties))
+            message = f"--input {party}={inputs[party]}: no party is called {party!r}"
+            raise UsageError(f"{message}; did you mean --input {near}=…?")
+    parties = {}
+    for name, section in spec.parties.items():
+        if name not in inputs:
+            known = shlex.quote(f"{name}={directory / Path(section.path or '').expanduser()}")
+            remedy = f"add --input {name}=FILE or, for the file of the training, --input {known}"
+            raise UsageError(f"no file of {name}; {remedy}")
+        update = {"path": str(inputs[name].absolute()), "test_path": None}
+        parties[name] = section.model_copy(update=update)
+    return spec.model_copy(update={"parties": parties})
 
 
 def refuse_other_columns(
@@ -53,6 +85,7 @@ def refuse_other_columns(
     Raises:
         DataError: naming file and columns.
     """
-    columns = frozenset().union(*available_columns(spec, directory).values())
-    needed = [name for each in encoders.values() for name in columns_of_model(each, new_rows)]
-    refuse_missing_columns(str(inputs), needed, columns)
+    for party, columns in available_columns(spec, directory).items():
+        origin = inputs if isinstance(inputs, Path) else inputs[party]
+        needed = (*columns_of_model(encoders[party], new_rows), *key_columns(spec, party))
+        refuse_missing_columns(str(origin), needed, columns)

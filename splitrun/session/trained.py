@@ -116,7 +116,7 @@ class TrainedModel:
             UsageError: a party without a file, or a file without a party.
             DataError: a file that is missing, damaged, or not what the model was trained on.
         """
-        spec = with_inputs(self.spec, inputs)
+        spec = with_inputs(self.spec, inputs, self.directory)
         refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
         return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
 

@@ -191,3 +191,29 @@ def test_a_file_for_each_party_is_refused_where_all_shared_one(tmp_path: Path) -
     run = trained(tmp_path)
     with pytest.raises(UsageError, match="one file for all parties; give one, as --input FILE"):
         predict(run, {"bob": tmp_path / "rows.csv"})
+
+
+def test_rows_of_a_generator_or_a_published_dataset_may_come_from_a_file(tmp_path: Path) -> None:
+    bottom = {"bottom": BOTTOMS["embedding"]}
+    content = {
+        "name": "trial",
+        "dataset": {
+            "type": "synthetic",
+            "rows": 100,
+            "numeric": 2,
+            "categorical": 1,
+            "cardinality": 5,
+        },
+        "parties": {"alice": bottom, "bob": bottom},
+        "top": {
+            "party": "alice",
+            "model": {"type": "mlp", "out": 1},
+            "loss": "binary_cross_entropy",
+        },
+    }
+    run = Path(train(prepared(content), tmp_path / "runs").run_dir)
+    header = [
+        f"{name}_{column}" for name in ("alice", "bob") for column in ("num0", "num1", "cat0")
+    ]
+    new = write(tmp_path / "new.csv", [("1", "2", "x", "3", "4", "y")], header)
+    assert list(predict(run, new).unseen) == ["alice", "bob"]

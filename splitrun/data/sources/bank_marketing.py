@@ -28,6 +28,7 @@ from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_directory, is_something, read_bytes
 from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import Table
@@ -75,6 +76,11 @@ class BankMarketingDataset(FileDatasetSection):
         if self.label == "y" and spec.top.loss.labels == "numbers":
             what = f"the label y is yes or no, which {spec.top.loss.type} cannot learn"
             yield Problem(("top", "loss"), what, "use binary_cross_entropy")
+
+    @property
+    def reading_keys(self) -> ReadingKeys:
+        """Of rows that are written as the published ones are."""
+        return super().reading_keys.model_copy(update={"delimiter": ";"})
 
     def open(self, opening: Opening) -> BankMarketingSource:
         """The published file."""
