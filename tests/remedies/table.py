@@ -101,6 +101,8 @@ WARNED = {
 UNTRIED = {
     "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4": "an option of bench: tests/study",
     "list all classes under dataset.classes": "there are too many to be typed",
+    "set dataset.split=stratified": "a warning: tests/data/test_summary",
+    "set top.loss=binary_cross_entropy": "a warning: tests/data/test_summary",
     "raise it, or lower pipeline.depth": "a warning: nothing is refused",
 }
 """Remedies that no small experiment comes upon, and why."""
