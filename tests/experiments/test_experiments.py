@@ -32,7 +32,7 @@ SHORTER = {
     "breast": ["training.epochs=8", "links=lan"],
     "movielens": ["training.epochs=3", "links=lan"],
 }
-LEAST_AUROC = {"adult": 0.908, "breast": 0.97, "movielens": 0.72}
+LEAST_AUROC = {"adult": 0.9, "credit": 0.73, "breast": 0.97, "movielens": 0.72}
 """Of what is known to learn more, or less, than the others' 0.75 in so few epochs."""
 
 
