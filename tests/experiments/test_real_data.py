@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +101,7 @@ class Plain(nn.Module):
         output: Tensor = self.top(torch.cat(hidden, dim=1))
         return output
 
-    def given(self, weights: list[Tensor]) -> Plain:
+    def given(self, weights: Sequence[Tensor]) -> Plain:
         """With these weights, in the parties' order and then the top's."""
         with torch.no_grad():
             for mine, theirs in zip(self.parameters(), weights, strict=True):
