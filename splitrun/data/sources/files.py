@@ -94,6 +94,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem((*path, "classes"), what, "remove it")
 
     @property
+    def test_file(self) -> str | None:
+        """The `test_path`."""
+        return self.test_path
+
+    @property
     def row_key(self) -> str | None:
         """The `key`."""
         return self.key
