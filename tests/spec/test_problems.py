@@ -85,7 +85,8 @@ depth: 4
         ("~top", "top: is missing; add it, with party and loss"),
         (
             "~dataset",
-            "dataset: is missing; add it: {type: csv, parquet, npz, bank_marketing or …",
+            "dataset: is missing; add it: {type: csv, parquet, npz, bank_marketing or "
+            "synthetic, …}",
         ),
         ("top.fusion=", "top.fusion: is empty; write concat, sum or mean"),
         ("top.fusion=3", "top.fusion: is 3; write concat, sum or mean"),
