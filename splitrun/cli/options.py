@@ -90,7 +90,7 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
 
 
 def tell_warnings(experiment: Experiment) -> None:
-    """Tell what has no effect, as one sees only by the data."""
+    """Tell what has no effect or is odd, as one sees only by the data."""
     for warning in experiment.warnings:
         echo(f"warning: {warning}", err=True)
 

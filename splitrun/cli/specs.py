@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.data_lines import tell_data
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -82,8 +83,9 @@ def plan(
     tell_warnings(experiment)
     described = forecast(experiment, describe(experiment.plan))
     if json_output:
-        echo_json(described.to_json())
+        echo_json(described.to_json() | {"data": experiment.data.to_json()})
     else:
+        tell_data(experiment.data)
         _show(described)
 
 

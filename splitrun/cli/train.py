@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli.data_lines import tell_data
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
@@ -104,20 +105,27 @@ def train(
             experiment = make_ready(
                 data_dir=data_dir, on_download=on_download, allow_code=allow_code
             )
-        tell_warnings(experiment)
-        if experiment.advice is not None:
-            how = " by --unproven" if unproven else ""
-            depth, reason = experiment.plan.depth, experiment.advice.reason
-            echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
+        tell_prepared(experiment, progress)
         attempts = Attempts(experiment, runs_dir, progress, offer)
         first = AttemptStart(experiment, start, offered)
         policy = experiment.document.spec.supervision
         result = supervised(policy, attempts.run, first, attempts.next_start)
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
-            echo_json(result.to_json())
+            echo_json(result.to_json() | {"data": experiment.data.to_json()})
         else:
             echo(summary(document.spec.name, result))
+
+
+def tell_prepared(experiment: Experiment, progress: Progress) -> None:
+    """Tell what is to be known of an experiment before it is trained."""
+    tell_warnings(experiment)
+    if progress is not Progress.NONE:
+        tell_data(experiment.data)
+    if experiment.advice is not None:
+        how = " by --unproven" if experiment.unproven else ""
+        depth, reason = experiment.plan.depth, experiment.advice.reason
+        echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
 
 
 def summary(name: str, result: RunResult) -> str:

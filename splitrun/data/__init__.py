@@ -26,26 +26,29 @@ from splitrun.data.sources import OnDownload, Source
 if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
-    from splitrun.data.load import Data, SharedSource, columns_of, load_data, text_columns
+    from splitrun.data.join import Alignment, Join, key_columns
+    from splitrun.data.load import Data, columns_of, load_data, text_columns
     from splitrun.data.new_rows import (
         NewRows,
         UnseenValues,
         columns_of_model,
         refuse_missing_columns,
     )
+    from splitrun.data.shared import join_sources, share
     from splitrun.data.split import SplitRows
 
 __all__ = [
+    "Alignment",
     "Batch",
     "BatchOrder",
     "Data",
     "EvaluationOrder",
     "Feed",
     "InputShape",
+    "Join",
     "NewRows",
     "OnDownload",
     "PartyEncoder",
-    "SharedSource",
     "Source",
     "SplitRows",
     "UnseenValues",
@@ -59,18 +62,23 @@ __all__ = [
     "feature_columns",
     "fingerprint",
     "gather",
+    "join_sources",
+    "key_columns",
     "load_data",
     "open_source",
     "opening",
     "party_problems",
     "refuse_missing_columns",
+    "share",
     "sources_of",
     "text_columns",
 ]
 
 _IMPORTED_ON_USE = {
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
-    **dict.fromkeys(("Data", "SharedSource", "columns_of", "load_data", "text_columns"), "load"),
+    **dict.fromkeys(("Alignment", "Join", "key_columns"), "join"),
+    **dict.fromkeys(("Data", "columns_of", "load_data", "text_columns"), "load"),
+    **dict.fromkeys(("join_sources", "share"), "shared"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
     "SplitRows": "split",
     **dict.fromkeys(

@@ -112,12 +112,15 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Feed:
-    """One role's columns (or the labels) over all rows of the source, in every phase's order."""
+    """One role's columns (or the labels) of all samples, in every phase's order."""
 
     tensors: tuple[Tensor, ...]
     orders: Mapping[Phase, Order]
+    own_rows: Tensor | None = None
+    """int64 [samples]: the row of the tensors that each sample has, where several share one."""
 
     def load(self, phase: Phase, step: int) -> Batch:
         """The role's rows of one batch."""
         ids = self.orders[phase].ids_at(step)
-        return Batch(len(ids), digest(ids), gather(self.tensors, ids))
+        rows = ids if self.own_rows is None else self.own_rows[ids]
+        return Batch(len(ids), digest(ids), gather(self.tensors, rows))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from splitrun.data.columns import feature_columns, party_problems
+from splitrun.data.doubts import column_doubts
 from splitrun.data.encoding import LabelEncoder, PartyEncoder, Rows, fit_features
+from splitrun.data.feed import gather
+from splitrun.data.join import Alignment, aligned
 from splitrun.data.labels import (
     class_codes,
     encode_classes,
@@ -23,9 +26,11 @@ from splitrun.data.labels import (
 from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
-from splitrun.data.table import Table
-from splitrun.errors import DataError, SpecError
-from splitrun.spec import Spec, reading_of
+from splitrun.data.summary import summarise_party
+from splitrun.data.table import Categories, Table
+from splitrun.errors import DataError, Problem, SpecError
+from splitrun.records.run import PartySummary
+from splitrun.spec import Spec, is_joined, reading_of
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,14 @@ class Data:
 
     party: str
     train_ids: Tensor
-    """int64 [training rows]: row numbers in the source, ascending. They are the sample ids."""
+    """int64 [training rows]: positions among all samples, ascending. They are the sample ids: row
+    numbers in the source or, where rows are joined by keys, among those that are joined."""
     test_ids: Tensor
     """int64 [held-out rows], likewise; may be empty."""
     validation_ids: Tensor
     """int64 [rows that decisions rest on], likewise; may be empty."""
     features: tuple[Tensor, ...]
-    """For all rows of the source, what the party's bottom is given; empty without one. For
+    """What the party's bottom is given, for all rows that the samples have; empty without one. For
     `one_hot`, a float32 matrix [rows, width]; for `codes`, float32 [rows, numeric] and int64 codes
     [rows, categorical]."""
     labels: Tensor | None
@@ -49,8 +55,16 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    summary: PartySummary | None = None
+    """What its columns were understood to hold, where its encoder was fitted to them."""
+    doubts: tuple[Problem, ...] = ()
+    """What is odd about its columns, likewise."""
     unseen: tuple[UnseenValues, ...] = ()
     """Of new rows: what no training row had."""
+    own_rows: Tensor | None = None
+    """int64 [samples]: the row of `features` that each sample has, where several share one."""
+    keys: Categories | None = None
+    """Every sample's key at this party, in the words of its file, where rows are joined by keys."""
     notes: tuple[str, ...] = ()
     """What the user should know of the split, a sentence each."""
 
@@ -62,30 +76,39 @@ class Data:
         )
         return SplitRows(train, validation, test, self.notes)
 
+    def batch(self, ids: Tensor) -> tuple[Tensor, ...]:
+        """What the party's bottom is given of these samples."""
+        return gather(self.features, ids if self.own_rows is None else self.own_rows[ids])
+
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Digests of the encoded data, part by part, by what they are of, in words."""
-        ids: tuple[Tensor, ...] = (self.train_ids, self.test_ids)
-        if len(
-            self.validation_ids
-        ):  # without them, the digest is what it was before there were any
-            ids = (*ids, self.validation_ids)
-        parts: dict[str, tuple[Tensor, ...]] = {"which rows are trained on and which held out": ids}
+        digests = {"which rows are trained on and which held out": self.ids_digest}
         if self.labels is not None:
-            parts["the labels"] = (self.labels,)
+            digests["the labels"] = _digest((self.labels,))
         if self.features:
-            parts[f"the columns of {self.party}"] = self.features
-        return {name: _digest(tensors) for name, tensors in parts.items()}
+            shared = () if self.own_rows is None else (self.own_rows,)
+            digests[f"the columns of {self.party}"] = _digest((*self.features, *shared))
+        return digests
 
-    @property
+    @cached_property
     def ids_digest(self) -> str:
         """Differs where the sample ids or their split do."""
-        return next(iter(self.digests.values()))
+        ids = (self.train_ids, self.test_ids)
+        # Without validation rows, the digest is what it was before there were any.
+        return _digest((*ids, self.validation_ids) if len(self.validation_ids) else ids)
 
     @property
     def digest(self) -> str:
         """Differs where any row, label or the split does."""
         return hashlib.blake2b("".join(self.digests.values()).encode(), digest_size=16).hexdigest()
+
+    @property
+    def parts(self) -> Mapping[str, Tensor]:
+        """Row numbers by what is done with the rows: `train`, `validation` if there are some, and
+        `test`."""
+        validation = {"validation": self.validation_ids} if len(self.validation_ids) else {}
+        return {"train": self.train_ids, **validation, "test": self.test_ids}
 
     @property
     def label_unit(self) -> float:
@@ -103,42 +126,6 @@ class Data:
         return self.encoder.label.classes if self.encoder.label else ()
 
 
-class SharedSource:
-    """A source that several parties of one process read once; each is given its own columns.
-
-    Args:
-        source: what is read.
-        columns: all that any of them reads.
-        text: those of them that are read as categories, whatever they hold.
-    """
-
-    def __init__(self, source: Source, columns: Sequence[str], text: Collection[str]) -> None:
-        self._source = source
-        self._read = columns, text
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        return self._source.columns()
-
-    @cached_property
-    def _table(self) -> Table:
-        return self._source.read(*self._read)
-
-    def columns(self) -> tuple[str, ...]:
-        """The names of all columns, the label's among them."""
-        return self._names
-
-    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
-        """These columns of all rows and no others, read as all of them are."""
-        del text
-        own = {name: self._table.columns[name] for name in columns}
-        return replace(self._table, columns=own)
-
-    def fingerprint(self) -> str:
-        """What changes where the rows do, though the spec does not."""
-        return self._source.fingerprint()
-
-
 def load_data(
     spec: Spec,
     party: str,
@@ -146,6 +133,7 @@ def load_data(
     encoder: PartyEncoder | None = None,
     new_rows: NewRows | None = None,
     rows: SplitRows | None = None,
+    alignment: Alignment | None = None,
 ) -> Data:
     """Read one party's columns, and the label if it holds that, and prepare them for its models.
 
@@ -153,6 +141,7 @@ def load_data(
         encoder: that of a model trained before; without it, a new one is fitted.
         new_rows: which the model has not seen; then all rows count as held out.
         rows: as the label holder has split them; without them, they are split here.
+        alignment: which of its rows the samples are, where they are joined by keys.
 
     Raises:
         SpecError: columns that the source does not have.
@@ -160,16 +149,22 @@ def load_data(
     """
     available = source.columns()
     if encoder and new_rows:
-        return _new_data(spec, party, source, encoder, new_rows)
+        return _new_data(spec, party, source, encoder, new_rows, alignment)
     if problems := [*party_problems(spec, party, available)]:
         raise SpecError(problems)
     columns = feature_columns(spec, party, available)
     if encoder:
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
-    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
-    rows = rows or _split(spec, party, table)
-    encoder = encoder or _fit(spec, party, table, columns, rows.train)
+    table, own_rows = _aligned(spec, party, table, alignment)
+    rows = rows or _split(spec, party, table if own_rows is None else table.take(own_rows))
+    summary, doubts = None, tuple[Problem, ...]()
+    if encoder is None:
+        train = rows.train if own_rows is None else own_rows[rows.train]
+        encoder = _fit(spec, party, table, columns, train)
+        if encoder.features:
+            summary = summarise_party(table, encoder.features)
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, train))
     return Data(
         party,
         train_ids=torch.from_numpy(rows.train),
@@ -178,16 +173,40 @@ def load_data(
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
         encoder=encoder,
+        summary=summary,
+        doubts=doubts,
+        own_rows=None if own_rows is None else torch.from_numpy(own_rows),
+        keys=alignment.keys if alignment else None,
         notes=rows.notes,
     )
 
 
+def _aligned(
+    spec: Spec, party: str, table: Table, alignment: Alignment | None
+) -> tuple[Table, Rows | None]:
+    """The rows that samples have, and which of them each has where they share some; with the
+    label's classes in one spelling, if the party holds it."""
+    own_rows = None
+    if alignment is not None:
+        table, own_rows = aligned(table, alignment.rows)
+    elif is_joined(spec):
+        raise ValueError(f"the rows of {party} are joined by keys, and it is not told how")
+    if party == spec.top.party:
+        table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
+    return table, own_rows
+
+
 def _new_data(
-    spec: Spec, party: str, source: Source, encoder: PartyEncoder, new_rows: NewRows
+    spec: Spec,
+    party: str,
+    source: Source,
+    encoder: PartyEncoder,
+    new_rows: NewRows,
+    alignment: Alignment | None,
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
     table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
-    table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
+    table, own_rows = _aligned(spec, party, table, alignment)
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
     labels = None
@@ -197,12 +216,14 @@ def _new_data(
     return Data(
         party,
         train_ids=torch.arange(0),
-        test_ids=torch.arange(table.rows),
+        test_ids=torch.arange(table.rows if own_rows is None else len(own_rows)),
         validation_ids=torch.arange(0),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=labels,
         encoder=encoder,
         unseen=unseen_values(encoder.features, table) if encoder.features else (),
+        own_rows=None if own_rows is None else torch.from_numpy(own_rows),
+        keys=alignment.keys if alignment else None,
     )
 
 

@@ -60,6 +60,17 @@ class Table:
     place: Callable[[int], str]
     """Where the row with this number stands, for a person."""
 
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """The rows with these numbers, in this order."""
+        columns: dict[str, Column] = {
+            name: Categories(column.codes[rows], column.values)
+            if isinstance(column, Categories)
+            else column[rows]
+            for name, column in self.columns.items()
+        }
+        place = self.place
+        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])))
+
 
 def read_table(path: Path, delimiter: str, columns: Sequence[str], text: Collection[str]) -> Table:
     """These columns of a CSV file; those also in `text` as categories, with their cells verbatim.

@@ -3,5 +3,6 @@
 from splitrun.party.facts import PartyFacts, cuts, merge
 from splitrun.party.parties import Parties
 from splitrun.party.party import Party
+from splitrun.party.summary import doubts, summarise
 
-__all__ = ["Parties", "Party", "PartyFacts", "cuts", "merge"]
+__all__ = ["Parties", "Party", "PartyFacts", "cuts", "doubts", "merge", "summarise"]

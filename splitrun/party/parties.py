@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,25 +10,23 @@ from torch import Tensor, nn
 
 from splitrun.data import (
     Feed,
+    Join,
     NewRows,
     OnDownload,
     PartyEncoder,
-    SharedSource,
-    Source,
     SplitRows,
     column_problems,
     columns_in,
-    columns_of,
-    columns_of_model,
+    join_sources,
+    share,
     sources_of,
-    text_columns,
 )
 from splitrun.errors import SpecError
 from splitrun.model import Stage, refuse_sharing
 from splitrun.party.facts import cuts, merge
 from splitrun.party.party import Party
 from splitrun.plan import Facts, Plan, RoleFacts
-from splitrun.spec import Spec, has_own_files
+from splitrun.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Parties:
 
     spec: Spec
     by_name: Mapping[str, Party]
+    join: Join | None = None
+    """How their rows belong together; None where they share one file without a key."""
 
     @classmethod
     def load(
@@ -67,8 +67,9 @@ class Parties:
         available = columns_in(sources)
         if not new_rows and (problems := column_problems(spec, available)):
             raise SpecError(problems)
-        if not has_own_files(spec):
-            sources = dict.fromkeys(sources, _shared(spec, sources, available, known, new_rows))
+        shared = share(spec, sources, known, new_rows)
+        join = join_sources(spec, shared)
+        alignments = join.alignments if join else {}
 
         def party(name: str, rows: SplitRows | None = None) -> Party:
             return Party.load(
@@ -77,8 +78,9 @@ class Parties:
                 directory,
                 encoder=known.get(name),
                 new_rows=new_rows,
-                source=sources[name],
+                source=shared[name],
                 rows=rows,
+                alignment=alignments.get(name),
             )
 
         holder = party(spec.top.party)
@@ -88,6 +90,7 @@ class Parties:
                 name: holder if name == holder.name else party(name, holder.data.rows)
                 for name in spec.parties
             },
+            join,
         )
 
     def __iter__(self) -> Iterator[Party]:
@@ -105,7 +108,8 @@ class Parties:
 
     def under(self, spec: Spec) -> Parties:
         """The same parties with another spec of the same data and columns."""
-        return Parties(spec, {party.name: replace(party, spec=spec) for party in self})
+        parties = {party.name: replace(party, spec=spec) for party in self}
+        return replace(self, spec=spec, by_name=parties)
 
     def with_rows(self, train_ids: Tensor) -> Parties:
         """The same parties with fewer rows to train on, and none to evaluate on."""
@@ -157,24 +161,3 @@ class Parties:
     def feeds(self, plan: Plan) -> dict[str, Feed]:
         """What every role loads, by name."""
         return {name: feed for party in self for name, feed in party.feeds(plan).items()}
-
-
-def _shared(
-    spec: Spec,
-    sources: Mapping[str, Source],
-    available: Mapping[str, Sequence[str]],
-    encoders: Mapping[str, PartyEncoder],
-    new_rows: NewRows | None,
-) -> SharedSource:
-    """The one source of all parties, to be read once."""
-
-    def read_by(name: str) -> tuple[str, ...]:
-        if new_rows and encoders:
-            return columns_of_model(encoders[name], new_rows)
-        return columns_of(spec, name, available[name])
-
-    return SharedSource(
-        next(iter(sources.values())),
-        [column for name in spec.parties for column in read_by(name)],
-        frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in spec.parties)),
-    )

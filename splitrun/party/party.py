@@ -14,6 +14,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from splitrun.data import (
+    Alignment,
     BatchOrder,
     Data,
     EvaluationOrder,
@@ -23,7 +24,6 @@ from splitrun.data import (
     PartyEncoder,
     Source,
     SplitRows,
-    gather,
     load_data,
     open_source,
 )
@@ -57,6 +57,7 @@ class Party:
         new_rows: NewRows | None = None,
         source: Source | None = None,
         rows: SplitRows | None = None,
+        alignment: Alignment | None = None,
     ) -> Party:
         """Read a party's own columns and, if it holds that, the label.
 
@@ -68,13 +69,14 @@ class Party:
             new_rows: which that model has not seen; then all rows count as held out.
             source: read by several parties of this process; without it, its own is opened.
             rows: as the label holder has split them; without them, the party splits them itself.
+            alignment: which of its rows the samples are, where they are joined by keys.
 
         Raises:
             SpecError: columns that the dataset does not have.
             DataError: data that is missing, damaged, or not what the spec says.
         """
         opened = source or open_source(spec, name, directory, data_dir, on_download)
-        data = load_data(spec, name, opened, encoder, new_rows, rows)
+        data = load_data(spec, name, opened, encoder, new_rows, rows, alignment)
         return cls(spec, name, directory, data)
 
     @property
@@ -92,7 +94,7 @@ class Party:
         data = self.data
         roles: dict[str, RoleFacts] = {}
         if (bottom := self._bottom()) is not None:
-            batch = gather(data.features, data.train_ids[: self.spec.dataset.batch_size])
+            batch = data.batch(data.train_ids[: self.spec.dataset.batch_size])
             roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
         return self.told(roles)
 
@@ -169,6 +171,7 @@ class Party:
                         (data.validation_ids, data.test_ids), plan.evaluation_batch_rows
                     ),
                 },
+                None if role == plan.top.name else data.own_rows,
             )
             for role, each in tensors.items()
         }

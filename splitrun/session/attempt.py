@@ -92,6 +92,7 @@ class Attempt:
             allow_code=self._state.names_classes,
             threads={"intra_op": experiment.document.spec.runtime.intra_op_threads},
             environment=environment(experiment.directory),
+            data=experiment.data,
         )
         directory.write_json("manifest.json", self._manifest)
         if resume is None:

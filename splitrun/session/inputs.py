@@ -11,6 +11,7 @@ from splitrun.data import (
     PartyEncoder,
     available_columns,
     columns_of_model,
+    key_columns,
     refuse_missing_columns,
 )
 from splitrun.data.sources.files import CsvDataset
@@ -86,4 +87,5 @@ def refuse_other_columns(
     """
     for party, columns in available_columns(spec, directory).items():
         origin = inputs if isinstance(inputs, Path) else inputs[party]
-        refuse_missing_columns(str(origin), columns_of_model(encoders[party], new_rows), columns)
+        needed = (*columns_of_model(encoders[party], new_rows), *key_columns(spec, party))
+        refuse_missing_columns(str(origin), needed, columns)

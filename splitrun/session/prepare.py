@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,9 @@ from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
 from splitrun.model import section_of
-from splitrun.party import Parties
+from splitrun.party import Parties, doubts, summarise
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
-from splitrun.records.run import BoundRecord, ChoiceRecord, PlanRecord
+from splitrun.records.run import BoundRecord, ChoiceRecord, DataSummary, PlanRecord
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import (
     MICRO_BATCHES,
@@ -93,14 +94,21 @@ class Experiment:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What has no effect, as one sees by the plan and the models, beyond what the document
-        warns of."""
+        """What has no effect, as one sees by the plan and the models, and what is odd about the
+        data, beyond what the document warns of."""
         woken = (self._woken(role, facts) for role, facts in self.plan.facts.roles.items())
-        return (
-            *self.document.warnings_of_steps(self.plan.steps),
-            *filter(None, woken),
-            *self.parties.label_holder.data.notes,
-        )
+        of_steps = self.document.warnings_of_steps(self.plan.steps)
+        return (*of_steps, *filter(None, woken), *self.data.warnings)
+
+    @cached_property
+    def data(self) -> DataSummary:
+        """What was understood of the data, and what is odd about them."""
+        summary = summarise(self.parties)
+        odd = doubts(self.parties, summary)
+        told = (self.document.problem(it.path, it.what, it.remedy) for it in odd)
+        notes = self.parties.label_holder.data.notes
+        joined = self.parties.join.warnings if self.parties.join else ()
+        return msgspec.structs.replace(summary, warnings=(*joined, *notes, *map(str, told)))
 
     def _woken(self, role: str, facts: RoleFacts) -> str:
         if not facts.woken:

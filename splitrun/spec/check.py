@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from splitrun.errors import Path, Problem
+from splitrun.spec.check_files import unused_file_problems
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
 from splitrun.spec.contracts import METRICS
 from splitrun.spec.effective import (
@@ -31,6 +32,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
     faults = enumerate(spec.faults)
     return chain(
         _parties(spec),
+        () if spec.dataset.own_files else unused_file_problems(spec),
         _learning(spec),
         timing_problems(spec),
         _compensation(spec),

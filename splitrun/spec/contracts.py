@@ -116,6 +116,11 @@ class DatasetSection(Component):
         return None
 
     @property
+    def keys_as(self) -> Literal["auto", "text", "integer"]:
+        """How keys are compared."""
+        return "auto"
+
+    @property
     def reading_keys(self) -> ReadingKeys:
         """How files are read, where a party does not say otherwise."""
         missing: Literal["mean", "error"] = "mean" if self.fills_missing else "error"

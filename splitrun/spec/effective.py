@@ -90,6 +90,11 @@ def key_of(spec: Spec, party: str) -> str | None:
     return spec.parties[party].key or spec.dataset.row_key
 
 
+def is_joined(spec: Spec) -> bool:
+    """Whether rows are joined by keys."""
+    return any(key_of(spec, name) is not None for name in spec.parties)
+
+
 def reference_to(spec: Spec, party: str) -> str | None:
     """The label holder's column that refers to a party's key; its own key, unless `on` says
     otherwise."""

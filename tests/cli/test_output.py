@@ -130,6 +130,31 @@ def test_depths_that_differ_are_both_told(capsys: pytest.CaptureFixture[str]) ->
     assert out.startswith("trial: stale, depth 5\n")
 
 
+def test_plan_and_train_say_how_the_data_were_read_in_words_and_as_data(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = (
+        "alice: 1 numeric column and 1 categorical column (job: 2 values); 3 inputs\n"
+        "bob: 1 numeric column and 1 categorical column (city: 2 values); 3 inputs\n"
+        "label y: 'yes' counts as 1: 14 of 32 training rows (43.8 %) "
+        "and 2 of 8 test rows (25.0 %)\n"
+    )
+    _, err = printed(capsys, "plan", "trial.yaml")
+    assert err == told
+    _, err = printed(capsys, "train", "trial.yaml", "--progress", "plain")
+    assert told in err
+    _, err = printed(capsys, "train", "trial.yaml", "--progress", "none")
+    assert told not in err
+    data = [
+        json.loads(printed(capsys, command, "trial.yaml", "--json", *options)[0])["data"]
+        for command, *options in (["plan"], ["train", "--progress", "none"])
+    ]
+    assert data[0] == data[1]
+    assert data[0]["rows"] == {"train": 32, "test": 8}
+    assert data[0]["parties"]["bob"]["categorical"] == {"city": 2}
+    assert data[0]["label"]["classes"]["test"] == {"no": 6, "yes": 2}
+
+
 def test_what_only_the_data_show_to_have_no_effect_is_told_before_the_plan_and_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -145,7 +170,7 @@ def test_what_only_the_data_show_to_have_no_effect_is_told_before_the_plan_and_t
         assert err.endswith(told)
         assert err.count("warning") == 1
     _, err = printed(capsys, "plan", "trial.yaml", warmup, "training.epochs=2")
-    assert err == ""
+    assert "warning" not in err
     write(Path.cwd(), {"made.yaml": SYNTHETIC})
     _, err = printed(capsys, "plan", "made.yaml", "checkpoint.every_steps=10")
     assert err.count("no checkpoint is ever taken: the run has 10 steps") == 1

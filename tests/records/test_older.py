@@ -111,7 +111,7 @@ def test_a_model_without_shards_is_refused_with_its_version_and_what_to_do(
     older: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert refusal(capsys, "eval", str(older / "resumed")).strip() == (
-        f"{older}/resumed/model/model.json: a model of format 1, of splitrun 0.1, not of 2; "
+        f"{older}/resumed/model/model.json: a model of format 1, of splitrun 0.1, not of 3; "
         "use the splitrun that saved it, or train again"
     )
 

@@ -12,8 +12,9 @@ from splitrun.data.sources import Opening, Source
 from splitrun.data.sources.csv import CsvSource
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem
+from splitrun.spec.check_files import file_problems
 from splitrun.spec.contracts import FileDatasetSection
-from splitrun.spec.effective import own_reading
+from splitrun.spec.effective import is_joined, own_reading
 from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         return len(self.classes) or None
 
     def problems(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
-        """Also a spelling of two classes, and more or fewer classes than the loss takes."""
+        """Also files and keys that do not fit together, a spelling of two classes, and more or
+        fewer classes than the loss takes."""
         yield from super().problems(spec, path)
+        yield from file_problems(spec, self.path, self.test_path)
         place, taken = (*path, "classes"), dict[str, str]()
         for name, spellings in self.classes.items():
             for spelling in (name, *spellings):
@@ -74,8 +77,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem(place, what, "list 2" if wanted else "list at least 2")
 
     def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
-        """Also classes of a label that is a number."""
+        """Also classes of a label that is a number, and how to compare keys that there are not."""
         yield from super().warnings(spec, path)
+        if self.key_type != "auto" and not is_joined(spec):
+            what = "has no effect: there is no key"
+            yield Problem((*path, "key_type"), what, "remove it, or add dataset.key")
         if self.classes and spec.top.loss.labels == "numbers":
             what = f"has no effect with the loss {spec.top.loss.type}"
             yield Problem((*path, "classes"), what, "remove it")
@@ -84,6 +90,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
     def row_key(self) -> str | None:
         """The `key`."""
         return self.key
+
+    @property
+    def keys_as(self) -> Literal["auto", "text", "integer"]:
+        """The `key_type`."""
+        return self.key_type
 
     @property
     def reading_keys(self) -> ReadingKeys:

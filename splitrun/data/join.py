@@ -1,0 +1,347 @@
+"""Rows of several files joined by keys.
+
+Samples are the label holder's rows whose every partner is there, in the order of the label holder's
+own key, by code points; where it has none, in that of its file. So the samples are a function of
+the rows, whatever order the files have them in. A partner's key is unique in its own file; what
+refers to it may repeat, as where many ratings refer to one user.
+
+Keys are compared as text: 7 read from a column of integers is "7", and "007" is another one. That
+two keys differ only in how they are written is an error, unless `key_type` says how to take them.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitrun.data.table import Categories, Table
+from splitrun.errors import DataError
+from splitrun.records.run import JoinOrder, JoinRecord
+from splitrun.spec import Spec, key_of, reference_to
+
+Rows = NDArray[np.int64]
+KeyType = Literal["auto", "text", "integer"]
+
+TINY = 0.1
+"""Where fewer of the label holder's rows than this share are joined, something may be wrong."""
+
+
+@dataclass(frozen=True)
+class KeyColumn:
+    """A column of keys: a party's own, or what refers to another's."""
+
+    party: str
+    name: str
+    table: Table
+    """With the column as categories."""
+    key_type: KeyType
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The distinct keys in the form in which they are compared, by the column's codes.
+
+        Raises:
+            DataError: a row has no key or, where keys are integers, one that is none.
+        """
+        column = self._column
+        present = np.bincount(column.codes, minlength=len(column.values)) > 0
+        blank = np.array([not value.strip() for value in column.values], bool) & present
+        if blank.any():
+            rows = blank[column.codes]
+            where = self.table.place(int(np.argmax(rows)))
+            message = f"{where}: no key in column {self.name!r}, as in {rows.sum():,} row(s) in all"
+            raise DataError(f"{message}; fill the cells, or leave the rows out")
+        if self.key_type != "integer":
+            return column.values
+        texts = [_integer(value) for value in column.values]
+        for code, text in enumerate(texts):
+            if text is None and present[code]:
+                message = f"{self.place_of(code)}: the key {column.values[code]!r} is no integer"
+                raise DataError(f"{message}; mend it, or use dataset.key_type=text")
+        return tuple(text or "" for text in texts)
+
+    @property
+    def codes(self) -> Rows:
+        """Every row's index into `texts`, [rows]."""
+        return self._column.codes
+
+    def rows_by_text(self, instead: str) -> dict[str, int]:
+        """The row that each key stands in.
+
+        Args:
+            instead: what helps where rows share a key, beside to keep one of them.
+
+        Raises:
+            DataError: two rows have the same key, or keys that are one but for how they are
+                written.
+        """
+        counts = np.bincount(self.codes, minlength=len(self.texts))
+        rows: dict[str, int] = {}
+        first = np.full(len(counts), -1, np.int64)
+        first[self.codes[::-1]] = np.arange(len(self.codes))[::-1]
+        for code in np.flatnonzero(counts).tolist():
+            text = self.texts[code]
+            if counts[code] > 1 or text in rows:
+                self._refuse_twice(text, instead)
+            rows[text] = int(first[code])
+        if self.key_type == "auto":
+            self._refuse_spellings(rows)
+        return rows
+
+    def place_of(self, code: int) -> str:
+        """Where the first row with this code stands."""
+        return self.table.place(int(np.argmax(self.codes == code)))
+
+    @property
+    def _column(self) -> Categories:
+        column = self.table.columns[self.name]
+        assert isinstance(column, Categories), "keys are read as text"
+        return column
+
+    def _refuse_twice(self, text: str, instead: str) -> None:
+        same = np.array([each == text for each in self.texts], bool)[self.codes]
+        first, second, *_ = map(int, np.flatnonzero(same))
+        what = f"the key {self._column.at(second)!r} in column {self.name!r} is that of"
+        message = f"{self.table.place(second)}: {what} {self.table.place(first)}, too"
+        raise DataError(f"{message}; keep one of the rows{instead}")
+
+    def _refuse_spellings(self, rows: Mapping[str, int]) -> None:
+        """Raises DataError where two keys differ only in how they are written."""
+        written: dict[str, str] = {}
+        for text in rows:
+            other = written.setdefault(_plain(text), text)
+            if other != text:
+                places = self.table.place(rows[text]), self.table.place(rows[other])
+                raise _spelt(places, (text, other))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """All that a party needs of the others to know which of its rows the samples are."""
+
+    rows: Rows
+    """The row of its own that belongs to each sample, [samples]."""
+    keys: Categories | None
+    """Each sample's key in the party's own words; None for a label holder without one."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """Which rows of every party's own are the samples."""
+
+    alignments: Mapping[str, Alignment]
+    """By party; empty where rows are joined by their order."""
+    lone: Mapping[str, Rows]
+    """By partner, the label holder's rows that have none there, ascending."""
+    record: JoinRecord
+    """What all may know of it: counts."""
+    warnings: tuple[str, ...] = ()
+
+
+def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
+    """Join the rows of all parties.
+
+    Args:
+        tables: by party, with the columns that `key_columns` tells, as categories.
+
+    Raises:
+        DataError: keys that are missing, not unique, or one but for how they are written; or no
+            row has a partner everywhere.
+    """
+    holder = spec.top.party
+    own, key_type = key_of(spec, holder), spec.dataset.keys_as
+    matches: dict[str, Rows] = {}
+    warnings: list[str] = []
+    for party in spec.parties:
+        name, refers = key_of(spec, party), reference_to(spec, party)
+        if party == holder or tables[party] is tables[holder]:
+            continue
+        assert name is not None, "every partner has a key"
+        assert refers is not None, "the label holder refers to every partner's key"
+        keys = KeyColumn(party, name, tables[party], key_type)
+        references = KeyColumn(holder, refers, tables[holder], key_type)
+        matches[party] = _matches(references, keys)
+        warnings += _few(references, keys, matches[party])
+    common = np.ones(tables[holder].rows, bool)
+    for found in matches.values():
+        common &= found >= 0
+    samples = np.flatnonzero(common)
+    if not len(samples):
+        raise _nothing_in_common(tables[holder], matches)
+    order: JoinOrder = "file"
+    if own is not None:
+        keys = KeyColumn(holder, own, tables[holder], key_type)
+        keys.rows_by_text(_shared_instead(spec, own))
+        texts, codes = keys.texts, keys.codes
+        samples = np.array(sorted(samples.tolist(), key=lambda row: texts[codes[row]]), np.int64)
+        order = "key"
+    alignments = {}
+    for party, table in tables.items():
+        rows = matches[party][samples] if party in matches else samples
+        alignments[party] = Alignment(rows, _keys_at(table, key_of(spec, party), rows))
+    return Join(
+        alignments,
+        lone={party: np.flatnonzero(found < 0) for party, found in matches.items()},
+        record=_record(tables, len(samples), order),
+        warnings=tuple(warnings),
+    )
+
+
+def join_by_order(tables: Mapping[str, Table]) -> Join:
+    """Join rows by their order alone, as where there are no keys.
+
+    Raises:
+        DataError: parties have different numbers of rows.
+    """
+    first, *others = tables.values()
+    for other in others:
+        if other.rows != first.rows:
+            message = f"{first.origin} has {first.rows:,} rows, and {other.origin} {other.rows:,}"
+            remedy = "name the column that they are joined by, as dataset.key"
+            raise DataError(f"{message}: without keys they are joined by their order; {remedy}")
+    return Join({}, {}, _record(tables, first.rows, "trusted"))
+
+
+def key_columns(spec: Spec, party: str) -> tuple[str, ...]:
+    """The columns of a party's file that rows are joined by."""
+    names = [key_of(spec, party)]
+    if party == spec.top.party:
+        names += [section.on for section in spec.parties.values()]
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def aligned(table: Table, rows: Rows) -> tuple[Table, Rows | None]:
+    """Of a party's table, what samples need.
+
+    Args:
+        rows: the row of each sample, [samples].
+
+    Returns:
+        One row for every sample or, where samples share rows, each of these rows once, in the order
+        of the samples; and which of them is each sample's then, [samples].
+    """
+    distinct, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    if len(distinct) == len(rows):
+        return table.take(rows), None
+    by_sample = np.argsort(first)
+    position = np.empty_like(by_sample)
+    position[by_sample] = np.arange(len(by_sample))
+    return table.take(distinct[by_sample]), position[inverse]
+
+
+def _matches(references: KeyColumn, keys: KeyColumn) -> Rows:
+    """The row of the keys' table for each row that refers to it, -1 where there is none."""
+    rows = keys.rows_by_text("")
+    found = np.array([rows.get(text, -1) for text in references.texts], np.int64)
+    if references.key_type == "auto":
+        written = {_plain(text): text for text in rows}
+        for code in np.flatnonzero(found < 0).tolist():
+            text = references.texts[code]
+            other = written.get(_plain(text))
+            if other is not None and (references.codes == code).any():
+                places = references.place_of(code), keys.table.place(rows[other])
+                raise _spelt(places, (text, other))
+    return found[references.codes]
+
+
+def _record(tables: Mapping[str, Table], common: int, order: JoinOrder) -> JoinRecord:
+    rows = {party: table.rows for party, table in tables.items()}
+    return JoinRecord(rows=rows, common=common, order=order)
+
+
+def _keys_at(table: Table, name: str | None, rows: Rows) -> Categories | None:
+    if name is None:
+        return None
+    column = table.columns[name]
+    assert isinstance(column, Categories), "keys are read as text"
+    return Categories(column.codes[rows], column.values)
+
+
+def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
+    """What to say where hardly any row has a partner.
+
+    Raises:
+        DataError: none has.
+    """
+    joined = int((found >= 0).sum())
+    if joined >= TINY * len(found):
+        return []
+    held = f"{references.table.origin} ({len(found):,} rows)"
+    message = f"{joined:,} rows of {held} have a partner in {keys.table.origin}"
+    message += f" ({keys.table.rows:,} rows), by {references.name} and {keys.name}"
+    forms = [_form(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
+    if len(set(forms)) == 2:
+        message += f"; those keys look like {forms[0]} and {forms[1]}"
+    remedy = f"check dataset.key, parties.{keys.party}.key and parties.{keys.party}.on"
+    if not joined:
+        raise DataError(f"{message}; {remedy}".replace("0 rows of", "no row of", 1))
+    return [f"only {message}; {remedy}"]
+
+
+def _nothing_in_common(table: Table, matches: Mapping[str, Rows]) -> DataError:
+    having = (f"{int((found >= 0).sum()):,} at {party}" for party, found in matches.items())
+    message = f"no row of {table.origin} has a partner with every party: {', '.join(having)}"
+    return DataError(f"{message}; give files of the same rows")
+
+
+def _shared_instead(spec: Spec, key: str) -> str:
+    """How rows of the label holder may share a partner's row."""
+    holder = spec.top.party
+    partners = [name for name in spec.parties if name != holder and spec.parties[name].path]
+    if not partners:
+        return ""
+    mine = "dataset.key" if spec.parties[holder].key is None else f"parties.{holder}.key"
+    given = {
+        f"parties.{name}.{end}": column
+        for name in partners
+        for end, column in (("key", key_of(spec, name)), ("on", spec.parties[name].on or key))
+    }
+    overrides = " ".join(shlex.quote(f"{path}={column}") for path, column in given.items())
+    return f" or, if rows may refer to the same one, use ~{mine} {overrides}"
+
+
+def _spelt(places: Sequence[str], texts: Sequence[str]) -> DataError:
+    """That two keys are one but for how they are written."""
+    one, other = texts
+    remedy = "write them alike, or use dataset.key_type=text to take them as they are"
+    if _integer(one) is not None and _integer(one) == _integer(other):
+        how, first = "as numbers they are the same", "use dataset.key_type=integer for that, or "
+        remedy = f"{first}dataset.key_type=text to take them as they are"
+    elif one.strip() == other.strip():
+        how = "they differ by blanks around them alone"
+    else:
+        how = "they differ by upper and lower case alone"
+    message = f"{places[0]}: the key {one!r}, and {other!r} at {places[1]}: {how}"
+    return DataError(f"{message}; {remedy}")
+
+
+_INTEGER = re.compile(r"([+-]?)0*([0-9]+)(\.0*)?", re.ASCII)
+
+
+def _integer(text: str) -> str | None:
+    """An integer in its shortest form; 7.0 is one, as tables with missing cells write 7."""
+    match = _INTEGER.fullmatch(text.strip())
+    if match is None:
+        return None
+    sign, digits, _ = match.groups()
+    return f"-{digits}" if sign == "-" and digits != "0" else digits
+
+
+def _plain(text: str) -> str:
+    """What keys have in common that differ only in how they are written."""
+    return _integer(text) or text.strip().casefold()
+
+
+def _form(text: str) -> str:
+    """What a key looks like, without what it is: C-00017 is A-99999."""
+    forms = (
+        "9" if it.isdigit() else "A" if it.isupper() else "a" if it.islower() else it for it in text
+    )
+    return "".join(forms)

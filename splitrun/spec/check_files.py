@@ -1,0 +1,95 @@
+"""Whether a spec's files and keys fit together, as far as the spec alone tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from splitrun.errors import Problem
+from splitrun.spec.effective import has_own_files, is_joined, key_of, reference_to
+
+if TYPE_CHECKING:
+    from splitrun.spec.model import Spec
+
+
+def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterator[Problem]:
+    """Why a spec's files cannot be told to belong together.
+
+    Args:
+        path: of the file that all share, if they do.
+        test_path: of the file of held-out rows that all share, if they do.
+    """
+    holder = spec.top.party
+    if holder not in spec.parties:
+        return
+    if has_own_files(spec):
+        for key, value in (("path", path), ("test_path", test_path)):
+            if value is not None:
+                what = f"parties have files of their own, and dataset.{key} is one for all"
+                yield Problem(("dataset", key), what, f"remove it, or parties.*.{key}")
+        yield from _one_each(spec)
+    elif path is None:
+        remedy = "add dataset.path, or a path for each of the parties"
+        yield Problem(("dataset",), "names no file", remedy)
+    else:
+        yield from _one_for_all(spec)
+    if spec.dataset.label == key_of(spec, holder):
+        what = f"{spec.dataset.label!r} is the key, too"
+        yield Problem(("dataset", "label"), what, "name another column")
+
+
+def unused_file_problems(spec: Spec) -> Iterator[Problem]:
+    """Files of parties where the rows come from elsewhere."""
+    for name, party in spec.parties.items():
+        for key in ("path", "test_path", "key", "on", "reading"):
+            if getattr(party, key) is not None:
+                what = f"is not used: the rows of {spec.dataset.type} come from no file of {name}"
+                yield Problem(("parties", name, key), what, "remove it, or use dataset.type: csv")
+
+
+def _one_each(spec: Spec) -> Iterator[Problem]:
+    holder = spec.top.party
+    for name, party in spec.parties.items():
+        if party.path is None:
+            what = "has no path, and others have"
+            yield Problem(("parties", name), what, f"add parties.{name}.path")
+        if name == holder and party.on is not None:
+            what = "the label holder's rows refer to the keys of others"
+            yield Problem(("parties", name, "on"), what, "move it to the party referred to")
+        if name != holder and is_joined(spec):
+            yield from _unjoined(spec, name)
+    if is_joined(spec):
+        return
+    without = [name for name, party in spec.parties.items() if party.test_path is None]
+    if 0 < len(without) < len(spec.parties):
+        what = "has no test_path, and others have"
+        remedy = f"add parties.{without[0]}.test_path, or a key to join rows by"
+        yield Problem(("parties", without[0]), what, remedy)
+
+
+def _unjoined(spec: Spec, name: str) -> Iterator[Problem]:
+    """Why a party's rows cannot be joined to the label holder's."""
+    holder = spec.top.party
+    if key_of(spec, name) is None:
+        yield Problem(("parties", name), "has no key, and others have", f"add parties.{name}.key")
+    elif reference_to(spec, name) is None:
+        what = f"nothing refers to it: {holder} has no key"
+        remedy = f"add parties.{name}.on, the column of {holder} that does"
+        yield Problem(("parties", name, "key"), what, remedy)
+
+
+def _one_for_all(spec: Spec) -> Iterator[Problem]:
+    for name, party in spec.parties.items():
+        for key, remedy in _INSTEAD.items():
+            if getattr(party, key) is not None:
+                what = "is for a party with a file of its own, and all share dataset.path"
+                yield Problem(("parties", name, key), what, remedy)
+
+
+_INSTEAD = {
+    "test_path": "use dataset.test_path",
+    "key": "use dataset.key",
+    "on": "remove it: rows of one file are joined already",
+    "reading": "set its keys under dataset",
+}
+"""What helps where a party of one file for all has a key for its own."""
