@@ -151,8 +151,10 @@ def test_keys_that_tell_no_rows_apart_are_refused_with_their_line(
 def test_a_column_or_a_key_that_is_not_there_is_named_with_its_file(tmp_path: Path) -> None:
     run = trained(tmp_path)
     files = new_files(tmp_path, bank_rows([1]), partner_rows([1]))
-    odd = write(tmp_path / "odd.csv", [("C001", "1", "u")], ("customer", "age", "job"))
-    with pytest.raises(DataError, match=r"odd\.csv: no column 'client'; rename its column"):
+    odd = write(tmp_path / "odd.csv", [("C001", "1", "u")], ("Client", "age", "job"))
+    with pytest.raises(
+        DataError, match=r"odd\.csv: no column 'client'; rename its column 'Client'"
+    ):
         predict(run, {**files, "partner": odd})
 
 
@@ -168,7 +170,6 @@ def test_every_party_must_be_given_a_file_and_the_remedy_names_that_of_the_train
         predict(run, files["bank"])
     with pytest.raises(UsageError, match="did you mean --input partner="):
         predict(run, {"bank": files["bank"], "partnr": files["partner"]})
-
 
 
 def test_batches_of_other_sizes_agree(tmp_path: Path) -> None:
