@@ -10,7 +10,7 @@ from pathlib import Path
 from splitrun.data.sources import OnDownload, Opening, Source
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
-from splitrun.spec import Spec, has_own_files, key_of
+from splitrun.spec import Spec, has_own_files, key_of, reading_of
 from splitrun.spec.wording import closest
 
 
@@ -86,7 +86,8 @@ def fingerprint(spec: Spec, directory: Path) -> str:
 
 
 def feature_columns(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
-    """The columns of a party's bottom, in their order; none without a bottom.
+    """The features of a party's bottom, in their order; none without a bottom. Each is a column of
+    the party's file, or made of one that holds dates.
 
     They are those that it lists or, by default, those that the dataset has for it, or all that its
     file has, but for what it drops, for nameless ones, and for the label, keys and what else
@@ -99,12 +100,15 @@ def feature_columns(spec: Spec, party: str, available: Sequence[str]) -> tuple[s
     if section.bottom is None:
         return ()
     named = section.listed or spec.dataset.default_columns(party)
+    reading = reading_of(spec, party)
     if named:
-        return named
+        return reading.features_of(named)
     taken = {"", *section.dropped, *_not_features(spec, party)}
     if not has_own_files(spec):
         taken.update(chain.from_iterable(other.listed for other in spec.parties.values()))
-    return tuple(column for column in available if column not in taken) if section.columns else ()
+    if not section.columns:
+        return ()
+    return reading.features_of(column for column in available if column not in taken)
 
 
 def column_problems(spec: Spec, columns: Mapping[str, Sequence[str]]) -> list[Problem]:
@@ -152,6 +156,9 @@ def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator
             yield Problem(path, f"{column!r} is the label", "take it off the columns")
         elif column not in columns:
             yield _unknown(path, column, columns, _where(spec, party))
+        elif columns.count(column) > 1:
+            what = f"{column!r} names two columns in {_where(spec, party)}"
+            yield Problem(path, what, "give each a name of its own")
         elif column in by_default:
             owner = by_default[column]
             remedy = f"list the columns of {owner}, too"

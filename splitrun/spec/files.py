@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -21,6 +22,17 @@ DatePart = Literal[
     "elapsed", "year", "month", "day", "weekday", "day_of_year", "hour", "minute", "second"
 ]
 """What becomes of a date: days since the earliest one of the training rows, or a part of it."""
+
+
+def _is_encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise PydanticCustomError("encoding", "Python knows no encoding of this name") from error
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_is_encoding)]
 
 
 class DateColumn(Section):
@@ -47,6 +59,24 @@ class ColumnKeys(Section):
         default_factory=dict, description="Columns that hold dates or times, and their features."
     )
 
+    def features_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """What becomes of these columns: of one of dates, a feature `signup.month` for each part;
+        of others, they themselves."""
+        return tuple(
+            feature
+            for name in columns
+            for feature in (
+                (f"{name}.{part}" for part in self.dates[name].parts)
+                if name in self.dates
+                else (name,)
+            )
+        )
+
+    def columns_for(self, features: Iterable[str]) -> tuple[str, ...]:
+        """The columns that these features are made of, each once."""
+        column_of = {made: name for name in self.dates for made in self.features_of([name])}
+        return tuple(dict.fromkeys(column_of.get(feature, feature) for feature in features))
+
 
 class ReadingKeys(ColumnKeys):
     """How text files are read. Parquet and NumPy files say most of it themselves."""
@@ -58,7 +88,9 @@ class ReadingKeys(ColumnKeys):
         pattern=DELIMITER_PATTERN,
         description="Between cells: a character, `tab`, or several such as `::`.",
     )
-    encoding: str = Field("utf-8", description="As Python names it; for example cp1252, utf-16.")
+    encoding: Encoding = Field(
+        "utf-8", description="As Python names it; for example cp1252, utf-16."
+    )
     header: Literal["first_row", "none"] | tuple[str, ...] = Field(
         "first_row",
         description="`none`: columns are named column_1, column_2, ...; or a list of all names.",

@@ -80,3 +80,8 @@ def quoted(text: str, rank: int = 0) -> str:
     if text.isprintable() and not rank:
         return "'" + text.replace("'", "''") + "'"
     return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def option(where: str, key: str, value: Any) -> str:
+    """A key of the section `where` and its value, as typed behind `splitrun train SPEC`."""
+    return typed(f"{where}.{key}={json.dumps(value, ensure_ascii=False)}")

@@ -24,23 +24,28 @@ HEADERS = {
         "rows.csv: the file is empty; it needs a header and at least two rows", rows=""
     ),
     "another delimiter": Bad(
-        "rows.csv:1: one column only when split at ','; set dataset.delimiter to ';'",
+        "rows.csv:1: one column only when split at ','; set 'dataset.delimiter=\";\"'",
         rows=SEMICOLONS,
     ),
     "no header": Bad(
-        "rows.csv:1: only numbers where the header should be; name the columns there",
+        "rows.csv:1: only numbers where the header should be; name the columns there, "
+        "or set 'dataset.header=\"none\"'",
         rows="1,2,3,4,5\n6,7,8,9,0\n",
     ),
     "a name twice": Bad(
-        "rows.csv:1: 'age' names two columns; give each a name of its own",
+        "trial.yaml:5:15: parties.alice.columns[0]: 'age' names two columns in the data; "
+        "give each a name of its own\n"
+        "trial.yaml:8:23: parties.bob.columns[1]: no column 'city' in the data; …",
         rows=ROWS.replace("city", "age", 1),
     ),
     "no names": Bad(
-        "rows.csv:1: no name for two columns; give each a name of its own",
+        "trial.yaml:5:20: parties.alice.columns[1]: no column 'job' in the data; …\n"
+        "trial.yaml:8:23: parties.bob.columns[1]: no column 'city' in the data; …",
         rows=ROWS.replace("job", "").replace("city", ""),
     ),
     "a header that is not UTF-8": Bad(
-        "rows.csv:1: not UTF-8; convert the file, e.g. iconv -t utf-8",
+        "rows.csv:1: not UTF-8; set the file's encoding, perhaps "
+        "'dataset.encoding=\"cp1252\"', or convert the file, e.g. iconv -t utf-8",
         rows=ROWS.replace("city", "größe").encode("latin-1"),
     ),
 }
@@ -67,7 +72,8 @@ CELLS = {
         rows=ROWS + '20,"cook,1000,Ulm,no\n',
     ),
     "a row that is not UTF-8": Bad(
-        "rows.csv:42: not UTF-8; convert the file, e.g. iconv -t utf-8",
+        "rows.csv:42: not UTF-8; set the file's encoding, perhaps "
+        "'dataset.encoding=\"cp1252\"', or convert the file, e.g. iconv -t utf-8",
         rows=ROWS.encode() + "20,köchin,1000,Ulm,no\n".encode("latin-1"),
     ),
     "an empty cell": Bad(
@@ -82,12 +88,13 @@ CELLS = {
     ),
     "text among numbers": Bad(
         "rows.csv:42: 'unknown' in column 'age', which holds numbers; "
-        "mend the cell, or list a party's age under dataset.categorical",
+        "if nothing is known there, set 'dataset.missing_values=[\"unknown\"]', or to have "
+        "categories, set 'dataset.categorical=[\"age\"]'",
         rows=ROWS + "unknown,cook,1000,Ulm,no\n",
     ),
     "decimal commas": Bad(
         "rows.csv:2: '20,5' in column 'age' has a decimal comma; "
-        "write decimal points, or list a party's age under dataset.categorical",
+        "set 'dataset.decimal=\",\"', or to have categories, set 'dataset.categorical=[\"age\"]'",
         spec(("label: y", "label: y, delimiter: ;")),
         rows="".join(
             line if line.startswith("age") else line.replace(";", ",5;", 1)

@@ -52,7 +52,7 @@ def test_a_damaged_file_is_refused_with_the_line(
 def test_a_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     lines = ["a,b,y", *GOOD * 2000, "Köln,2,no"]
     (tmp_path / "rows.csv").write_bytes("\n".join(lines).encode("latin-1"))
-    refused(tmp_path, "rows.csv:60002: not UTF-8; convert the file")
+    refused(tmp_path, "rows.csv:60002: not UTF-8; set .*dataset.encoding")
 
 
 def test_columns_that_the_file_lacks_are_all_reported(tmp_path: Path) -> None:

@@ -6,26 +6,24 @@ import hashlib
 import uuid
 from collections.abc import Callable
 
-from tests.odd.case import Case, column
+from tests.odd.case import ONE_FILE, Case, column, rows
 
 
 def kept(cell: Callable[[int], str], *told: str) -> Case:
     """Refused, or asked about; `categorical` keeps the cells as they are written."""
-    return column(
-        cell,
-        lambda row: f'"{cell(row)}"',
-        told=("rows.csv:2", "'b'", *told),
-        remedy=["dataset.categorical=[b]"],
+    return Case(
+        {"rows.csv": rows(cell)},
+        {"rows.csv": rows(cell)},
+        told or ("rows.csv:2", "'b'"),
+        ("dataset.categorical=[b]",),
+        twin_spec=ONE_FILE.replace("label: y", "label: y, categorical: [b]"),
     )
 
 
 CASES: dict[str, Case] = {
     "postal codes with leading zeros": kept(lambda row: f"0{1000 + row % 5}"),
-    "a few leading zeros among postal codes": column(
-        lambda row: f"0{1000 + row}" if row % 8 == 3 else str(11000 + row),
-        lambda row: f'"0{1000 + row}"' if row % 8 == 3 else str(11000 + row),
-        told=["rows.csv:5", "'b'"],
-        remedy=["dataset.categorical=[b]"],
+    "a few leading zeros among postal codes": kept(
+        lambda row: f"0{1000 + row}" if row % 8 == 3 else str(11000 + row), "rows.csv:5", "'b'"
     ),
     "account numbers beyond 2^53": kept(lambda row: str(2**60 + row)),
     "card numbers": kept(lambda row: str(4_000_000_000_000_000 * 3 + row)),

@@ -245,17 +245,13 @@ CASES: dict[str, Case] = {
     # --- signs -----------------------------------------------------------------------------------
     "SAP's trailing minus": column(
         lambda row: f"{row + 0.5}-" if row % 2 else row + 0.5,
-        None,
-        told=["rows.csv:3", "0.5-'"[1:], "'b'"],
+        lambda row: -row - 0.5 if row % 2 else row + 0.5,
     ),
     "an accountant's brackets": column(
         lambda row: f"({row + 0.5})" if row % 2 else row + 0.5,
-        None,
-        told=["rows.csv:3", "'(1.5)'", "'b'"],
+        lambda row: -row - 0.5 if row % 2 else row + 0.5,
     ),
-    "a mathematician's minus": column(
-        lambda row: f"\u2212{row + 0.5}", None, told=["rows.csv:2", "'b'"]
-    ),
+    "a mathematician's minus": column(lambda row: f"\u2212{row + 0.5}", lambda row: -row - 0.5),
     "a plus or minus": column(lambda row: f"{row} ± 0.1", None, told=["rows.csv:2", "'b'"]),
     # --- units -----------------------------------------------------------------------------------
     "dollars": money(lambda row: f"${amount(row)}", "$"),

@@ -147,7 +147,9 @@ CASES: dict[str, Case] = {
     ),
     "comments among the rows": same(PLAIN.replace("\n", "\n% page\n", 5), "dataset.comment='%'"),
     "a title above the header": refused("Report of 2026\n" + PLAIN, "rows.csv:1"),
-    "a title of commas above the header": refused("Report of 2026,,\n" + PLAIN, "rows.csv:"),
+    "a title of commas above the header": refused(
+        "Report of 2026,,\n" + PLAIN, "there are Report of 2026"
+    ),
     "totals below": refused(PLAIN + "Total,40,20\n", f"rows.csv:{ROWS + 2}", "'Total'"),
     "a count below, as psql prints": refused(PLAIN + "(40 rows)\n", f"rows.csv:{ROWS + 2}"),
     "the header again in the middle": refused(PLAIN + PLAIN, f"rows.csv:{ROWS + 2}"),
@@ -173,7 +175,9 @@ CASES: dict[str, Case] = {
         {"rows.csv": NO_HEADER}, told=("rows.csv:1",), overrides=("dataset.header=[a, y]",)
     ),
     "two names alike, unused": same(each("{0},1,1").replace("y,1,1", "y,z,z", 1)),
-    "two names alike, used": refused(PLAIN.replace("a,b,y", "b,b,y"), "rows.csv:1", "'b'"),
+    "two names alike, used": refused(
+        PLAIN.replace("a,b,y", "b,b,y"), "columns[0]: 'b' names two columns in the data"
+    ),
     "nameless columns, unused": same(each("{0},,").replace("y,,", "y,,", 1)),
     "an index without a name": same(
         "".join(f"{number or ''},{line}\n" for number, line in enumerate(PLAIN.splitlines()))

@@ -63,6 +63,9 @@ FILES = {
 }
 
 
+_READING = ReadingKeys(delimiter=";")
+
+
 class BankMarketingDataset(FileDatasetSection):
     """UCI Bank Marketing (Moro, Cortez and Rita, 2014): 4,521 rows, or all 45,211."""
 
@@ -106,10 +109,11 @@ class BankMarketingSource:
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
         """These columns of all rows, downloaded first where the file is nowhere."""
-        from splitrun.data.table import read_table
+        from splitrun.data.sources.records import TextFile
+        from splitrun.data.sources.text import read_table
 
         path = self.find() or self._fetch()
-        return read_table(path, ";", columns, text)
+        return read_table(TextFile(path, _READING), columns, text)
 
     def fingerprint(self) -> str:
         """Nothing: a file with other bytes is refused."""

@@ -87,6 +87,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem((*path, "classes"), what, "remove it")
 
     @property
+    def test_file(self) -> str | None:
+        """The `test_path`."""
+        return self.test_path
+
+    @property
     def row_key(self) -> str | None:
         """The `key`."""
         return self.key
@@ -109,7 +114,8 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         path = self.path if own is None else own.path
         # Unlike pathlib's, this leaves the home of an unknown user as it is written.
         place = opening.directory / os.path.expanduser(path or "")  # noqa: PTH111
-        return CsvSource(place, own_reading(self.reading_keys, own).delimiter)
+        where = "dataset" if own is None else f"parties.{opening.party}.reading"
+        return CsvSource(place, own_reading(self.reading_keys, own), where)
 
 
 class CsvDataset(OwnFilesSection):

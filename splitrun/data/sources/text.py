@@ -1,0 +1,312 @@
+"""Columns of a text file, read by pandas block by block, and never silently.
+
+Its C reader is the fastest that is exact (decision 26), but it keeps quiet about much: rows of
+another length where only some columns are read, rows that a quotation mark swallows, cells that it
+takes for what they are not. So what passes to it is counted, and where the counts are odd the file
+is looked at closely. Columns that begin with words, or turn out to have some, are read as words,
+cell by cell as they stand, and what they hold is decided by `kinds`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, product
+from operator import methodcaller
+from typing import Any, Protocol, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from splitrun.data.dates import date_features
+from splitrun.data.kinds import LARGEST_WHOLE, as_categories, column_of
+from splitrun.data.sources.records import TextFile
+from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
+from splitrun.errors import DataError
+
+BLOCK_CELLS = 1 << 20
+"""Cells that are read at a time."""
+SAMPLE_ROWS = 100
+"""From so many rows it is guessed how columns are best read; what holds is decided by all."""
+
+
+class Chunks(Protocol):
+    """Takes a column part by part."""
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        ...
+
+    def whole(self) -> NDArray[Any]:
+        """All rows; the parts are no longer needed."""
+        ...
+
+
+class InMemory:
+    """Parts of a column, put together at the end."""
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[Any]] = []
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        self._parts.append(part)
+
+    def whole(self) -> NDArray[Any]:
+        """All rows."""
+        parts, self._parts = self._parts, []
+        return np.concatenate(parts)
+
+
+def read_table(
+    file: TextFile,
+    columns: Sequence[str],
+    text: Collection[str],
+    new: Callable[[], Chunks] = InMemory,
+) -> Table:
+    """These columns of a text file; those also in `text` as categories, with their cells verbatim.
+
+    Of a column of dates its features are read; either may be asked for.
+
+    Args:
+        new: makes what takes a column's numbers or codes while it is read.
+
+    Raises:
+        DataError: the file is damaged, its rows are of unequal lengths, or a column is not what it
+            looks like.
+    """
+    names, reading = file.header(), file.reading
+    columns = reading.columns_for(columns)
+    file.refuse_same_names(names, columns)
+    positions = {name: names.index(name) for name in columns}
+    as_words = {*text, *reading.categorical, *reading.dates}.intersection(columns)
+    as_words |= _begin_with_words(file, positions)
+    rows, numbers, words = _Reading(file, names, new).read(positions, as_words)
+    if turned := positions.keys() - numbers.keys() - words.keys():
+        again = {name: positions[name] for name in positions if name in turned}
+        _, _, more = _Reading(file, names, new).read(again, turned)
+        words |= more
+    taken: dict[str, Column] = {}
+    for name in columns:
+        if name in numbers:
+            taken[name] = numbers.pop(name)
+        elif name in text:
+            taken[name] = as_categories(words.pop(name), reading)
+        elif name in reading.dates:
+            missing = reading.missing_values
+            taken |= date_features(name, words.pop(name), reading, missing, file.place)
+        else:
+            taken[name] = column_of(name, words.pop(name), reading, file.place, file.where)
+    return Table(str(file.path), rows, taken, file.place)
+
+
+def _begin_with_words(file: TextFile, positions: Mapping[str, int]) -> set[str]:
+    """The columns that hold anything but plain numbers in the first rows."""
+    found = set()
+    plain = _plain_number(file.reading.decimal)
+    empty = _missing_marks() | frozenset(file.reading.missing_values)
+    for _, cells in islice(file.records(), file.has_header, SAMPLE_ROWS):
+        found |= {
+            name
+            for name, position in positions.items()
+            if position < len(cells)
+            and not plain.fullmatch(cells[position])
+            and cells[position].strip() not in empty
+        }
+    return found
+
+
+@lru_cache
+def _plain_number(decimal: str) -> re.Pattern[str]:
+    """A number that pandas reads as it is meant; one with leading zeros may be an id."""
+    point = re.escape(decimal)
+    whole = "0?[0-9]|[1-9][0-9]*"
+    return re.compile(rf"[+-]?((?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@lru_cache
+def _missing_marks() -> frozenset[str]:
+    """`MISSING_MARKS` in all cases."""
+    cased = (product(*({char, char.upper()} for char in mark)) for mark in MISSING_MARKS)
+    return frozenset("".join(chars) for marks in cased for chars in marks)
+
+
+@dataclass
+class _Counted:
+    """The blocks of a file for pandas, which asks for bytes; and what has passed."""
+
+    blocks: Iterator[bytes]
+    delimiter: int
+    delimiters: int = 0
+    quotes: int = 0
+    newlines: int = 0
+    returns: int = 0
+    last: int = 0
+    rows: int = 0
+    last_is_full: bool = True
+    """Whether the last column has no empty cell, as it has in rows that are too short."""
+
+    def read(self, _: int = -1) -> bytes:
+        """The next block."""
+        block = next(self.blocks, b"")
+        if block:
+            cells = np.frombuffer(block, np.uint8)
+            self.delimiters += int(np.count_nonzero(cells == self.delimiter))
+            self.newlines += int(np.count_nonzero(cells == ord("\n")))
+            if b'"' in block:
+                self.quotes += block.count(b'"')
+            if b"\r" in block:
+                self.returns += block.count(b"\r")
+            self.last = block[-1]
+        return block
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.blocks
+
+    @property
+    def lines(self) -> int:
+        """Lines that have passed, the last of which may have no end."""
+        ends = self.newlines or self.returns
+        return ends + (self.last not in b"\r\n")
+
+
+@dataclass
+class _Words:
+    """A column of words while it is read."""
+
+    codes: Chunks
+    code_of: dict[str, int] = field(default_factory=dict)
+
+    def append(self, cells: pd.Series[Any]) -> None:
+        """The next rows; empty cells are the empty string."""
+        codes, words = pd.factorize(cells.to_numpy(object))
+        code_of = self.code_of
+        known = [code_of.setdefault(word, len(code_of)) for word in words]
+        if (codes < 0).any():
+            known.append(code_of.setdefault("", len(code_of)))  # the last, which is -1, too
+        self.codes.append(np.array(known or [0], np.int64)[codes])
+
+    def whole(self, restored: Callable[[str], str]) -> Categories:
+        """All rows, with values sorted by code point."""
+        values = tuple(sorted(self.code_of))
+        rank = {word: code for code, word in enumerate(values)}
+        order = np.array([rank[word] for word in self.code_of] or [0], np.int64)
+        codes = self.codes.whole()
+        np.take(order, codes, out=codes)
+        return Categories(codes, tuple(map(restored, values)))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One pass through a file."""
+
+    file: TextFile
+    names: Sequence[str]
+    new: Callable[[], Chunks]
+
+    def read(
+        self, positions: Mapping[str, int], as_words: Collection[str]
+    ) -> tuple[int, dict[str, NDArray[np.float64]], dict[str, Categories]]:
+        """The number of rows, and columns as numbers or as words.
+
+        Those that are not to be read as words, but hold some, are left out.
+        """
+        numbers = {name: self.new() for name in positions if name not in as_words}
+        words = {name: _Words(self.new()) for name in positions if name in as_words}
+        counted = _Counted(self.file.blocks(), ord(self.file.delimiter))
+        for frame in self._frames(counted, positions, as_words):
+            for name, column in words.items():
+                column.append(frame[positions[name]])
+            for name in list(numbers):
+                values = frame[positions[name]]
+                if _is_exact(values):
+                    numbers[name].append(values.to_numpy(np.float64))
+                else:
+                    del numbers[name]
+        self._refuse_odd_counts(counted)
+        return (
+            counted.rows,
+            {name: column.whole() for name, column in numbers.items()},
+            {name: column.whole(self.file.restored) for name, column in words.items()},
+        )
+
+    def _frames(
+        self, counted: _Counted, positions: Mapping[str, int], as_words: Collection[str]
+    ) -> Iterator[pd.DataFrame]:
+        """Blocks of rows, whose columns are named by their positions; one without rows for a file
+        without."""
+        last = len(self.names) - 1
+        try:
+            for frame in self._parsed(counted, positions, as_words):
+                counted.rows += len(frame)
+                counted.last_is_full &= not frame[last].isna().any()
+                yield frame
+        except UnicodeDecodeError as error:
+            self.file.refuse_encoding(error)
+        except pd.errors.ParserError as error:
+            if "EOF inside string" in str(error):
+                self.file.refuse_open_quote()
+            self.file.refuse_ragged(len(self.names))
+            message = f"{self.file.path}: cannot be read as CSV: {error}; mend the file"
+            raise DataError(message) from error
+
+    def _parsed(
+        self, counted: _Counted, positions: Mapping[str, int], as_words: Collection[str]
+    ) -> Iterator[pd.DataFrame]:
+        """What pandas makes of the file, with the last column in any case."""
+        reading = self.file.reading
+        width = len(self.names)
+        used = sorted({*positions.values(), width - 1})
+        marks = [*_missing_marks(), *reading.missing_values]
+        wordy = {positions[name] for name in as_words}
+        source, names = cast("Any", counted), cast("Any", list(range(width)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            with pd.read_csv(
+                source,
+                sep=self.file.delimiter,
+                header=0 if self.file.has_header else None,
+                names=names,
+                index_col=False,
+                usecols=used,
+                dtype=cast("Any", dict.fromkeys(wordy, object)),
+                keep_default_na=False,
+                na_values=cast("Any", {it: [""] if it in wordy else marks for it in used}),
+                decimal=reading.decimal,
+                skipinitialspace=self.file.skips_blanks,
+                low_memory=False,
+                chunksize=max(1, BLOCK_CELLS // width),
+            ) as blocks:
+                yield from blocks
+
+    def _refuse_odd_counts(self, counted: _Counted) -> None:
+        """Look closely where delimiters or lines are not as many as the rows say."""
+        width = len(self.names)
+        records = counted.rows + self.file.has_header
+        is_odd = counted.delimiters != records * (width - 1) or not counted.last_is_full
+        if is_odd and (counted.quotes or self._has_other_counts(width - 1)):
+            self.file.refuse_ragged(width)
+        if counted.quotes and counted.lines != records:
+            self.file.refuse_swallowed(width)
+
+    def _has_other_counts(self, delimiters: int) -> bool:
+        """Whether some line of a file without quotation marks has not so many."""
+        counts = map(methodcaller("count", self.file.delimiter.encode()), self.file.lines())
+        return bool(set(counts) - {delimiters})
+
+
+def _is_exact(values: pd.Series[Any]) -> bool:
+    """Whether pandas made numbers of the cells, and float64 has them all."""
+    if values.dtype.kind not in "iuf":
+        return False
+    array = values.to_numpy()
+    if not len(array):
+        return True
+    low, high = float(array.min()), float(array.max())
+    if np.isnan(low):
+        low, high = float(np.fmin.reduce(array)), float(np.fmax.reduce(array))
+    return bool(np.isnan(low) or (low >= -LARGEST_WHOLE and high <= LARGEST_WHOLE))
