@@ -86,8 +86,6 @@ FAULTS = frozenset(
         "joins: whole numbers in Parquet",
         "joins: with a comma for thousands",
         "joins: words under key_type integer",
-        "labels: booleans in two cases",
-        "labels: in capitals and not",
         "numbers: Arabic digits",
         "numbers: Excel's formulas for text",
         "numbers: Fortran's D",
