@@ -62,7 +62,8 @@ def evaluate(
             "metrics": found,
         }
         if given is not None:
-            content |= {"rows": len(evaluation.predictions.keys)}
+            told = evaluation.predictions
+            content |= {"rows": len(told.keys), "evaluated": len(told.values)}
             content |= {"unseen": unseen_json(evaluation.unseen)}
         echo_json(content)
     else:
