@@ -243,6 +243,11 @@ class _Reading:
         used = sorted({*positions.values(), width - 1})
         marks = [*_missing_marks(), *reading.missing_values]
         wordy = {positions[name] for name in as_words}
+        first = int(self.file.has_header)
+        if next(islice(self.file.records(), first, first + 1), None) is None:
+            kinds = {it: object if it in wordy else np.float64 for it in used}
+            yield pd.DataFrame({it: np.array([], kind) for it, kind in kinds.items()})
+            return
         source, names = cast("Any", counted), cast("Any", list(range(width)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
