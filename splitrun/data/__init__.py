@@ -24,6 +24,7 @@ from splitrun.data.columns import (
 from splitrun.data.sources import OnDownload, Source
 
 if TYPE_CHECKING:
+    from splitrun.data.cache import Loaded, cache_of
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.join import Alignment, Join, key_columns
@@ -46,6 +47,7 @@ __all__ = [
     "Feed",
     "InputShape",
     "Join",
+    "Loaded",
     "NewRows",
     "OnDownload",
     "PartyEncoder",
@@ -53,6 +55,7 @@ __all__ = [
     "SplitRows",
     "UnseenValues",
     "available_columns",
+    "cache_of",
     "check_columns",
     "column_problems",
     "columns_in",
@@ -75,6 +78,7 @@ __all__ = [
 ]
 
 _IMPORTED_ON_USE = {
+    **dict.fromkeys(("Loaded", "cache_of"), "cache"),
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Alignment", "Join", "key_columns"), "join"),
     **dict.fromkeys(("Data", "columns_of", "load_data", "text_columns"), "load"),

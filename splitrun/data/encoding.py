@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -37,9 +37,6 @@ class InputShape:
     width: int
     """Columns of the float matrix."""
 
-
-NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
-"""Makes an array of this shape and type, whose content is whatever it is."""
 
 LARGEST_ONE_HOT_BYTES = 2 * 2**30
 LARGEST_ONE_HOT_COLUMNS = 10_000
@@ -118,14 +115,11 @@ class FeatureEncoder(Fitted):
             return InputShape(len(self.numeric), cardinalities, width=len(self.numeric))
         return InputShape(len(self.numeric), (), width=len(self.numeric) + sum(sizes))
 
-    def transform(self, table: Table, new: NewArray = np.empty) -> tuple[Tensor, ...]:
+    def transform(self, table: Table) -> tuple[Tensor, ...]:
         """A float32 matrix [rows, width], and for `codes` int64 codes [rows, categories].
 
         Blocks of rows are written one after another, so that nothing of the table's size is held
         beside it and what is written.
-
-        Args:
-            new: makes the arrays of a shape and a type that are written into.
 
         Raises:
             DataError: missing or infinite numbers, or a matrix too large to hold.
@@ -135,8 +129,10 @@ class FeatureEncoder(Fitted):
             self._refuse_blow_up(table.rows)
         numeric = [column.values(table) for column in self.numeric]
         recoded = [column.recoding(table) for column in self.categorical]
-        matrix = new((table.rows, shape.width), np.float32)
-        codes = new((table.rows, len(recoded)), np.int64) if self.inputs == "codes" else None
+        matrix = table.new_array((table.rows, shape.width), np.float32)
+        codes = None
+        if self.inputs == "codes":
+            codes = table.new_array((table.rows, len(recoded)), np.int64)
         for start in range(0, table.rows, BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             with np.errstate(over="ignore"):

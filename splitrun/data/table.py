@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +63,8 @@ class InMemory:
 
 NewColumn = Callable[[], Chunks]
 """Makes what takes a column's numbers or codes while it is read."""
+NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
+"""Makes an array of this shape and type, whose content is whatever it is."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Table:
     """Where the row with this number stands, for a person."""
     new: NewColumn = InMemory
     """Makes what takes a column of a table that follows from this one."""
+    new_array: NewArray = np.empty
+    """Makes the arrays for what is encoded of it."""
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """The rows with these numbers, in this order."""
@@ -94,4 +98,6 @@ class Table:
             for name, column in self.columns.items()
         }
         place = self.place
-        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])), self.new)
+        return replace(
+            self, rows=len(rows), columns=columns, place=lambda row: place(int(rows[row]))
+        )

@@ -9,15 +9,20 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from splitrun.data import (
+    Data,
     Feed,
     Join,
+    Loaded,
     NewRows,
     OnDownload,
     PartyEncoder,
+    Source,
     SplitRows,
+    cache_of,
     column_problems,
     columns_in,
     join_sources,
+    load_data,
     share,
     sources_of,
 )
@@ -67,31 +72,29 @@ class Parties:
         available = columns_in(sources)
         if not new_rows and (problems := column_problems(spec, available)):
             raise SpecError(problems)
-        shared = share(spec, sources, known, new_rows)
-        join = join_sources(spec, shared)
-        alignments = join.alignments if join else {}
 
-        def party(name: str, rows: SplitRows | None = None) -> Party:
-            return Party.load(
-                spec,
-                name,
-                directory,
-                encoder=known.get(name),
-                new_rows=new_rows,
-                source=shared[name],
-                rows=rows,
-                alignment=alignments.get(name),
+        def load(sources: Mapping[str, Source]) -> Loaded:
+            shared = share(spec, sources, known, new_rows)
+            join = join_sources(spec, shared)
+            alignments = join.alignments if join else {}
+
+            def data(name: str, rows: SplitRows | None = None) -> Data:
+                encoder, alignment = known.get(name), alignments.get(name)
+                return load_data(spec, name, shared[name], encoder, new_rows, rows, alignment)
+
+            holder = data(spec.top.party)
+            return Loaded(
+                {
+                    name: holder if name == spec.top.party else data(name, holder.rows)
+                    for name in spec.parties
+                },
+                join,
             )
 
-        holder = party(spec.top.party)
-        return cls(
-            spec,
-            {
-                name: holder if name == holder.name else party(name, holder.data.rows)
-                for name in spec.parties
-            },
-            join,
-        )
+        cache = None if new_rows else cache_of(spec, directory, sources, known)
+        loaded = cache.get_or_make(sources, load) if cache else load(sources)
+        parties = {name: Party(spec, name, directory, data) for name, data in loaded.data.items()}
+        return cls(spec, parties, loaded.join)
 
     def __iter__(self) -> Iterator[Party]:
         return iter(self.by_name.values())

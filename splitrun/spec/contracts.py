@@ -112,6 +112,11 @@ class DatasetSection(Component):
         return False
 
     @property
+    def cache_path(self) -> str | None:
+        """The directory for encoded rows that are kept on the disk; None where none are."""
+        return None
+
+    @property
     def test_file(self) -> str | None:
         """The path of the file that all parties' held-out rows are in, if there is one."""
         return None

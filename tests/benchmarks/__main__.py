@@ -10,6 +10,7 @@ from tests.benchmarks import (
     compensation,
     endurance,
     fraction,
+    larger_than_memory,
     modules,
     overhead,
     peer,
@@ -39,6 +40,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "speedup": (speedup.measure, 5),
     "peer": (peer.measure, 5),
     "checkpoints": (checkpoints.measure, 3),
+    "larger_than_memory": (larger_than_memory.measure, 5),
     "endurance": (endurance.measure, endurance.STEPS // 1000),
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""

@@ -94,6 +94,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem((*path, "classes"), what, "remove it")
 
     @property
+    def cache_path(self) -> str | None:
+        """The `cache`."""
+        return self.cache
+
+    @property
     def test_file(self) -> str | None:
         """The `test_path`."""
         return self.test_path

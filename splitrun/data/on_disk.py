@@ -1,0 +1,192 @@
+"""Columns and tensors on the disk, which the system keeps in memory as far as there is room.
+
+What is mapped is no anonymous memory: its pages are a file's, and go when others need the room.
+Tensors stand in safetensors files, whose layout is a length, a header in JSON, and the bytes of one
+tensor after another.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from splitrun.data.sources import BlockSource, Source
+from splitrun.data.sources.files import FileSource
+from splitrun.data.table import Table
+from splitrun.files import open_regular
+
+_DTYPES = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64, "U8": torch.uint8}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
+"""Of memory for pages that are written to, which none is; else there could be no more data than
+memory. Python knows it from 3.13 on."""
+
+
+class ScratchColumn:
+    """A column that is put on the disk part by part."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._path = path
+        self._dtype: np.dtype[Any] | None = None
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        self._dtype = part.dtype
+        self._file.write(np.ascontiguousarray(part).data)
+
+    def whole(self) -> NDArray[Any]:
+        """All rows, mapped."""
+        self._file.close()
+        return _mapped(self._path, self._dtype or np.dtype(np.float64))
+
+
+class Scratch:
+    """Arrays that are needed until tensors are made of them, in a directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._numbers = count()
+
+    def column(self) -> ScratchColumn:
+        """A new column; see `splitrun.data.table.NewColumn`."""
+        return ScratchColumn(self._path())
+
+    def array(self, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+        """A new array; see `splitrun.data.table.NewArray`."""
+        path = self._path()
+        with path.open("xb") as file:
+            file.truncate(math.prod(shape) * np.dtype(dtype).itemsize)
+        return _mapped(path, np.dtype(dtype)).reshape(shape)
+
+    def _path(self) -> Path:
+        return self._directory / f"{next(self._numbers)}.bin"
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A source whose columns are read onto the disk."""
+
+    source: BlockSource
+    scratch: Scratch
+
+    def columns(self) -> tuple[str, ...]:
+        """The source's."""
+        return self.source.columns()
+
+    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
+        """These columns of all rows, mapped."""
+        table = self.source.read(columns, text, self.scratch.column)
+        return replace(table, new_array=self.scratch.array)
+
+    def fingerprint(self) -> str:
+        """The source's."""
+        return self.source.fingerprint()
+
+
+def on_disk(sources: Mapping[str, Source], directory: Path) -> dict[str, Source]:
+    """These sources, read by way of the disk; those that are read as a whole alone, as they are.
+
+    One and the same source stays one.
+    """
+    scratch = Scratch(directory)
+    made = {id(it): OnDisk(it, scratch) for it in sources.values() if isinstance(it, FileSource)}
+    return {party: made.get(id(source), source) for party, source in sources.items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """A new safetensors file, on the disk for good.
+
+    Args:
+        about: what else is to be told, by name.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # The widest first, so that each begins at a multiple of its own width.
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
+    header: dict[str, object] = {"__metadata__": dict(about)}
+    end = 0
+    for name, tensor in ordered:
+        start, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": _NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("xb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, tensor in ordered:
+            if tensor.numel():
+                file.write(tensor.contiguous().view(-1).numpy().data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@dataclass(frozen=True)
+class MappedTensors:
+    """The content of a safetensors file. Writing into its tensors changes no file."""
+
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, str]
+    _mapping: mmap.mmap
+
+    def expect_random_access(self) -> None:
+        """From now on, no more is read of the disk than is asked for."""
+        self._mapping.madvise(mmap.MADV_RANDOM)
+
+
+def read_tensors(path: Path) -> MappedTensors:
+    """Map a file that `write_tensors` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, or damaged.
+    """
+    with open_regular(path, elsewhere=True) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = 8 + int.from_bytes(file.read(8), "little")
+        if not 8 < start <= size:
+            raise ValueError("its header is cut off")
+        header = json.loads(file.read(start - 8))
+        mapping = mmap.mmap(
+            file.fileno(),
+            size,
+            flags=mmap.MAP_PRIVATE | _NO_RESERVE,
+            prot=mmap.PROT_READ | mmap.PROT_WRITE,
+        )
+    try:
+        about = header.pop("__metadata__")
+        tensors = {name: _tensor(mapping, start, entry) for name, entry in header.items()}
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+    return MappedTensors(tensors, about, mapping)
+
+
+def _tensor(mapping: mmap.mmap, start: int, entry: Mapping[str, Any]) -> Tensor:
+    dtype, shape = _DTYPES[entry["dtype"]], entry["shape"]
+    numbers = math.prod(shape)
+    if not numbers:
+        return torch.empty(shape, dtype=dtype)
+    offset = start + entry["data_offsets"][0]
+    return torch.frombuffer(mapping, dtype=dtype, count=numbers, offset=offset).reshape(shape)
+
+
+def _mapped(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if not path.stat().st_size:
+        return np.empty(0, dtype)
+    return np.asarray(np.memmap(path, dtype, "r+"))
