@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+GIGABYTE = 10**9
 COLUMNS = 512
 """Of two parties together, float32."""
 BATCH_ROWS = 8192
@@ -43,11 +44,11 @@ def measure(gigabytes: int) -> Iterator[str]:
     """Rows of a Markdown table.
 
     Args:
-        gigabytes: of encoded rows, in 10^9 bytes.
+        gigabytes: of encoded rows.
     """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        write_rows(directory / "rows.parquet", rows := gigabytes * 10**9 // (4 * COLUMNS))
+        write_rows(directory / "rows.parquet", rows := gigabytes * GIGABYTE // (4 * COLUMNS))
         spec = write_spec(directory, directory / "cache")
         yield "| run | encoded rows | time | most anonymous memory | weights |"
         yield "|---|---|---|---|---|"
