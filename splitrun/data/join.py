@@ -202,11 +202,18 @@ def join_by_order(tables: Mapping[str, Table]) -> Join:
     """
     first, *others = tables.values()
     for other in others:
-        if other.rows != first.rows:
+        counts = [_rows_to_train_on(table) for table in (first, other)]
+        if other.rows != first.rows or len(set(counts)) > 1:
             message = f"{first.origin} has {first.rows:,} rows, and {other.origin} {other.rows:,}"
+            if other.rows == first.rows:
+                message = f"{message}, of which {counts[0]:,} and {counts[1]:,} are to train on"
             remedy = "name the column that they are joined by, as dataset.key"
             raise DataError(f"{message}: without keys they are joined by their order; {remedy}")
     return Join({}, {}, _record(tables, first.rows, "trusted"))
+
+
+def _rows_to_train_on(table: Table) -> int:
+    return table.rows - (0 if table.held_out is None else int(table.held_out.sum()))
 
 
 def key_columns(spec: Spec, party: str) -> tuple[str, ...]:

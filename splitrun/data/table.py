@@ -40,6 +40,8 @@ class Table:
     columns: Mapping[str, Column]
     place: Callable[[int], str]
     """Where the row with this number stands, for a person."""
+    held_out: NDArray[np.bool_] | None = None
+    """Whether each row is one of a test file, [rows]; None without such a file."""
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """The rows with these numbers, in this order."""
@@ -50,4 +52,5 @@ class Table:
             for name, column in self.columns.items()
         }
         place = self.place
-        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])))
+        held_out = None if self.held_out is None else self.held_out[rows]
+        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])), held_out)

@@ -19,6 +19,7 @@ from splitrun.spec.effective import (
     effective_depth,
     has_checksums,
     has_own_files,
+    may_evaluate,
     optimizer_of,
 )
 from splitrun.spec.model import Spec
@@ -153,7 +154,7 @@ def _metrics(spec: Spec) -> Iterator[Problem]:
         elif metric in seen:
             yield Problem(place, f"{metric} is listed twice", "keep one")
         seen.add(metric)
-    if spec.training.evaluate_every_epochs is not None and spec.dataset.test_fraction == 0:
+    if spec.training.evaluate_every_epochs is not None and not may_evaluate(spec):
         what = "there is nothing to evaluate on: dataset.test_fraction is 0"
         path = ("training", "evaluate_every_epochs")
         yield Problem(path, what, "remove it, or hold rows out")

@@ -116,6 +116,11 @@ class DatasetSection(Component):
         return None
 
     @property
+    def held_out_path(self) -> str | None:
+        """The file of rows that are held out, where all parties share one."""
+        return None
+
+    @property
     def keys_as(self) -> Literal["auto", "text", "integer"]:
         """How keys are compared."""
         return "auto"

@@ -85,6 +85,14 @@ def has_own_files(spec: Spec) -> bool:
     return any(party.path is not None for party in spec.parties.values())
 
 
+def may_evaluate(spec: Spec) -> bool:
+    """Whether rows are kept from training."""
+    dataset = spec.dataset
+    paths = (dataset.held_out_path, *(party.test_path for party in spec.parties.values()))
+    by_column = dataset.split.by == "column"
+    return by_column or any((dataset.test_fraction, dataset.validation_fraction, *paths))
+
+
 def key_of(spec: Spec, party: str) -> str | None:
     """The column of a party's file that its rows are joined by, if it has one."""
     return spec.parties[party].key or spec.dataset.row_key

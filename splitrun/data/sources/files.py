@@ -92,6 +92,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         return self.key
 
     @property
+    def held_out_path(self) -> str | None:
+        """The `test_path`."""
+        return self.test_path
+
+    @property
     def keys_as(self) -> Literal["auto", "text", "integer"]:
         """The `key_type`."""
         return self.key_type
