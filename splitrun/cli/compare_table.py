@@ -38,10 +38,11 @@ def show_comparison(comparison: Comparison) -> None:
     )
     baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
     other = "threaded" if baseline.runtime == "serial" else "serial"
+    on = " on the validation rows" if comparison.decided_on == "validation" else ""
     lines = (
         f"{baseline.samples_per_s.count} rounds; sequential is on the {baseline.runtime} runtime, "
         f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
-        f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially; "
+        f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially{on}; "
         f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",
         f"advice: {comparison.choice.recommended}; {comparison.advice}",
     )
@@ -174,8 +175,9 @@ def _show(comparison: RunComparison) -> None:
     table.add_row("samples/s", *rates, SCREEN.factor(comparison.speedup))
     table.add_row("training time", *(f"{run.result.wall_s:.2f} s" for run in (first, second)), "")
     for name, difference in comparison.differences.items():
-        values = (SCREEN.value(run.metrics[name]) for run in (first, second))
-        table.add_row(name, *values, f"{difference:+.4f}")
+        values = (SCREEN.value(run.on(comparison.rows)[name]) for run in (first, second))
+        label = f"validation {name}" if comparison.rows == "validation" else name
+        table.add_row(label, *values, f"{difference:+.4f}")
     console = Console(soft_wrap=True)
     console.print(table)
     console.print()

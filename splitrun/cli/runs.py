@@ -65,7 +65,8 @@ def evaluate(
             content |= {"unseen": unseen_json(evaluation.unseen)}
         echo_json(content)
     else:
-        lines = (f"  {part:<8} {SCREEN.metrics(metrics)}" for part, metrics in found.items())
+        width = max(8, *map(len, found))
+        lines = (f"  {part:<{width}} {SCREEN.metrics(each)}" for part, each in found.items())
         echo("\n".join((str(run_dir), *lines)))
 
 

@@ -97,10 +97,11 @@ def _show(plan: PlanRecord) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     slices = f", {plan.micro_batches} micro-batches" if plan.micro_batches > 1 else ""
     console.print(_headed(plan.name, f": {plan.schedule}{_depth(plan)}{slices}"))
+    deciding = f"{plan.validation_rows:,} to decide on, " if plan.validation_rows else ""
     console.print(
         f"{plan.steps:,} steps: {plan.epochs} epochs of {plan.steps_per_epoch:,}, "
         f"batches of {plan.batch_size:,}; {plan.train_rows:,} rows to train on, "
-        f"{plan.test_rows:,} held out; the pipeline drains {plan.drains}×\n"
+        f"{deciding}{plan.test_rows:,} held out; the pipeline drains {plan.drains}×\n"
     )
     compensated = any(role.compensation for role in plan.roles.values())
     heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]

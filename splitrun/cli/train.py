@@ -133,16 +133,17 @@ def summary(name: str, result: RunResult) -> str:
     from splitrun.units import SCREEN
 
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
-    lines = [
-        f"{name}: {schedule}",
-        f"  steps    {result.steps:,} in {result.wall_s:.2f} s: "
-        f"{SCREEN.rate(result.samples_per_s)}",
-        f"  train    loss {SCREEN.value(result.train_loss)} (last epoch)",
-    ]
-    for split, metrics in result.metrics.items():
-        lines.append(f"  {split:<7}  {SCREEN.metrics(metrics)}")
-    lines += [f"  weights  sha256 {result.weights_sha256[:16]}…", f"  run      {result.run_dir}"]
-    return "\n".join(lines)
+    steps = f"{result.steps:,} in {result.wall_s:.2f} s: {SCREEN.rate(result.samples_per_s)}"
+    told = {
+        "steps": steps,
+        "train": f"loss {SCREEN.value(result.train_loss)} (last epoch)",
+        **{rows: SCREEN.metrics(metrics) for rows, metrics in result.metrics.items()},
+        "weights": f"sha256 {result.weights_sha256[:16]}…",
+        "run": result.run_dir,
+    }
+    width = max(map(len, told))
+    lines = (f"  {label:<{width}}  {text}" for label, text in told.items())
+    return "\n".join((f"{name}: {schedule}", *lines))
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,7 @@ def _values(view: RunView, plan: PlanRecord) -> list[_Value]:
         _Value("throughput", SCREEN.whole(shown), "samples/s", detail, rates, True),
         _Value("train loss", SCREEN.value(progress.loss), "", "", losses),
         *(
-            _Value(f"test {name}", SCREEN.value(value), "", "", _points(progress, name))
+            _Value(name, SCREEN.value(value), "", "", _points(progress, name))
             for name, value in progress.metrics.items()
         ),
     ]

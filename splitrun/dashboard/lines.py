@@ -229,5 +229,8 @@ def _progress(view: RunProgress, now: float) -> str:
 
 
 def evaluation_text(event: Evaluated) -> str:
-    """`evaluated after epoch 4: loss 0.1251  auroc 0.9907`."""
-    return f"evaluated after epoch {event.epoch}: {SCREEN.metrics(event.metrics)}"
+    """`evaluated after epoch 4: loss 0.1251  auroc 0.9907`; with validation rows, which is said of
+    each part's."""
+    parts = {rows: SCREEN.metrics(metrics) for rows, metrics in event.by_rows.items()}
+    told = parts.values() if not event.validation else (" ".join(each) for each in parts.items())
+    return f"evaluated after epoch {event.epoch}: {'; '.join(told)}"

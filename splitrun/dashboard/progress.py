@@ -140,8 +140,12 @@ class RunProgress:
                 self._unmarked_samples = event.first_sample
             case Evaluated():
                 self._segment_start, self._before_segment_s = event.end, self.train_s
-                self.metrics = event.metrics
-                for name, value in event.metrics.items():
+                self.metrics = {
+                    f"{rows} {name}": value
+                    for rows, metrics in event.by_rows.items()
+                    for name, value in metrics.items()
+                }
+                for name, value in self.metrics.items():
                     if value is not None:
                         self.evaluations.setdefault(name, History()).add(value)
             case Stuck():

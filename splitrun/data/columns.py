@@ -52,7 +52,7 @@ def open_source(
 
 
 def _shared_source(spec: Spec, place: Opening) -> Source:
-    source, test_path = spec.dataset.open(place), spec.dataset.held_out_path
+    source, test_path = spec.dataset.open(place), spec.dataset.test_file
     if test_path is None:
         return source
     test = spec.dataset.model_copy(update={"path": test_path})

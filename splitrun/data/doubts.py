@@ -126,11 +126,21 @@ def label_doubts(summary: LabelSummary, spec: Spec) -> Iterator[Problem]:
             yield Problem(place, what, "give more of them, or put classes together")
         else:
             what = f"no {part} row has {listed(shown)}, so auroc is not defined there"
-            yield Problem(place, what, "set dataset.split=stratified, or hold out more rows")
+            yield Problem(place, what, _more_rows(summary, part, rare, spec))
     target = summary.target
     if target is not None and target.distinct == 2:
         what = f"{summary.column!r} has two values alone, and {spec.top.loss.type} takes numbers"
         yield Problem(("top", "loss"), what, "for classes, set top.loss=binary_cross_entropy")
+
+
+def _more_rows(summary: LabelSummary, part: str, rare: Collection[str], spec: Spec) -> str:
+    """How a part gets rows of these classes."""
+    every = sum(sum(counts.values()) for counts in summary.classes.values())
+    own = sum(summary.classes[part].values())
+    fewest = min(sum(counts[name] for counts in summary.classes.values()) for name in rare)
+    if spec.dataset.split.by == "random" and fewest * own >= every:
+        return "set dataset.split=stratified"
+    return f"give more of its rows, or make more rows {part} rows"
 
 
 def leaks(

@@ -216,7 +216,8 @@ def _refuse_alike(
         sorted(group, key=lambda index: (-rows[index], first[index]))
         for group in spellings.values()
     ]
-    main, other, *_ = next(group for group in groups if len(group) > 1)
+    odd = (group for group in groups if len(group) > 1)
+    main, other, *_ = min(odd, key=lambda group: first[group[1]])
     message = (
         f"{table.place(first[other])}: label {label!r} is {classes[other]!r}, and in other rows "
         f"{classes[main]!r}, which differs by {_NEXT_TO_NOTHING}"

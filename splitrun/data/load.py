@@ -165,7 +165,7 @@ def load_data(
         encoder = _fit(spec, party, table, columns, train)
         if encoder.features:
             summary = summarise_party(table, encoder.features)
-            doubts = tuple(column_doubts(spec, party, table, encoder.features, train))
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, np.unique(train)))
     return Data(
         party,
         train_ids=torch.from_numpy(rows.train),

@@ -180,6 +180,8 @@ class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
     """How it was asked to compare, key by key."""
     arms: tuple[ArmRecord, ...]
     metric: str
+    decided_on: Literal["validation", "test"] = "test"
+    """The rows that the metric is of: test rows decide nothing where there are others."""
     baseline: BaselineRecord | None = None
     forecast: tuple[DepthForecast, ...] = ()
     recommended: ChoiceRecord

@@ -8,6 +8,11 @@ from splitrun.report.page import Block, PageTable, TableCell, TableColumn
 from splitrun.units import PAGE
 
 
+def _rows_that_decide(comparison: ComparisonRecord) -> str:
+    """Those that the metric is of, in words."""
+    return "validation rows" if comparison.decided_on == "validation" else "held-out rows"
+
+
 def arms_table(comparison: ComparisonRecord) -> PageTable:
     """A row for each arm."""
     metric = units.metric_name(comparison.metric)
@@ -31,7 +36,7 @@ def arms_table(comparison: ComparisonRecord) -> PageTable:
     chosen = comparison.chosen
     caption = (
         "Medians over rounds with 95 % intervals; Δ is the mean difference from sequential over "
-        "paired seeds with its 95 % interval."
+        f"paired seeds with its 95 % interval; {metric} is of the {_rows_that_decide(comparison)}."
     )
     if chosen is not None:
         caption += f" Marked: {chosen.name}, recommended."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from splitrun import units
+from splitrun.records.run import EpochRecord
 from splitrun.report.bins import Bin, Bins
 from splitrun.report.drawing import axis, beside, layout, text
 from splitrun.report.page import Chart, Figure
@@ -129,21 +130,24 @@ def _pause(summary: RunSummary, start: float, end: float) -> dict[str, Any]:
 Values = Mapping[str, float | None]
 
 
-def learning(
-    train: Iterable[tuple[float, Values]], test: Iterable[tuple[float, Values]]
-) -> list[Figure]:
+_STYLES = {"train": "dash", "validation": "dot", "test": "solid"}
+
+
+def learning(records: Sequence[EpochRecord]) -> list[Figure]:
     """A figure for the loss and one per metric that is known after more than one epoch.
 
     Args:
-        train: epochs, from 1, each with means over its samples.
-        test: the epochs after which the model was evaluated, each with the metrics.
+        records: of epochs and evaluations.
     """
-    trained, tested = _binned(train), _binned(test)
+    parts = {
+        rows: _binned((record.epoch, getattr(record, rows)) for record in records)
+        for rows in _STYLES
+    }
     figures = []
-    for name in dict.fromkeys((*trained, *tested)):
+    for name in dict.fromkeys(name for binned in parts.values() for name in binned):
         lines = [
-            (split, binned[name].read(), style)
-            for split, binned, style in (("train", trained, "dash"), ("test", tested, "solid"))
+            (rows, binned[name].read(), _STYLES[rows])
+            for rows, binned in parts.items()
             if name in binned
         ]
         if any(len(bins) > 1 for _, bins, _ in lines):

@@ -143,7 +143,9 @@ def _verdict(run: Run, status: str, result: RunResult) -> str:
         return f"{status.capitalize()}: {steps:,} of {of:,} steps, {schedule}{told}"
     metrics = [
         f"{units.metric_name(name)} {PAGE.value(value)}"
-        for name, value in result.metrics.get("test", {}).items()
+        for name, value in (
+            result.metrics.get("test") or result.metrics.get("validation", {})
+        ).items()
         if name != "loss"
     ]
     sentence = f"Done: {PAGE.plural(steps, 'step')}, {schedule}"
@@ -207,10 +209,7 @@ def _progress(run: Run) -> list[Block]:
     blocks: list[Figure | None] = []
     if run.summary is not None:
         blocks += [throughput(run.summary), step_losses(run.summary)]
-    blocks += learning(
-        [(record.epoch, record.train) for record in run.epochs],
-        [(record.epoch, record.test) for record in run.epochs],
-    )
+    blocks += learning(run.epochs)
     return [block for block in blocks if block is not None]
 
 
@@ -298,8 +297,10 @@ def roles_table(plan: PlanRecord | None, result: RunResult) -> list[Block]:
         for name, role in plan.roles.items()
         for late in (result.staleness.get(name),)
     ]
+    deciding = f"{plan.validation_rows:,} to decide on, " if plan.validation_rows else ""
     caption = (
         f"{PAGE.plural(plan.steps, 'step')}: {PAGE.plural(plan.epochs, 'epoch')}, batches of "
-        f"{plan.batch_size:,}; {plan.train_rows:,} rows to train on, {plan.test_rows:,} held out."
+        f"{plan.batch_size:,}; {plan.train_rows:,} rows to train on, {deciding}"
+        f"{plan.test_rows:,} held out."
     )
     return [PageTable("Roles", caption, columns, rows)]

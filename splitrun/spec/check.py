@@ -12,6 +12,7 @@ from itertools import chain
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.check_files import unused_file_problems
+from splitrun.spec.check_split import split_problems, split_warnings
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
 from splitrun.spec.contracts import METRICS
 from splitrun.spec.effective import (
@@ -19,7 +20,7 @@ from splitrun.spec.effective import (
     effective_depth,
     has_checksums,
     has_own_files,
-    may_evaluate,
+    holds_rows_out,
     optimizer_of,
 )
 from splitrun.spec.model import Spec
@@ -38,6 +39,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
         timing_problems(spec),
         _compensation(spec),
         _checkpoint(spec),
+        split_problems(spec),
         chain.from_iterable(part.problems(spec, path) for path, part in parts),
         chain.from_iterable(it.problems(spec, ("faults", index)) for index, it in faults),
     )
@@ -50,6 +52,7 @@ def warnings(spec: Spec) -> Iterator[Problem]:
         () if steps is None else step_warnings(spec, steps),
         _idle_evaluations(spec),
         timing_warnings(spec),
+        split_warnings(spec),
         _idle_checkpoints(spec),
         _unseen_faults(spec),
         chain.from_iterable(part.warnings(spec, path) for path, part in components_of(spec)),
@@ -154,7 +157,7 @@ def _metrics(spec: Spec) -> Iterator[Problem]:
         elif metric in seen:
             yield Problem(place, f"{metric} is listed twice", "keep one")
         seen.add(metric)
-    if spec.training.evaluate_every_epochs is not None and not may_evaluate(spec):
+    if spec.training.evaluate_every_epochs is not None and not holds_rows_out(spec):
         what = "there is nothing to evaluate on: dataset.test_fraction is 0"
         path = ("training", "evaluate_every_epochs")
         yield Problem(path, what, "remove it, or hold rows out")

@@ -53,7 +53,8 @@ class DatasetSection(Component):
     batch_size: PositiveInt = Field(128, description="Rows per training batch.")
     validation_fraction: Fraction = Field(
         0.0,
-        description="Share of the rows, taken from those to train on, that decisions rest on.",
+        description="Share of the rows, taken from those to train on, that decisions rest on; "
+        "beside a test file, of the other file's rows.",
     )
     split: SplitOrWord = Field(default_factory=Split, description="Which rows are held out.")
 
@@ -111,13 +112,13 @@ class DatasetSection(Component):
         return False
 
     @property
-    def row_key(self) -> str | None:
-        """The column that rows are joined by; None where there is none, or parties say."""
+    def test_file(self) -> str | None:
+        """The path of the file that all parties' held-out rows are in, if there is one."""
         return None
 
     @property
-    def held_out_path(self) -> str | None:
-        """The file of rows that are held out, where all parties share one."""
+    def row_key(self) -> str | None:
+        """The column that rows are joined by; None where there is none, or parties say."""
         return None
 
     @property
@@ -133,9 +134,13 @@ class DatasetSection(Component):
 
     @property
     def training_rows(self) -> int | None:
-        """The rows that are not held out, counted like scikit-learn's `train_test_split`."""
+        """The rows to train on, counted like scikit-learn's `train_test_split`; None where it takes
+        the rows to tell."""
         rows = self.rows_known
-        return None if rows is None else rows - math.ceil(rows * self.test_fraction)
+        if rows is None or self.split.by in {"time", "column"}:
+            return None
+        shares = (self.test_fraction, self.validation_fraction)
+        return rows - sum(math.ceil(rows * share) for share in shares)
 
     @property
     def smallest_batch(self) -> int:

@@ -85,12 +85,17 @@ def has_own_files(spec: Spec) -> bool:
     return any(party.path is not None for party in spec.parties.values())
 
 
-def may_evaluate(spec: Spec) -> bool:
-    """Whether rows are kept from training."""
+def has_test_file(spec: Spec) -> bool:
+    """Whether the rows that are held out are in files of their own."""
+    own = (section.test_path for section in spec.parties.values())
+    return any(path is not None for path in (spec.dataset.test_file, *own))
+
+
+def holds_rows_out(spec: Spec) -> bool:
+    """Whether there are rows, of validation or test, to evaluate on."""
     dataset = spec.dataset
-    paths = (dataset.held_out_path, *(party.test_path for party in spec.parties.values()))
-    by_column = dataset.split.by == "column"
-    return by_column or any((dataset.test_fraction, dataset.validation_fraction, *paths))
+    fractions = dataset.test_fraction + dataset.validation_fraction
+    return fractions > 0 or dataset.split.by == "column" or has_test_file(spec)
 
 
 def key_of(spec: Spec, party: str) -> str | None:

@@ -82,7 +82,7 @@ def compare(
 
     Raises:
         RunFailed: a role failed.
-        UsageError: the held-out rows do not define the metric.
+        UsageError: the rows that decide do not define the metric.
         OSError: the directory cannot be written.
     """
     name = metric or arms.metrics[0]
@@ -142,6 +142,7 @@ class _Measured:
         )
         return Comparison(
             metric=self.metric,
+            decided_on=next(iter(arms.plans[BASELINE].facts.evaluated_rows)),
             arms=results,
             forecast=_forecast(arms, self.settings.budget_s, baseline.runtime),
             baseline_gain=gain,

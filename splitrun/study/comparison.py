@@ -8,6 +8,7 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
+from splitrun.events import EvaluatedRows
 from splitrun.plan import Plan
 from splitrun.records.comparison import (
     ArmRecord,
@@ -147,6 +148,8 @@ class Comparison:
     """All arms, the baseline among them, and what is recommended."""
 
     metric: str
+    decided_on: EvaluatedRows
+    """The rows that the metric is of."""
     arms: tuple[ArmResult, ...]
     forecast: Sequence[DepthForecast]
     baseline_gain: float
@@ -174,6 +177,7 @@ class Comparison:
             name=name,
             arms=tuple(result.to_record(self.metric) for result in self.arms),
             metric=self.metric,
+            decided_on=self.decided_on,
             baseline=BaselineRecord(runtime=self.result(BASELINE).runtime, gain=self.baseline_gain),
             forecast=tuple(self.forecast),
             recommended=_choice(choice.recommended),

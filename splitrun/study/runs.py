@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from splitrun.errors import RunDirectoryError
+from splitrun.events import EvaluatedRows
 from splitrun.records.run import RunResult, fate, way_on
 from splitrun.session import RunDirectory
 
@@ -52,10 +53,9 @@ class PastRun:
         machine = manifest.environment.to_json()
         return cls(status, result, dict(_flat(spec)), dict(_flat(machine)))
 
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """On the held-out rows; without those that are not defined there."""
-        metrics = self.result.metrics.get("test", {})
+    def on(self, rows: EvaluatedRows) -> Mapping[str, float]:
+        """The metrics on these rows; without those that are not defined there."""
+        metrics = self.result.metrics.get(rows, {})
         return {name: value for name, value in metrics.items() if value is not None}
 
 
@@ -77,14 +77,16 @@ class RunComparison:
         return self.second.result.samples_per_s / self.first.result.samples_per_s
 
     @property
+    def rows(self) -> EvaluatedRows:
+        """Those whose metrics are compared: the validation rows, where both runs have some."""
+        both = all(run.on("validation") for run in (self.first, self.second))
+        return "validation" if both else "test"
+
+    @property
     def differences(self) -> Mapping[str, float]:
         """The differences of the metrics that both have: the second's less the first's."""
-        second = self.second.metrics
-        return {
-            name: second[name] - value
-            for name, value in self.first.metrics.items()
-            if name in second
-        }
+        first, second = self.first.on(self.rows), self.second.on(self.rows)
+        return {name: second[name] - value for name, value in first.items() if name in second}
 
     @property
     def spec(self) -> Changes:
@@ -103,6 +105,7 @@ class RunComparison:
                 {"status": run.status} | run.result.to_json() for run in (self.first, self.second)
             ],
             "speedup": self.speedup,
+            "rows": self.rows,
             "metrics": dict(self.differences),
             "identical": self.identical,
             "spec": {key: list(values) for key, values in self.spec.items()},

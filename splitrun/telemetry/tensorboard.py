@@ -66,9 +66,10 @@ class TensorBoard:
             case EpochDone():
                 self._add("train/epoch_loss", event.loss)
             case Evaluated():
-                for name, value in event.metrics.items():
-                    if value is not None:
-                        self._add(f"test/{name}", value)
+                for rows, metrics in event.by_rows.items():
+                    for name, value in metrics.items():
+                        if value is not None:
+                            self._add(f"{rows}/{name}", value)
             case Sampled():
                 self._add_machine(event)
             case RunEnded() if self._writer is not None:

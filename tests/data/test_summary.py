@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -187,15 +188,19 @@ def test_ordinary_columns_are_no_oddity(tmp_path: Path) -> None:
     [
         (lambda row: int(188 < row < 195), [], "'1': 5 training rows, too few to learn from"),
         (lambda row: int(row % 10 == 5), ["dataset.test_fraction=0.01"], "no test row has '1', so"),
+        (lambda row: row // 20 % 2, ["dataset.test_fraction=0.01"], "set dataset.split=stratified"),
         (lambda row: row % 2, ["top.loss=mse"], "'y' has two values alone, and mse takes numbers"),
     ],
-    ids=["rare", "not in the test rows", "two numbers"],
+    ids=["rare", "not in the test rows", "by bad luck", "two numbers"],
 )
 def test_a_label_that_is_odd_is_told_before_training(
     tmp_path: Path, label: Cell, overrides: list[str], told: str
 ) -> None:
-    (warning,) = experiment(tmp_path, {"y": label, "b": plain}, *overrides).warnings
+    columns = {"y": label, "b": plain}
+    (warning,) = experiment(tmp_path, columns, *overrides).warnings
     assert told in warning
+    if remedy := re.search(r"set ([\w.]+=\w+)", warning):
+        assert experiment(tmp_path, columns, *overrides, remedy[1]).warnings == ()
 
 
 def test_the_manifest_keeps_what_was_understood(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ FORMS: dict[str, Callable[[Told, re.Match[str], Typed], Typed | None]] = {
     rf"write (?:all of it: )?((?:'~?{_KEY}=.*?'(?=$|[;,] | for )|\"{_KEY}=.*?\"|{_KEY}=\S+))": (
         _typed_words
     ),
-    rf"\bset ((?:'|\")?{_KEY}=.*)": _set_words,
+    rf"\b(?:set|use) ((?:'|\")?{_KEY}=.*)": _set_words,
     rf"\bset ({_KEY}) to (\"[^\"]*\"|'[^']*'|\[[^\]]*\]|[\w.*+-]+)": _set,
     rf"\buse ({_KEY}): ([\w.]+)": _set,
     r"list a party's (\w+) under dataset\.categorical": _categorical,

@@ -65,15 +65,44 @@ TABLE = {
         "which differs by case, space or a final dot alone; set 'dataset.classes=…' if they are",
         rows=ROWS.replace("yes", "no.", 1),
     ),
+    "a class of one row": Bad(
+        "cannot be both among 31 rows to train on and among 8 test rows; "
+        "give more of them, leave them out, or use dataset.split=random",
+        rows=HEADER + "".join(f"{20 + row},cook,1000,Ulm,{int(row == 3)}\n" for row in range(39)),
+        overrides=("dataset.split=stratified",),
+    ),
+    "no row to train on, by a column": Bad(
+        "no row is left to train on, by the values of 'city'; list fewer under dataset.split",
+        overrides=("dataset.split={by: column, column: city, test: [Ulm, Bonn]}",),
+    ),
     "a label of another class that is rare": Bad(
         "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",
         rows=HEADER + "20,cook,1000,Ulm,0\n20,cook,1000,Ulm,1\n",
     ),
 }
 
+WARNED = {
+    "a class that no test row has": Bad(
+        "no test row has '1', so auroc is not defined there; "
+        "set dataset.split=stratified, or hold out more rows",
+        rows=HEADER
+        + "".join(f"{20 + row},cook,{row},Ulm,{int(row % 10 == 0)}\n" for row in range(40)),
+        overrides=("dataset.split_seed=1",),
+    ),
+    "a number that is one of two": Bad(
+        "'y' has two values alone, and mse takes numbers; "
+        "for classes, set top.loss=binary_cross_entropy",
+        spec(("binary_cross_entropy", "mse")),
+        rows=ROWS.replace("yes", "1").replace("no", "0"),
+    ),
+}
+"""Warnings: nothing is refused, and what they advise ends them."""
+
 UNTRIED = {
     "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4": "an option of bench: tests/study",
     "list all classes under dataset.classes": "there are too many to be typed",
+    "set dataset.split=stratified": "a warning: tests/data/test_summary",
+    "set top.loss=binary_cross_entropy": "a warning: tests/data/test_summary",
     "raise it, or lower pipeline.depth": "a warning: nothing is refused",
 }
 """Remedies that no small experiment comes upon, and why."""

@@ -6,6 +6,8 @@ and messages are held up.
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,8 +34,9 @@ optimizers = st.sampled_from(
 )
 
 
-several_rows_in_the_last_batch = st.integers(700, 900).filter(lambda rows: rows * 4 // 5 % 64 != 1)
-"""Of 64, after a fifth is held out: BatchNorm refuses a batch of one."""
+def training_rows(rows: int, validation_fraction: float) -> int:
+    """After a fifth is held out."""
+    return rows - math.ceil(rows * 0.2) - math.ceil(rows * validation_fraction)
 
 
 @st.composite
@@ -41,9 +44,15 @@ def contents(draw: st.DrawFn) -> Content:
     """Specs of 2–5 parties, each with a bottom, an optimizer and a depth of its own."""
     schedule = draw(st.sampled_from(["sequential", "microbatch", "stale"]))
     parties = draw(st.integers(2, 5))
+    validation_fraction = draw(st.sampled_from([0.0, 0.1]))
+    # BatchNorm refuses a batch of one.
+    several = st.integers(700, 900).filter(
+        lambda n: training_rows(n, validation_fraction) % 64 != 1
+    )
     content = synthetic(
         parties=parties,
-        rows=draw(several_rows_in_the_last_batch),
+        rows=draw(several),
+        dataset={"validation_fraction": validation_fraction},
         top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"]))},
         training={
             "epochs": draw(st.integers(1, 2)),

@@ -59,6 +59,11 @@ VARIANTS: dict[str, Content] = {
         },
         "training": {"optimizer": ADAM | {"fused": True}, "evaluate_every_epochs": 1},
     },
+    "validation rows": {
+        "pipeline": STALE,
+        "dataset": {"validation_fraction": 0.1, "split": "stratified"},
+        "training": {"evaluate_every_epochs": 1},
+    },
 }
 
 

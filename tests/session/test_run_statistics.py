@@ -74,7 +74,7 @@ def entered(order: Sequence[str]) -> tuple[dict[str, Any], list[tuple[str, int, 
         statistics(event)
         if isinstance(event, Executed) and event.op == "CHECKPOINT":
             snapshots.append((role, event.step, statistics.state(role)))
-    figures = ("steps", "samples", "train_s", "evaluation_s", "last_loss", "test", "history")
+    figures = ("steps", "samples", "train_s", "evaluation_s", "last_loss", "metrics", "history")
     said = {name: getattr(statistics, name) for name in figures}
     late = {
         role: (each.updates, each.total, each.max) for role, each in statistics.staleness.items()

@@ -117,6 +117,65 @@ REFUSED_BANK = {
         ["dataset.test_fraction=0", "training.evaluate_every_epochs=1"],
         "training.evaluate_every_epochs: there is nothing to evaluate on",
     ),
+    "a split by class of numbers": (
+        ["top.loss=mse", "dataset.split=stratified"],
+        "dataset.split.by: mse has numbers for labels, not classes to share out; use random",
+    ),
+    "a split by time without a column": (
+        ["dataset.split=time"],
+        "dataset.split: by time needs a column that says when each row was; write split: {by: time, "
+        "column: NAME}",
+    ),
+    "a split by a column without values": (
+        ["dataset.split={by: column, column: part}"],
+        "dataset.split: by column needs a column, and its values in the rows that are held out; write",
+    ),
+    "a column of a random split": (
+        ["dataset.split={column: part}"],
+        "dataset.split.column: has no meaning with by random; remove it, or split by time or by",
+    ),
+    "values of a split by time": (
+        ["dataset.split={by: time, column: day_of_call, validation: [a]}"],
+        "dataset.split.validation: has no meaning with by time; remove it, or split by column",
+    ),
+    "a split by the label": (
+        ["dataset.split={by: time, column: y}"],
+        "dataset.split.column: 'y' is the label, which is not known of new rows; split by another",
+    ),
+    "a value in two parts": (
+        ["dataset.split={by: column, column: part, test: [a, b], validation: [b]}"],
+        "dataset.split.validation[0]: 'b' is under test, too; a row is in one part: keep one",
+    ),
+    "a value twice": (
+        ["dataset.split={by: column, column: part, test: [a, a]}"],
+        "dataset.split.test[1]: 'a' is listed twice; keep one",
+    ),
+    "validation rows by two rules": (
+        [
+            "dataset.split={by: column, column: part, test: [a], validation: [b]}",
+            "dataset.validation_fraction=0.1",
+        ],
+        "dataset.validation_fraction: dataset.split.validation says which rows decisions rest on, "
+        "too; keep one of the two",
+    ),
+    "shares that leave nothing": (
+        ["dataset.test_fraction=0.5", "dataset.validation_fraction=0.5"],
+        "dataset.validation_fraction: with test_fraction it is 1, which leaves no row to train on; "
+        "lower one of the two",
+    ),
+    "a share of rows that values name": (
+        ["dataset.split={by: column, column: part, test: [a]}", "dataset.test_fraction=0.3"],
+        "dataset.test_fraction: is not used: dataset.split.test says which rows are held out; "
+        "remove it",
+    ),
+    "a share of rows that a file has": (
+        ["dataset.test_path=test.csv", "dataset.test_fraction=0.3"],
+        "dataset.test_fraction: is not used: test_path says which rows are held out; remove it",
+    ),
+    "values beside a file of test rows": (
+        ["dataset.test_path=test.csv", "dataset.split={by: column, column: part, test: [a]}"],
+        "dataset.split.by: a test_path says which rows are held out, too; keep one of the two",
+    ),
     "a number to learn from yes and no": (
         ["dataset={type: bank_marketing}", "top.loss=mse"],
         "top.loss: the label y is yes or no, which mse cannot learn",
@@ -318,6 +377,21 @@ def test_what_does_not_fit_generated_data_is_refused(overrides: list[str], messa
         ["parties.bob.compute={scale: 2}", "top.compute={loss_ms: 3, update_ms: 1}"],
         ["pipeline={schedule: stale, depth: 1000}"],
         ["dataset.test_fraction=0"],
+        [
+            "dataset.test_fraction=0.5",
+            "dataset.validation_fraction=0.4",
+            "dataset.split=stratified",
+        ],
+        ["dataset.split={by: time, column: day_of_call}", "dataset.validation_fraction=0.1"],
+        [
+            "dataset.split={by: column, column: part, test: [a], validation: [b, c]}",
+            "training.evaluate_every_epochs=1",
+        ],
+        [
+            "dataset.test_fraction=0",
+            "dataset.validation_fraction=0.1",
+            "training.evaluate_every_epochs=1",
+        ],
         ["dataset.categorical=[day]", "dataset.positive=yes"],
         ["training.optimizer={type: sgd, momentum: 0.9, nesterov: true}"],
     ],
@@ -380,6 +454,15 @@ def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str
                 "links.bob-carol=wan",
             ],
             "links.bob-carol: carries nothing: messages go to and from alice, the label holder",
+        ),
+        (
+            ["dataset.split=stratified", "dataset.test_fraction=0"],
+            "dataset.split: has no effect: no row is held out; remove it, or raise dataset.test",
+        ),
+        (
+            ["dataset.split={by: time, column: age}"],
+            "parties.alice.columns[0]: 'age' says which rows are held out, and the model sees it; "
+            "take it off the columns unless that is meant",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def test_the_second_is_compared_with_the_first(tmp_path: Path) -> None:
     comparison = compare_runs(Path(first), Path(second))
     assert not comparison.identical
     assert comparison.spec == {"seed": (5, 6)}
-    loss = comparison.second.metrics["loss"] - comparison.first.metrics["loss"]
+    loss = comparison.second.on("test")["loss"] - comparison.first.on("test")["loss"]
     assert comparison.differences["loss"] == loss != 0
 
 

@@ -87,14 +87,14 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem((*path, "classes"), what, "remove it")
 
     @property
+    def test_file(self) -> str | None:
+        """The `test_path`."""
+        return self.test_path
+
+    @property
     def row_key(self) -> str | None:
         """The `key`."""
         return self.key
-
-    @property
-    def held_out_path(self) -> str | None:
-        """The `test_path`."""
-        return self.test_path
 
     @property
     def keys_as(self) -> Literal["auto", "text", "integer"]:
