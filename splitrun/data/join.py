@@ -153,6 +153,8 @@ class Join:
     """By partner, the label holder's rows that have none there, ascending."""
     record: JoinRecord
     """What all may know of it: counts."""
+    keys: Categories | None = None
+    """The label holder's own key in every row of its file; None where it has none."""
     warnings: tuple[str, ...] = ()
 
 
@@ -201,6 +203,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         alignments,
         lone={party: np.flatnonzero(found < 0) for party, found in matches.items()},
         record=_record(tables, len(samples), order),
+        keys=_keys_at(tables[holder], own, np.arange(tables[holder].rows)),
         warnings=tuple(warnings),
     )
 

@@ -123,12 +123,13 @@ REFUSED_BANK = {
     ),
     "a split by time without a column": (
         ["dataset.split=time"],
-        "dataset.split: by time needs a column that says when each row was; write split: {by: time, "
-        "column: NAME}",
+        "dataset.split: by time needs a column that says when each row was; write split: "
+        "{by: time, column: NAME}",
     ),
     "a split by a column without values": (
         ["dataset.split={by: column, column: part}"],
-        "dataset.split: by column needs a column, and its values in the rows that are held out; write",
+        "dataset.split: by column needs a column, and its values in the rows that are held out; "
+        "write split: {by: column, column: NAME, test: [VALUE]}",
     ),
     "a column of a random split": (
         ["dataset.split={column: part}"],
