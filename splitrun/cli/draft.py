@@ -53,8 +53,8 @@ class Draft:
         if label is not None:
             holder = _holder(files, label)
             return cls(tuple(files), keys, holder, label, is_guess=False, candidates=())
-        two = tuple(it.name for file in files for it in file.columns if it.distinct == 2)
-        return cls(tuple(files), keys, files[0].party, None, is_guess=False, candidates=two)
+        two = dict.fromkeys(it.name for file in files for it in file.columns if it.distinct == 2)
+        return cls(tuple(files), keys, files[0].party, None, is_guess=False, candidates=tuple(two))
 
     @property
     def _has_key(self) -> bool:
