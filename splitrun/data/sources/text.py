@@ -304,4 +304,4 @@ def _is_exact(values: pd.Series[Any]) -> bool:
     low, high = float(array.min()), float(array.max())
     if np.isnan(low):
         low, high = float(np.fmin.reduce(array)), float(np.fmax.reduce(array))
-    return bool(np.isnan(low) or (low >= -LARGEST_WHOLE and high <= LARGEST_WHOLE))
+    return bool(np.isnan(low) or -LARGEST_WHOLE < low <= high < LARGEST_WHOLE)
