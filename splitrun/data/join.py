@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from splitrun.data.table import Categories, Table
+from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 from splitrun.records.run import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
@@ -52,9 +52,8 @@ class KeyColumn:
         """
         column = self._column
         present = np.bincount(column.codes, minlength=len(column.values)) > 0
-        blank = np.array([not value.strip() for value in column.values], bool) & present
-        if blank.any():
-            rows = blank[column.codes]
+        if (missing := self._missing(present)).any():
+            rows = missing[column.codes]
             where = self.table.place(int(np.argmax(rows)))
             message = f"{where}: no key in column {self.name!r}, as in {rows.sum():,} row(s) in all"
             raise DataError(f"{message}; fill the cells, or leave the rows out")
@@ -99,6 +98,16 @@ class KeyColumn:
         """Where the first row with this code stands."""
         return self.table.place(int(np.argmax(self.codes == code)))
 
+    def _missing(self, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the column's values are no key: blank ones and, where all others are integers,
+        `NA` and the like; among words it may be a key."""
+        words = [value.strip() for value in self._column.values]
+        marks = np.array([word.lower() in MISSING_MARKS for word in words], bool) & present
+        others = (word for word, here in zip(words, present & ~marks, strict=True) if here)
+        if any(_integer(word) is None for word in others):
+            return np.array([not word for word in words], bool) & present
+        return marks
+
     @property
     def _column(self) -> Categories:
         column = self.table.columns[self.name]
@@ -142,6 +151,8 @@ class Join:
     """By partner, the label holder's rows that have none there, ascending."""
     record: JoinRecord
     """What all may know of it: counts."""
+    keys: Categories | None = None
+    """The label holder's own key in every row of its file; None where it has none."""
     warnings: tuple[str, ...] = ()
 
 
@@ -190,6 +201,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         alignments,
         lone={party: np.flatnonzero(found < 0) for party, found in matches.items()},
         record=_record(tables, len(samples), order),
+        keys=_keys_at(tables[holder], own, np.arange(tables[holder].rows)),
         warnings=tuple(warnings),
     )
 

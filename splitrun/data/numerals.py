@@ -108,7 +108,7 @@ NEARLY_NUMBERS = {
     r"\+[0-9][0-9 ()/-]{6,}": ("a telephone number", "leave the column out"),
     r"P(?=[0-9T])(?:[0-9.]+[YMWD])*(?:T(?:[0-9.]+[HMS])+)?": ("a duration", "write it as a number"),
     r"[0-9]+ days?,? [0-9]+:[0-9]{2}.*": ("a duration", "write it as a number"),
-    r"[0-9]{4} ?年.*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*[A-Z]{3,4}": (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*[A-Z]{3,4}": (
         *("a date in a form that is not read", "write it as 2026-11-29"),
     ),
 }

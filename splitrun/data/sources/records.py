@@ -33,6 +33,7 @@ STAND_IN = "\x1f"
 """Between cells, where the delimiter has several characters. It was made for this, and nobody
 types it."""
 
+_JSON = re.compile(r'\[?\s*\{\s*"')
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -139,6 +140,9 @@ class TextFile:
         names = tuple(cell.strip() for cell in cells)
         if not self.has_header:
             return self._stated_names(line, names)
+        if _JSON.match(cells[0]):
+            message = f"{self.path}:{line}: JSON where the header should be"
+            raise DataError(f"{message}; convert it to CSV, for example with pandas.read_json")
         if len(cells) == 1:
             self._refuse_one_column(line, cells[0], first[1:])
         if all(_NUMBER.fullmatch(cell) for cell in cells):
