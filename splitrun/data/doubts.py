@@ -42,9 +42,7 @@ def column_doubts(
     """
     place = ("parties", party, "columns")
     reading = reading_of(spec, party)
-    of_dates = frozenset(
-        reading.features_of(reading.dates)
-    )  # a day may well be another in each row
+    of_dates = frozenset(reading.features_of(reading.dates))  # may be another in every row
     constant = [name for name, column in table.columns.items() if _is_constant(column, train)]
     constant = [name for name in constant if name in features.columns - of_dates]
     if constant:

@@ -21,10 +21,8 @@ def summarise_party(table: Table, features: FeatureEncoder, reading: ColumnKeys)
     Args:
         reading: as which the party's file was read.
     """
-    made = {
-        name: features.columns.intersection(reading.features_of([name])) for name in reading.dates
-    }
-    dates = {name: len(parts) for name, parts in made.items() if parts}
+    made = {name: reading.features_of([name]) for name in reading.dates}
+    dates = {name: len(parts) for name, parts in made.items() if parts[0] in features.columns}
     missing = {
         each.name: int(np.isnan(column).sum())
         for each in features.numeric
