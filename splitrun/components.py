@@ -28,6 +28,8 @@ API = 1
 OWN: Mapping[str, Mapping[str, str]] = {
     "sources": {
         "csv": "splitrun.data.sources.files:CsvDataset",
+        "parquet": "splitrun.data.sources.files:ParquetDataset",
+        "npz": "splitrun.data.sources.files:NpzDataset",
         "bank_marketing": "splitrun.data.sources.bank_marketing:BankMarketingDataset",
         "synthetic": "splitrun.data.sources.synthetic:SyntheticDataset",
     },

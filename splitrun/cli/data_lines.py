@@ -30,7 +30,7 @@ def tell_data(summary: DataSummary) -> None:
 def data_lines(summary: DataSummary) -> Iterator[str]:
     """A line for the join, if there is one, one for each party, and one for the label."""
     if summary.join is not None:
-        yield f"join: {_join(summary.join)}"
+        yield join_line(summary.join)
     for name, party in summary.parties.items():
         yield f"{name}: {_party(party)}"
     label = summary.label
@@ -39,14 +39,15 @@ def data_lines(summary: DataSummary) -> Iterator[str]:
     yield f"label {label.column}: {told}"
 
 
-def _join(join: JoinRecord) -> str:
+def join_line(join: JoinRecord) -> str:
+    """How many rows the parties have in common, and in which order these are taken."""
     held = listed([f"{count:,} rows of {party}" for party, count in join.rows.items()])
     order = {
         "key": "in the order of the label holder's key",
         "file": "in the order of the label holder's file",
         "trusted": "trusted to be the same in the same order, for there is no key",
     }
-    return f"{join.common:,} in common of {held}, {order[join.order]}"
+    return f"join: {join.common:,} in common of {held}, {order[join.order]}"
 
 
 def _party(party: PartySummary) -> str:

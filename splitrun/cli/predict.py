@@ -25,6 +25,7 @@ from splitrun.plan import EVALUATION_BATCH_ROWS
 from splitrun.spec.section import PARTY_PATTERN
 
 if TYPE_CHECKING:
+    from splitrun.data import Join
     from splitrun.session import Inputs, Predictions
     from splitrun.session.trained import Unseen
 
@@ -83,7 +84,7 @@ def predict(
         made = predict_rows(run_dir, given, batch_rows=batch_size, allow_code=allow_code)
     if made.status != "done":
         echo(f"warning: the run is {made.status}; this is its last model", err=True)
-    tell_unseen(made.unseen)
+    tell_new(made.join, made.unseen)
     told = made.predictions
     write(told, output)
     rows, predicted = len(told.keys), len(told.values)
@@ -131,8 +132,15 @@ def parsed(arguments: Sequence[str]) -> Inputs | None:
     return shared
 
 
-def tell_unseen(unseen: Unseen) -> None:
-    """Warn of words that no training row had, a line for each column."""
+def tell_new(join: Join | None, unseen: Unseen) -> None:
+    """Tell how new rows were joined, and warn of words that no training row had, a line for each
+    column."""
+    from splitrun.cli.data_lines import join_line
+
+    if join is not None:
+        echo(join_line(join.record), err=True)
+        for warning in join.warnings:
+            echo(f"warning: {warning}", err=True)
     for party, columns in unseen.items():
         for each in columns:
             shown = ", ".join(repr(value) for value in each.values[:_MOST_NAMED])

@@ -10,7 +10,7 @@ import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
-from splitrun.cli.predict import InputFiles, parsed, tell_unseen, unseen_json, write
+from splitrun.cli.predict import InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.records.run import stand
 from splitrun.units import SCREEN
@@ -49,7 +49,8 @@ def evaluate(
         what = f"{name} is {now} and was {then} at the end of the training"
         why = "a module keeps what no model holds, or computes otherwise on this machine"
         echo(f"warning: {what}: {why}", err=True)
-    tell_unseen(evaluation.unseen)
+    if given is not None:
+        tell_new(evaluation.join, evaluation.unseen)
     if predictions is not None:
         write(evaluation.predictions, predictions)
     rows = "test" if given is None else "input"
@@ -61,7 +62,8 @@ def evaluate(
             "metrics": found,
         }
         if given is not None:
-            content |= {"rows": len(evaluation.predictions.keys)}
+            told = evaluation.predictions
+            content |= {"rows": len(told.keys), "evaluated": len(told.values)}
             content |= {"unseen": unseen_json(evaluation.unseen)}
         echo_json(content)
     else:

@@ -29,7 +29,7 @@ _ISO = re.compile(
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y"),
-    *("%b %d %Y", "%d %B %Y", "%B %d, %Y", "%B %d %Y", "%d%b%Y"),
+    *("%b %d %Y", "%d %B %Y", "%B %d, %Y", "%B %d %Y", "%d%b%Y", "%a, %d %b %Y", "%Y年%m月%d日"),
 )
 _TIMES = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
 _MONTHS = ("%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%Y-%m", "%m/%Y", "%m.%Y")
@@ -41,15 +41,20 @@ _DIRECTIVES = {
     "%y": "[0-9]{2}",
     "%b": "[A-Za-z]{3}",
     "%B": "[A-Za-z]{3,9}",
+    "%a": "[A-Za-z]{3}",
     "%p": "[AaPp][Mm]",
 }
 _LOOKS = re.compile(
-    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}\b.*|[0-9]{1,2}[ -]?[A-Za-z]{3,9}[ -]?[0-9]{2,4}\b.*"
+    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?![0-9]).*|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
+    r"|(?:[A-Za-z]{3}, )?[0-9]{1,2}[ -]?[A-Za-z]{3,9}[ -]?[0-9]{2,4}\b.*"
     r"|[A-Za-z]{3,9}[ -][0-9]{1,2},? ?[0-9]{2,4}.*|[A-Za-z]{3,9}[ -][0-9]{2,4}"
     r"|[0-9]{4}-[0-9]{2}|[0-9]{2}[/.][0-9]{4}|[0-9]+:[0-9]{2}.*"
 )
 """What may be a date or a time; most words are not, and are told apart at once."""
-_DURATION = re.compile(r"[0-9]+:[0-9]{2}(:[0-9]{2})?")
+_UNREAD = re.compile(
+    r"[0-9]+:[0-9]{2}(:[0-9]{2})?|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*"
+)
+"""A duration, or a time with more behind it than is read, such as the name of a zone."""
 _SAMPLE = 100
 _DAY_US = 86_400_000_000
 
@@ -114,7 +119,7 @@ def parts_of(stamps: pd.DatetimeIndex, column: DateColumn) -> dict[DatePart, NDA
 def likely_formats(words: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """The formats of most of these words, where they look like dates or times; and which do.
 
-    Durations beyond a day look like times, but have no format.
+    Durations beyond a day look like times, but have no format, nor have times with a zone's name.
     """
     looks = np.fromiter(
         (_LOOKS.fullmatch(word) is not None for word in words), np.bool_, len(words)
@@ -128,8 +133,8 @@ def likely_formats(words: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.bo
     most = max((int(it.sum()) for it in fits.values()), default=0)
     best = [form for form, fit in fits.items() if most and fit.sum() == most]
     if not best:
-        durations = [_DURATION.fullmatch(word) is not None for word in words]
-        return (), looks & np.array(durations, np.bool_)
+        unread = [_UNREAD.fullmatch(word) is not None for word in words]
+        return (), looks & np.array(unread, np.bool_)
     matches = np.zeros(len(words), np.bool_)
     matches[np.flatnonzero(looks)] = fits[best[0]]
     return tuple(best), matches

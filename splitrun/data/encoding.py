@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from torch import Tensor
 
-from splitrun.data.table import Categories, Table
+from splitrun.data.table import BLOCK_ROWS, Categories, Table
 from splitrun.errors import DataError, RunDirectoryError
 
 
@@ -41,7 +41,6 @@ class InputShape:
 NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
 """Makes an array of this shape and type, whose content is whatever it is."""
 
-BLOCK_ROWS = 1 << 14
 LARGEST_ONE_HOT_BYTES = 2 * 2**30
 LARGEST_ONE_HOT_COLUMNS = 10_000
 

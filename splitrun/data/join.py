@@ -5,8 +5,9 @@ own key, by code points; where it has none, in that of its file. So the samples 
 the rows, whatever order the files have them in. A partner's key is unique in its own file; what
 refers to it may repeat, as where many ratings refer to one user.
 
-Keys are compared as text: 7 read from a column of integers is "7", and "007" is another one. That
-two keys differ only in how they are written is an error, unless `key_type` says how to take them.
+Keys are compared as text, without the blanks around them: 7 of a column of integers is "7", and
+"007" is another one. That two keys differ only in how they are written is an error, unless
+`key_type` says how to take them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from splitrun.data.table import Categories, Table
+from splitrun.data.table import MISSING_MARKS, Categories, Table
 from splitrun.errors import DataError
 from splitrun.records.run import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
@@ -52,9 +53,8 @@ class KeyColumn:
         """
         column = self._column
         present = np.bincount(column.codes, minlength=len(column.values)) > 0
-        blank = np.array([not value.strip() for value in column.values], bool) & present
-        if blank.any():
-            rows = blank[column.codes]
+        if (missing := self._missing(present)).any():
+            rows = missing[column.codes]
             where = self.table.place(int(np.argmax(rows)))
             message = f"{where}: no key in column {self.name!r}, as in {rows.sum():,} row(s) in all"
             raise DataError(f"{message}; fill the cells, or leave the rows out")
@@ -99,6 +99,16 @@ class KeyColumn:
         """Where the first row with this code stands."""
         return self.table.place(int(np.argmax(self.codes == code)))
 
+    def _missing(self, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the column's values are no key: blank ones and, where all others are integers,
+        `NA` and the like; among words it may be a key."""
+        words = [value.strip() for value in self._column.values]
+        marks = np.array([word.lower() in MISSING_MARKS for word in words], bool) & present
+        others = (word for word, here in zip(words, present & ~marks, strict=True) if here)
+        if any(_integer(word) is None for word in others):
+            return np.array([not word for word in words], bool) & present
+        return marks
+
     @property
     def _column(self) -> Categories:
         column = self.table.columns[self.name]
@@ -118,8 +128,9 @@ class KeyColumn:
         for text in rows:
             other = written.setdefault(_plain(text), text)
             if other != text:
-                places = self.table.place(rows[text]), self.table.place(rows[other])
-                raise _spelt(places, (text, other))
+                later, earlier = sorted((text, other), key=rows.__getitem__, reverse=True)
+                places = self.table.place(rows[later]), self.table.place(rows[earlier])
+                raise _spelt(places, (later, earlier))
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,8 @@ class Join:
     """By partner, the label holder's rows that have none there, ascending."""
     record: JoinRecord
     """What all may know of it: counts."""
+    keys: Categories | None = None
+    """The label holder's own key in every row of its file; None where it has none."""
     warnings: tuple[str, ...] = ()
 
 
@@ -190,6 +203,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         alignments,
         lone={party: np.flatnonzero(found < 0) for party, found in matches.items()},
         record=_record(tables, len(samples), order),
+        keys=_keys_at(tables[holder], own, np.arange(tables[holder].rows)),
         warnings=tuple(warnings),
     )
 
@@ -202,11 +216,18 @@ def join_by_order(tables: Mapping[str, Table]) -> Join:
     """
     first, *others = tables.values()
     for other in others:
-        if other.rows != first.rows:
+        counts = [_rows_to_train_on(table) for table in (first, other)]
+        if other.rows != first.rows or len(set(counts)) > 1:
             message = f"{first.origin} has {first.rows:,} rows, and {other.origin} {other.rows:,}"
+            if other.rows == first.rows:
+                message = f"{message}, of which {counts[0]:,} and {counts[1]:,} are to train on"
             remedy = "name the column that they are joined by, as dataset.key"
             raise DataError(f"{message}: without keys they are joined by their order; {remedy}")
     return Join({}, {}, _record(tables, first.rows, "trusted"))
+
+
+def _rows_to_train_on(table: Table) -> int:
+    return table.rows - (0 if table.held_out is None else int(table.held_out.sum()))
 
 
 def key_columns(spec: Spec, party: str) -> tuple[str, ...]:
@@ -314,8 +335,6 @@ def _spelt(places: Sequence[str], texts: Sequence[str]) -> DataError:
     if _integer(one) is not None and _integer(one) == _integer(other):
         how, first = "as numbers they are the same", "use dataset.key_type=integer for that, or "
         remedy = f"{first}dataset.key_type=text to take them as they are"
-    elif one.strip() == other.strip():
-        how = "they differ by blanks around them alone"
     else:
         how = "they differ by upper and lower case alone"
     message = f"{places[0]}: the key {one!r}, and {other!r} at {places[1]}: {how}"
@@ -327,7 +346,7 @@ _INTEGER = re.compile(r"([+-]?)0*([0-9]+)(\.0*)?", re.ASCII)
 
 def _integer(text: str) -> str | None:
     """An integer in its shortest form; 7.0 is one, as tables with missing cells write 7."""
-    match = _INTEGER.fullmatch(text.strip())
+    match = _INTEGER.fullmatch(text)
     if match is None:
         return None
     sign, digits, _ = match.groups()
@@ -336,7 +355,7 @@ def _integer(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """What keys have in common that differ only in how they are written."""
-    return _integer(text) or text.strip().casefold()
+    return _integer(text) or text.casefold()
 
 
 def _form(text: str) -> str:

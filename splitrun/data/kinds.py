@@ -183,8 +183,9 @@ class _Decision:
             return
         row, rest = self._first(chosen), present & ~chosen
         if not formats:
-            what = f"{self._word(row)!r} in column {self.name!r} is a duration"
-            self._refuse(row, what, "write it as a number")
+            what = f"{self._word(row)!r} in column {self.name!r} is a time in no form that is read"
+            remedy = "write a duration as a number, and a time as 2026-11-29T13:45:30+01:00"
+            self._refuse(row, what, remedy)
         others = list(itertools.compress(words, rest))
         if not _may_be_marks(others):
             odd = f"{self._word(self._first(rest))!r} in column {self.name!r}, which holds dates"
@@ -253,8 +254,10 @@ def _matches(pattern: re.Pattern[str], words: Sequence[str]) -> NDArray[np.bool_
 
 
 def _may_be_marks(words: Sequence[str]) -> bool:
-    """Whether these words, beside numbers or dates, may all stand for what is missing."""
-    return len(words) <= MOST_WORDS and not any(map(_HAS_DIGIT.search, words))
+    """Whether these words, beside numbers or dates, may all stand for what is missing, as those do
+    that spreadsheets write for an error (`#DIV/0!`)."""
+    digits = (_HAS_DIGIT.search(word) for word in words if not word.startswith("#"))
+    return len(words) <= MOST_WORDS and not any(digits)
 
 
 def _changes(now: Numerals, way: Numerals) -> int:

@@ -261,7 +261,8 @@ def _split(spec: Spec, party: str, table: Table) -> SplitRows:
             f"{spec.top.party} with it, which holds the label"
         )
     strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
-    return split_rows(spec.dataset, table, strata)
+    test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
+    return split_rows(spec.dataset, table, strata, test_file)
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

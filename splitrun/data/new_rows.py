@@ -64,5 +64,6 @@ def refuse_missing_columns(origin: str, needed: Collection[str], columns: Collec
         return
     shown = ", ".join(repr(name) for name in missing[:5]) + (", …" if len(missing) > 5 else "")
     near = closest(missing[0], sorted(frozenset(columns) - frozenset(needed)))
-    remedy = f"rename its column {near!r}" if near else "add what the model was trained on"
+    added = "add it" if len(missing) == 1 else "add them"
+    remedy = f"rename its column {near!r}" if near else f"{added}, or name a file that has all"
     raise DataError(f"{origin}: no column {shown}; {remedy}")

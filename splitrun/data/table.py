@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK_ROWS = 1 << 14
+"""That are computed at a time, so that little is held beside what is made of them."""
 MISSING_MARKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
 """Written for a missing number, in any case."""
 
@@ -30,6 +33,38 @@ Column = NDArray[np.float64] | Categories
 """Numbers [rows], NaN where missing; or categories."""
 
 
+class Chunks(Protocol):
+    """Takes a column part by part."""
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        ...
+
+    def whole(self) -> NDArray[Any]:
+        """All rows; the parts are no longer needed."""
+        ...
+
+
+class InMemory:
+    """Parts of a column, put together at the end."""
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[Any]] = []
+
+    def append(self, part: NDArray[Any]) -> None:
+        """The next rows."""
+        self._parts.append(part)
+
+    def whole(self) -> NDArray[Any]:
+        """All rows."""
+        parts, self._parts = self._parts, []
+        return np.concatenate(parts)
+
+
+NewColumn = Callable[[], Chunks]
+"""Makes what takes a column's numbers or codes while it is read."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Columns of equal length."""
@@ -40,14 +75,30 @@ class Table:
     columns: Mapping[str, Column]
     place: Callable[[int], str]
     """Where the row with this number stands, for a person."""
+    new: NewColumn = InMemory
+    """Makes what takes a column of a table that follows from this one."""
+    held_out: NDArray[np.bool_] | None = None
+    """Whether each row is one of a test file, [rows]; None without such a file."""
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """The rows with these numbers, in this order."""
+
+        def taken(values: NDArray[Any]) -> NDArray[Any]:
+            column = self.new()
+            for start in range(0, max(1, len(rows)), BLOCK_ROWS):
+                column.append(values[rows[start : start + BLOCK_ROWS]])
+            return column.whole()
+
         columns: dict[str, Column] = {
-            name: Categories(column.codes[rows], column.values)
+            name: Categories(taken(column.codes), column.values)
             if isinstance(column, Categories)
-            else column[rows]
+            else taken(column)
             for name, column in self.columns.items()
         }
         place = self.place
-        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])))
+        held_out = None if self.held_out is None else self.held_out[rows]
+
+        def place_of(row: int) -> str:
+            return place(int(rows[row]))
+
+        return Table(self.origin, len(rows), columns, place_of, self.new, held_out)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from splitrun.data import Join
 from splitrun.errors import UsageError
 from splitrun.records.run import Manifest
 from splitrun.session.inputs import Inputs
@@ -31,6 +32,8 @@ class Evaluation:
     predictions: Predictions
     """With the labels beside them."""
     unseen: Unseen
+    join: Join | None
+    """How the rows of several files belong together; None where there is one without a key."""
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -79,8 +82,9 @@ def evaluate_run(
         metrics=found.get("test", {}),
         validation=found.get("validation", {}),
         at_the_end=at_the_end,
-        predictions=Predictions.of(spec.top.loss, data, outputs),
+        predictions=Predictions.of(parties, outputs, "labelled" if inputs is not None else None),
         unseen=unseen_of(parties),
+        join=parties.join,
     )
 
 

@@ -16,7 +16,7 @@ from splitrun.data import (
 )
 from splitrun.data.sources.files import CsvDataset
 from splitrun.errors import UsageError
-from splitrun.spec import Spec, has_own_files
+from splitrun.spec import Spec, has_own_files, reading_of
 from splitrun.spec.wording import closest
 
 Inputs = Path | Mapping[str, Path]
@@ -87,5 +87,6 @@ def refuse_other_columns(
     """
     for party, columns in available_columns(spec, directory).items():
         origin = inputs if isinstance(inputs, Path) else inputs[party]
-        needed = (*columns_of_model(encoders[party], new_rows), *key_columns(spec, party))
+        read = reading_of(spec, party).columns_for(columns_of_model(encoders[party], new_rows))
+        needed = (*read, *key_columns(spec, party))
         refuse_missing_columns(str(origin), needed, columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from splitrun.data import Join
 from splitrun.plan import EVALUATION_BATCH_ROWS
 from splitrun.session.inputs import Inputs
 from splitrun.session.predictions import Predictions
@@ -19,6 +20,8 @@ class Predicted:
     """Of the run; see `TrainedModel.status`."""
     predictions: Predictions
     unseen: Unseen
+    join: Join | None
+    """How the rows of several files belong together; None where there is one without a key."""
 
 
 def predict(
@@ -47,9 +50,9 @@ def predict(
     model = TrainedModel.open(path, allow_code=allow_code)
     parties = model.given(inputs, "unlabelled")
     outputs, _ = model.apply(parties, batch_rows=batch_rows)
-    data = parties.label_holder.data
     return Predicted(
         status=model.status,
-        predictions=Predictions.of(model.spec.top.loss, data, outputs, labelled=False),
+        predictions=Predictions.of(parties, outputs, "unlabelled"),
         unseen=unseen_of(parties),
+        join=parties.join,
     )

@@ -8,12 +8,14 @@ A column of probabilities is named `probability_CLASS`; of two classes, only the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from splitrun.data import Data
-from splitrun.spec.contracts import LossSection
+from splitrun.data import Join, NewRows
+from splitrun.party import Parties
+from splitrun.spec import key_of
 
 Cell = str | int | float | None
 CHUNK_ROWS = 65_536
@@ -40,26 +42,32 @@ class Predictions:
     """`[predicted rows]`: indices of classes, or numbers in the target's own units."""
 
     @classmethod
-    def of(
-        cls, loss: LossSection, data: Data, outputs: Tensor, *, labelled: bool = True
-    ) -> Predictions:
-        """What the top's outputs say of the held-out rows of the label holder's data.
+    def of(cls, parties: Parties, outputs: Tensor, new_rows: NewRows | None = None) -> Predictions:
+        """What the top's outputs say of the parties' held-out rows.
 
         Args:
-            labelled: whether the labels are known.
+            new_rows: where the rows are new, whether their labels are known; then those that have
+                no partner are told of, too.
         """
-        label = labels = None
-        if labelled and data.labels is not None and data.encoder.label:
-            label, labels = data.encoder.label.column, data.labels[data.test_ids]
-            labels = labels if data.classes else data.restored(labels)
-        return cls(
-            key="row",
-            keys=data.test_ids.tolist(),
+        spec, data, join = parties.spec, parties.label_holder.data, parties.join
+        name = key_of(spec, spec.top.party) if join and join.keys else None
+        rows, order = _in_file_order(parties, data.test_ids)
+        lone = _lone(join) if join and join.lone and new_rows else None
+        if lone is not None:
+            rows = range(len(rows) + len(lone))
+        values = data.restored(spec.top.loss.predictions(outputs))
+        made = cls(
+            key=name or "row",
+            keys=[join.keys.at(row) for row in rows] if join and join.keys else rows,
             classes=data.classes,
-            values=data.restored(loss.predictions(outputs)),
-            label=label or "",
-            labels=None if labels is None else labels.reshape(len(labels)),
+            values=values[order],
+            reasons=lone,
         )
+        if new_rows == "unlabelled" or data.labels is None:
+            return made
+        labels = data.labels[data.test_ids[order]]
+        labels = labels if data.classes else data.restored(labels)
+        return replace(made, label=spec.dataset.label, labels=labels.reshape(len(labels)))
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -112,3 +120,23 @@ class Predictions:
             labels = self.labels[start : start + CHUNK_ROWS].tolist()
             spelt = [self.classes[int(each)] for each in labels] if self.classes else labels
             yield from ((label, *row) for label, row in zip(spelt, told, strict=True))
+
+
+def _in_file_order(parties: Parties, ids: Tensor) -> tuple[Sequence[int], Tensor]:
+    """The rows of the label holder's file that samples are, ascending; and which sample each is,
+    int64 `[samples]`."""
+    join, holder = parties.join, parties.spec.top.party
+    rows = ids
+    if join and holder in join.alignments:
+        rows = torch.from_numpy(join.alignments[holder].rows)[ids]
+    ascending, order = rows.sort()
+    return ascending.tolist(), order
+
+
+def _lone(join: Join) -> Mapping[int, str]:
+    """By row of the label holder's file, with whom it has no partner."""
+    missing: dict[int, list[str]] = {}
+    for party, rows in join.lone.items():
+        for row in rows.tolist():
+            missing.setdefault(row, []).append(party)
+    return {row: f"no row at {' and '.join(parties)}" for row, parties in missing.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.effective import has_test_file
+from splitrun.spec.files import Split
 from splitrun.spec.model import Spec
 
 _PATH: Path = ("dataset", "split")
@@ -36,6 +37,7 @@ def split_warnings(spec: Spec) -> Iterator[Problem]:
 
 def _rule(spec: Spec) -> Iterator[Problem]:
     dataset, split = spec.dataset, spec.dataset.split
+    yield from _keys(split)
     if split.by == "stratified" and spec.top.loss.labels == "numbers":
         what = f"{spec.top.loss.type} has numbers for labels, not classes to share out"
         yield Problem((*_PATH, "by"), what, "use random, or time")
@@ -45,6 +47,24 @@ def _rule(spec: Spec) -> Iterator[Problem]:
     if split.by == "column" and has_test_file(spec):
         what = "a test_path says which rows are held out, too"
         yield Problem((*_PATH, "by"), what, "keep one of the two")
+
+
+def _keys(split: Split) -> Iterator[Problem]:
+    """Keys that the rule wants, and those that it has no use for."""
+    by = split.by
+    if by == "time" and split.column is None:
+        what = "by time needs a column that says when each row was"
+        yield Problem(_PATH, what, "write split: {by: time, column: NAME}")
+    elif by == "column" and (split.column is None or not split.test):
+        what = "by column needs a column, and its values in the rows that are held out"
+        yield Problem(_PATH, what, "write split: {by: column, column: NAME, test: [VALUE]}")
+    if by not in {"time", "column"} and split.column is not None:
+        what = f"has no meaning with by {by}"
+        yield Problem((*_PATH, "column"), what, "remove it, or split by time or by column")
+    for part in ("test", "validation"):
+        if by != "column" and getattr(split, part):
+            what = f"has no meaning with by {by}"
+            yield Problem((*_PATH, part), what, "remove it, or split by column")
 
 
 def _values(spec: Spec) -> Iterator[Problem]:

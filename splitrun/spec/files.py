@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     Tag,
     model_serializer,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -170,19 +169,6 @@ class Split(Section):
     validation: tuple[str, ...] = Field(
         (), description="Values of `column` in rows that decisions rest on."
     )
-
-    @model_validator(mode="after")
-    def _column_fits(self) -> Split:
-        wants = self.by in {"time", "column"}
-        if wants and self.column is None:
-            raise PydanticCustomError("split_column", f"by {self.by} needs a `column`")
-        if not wants and self.column is not None:
-            raise PydanticCustomError("split_column", f"`column` has no meaning with by {self.by}")
-        if (self.by == "column") != bool(self.test):
-            raise PydanticCustomError("split_test", "`test` and by column go together")
-        if self.validation and self.by != "column":
-            raise PydanticCustomError("split_test", "`validation` needs by column")
-        return self
 
 
 def _by(value: object) -> object:

@@ -12,7 +12,7 @@ HEADERS = {
         rows=None,
     ),
     "a directory": Bad(
-        "data: Is a directory; give the path of a file that can be read",
+        "data: a directory without *.parquet files; give the path of a file that can be read",
         spec(("rows.csv", "data")),
         files={"data/rows.csv": ROWS},
     ),

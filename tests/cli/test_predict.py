@@ -157,13 +157,54 @@ def test_what_cannot_be_is_refused_in_a_line(
     assert says(text.splitlines()[-1] + "\n", told), text
 
 
+JOINED = """\
+name: joined
+dataset: {type: csv, key: id, label: y, batch_size: 8}
+parties:
+  alice: {path: alice.csv, columns: [age], bottom: {type: mlp, out: 2}}
+  bob: {path: bob.csv, columns: "*", bottom: {type: mlp, out: 2}}
+top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
+"""
+
+
+def test_rows_of_several_files_have_their_key_and_lone_ones_the_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = range(40)
+    alice = "".join(f"a{row},{row % 9},{row % 2}\n" for row in rows)
+    bob = "".join(f"a{row},{row % 5}\n" for row in rows)
+    new = "id,age\na7,3\n=2,4\na3,1\n"
+    write(
+        Path(),
+        {
+            "joined.yaml": JOINED,
+            "alice.csv": "id,age,y\n" + alice,
+            "bob.csv": "id,income\n" + bob,
+            "new.csv": new,
+        },
+    )
+    printed(capsys, "train", "joined.yaml", "--progress", "none")
+    (trained,) = map(str, Path("runs").iterdir())
+    arguments = ("predict", trained, "--input", "alice=new.csv", "--input", "bob=bob.csv")
+    out, err = printed(capsys, *arguments)
+    told = table(out)
+    assert list(told[0]) == ["id", "prediction", "probability_1", "reason"]
+    assert [row["id"] for row in told] == ["a7", "'=2", "a3"]  # for spreadsheets, no formula
+    assert list(told[1].values())[1:] == ["", "", "no row at bob"]
+    assert err.startswith("join: 2 in common of 3 rows of alice and 40 rows of bob")
+    out, _ = printed(capsys, *arguments, "-o", "out.parquet", "--json")
+    counts = json.loads(out)
+    assert [counts[name] for name in ("rows", "predicted", "without_partner")] == [3, 2, 1]
+    assert parquet.read_table("out.parquet").column("id").to_pylist() == ["a7", "=2", "a3"]
+
+
 def test_eval_tells_metrics_of_another_file_and_writes_labels_beside_predictions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = ("eval", "run", "--input", "rows.csv", "--predictions", "out.csv")
     out, _ = printed(capsys, *arguments, "--json")
     told = json.loads(out)
-    assert (told["rows"], told["unseen"]) == (40, {})
+    assert (told["rows"], told["evaluated"], told["unseen"]) == (40, 40, {})
     rows = table(Path("out.csv").read_text())
     assert list(rows[0]) == ["row", "y", "prediction", "probability_yes"]
     right = sum(row["y"] == row["prediction"] for row in rows)

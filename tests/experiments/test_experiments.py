@@ -11,6 +11,7 @@ import pytest
 
 from splitrun.cli.app import run
 from splitrun.spec import load
+from tests.experiments.files import own_files
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SHORTER = {
@@ -26,7 +27,13 @@ SHORTER = {
     "faults": ["training.epochs=3"],
     "resume": ["training.epochs=4", "links.default.latency_ms=2"],
     "embedding": ["training.epochs=2", "dataset.rows=20_000"],
+    "adult": ["training.epochs=2", "links=lan"],
+    "credit": ["training.epochs=1", "links=lan"],
+    "breast": ["training.epochs=8", "links=lan"],
+    "movielens": ["training.epochs=3", "links=lan"],
 }
+LEAST_AUROC = {"adult": 0.9, "credit": 0.73, "breast": 0.97, "movielens": 0.72}
+"""Of what is known to learn more, or less, than the others' 0.75 in so few epochs."""
 
 
 def test_every_experiment_is_run_here() -> None:
@@ -42,9 +49,10 @@ def test_an_experiment_runs_and_learns(
 ) -> None:
     data = request.getfixturevalue("bank_dir") if name.startswith("bank") else tmp_path
     options = ["--json", "--progress", "none", "--runs-dir", str(tmp_path), "--data-dir", str(data)]
-    assert run(["train", str(EXPERIMENTS / f"{name}.yaml"), *SHORTER[name], *options]) == 0
+    file = EXPERIMENTS / f"{name}.yaml"
+    assert run(["train", str(file), *own_files(file), *SHORTER[name], *options]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["metrics"]["test"]["auroc"] > 0.75
+    assert result["metrics"]["test"]["auroc"] > LEAST_AUROC.get(name, 0.75)
     assert run(["eval", result["run_dir"], "--json", "--data-dir", str(data)]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"] == result["metrics"]
 

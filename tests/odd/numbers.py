@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.odd.case import Case, column, rows
+from tests.odd.case import ONE_FILE, Case, column, rows, warned
 
 
 def amount(row: int) -> float:
@@ -94,7 +94,7 @@ def with_mark(mark: str) -> Case:
     return column(
         lambda row: mark if row % 9 == 4 else small(row),
         lambda row: "" if row % 9 == 4 else small(row),
-        told=["rows.csv:6", f"'{mark}'".replace("\\", "\\"), "'b'"],
+        told=["rows.csv:6", repr(mark), "'b'"],
         remedy=[f"dataset.missing_values=['{typed}']"],
         overrides=["dataset.missing=mean"],
     )
@@ -245,14 +245,14 @@ CASES: dict[str, Case] = {
     # --- signs -----------------------------------------------------------------------------------
     "SAP's trailing minus": column(
         lambda row: f"{row + 0.5}-" if row % 2 else row + 0.5,
-        lambda row: -row - 0.5 if row % 2 else row + 0.5,
+        lambda row: -(row + 0.5) if row % 2 else row + 0.5,
     ),
     "an accountant's brackets": column(
         lambda row: f"({row + 0.5})" if row % 2 else row + 0.5,
-        lambda row: -row - 0.5 if row % 2 else row + 0.5,
+        lambda row: -(row + 0.5) if row % 2 else row + 0.5,
     ),
     "a mathematician's minus": column(lambda row: f"\u2212{row + 0.5}", lambda row: -row - 0.5),
-    "a plus or minus": column(lambda row: f"{row} ± 0.1", None, told=["rows.csv:2", "'b'"]),
+    "a plus or minus": warned(lambda row: f"{row} ± 0.1"),
     # --- units -----------------------------------------------------------------------------------
     "dollars": money(lambda row: f"${amount(row)}", "$"),
     "US dollars": money(lambda row: f"US$ {amount(row)}", "US$"),
@@ -277,25 +277,21 @@ CASES: dict[str, Case] = {
         lambda row: f"${row}.5" if row % 2 else f"€{row}.5", None, told=["rows.csv:2", "'b'"]
     ),
     "thousands as k and millions as M": column(
-        lambda row: f"{row + 1}k" if row % 2 else f"{row + 1}.5M", None, told=["rows.csv:2", "'b'"]
+        lambda row: f"{row + 1}k" if row % 2 else f"{row + 1}.5M", None, told=["rows.csv:", "'b'"]
     ),
     "bytes in GB and MB": column(
         lambda row: f"{row + 1}GB" if row % 2 else f"{row + 1}MB", None, told=["rows.csv:2", "'b'"]
     ),
     # --- what is nearly a number -----------------------------------------------------------------
     "hexadecimal": column(lambda row: f"0x{row + 17:X}", None, told=["rows.csv:2", "'b'"]),
-    "Fortran's D": column(lambda row: f"{row}.5D+01", None, told=["rows.csv:2", "'b'"]),
-    "full-width digits": column(
-        lambda row: str(row + 10).translate({48 + d: 0xFF10 + d for d in range(10)}),
-        None,
-        told=["rows.csv:2", "'b'"],
+    "Fortran's D": warned(lambda row: f"{row}.5D+01"),
+    "full-width digits": warned(
+        lambda row: str(row + 10).translate({48 + d: 0xFF10 + d for d in range(10)})
     ),
-    "Arabic digits": column(
-        lambda row: str(row + 10).translate({48 + d: 0x660 + d for d in range(10)}),
-        None,
-        told=["rows.csv:2", "'b'"],
+    "Arabic digits": warned(
+        lambda row: str(row + 10).translate({48 + d: 0x660 + d for d in range(10)})
     ),
-    "fractions": column(lambda row: f"{row + 1}/3", None, told=["rows.csv:2", "'b'"]),
+    "fractions": warned(lambda row: f"{row + 1}/3"),
     "beyond what can be measured": column(
         lambda row: "<0.5" if row % 8 == 3 else row + 0.5,
         None,
@@ -304,22 +300,16 @@ CASES: dict[str, Case] = {
     "a star at some": column(
         lambda row: f"{row}*" if row % 8 == 3 else row, None, told=["rows.csv:5", "'3*'", "'b'"]
     ),
-    "about": column(lambda row: f"~{row + 10}", None, told=["rows.csv:2", "'b'"]),
-    "Excel's formulas for text": column(
-        lambda row: f'"=""{row + 10}"""', None, told=["rows.csv:2", "'b'"]
-    ),
-    "an apostrophe before, for Excel": column(
-        lambda row: f"'{row + 10}", None, told=["rows.csv:2", "'b'"]
-    ),
+    "about": warned(lambda row: f"~{row + 10}"),
+    "Excel's formulas for text": warned(lambda row: f'"=""{row + 10}"""'),
+    "an apostrophe before, for Excel": warned(lambda row: f"'{row + 10}"),
     "too narrow a cell of Excel": column(
         lambda row: "####" if row % 9 == 4 else row, None, told=["rows.csv:6", "'####'", "'b'"]
     ),
-    "degrees, minutes, seconds": column(
-        lambda row: f'{row + 10}°30\'15""'.join(('"', '"')), None, told=["rows.csv:2", "'b'"]
-    ),
-    "pairs": column(lambda row: quoted(f"({row}, {row + 1})"), None, told=["rows.csv:2", "'b'"]),
-    "lists": column(lambda row: quoted(f"[{row}, {row + 1}]"), None, told=["rows.csv:2", "'b'"]),
-    "complex numbers": column(lambda row: f"{row + 1}+{row}j", None, told=["rows.csv:2", "'b'"]),
+    "degrees, minutes, seconds": warned(lambda row: f'{row + 10}°30\'15""'.join(('"', '"'))),
+    "pairs": warned(lambda row: quoted(f"({row}, {row + 1})")),
+    "lists": warned(lambda row: quoted(f"[{row}, {row + 1}]")),
+    "complex numbers": warned(lambda row: f"{row + 1}+{row}j"),
     # --- not finite ------------------------------------------------------------------------------
     "infinity": column(
         lambda row: "Infinity" if row % 9 == 4 else row, None, told=["rows.csv:6", "'b'", "finite"]
@@ -339,6 +329,7 @@ CASES: dict[str, Case] = {
         {"rows.csv": rows(lambda row: "NA" if row % 9 == 4 else small(row))},
         ("rows.csv:6", "'b'"),
         ("dataset.missing=mean",),
+        twin_spec=ONE_FILE.replace("label: y", "label: y, missing: mean"),
     ),
     "blank cells": column(
         lambda row: "   " if row % 9 == 4 else small(row),
@@ -357,7 +348,7 @@ CASES: dict[str, Case] = {
     "several marks": column(
         lambda row: ["?", "-", "unknown"][row // 10 % 3] if row % 10 == 4 else small(row),
         lambda row: "" if row % 10 == 4 else small(row),
-        told=["rows.csv:6", "'?'", "'-'", "'unknown'", "'b'"],
+        told=["rows.csv:6", "'?'", '"-"', '"unknown"', "'b'"],
         remedy=["dataset.missing_values=['?', '-', unknown]"],
         overrides=["dataset.missing=mean"],
     ),

@@ -120,7 +120,9 @@ CASES: dict[str, Case] = {
         "rows.csv:2",
         "'part'",
     ),
-    "all at one time": refused(lambda _: "2026-01-01", "{by: time, column: part}", "'part'"),
+    "all at one time": refused(
+        lambda _: "2026-01-01", "{by: time, column: part}", "rows of one moment"
+    ),
     "stratified by numbers": Case(
         {"rows.csv": table(lambda row: row).replace("y,part", "part,y", 1)},
         told=("stratified",),

@@ -11,7 +11,7 @@ import torch
 
 from splitrun.data import InputShape, check_columns
 from splitrun.errors import UsageError
-from splitrun.party import Parties
+from splitrun.party import Parties, doubts, summarise
 from splitrun.spec import load
 from tests.odd import dates, formats, ids, joins, labels, numbers, splits, text_files
 from tests.odd.case import Case, write
@@ -41,6 +41,7 @@ class Outcome:
     values: dict[str, tuple[tuple[str, ...], ...]]
     """By party, the categories of its columns."""
     classes: tuple[str, ...]
+    warnings: str
 
     def differs_from(self, other: Outcome) -> str:
         """In what, in words; empty where in nothing."""
@@ -64,23 +65,19 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
     data = {party.name: party.data for party in parties}
     holder = parties.label_holder.data
     assert holder.labels is not None
+    every = torch.arange(len(holder.labels))
     encoders = {name: each.encoder.features for name, each in data.items() if each.encoder.features}
     return Outcome(
         {"ids": (holder.train_ids, holder.test_ids), "labels": (holder.labels,)}
-        | {name: feed_of(parties, name) for name in data},
+        | {name: each.batch(every) for name, each in data.items() if each.features},
         {name: encoder.shape for name, encoder in encoders.items()},
         {
             name: tuple(it.values for it in encoder.categorical)
             for name, encoder in encoders.items()
         },
         holder.classes,
+        "\n".join(map(str, doubts(parties, summarise(parties)))),
     )
-
-
-def feed_of(parties: Parties, name: str) -> tuple[torch.Tensor, ...]:
-    """A party's features, a row for every sample."""
-    data = parties.by_name[name].data
-    return data.features
 
 
 def refusal(spec_path: Path, overrides: tuple[str, ...]) -> str:
@@ -118,6 +115,12 @@ def test_what_is_odd_is_right_or_refused_with_a_remedy_that_works(
             assert piece in message, message
         for override in case.remedy:
             assert override.partition("=")[0] in message, message
+    if case.warned:
+        said = outcome(odd, typed).warnings
+        assert all(piece in said for piece in case.warned), said
+    if case.words:
+        ((found,),) = [outcome(odd, (*typed, *case.remedy)).values["bob"]]
+        assert case.words.issuperset(found)
     if case.twin is not None:
         twin = write(tmp_path / "twin", case.twin, case.twin_spec or case.spec)
         right = outcome(twin, case.overrides)

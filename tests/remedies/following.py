@@ -110,7 +110,7 @@ def _set(told: Told, found: re.Match[str], typed: Typed) -> Typed:
 def _set_words(told: Told, found: re.Match[str], typed: Typed) -> Typed:
     del told
     words = shlex.split(found[1].split(", or ")[0])
-    return typed.with_words(*itertools.takewhile(lambda word: re.match(f"{_KEY}=", word), words))
+    return typed.with_words(*itertools.takewhile(lambda word: re.match(f"~?{_KEY}", word), words))
 
 
 def _another_file(told: Told, found: re.Match[str], typed: Typed) -> Typed:
@@ -138,6 +138,10 @@ def _beyond(told: Told, found: re.Match[str], typed: Typed) -> Typed | None:
 
 
 def _belongs(told: Told, found: re.Match[str], typed: Typed) -> Typed:
+    if told.override:
+        word = f"{found[1]}={told.override.partition('=')[2]}"
+        words = (word if it == told.override else it for it in typed.words)
+        return replace(typed, words=tuple(words))
     value: Any = yaml.safe_load(typed.spec)
     for part in told.path.split("."):
         value = value[part]
@@ -162,17 +166,19 @@ FORMS: dict[str, Callable[[Told, re.Match[str], Typed], Typed | None]] = {
     rf"write (?:all of it: )?((?:'~?{_KEY}=.*?'(?=$|[;,] | for )|\"{_KEY}=.*?\"|{_KEY}=\S+))": (
         _typed_words
     ),
-    rf"\bset ((?:'|\")?{_KEY}=.*)": _set_words,
-    rf"\bset ({_KEY}) to (\"[^\"]*\"|'[^']*'|\[[^\]]*\]|[\w.*+-]+)": _set,
+    r"^remove it(?!, or (?:write|use) ')": _removed,
+    r"(?:^|[,;] )drop it: (.*)": _typed_words,
+    rf"\b(?:set|use|perhaps) ((?:~{_KEY} )?(?:'|\")?{_KEY}=.*)": _set_words,
+    rf"\bset ({_KEY}) to (?!what|another|as many)(\"[^\"]*\"|'[^']*'|\[[^\]]*\]|[\w.*+-]+)": _set,
     rf"\buse ({_KEY}): ([\w.]+)": _set,
     r"list a party's (\w+) under dataset\.categorical": _categorical,
     r"^use a number that is (at least|at most|greater than|less than) ([\d.,e-]+)": _beyond,
     r"^it belongs in (\S+)": _belongs,
+    r"^use (dataset\.\w+)$": _belongs,
     r"^(?:remove it, or )?(?:write|use) (?:at most )?(\[[^\]]*\]|'[^']*'|[\w.]*\d)"
     r"(?=$|[;,] | for | in )": _value,
     r"^write (?:one|a number), such as (\S+)": _value,
     r"^(?:use|add it:) (?!a\b|the\b|letters|one\b|splitrun)(\w+)(?=$|,| or )": _value,
-    r"^remove it": _removed,
     r"`splitrun ([^`]*)`": _command,
 }
 """How remedies that can be typed begin, and what is typed then; the first that fits."""

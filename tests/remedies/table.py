@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.cli.trial import HEADER, ROWS, SYNTHETIC, Bad, spec
 
 NUMBERS = ROWS.replace("cook", "1").replace("clerk", "2").replace("Ulm", "3").replace("Bonn", "4")
+OWN = """\
+name: trial
+dataset: {type: csv, key: id, label: y, batch_size: 8}
+parties:
+  bank: {path: bank.csv, columns: [age], bottom: {type: mlp, out: 2}}
+  partner: {path: partner.csv, columns: [income], bottom: {type: mlp, out: 2}}
+top: {party: bank, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
+runtime: serial
+"""
+
+
+def own(
+    bank: Callable[[int], object] = lambda row: row,
+    partner: Callable[[int], object] = lambda row: row,
+) -> dict[str, str]:
+    """A file for each party, whose keys are these of the rows' numbers."""
+    return {
+        "bank.csv": "id,age,y\n" + "".join(f"{bank(i)},{i % 9},{i % 2}\n" for i in range(40)),
+        "partner.csv": "id,income\n" + "".join(f"{partner(i)},{i % 7}\n" for i in range(40)),
+    }
+
+
 EMBEDDING = ("{type: mlp, out: 2}}\n  bob", "{type: embedding_mlp, out: 2}}\n  bob")
 
 TABLE = {
@@ -65,11 +89,115 @@ TABLE = {
         "which differs by case, space or a final dot alone; set 'dataset.classes=…' if they are",
         rows=ROWS.replace("yes", "no.", 1),
     ),
+    "a class of one row": Bad(
+        "cannot be both among 31 rows to train on and among 8 test rows; "
+        "give more of them, leave them out, or use dataset.split=random",
+        rows=HEADER + "".join(f"{20 + row},cook,1000,Ulm,{int(row == 3)}\n" for row in range(39)),
+        overrides=("dataset.split=stratified",),
+    ),
+    "no row to train on, by a column": Bad(
+        "no row is left to train on, by the values of 'city'; list fewer under dataset.split",
+        overrides=("dataset.split={by: column, column: city, test: [Ulm, Bonn]}",),
+    ),
+    "keys with zeros before them": Bad(
+        "as numbers they are the same; use dataset.key_type=integer for that, or "
+        "dataset.key_type=text to take them as they are",
+        OWN,
+        files=own(lambda row: f"{row:03}", lambda row: row if row % 2 else f"{row:03}"),
+    ),
+    "keys of another case": Bad(
+        "they differ by upper and lower case alone; write them alike, or use dataset.key_type=text "
+        "to take them as they are",
+        OWN,
+        files=own(lambda row: f"K{row}", lambda row: f"K{row}" if row else "k0"),
+    ),
+    "integers that are none": Bad(
+        "is no integer; mend it, or use dataset.key_type=text",
+        OWN,
+        overrides=("dataset.key_type=integer",),
+        files=own(lambda row: f"K{row}", lambda row: f"K{row}"),
+    ),
+    "rows that refer to one": Bad(
+        "or, if rows may refer to the same one, use ~dataset.key parties.partner.key=id "
+        "parties.partner.on=id",
+        OWN,
+        files=own(lambda row: row // 2),
+    ),
+    "no file at all": Bad(
+        "names no file; add dataset.path, or a path for each of the parties",
+        overrides=("~dataset.path",),
+    ),
+    "a test file of one party, and one file for all": Bad(
+        "all share dataset.path; use dataset.test_path",
+        overrides=("parties.bob.test_path=rows.csv",),
+    ),
+    "a key of one party, and one file for all": Bad(
+        "all share dataset.path; use dataset.key", overrides=("parties.bob.key=id",)
+    ),
+    "a file where rows are generated": Bad(
+        "is not used: the rows of synthetic come from no file of bob; "
+        "remove it, or use dataset.type: csv",
+        SYNTHETIC,
+        overrides=("parties.bob.path=rows.csv",),
+    ),
+    "a party without a file": Bad(
+        "has no path, and others have; add parties.partner.path",
+        OWN,
+        overrides=("~parties.partner.path",),
+        files=own(),
+    ),
+    "a party without a test file": Bad(
+        "add parties.partner.test_path, or a key to join rows by",
+        OWN,
+        overrides=("~dataset.key", "parties.bank.test_path=bank.csv"),
+        files=own(),
+    ),
+    "a party without a key": Bad(
+        "has no key, and others have; add parties.partner.key",
+        OWN,
+        overrides=("~dataset.key", "parties.bank.key=id"),
+        files=own(),
+    ),
+    "a key that nothing refers to": Bad(
+        "nothing refers to it: bank has no key; "
+        "add parties.partner.on, the column of bank that does",
+        OWN,
+        overrides=("~dataset.key", "parties.partner.key=id"),
+        files=own(),
+    ),
     "a label of another class that is rare": Bad(
         "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",
         rows=HEADER + "20,cook,1000,Ulm,0\n20,cook,1000,Ulm,1\n",
     ),
 }
+
+WARNED = {
+    "a class that no test row has": Bad(
+        "no test row has '1', so auroc is not defined there; set dataset.split=stratified",
+        rows=HEADER
+        + "".join(f"{20 + row},cook,{row},Ulm,{int(row % 8 == 0)}\n" for row in range(40)),
+        overrides=("dataset.split_seed=1",),
+    ),
+    "a column that tells nothing": Bad(
+        "'city': the same value in every training row, which tells nothing; drop it: …",
+        rows=ROWS.replace("Bonn", "Ulm"),
+    ),
+    "a split of nothing": Bad(
+        "has no effect: no row is held out; remove it, or raise dataset.test_fraction",
+        overrides=("dataset.test_fraction=0", "dataset.split=stratified"),
+    ),
+    "how to compare keys that there are not": Bad(
+        "has no effect: there is no key; remove it, or add dataset.key",
+        overrides=("dataset.key_type=integer",),
+    ),
+    "a number that is one of two": Bad(
+        "'y' has two values alone, and mse takes numbers; "
+        "for classes, set top.loss=binary_cross_entropy",
+        spec(("binary_cross_entropy", "mse")),
+        rows=ROWS.replace("yes", "1").replace("no", "0"),
+    ),
+}
+"""Warnings: nothing is refused, and what they advise ends them."""
 
 UNTRIED = {
     "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4": "an option of bench: tests/study",

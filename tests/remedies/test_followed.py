@@ -21,7 +21,7 @@ from tests.cli.bad_specs import CROSS_CHECKS, KEYS, OVERRIDES, VALUES, YAML
 from tests.cli.trial import Bad
 from tests.remedies.following import Typed, follow, run_in
 from tests.remedies.sources import templates
-from tests.remedies.table import TABLE, UNTRIED
+from tests.remedies.table import TABLE, UNTRIED, WARNED
 
 CASES = {
     f"{group}: {name}": case
@@ -85,11 +85,27 @@ def test_a_case_of_the_table_comes_upon_the_remedy_it_is_there_for(
     case.write(tmp_path)
     typed = Typed(("plan", "trial.yaml", *case.overrides), str(case.spec))
     message = "\n".join(told(case, typed, capsys))
-    assert re.search(".*".join(map(re.escape, case.told.split("…"))), message), message
+    assert _says(message, case.told), message
+
+
+@pytest.mark.parametrize("case", WARNED.values(), ids=WARNED.keys())
+def test_a_warning_ends_when_what_it_says_is_typed(
+    case: Bad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case.write(tmp_path)
+    typed = Typed(("plan", "trial.yaml", *case.overrides), str(case.spec))
+    assert run(run_in(tmp_path, typed)) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if _says(line, case.told)]
+    assert len(lines) == 1
+    after = follow(lines[0].removeprefix("warning: "), typed)
+    assert after is not None
+    assert run(run_in(tmp_path, after)) == 0
+    assert not _says(capsys.readouterr().err, case.told)
 
 
 def test_every_remedy_that_names_a_key_has_a_case() -> None:
-    words = "\n".join(case.told for case in CASES.values())
+    words = "\n".join(case.told for case in (CASES | WARNED).values())
     untried = [
         f"{place}: {template.replace(chr(0), '…')}"
         for template, place in templates().items()
@@ -100,6 +116,10 @@ def test_every_remedy_that_names_a_key_has_a_case() -> None:
 
 def test_nothing_is_called_untried_that_is_not_there() -> None:
     assert set(UNTRIED) <= {_shown(template) for template in templates()}
+
+
+def _says(text: str, told: str) -> bool:
+    return re.search(".*".join(map(re.escape, told.split("…"))), text) is not None
 
 
 def _shown(template: str) -> str:

@@ -187,6 +187,44 @@ def test_labels_that_cannot_be_evaluated_are_named_with_their_line(
     assert str(refused.value).startswith(str(tmp_path / told))
 
 
+def test_new_rows_are_read_by_the_keys_of_the_training(tmp_path: Path) -> None:
+    """Dates, decimal commas, marks for what is missing, and a delimiter."""
+    rows = [(f"{i % 7},5" if i % 9 else "?", f"{1 + i % 28}.03.2026", "ny"[i % 2]) for i in ROWS]
+    path = tmp_path / "rows.csv"
+    path.write_text("a;d;y\n" + "".join(";".join(row) + "\n" for row in rows))
+    content = {
+        "name": "dates",
+        "dataset": {
+            "type": "csv",
+            "path": str(path),
+            "label": "y",
+            "delimiter": ";",
+            "decimal": ",",
+            "missing_values": ["?"],
+            "missing": "mean",
+            "dates": {"d": {"format": "%d.%m.%Y", "parts": ["elapsed", "weekday"]}},
+        },
+        "parties": {
+            "alice": {"columns": ["a"], "bottom": BOTTOMS["mlp"]},
+            "bob": {"columns": ["d"], "bottom": BOTTOMS["mlp"]},
+        },
+        "top": {
+            "party": "alice",
+            "model": {"type": "mlp", "out": 1},
+            "loss": "binary_cross_entropy",
+        },
+    }
+    run = Path(train(prepared(content), tmp_path / "runs").run_dir)
+    held_out = evaluate_run(run).predictions
+    new = tmp_path / "new.csv"
+    held = [";".join(rows[int(row)][:2]) + "\n" for row in held_out.keys]
+    new.write_text("a;d\n" + "".join(held))
+    assert torch.equal(predict(run, new).predictions.values, held_out.values)
+    new.write_text("a\n" + "1,5\n")
+    with pytest.raises(DataError, match=r"no column 'd'; add it"):
+        predict(run, new)
+
+
 def test_a_file_for_each_party_is_refused_where_all_shared_one(tmp_path: Path) -> None:
     run = trained(tmp_path)
     with pytest.raises(UsageError, match="one file for all parties; give one, as --input FILE"):

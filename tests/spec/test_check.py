@@ -121,6 +121,24 @@ REFUSED_BANK = {
         ["top.loss=mse", "dataset.split=stratified"],
         "dataset.split.by: mse has numbers for labels, not classes to share out; use random",
     ),
+    "a split by time without a column": (
+        ["dataset.split=time"],
+        "dataset.split: by time needs a column that says when each row was; write split: "
+        "{by: time, column: NAME}",
+    ),
+    "a split by a column without values": (
+        ["dataset.split={by: column, column: part}"],
+        "dataset.split: by column needs a column, and its values in the rows that are held out; "
+        "write split: {by: column, column: NAME, test: [VALUE]}",
+    ),
+    "a column of a random split": (
+        ["dataset.split={column: part}"],
+        "dataset.split.column: has no meaning with by random; remove it, or split by time or by",
+    ),
+    "values of a split by time": (
+        ["dataset.split={by: time, column: day_of_call, validation: [a]}"],
+        "dataset.split.validation: has no meaning with by time; remove it, or split by column",
+    ),
     "a split by the label": (
         ["dataset.split={by: time, column: y}"],
         "dataset.split.column: 'y' is the label, which is not known of new rows; split by another",

@@ -83,7 +83,11 @@ depth: 4
         ("parties=[alice, bob]", "parties: must be a mapping, not a list"),
         ("~top.loss", "top.loss: is missing; add it: binary_cross_entropy, cross_entropy or mse"),
         ("~top", "top: is missing; add it, with party and loss"),
-        ("~dataset", "dataset: is missing; add it: {type: csv, bank_marketing or synthetic, …}"),
+        (
+            "~dataset",
+            "dataset: is missing; add it: {type: csv, parquet, npz, bank_marketing or "
+            "synthetic, …}",
+        ),
         ("top.fusion=", "top.fusion: is empty; write concat, sum or mean"),
         ("top.fusion=3", "top.fusion: is 3; write concat, sum or mean"),
         ("training=", "training: is empty; write a mapping, or remove the key"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from splitrun.data.table import Table
+    from splitrun.data.table import NewColumn, Table
     from splitrun.spec.model import PartySection
 
 
@@ -40,6 +40,16 @@ class Source(Protocol):
 
     def fingerprint(self) -> str:
         """What changes where the rows do, though the spec does not; empty where nothing can."""
+        ...
+
+
+class BlockSource(Source, Protocol):
+    """A source that is read block by block."""
+
+    def read(
+        self, columns: Sequence[str], text: Collection[str], new: NewColumn | None = None
+    ) -> Table:
+        """As any source; `new` makes what takes a column while it is read, in place of memory."""
         ...
 
 

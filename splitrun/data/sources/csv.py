@@ -14,7 +14,7 @@ from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
-    from splitrun.data.table import Table
+    from splitrun.data.table import NewColumn, Table
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,15 @@ class CsvSource:
         """The header's names."""
         return TextFile(self.path, self.reading, self.where).header()
 
-    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
+    def read(
+        self, columns: Sequence[str], text: Collection[str], new: NewColumn | None = None
+    ) -> Table:
         """These columns of all rows; see `text.read_table`."""
         from splitrun.data.sources.text import read_table
+        from splitrun.data.table import InMemory
 
-        return read_table(TextFile(self.path, self.reading, self.where), columns, text)
+        file = TextFile(self.path, self.reading, self.where)
+        return read_table(file, columns, text, new or InMemory)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file; empty where there is none that can be read."""

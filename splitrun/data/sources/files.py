@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from splitrun.data.sources import Opening, Source
+from splitrun.data.sources import BlockSource, Opening
+from splitrun.data.sources.content import Kind, kind_of
 from splitrun.data.sources.csv import CsvSource
+from splitrun.data.sources.npz import NpzFile
+from splitrun.data.sources.parquet import ParquetFile
+from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
-from splitrun.errors import Problem
 from splitrun.spec.check_files import file_problems
 from splitrun.spec.contracts import FileDatasetSection
 from splitrun.spec.effective import is_joined, own_reading
 from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
+    from splitrun.data.table import NewColumn, Table
     from splitrun.spec import Spec
 
 
@@ -108,17 +115,65 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             **{name: getattr(self, name) for name in ReadingKeys.model_fields}
         )
 
-    def open(self, opening: Opening) -> Source:
+    def open(self, opening: Opening) -> FileSource:
         """The file that all share or, where the opening is one party's, that party's own."""
         own = opening.own
         path = self.path if own is None else own.path
         # Unlike pathlib's, this leaves the home of an unknown user as it is written.
         place = opening.directory / os.path.expanduser(path or "")  # noqa: PTH111
         where = "dataset" if own is None else f"parties.{opening.party}.reading"
-        return CsvSource(place, own_reading(self.reading_keys, own), where)
+        return FileSource(place, own_reading(self.reading_keys, own), where)
 
 
 class CsvDataset(OwnFilesSection):
-    """CSV files; a party's own may also be Parquet or NumPy."""
+    """CSV files. Whatever the type, each file is read as what it holds."""
 
     type: Literal["csv"]
+
+
+class ParquetDataset(OwnFilesSection):
+    """Parquet files, or directories of their parts."""
+
+    type: Literal["parquet"]
+
+
+class NpzDataset(OwnFilesSection):
+    """NumPy's files of arrays (`numpy.savez`)."""
+
+    type: Literal["npz"]
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file, read as what it holds, whatever its name."""
+
+    path: Path
+    reading: ReadingKeys
+    where: str
+    """The key of `reading` in the spec."""
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return self._of_its_kind.columns()
+
+    def read(
+        self, columns: Sequence[str], text: Collection[str], new: NewColumn | None = None
+    ) -> Table:
+        """These columns of all rows; see `BlockSource`."""
+        return self._of_its_kind.read(columns, text, new)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what is there; empty where there is nothing that can be read."""
+        try:
+            return self._of_its_kind.fingerprint()
+        except DataError:
+            return ""
+
+    @cached_property
+    def _of_its_kind(self) -> BlockSource:
+        made: Mapping[Kind, Callable[[Path, ReadingKeys, str], BlockSource]] = {
+            "text": CsvSource,
+            "parquet": ParquetFile,
+            "npz": NpzFile,
+        }
+        return made[kind_of(self.path)](self.path, self.reading, self.where)

@@ -33,6 +33,7 @@ STAND_IN = "\x1f"
 """Between cells, where the delimiter has several characters. It was made for this, and nobody
 types it."""
 
+_JSON = re.compile(r'\[?\s*\{\s*"')
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -134,6 +135,9 @@ class TextFile:
         names = tuple(cell.strip() for cell in cells)
         if not self.has_header:
             return self._stated_names(line, names)
+        if _JSON.match(cells[0]):
+            message = f"{self.path}:{line}: JSON where the header should be"
+            raise DataError(f"{message}; convert it to CSV, for example with pandas.read_json")
         if len(cells) == 1:
             self._refuse_one_column(line, cells[0], first[1:])
         if all(_NUMBER.fullmatch(cell) for cell in cells):
@@ -201,7 +205,9 @@ class TextFile:
     def _not_in(self, encoding: str, number: int, line: bytes) -> DataError:
         likely = next((name for mark, name in _MARKS.items() if line.startswith(mark)), None)
         if likely is None:
-            likely = "latin-1" if any(code in line for code in _NOT_IN_CP1252) else "cp1252"
+            is_cp1252 = encoding.lower() not in ("cp1252", "windows-1252")
+            is_cp1252 &= not any(code in line for code in _NOT_IN_CP1252)
+            likely = "cp1252" if is_cp1252 else "latin-1"
         message = f"{self.path}:{number}: not {encoding}"
         remedy = f"set the file's encoding, perhaps {option(self.where, 'encoding', likely)}"
         return DataError(f"{message}; {remedy}, or convert the file, e.g. iconv -t utf-8")
@@ -267,13 +273,13 @@ class TextFile:
         self, line: int, cell: str, following: Sequence[tuple[int, list[str]]]
     ) -> None:
         """A header that is one cell only, where more are likely."""
-        if following and len(following[0][1]) > 1:
+        likely = max(DELIMITERS, key=lambda it: (cell.count(it), len(it)))
+        if following and len(following[0][1]) > 1 and likely not in cell:
             message = f"{self.path}:{line}: one cell, where the next line has more"
             remedy = "remove the line, if it is a title"
             if not cell[:1].isalnum():
                 remedy += f", or set {option(self.where, 'comment', cell[0])}"
             raise DataError(f"{message}; {remedy}")
-        likely = max(DELIMITERS, key=lambda it: (cell.count(it), len(it)))
         message = f"{self.path}:{line}: one column only when split at {self._delimiter!r}"
         if likely in cell:
             typed = option(self.where, "delimiter", "tab" if likely == "\t" else likely)

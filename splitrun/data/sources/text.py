@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice, product
 from operator import methodcaller
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,15 @@ from numpy.typing import NDArray
 from splitrun.data.dates import date_features
 from splitrun.data.kinds import LARGEST_WHOLE, as_categories, column_of
 from splitrun.data.sources.records import TextFile
-from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
+from splitrun.data.table import (
+    MISSING_MARKS,
+    Categories,
+    Chunks,
+    Column,
+    InMemory,
+    NewColumn,
+    Table,
+)
 from splitrun.errors import DataError
 
 BLOCK_CELLS = 1 << 20
@@ -34,39 +42,11 @@ SAMPLE_ROWS = 100
 """From so many rows it is guessed how columns are best read; what holds is decided by all."""
 
 
-class Chunks(Protocol):
-    """Takes a column part by part."""
-
-    def append(self, part: NDArray[Any]) -> None:
-        """The next rows."""
-        ...
-
-    def whole(self) -> NDArray[Any]:
-        """All rows; the parts are no longer needed."""
-        ...
-
-
-class InMemory:
-    """Parts of a column, put together at the end."""
-
-    def __init__(self) -> None:
-        self._parts: list[NDArray[Any]] = []
-
-    def append(self, part: NDArray[Any]) -> None:
-        """The next rows."""
-        self._parts.append(part)
-
-    def whole(self) -> NDArray[Any]:
-        """All rows."""
-        parts, self._parts = self._parts, []
-        return np.concatenate(parts)
-
-
 def read_table(
     file: TextFile,
     columns: Sequence[str],
     text: Collection[str],
-    new: Callable[[], Chunks] = InMemory,
+    new: NewColumn = InMemory,
 ) -> Table:
     """These columns of a text file; those also in `text` as categories, with their cells verbatim.
 
@@ -101,7 +81,7 @@ def read_table(
             taken |= date_features(name, words.pop(name), reading, missing, file.place)
         else:
             taken[name] = column_of(name, words.pop(name), reading, file.place, file.where)
-    return Table(str(file.path), rows, taken, file.place)
+    return Table(str(file.path), rows, taken, file.place, new)
 
 
 def _begin_with_words(file: TextFile, positions: Mapping[str, int]) -> set[str]:
@@ -206,7 +186,7 @@ class _Reading:
 
     file: TextFile
     names: Sequence[str]
-    new: Callable[[], Chunks]
+    new: NewColumn
 
     def read(
         self, positions: Mapping[str, int], as_words: Collection[str]
@@ -263,6 +243,11 @@ class _Reading:
         used = sorted({*positions.values(), width - 1})
         marks = [*_missing_marks(), *reading.missing_values]
         wordy = {positions[name] for name in as_words}
+        first = int(self.file.has_header)
+        if next(islice(self.file.records(), first, first + 1), None) is None:
+            kinds = {it: object if it in wordy else np.float64 for it in used}
+            yield pd.DataFrame({it: np.array([], kind) for it, kind in kinds.items()})
+            return
         source, names = cast("Any", counted), cast("Any", list(range(width)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
