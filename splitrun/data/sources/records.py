@@ -70,6 +70,11 @@ class TextFile:
         """Whether blanks before a cell, and before its quotation mark, are no part of it."""
         return self.delimiter != " "
 
+    @cached_property
+    def padded_quote(self) -> re.Pattern[bytes]:
+        """A quoted cell behind a blank."""
+        return re.compile(rb"(?:^|[\r\n" + re.escape(self.delimiter.encode()) + rb"]) +\"")
+
     def restored(self, cell: str) -> str:
         """A cell as it stands in the file, a delimiter within quotes included."""
         return cell.replace(STAND_IN, self._delimiter) if self.delimiter == STAND_IN else cell
