@@ -164,7 +164,7 @@ def load_data(
         train = rows.train if own_rows is None else own_rows[rows.train]
         encoder = _fit(spec, party, table, columns, train)
         if encoder.features:
-            summary = summarise_party(table, encoder.features)
+            summary = summarise_party(table, encoder.features, reading_of(spec, party))
             doubts = tuple(column_doubts(spec, party, table, encoder.features, np.unique(train)))
     return Data(
         party,
