@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from torch import Tensor
 
-from splitrun.data.table import BLOCK_ROWS, Categories, Table
+from splitrun.data.table import BLOCK_ROWS, Categories, NewArray, Table
 from splitrun.errors import DataError, RunDirectoryError
 
 
@@ -115,24 +115,28 @@ class FeatureEncoder(Fitted):
             return InputShape(len(self.numeric), cardinalities, width=len(self.numeric))
         return InputShape(len(self.numeric), (), width=len(self.numeric) + sum(sizes))
 
-    def transform(self, table: Table) -> tuple[Tensor, ...]:
+    def transform(self, table: Table, new: NewArray | None = None) -> tuple[Tensor, ...]:
         """A float32 matrix [rows, width], and for `codes` int64 codes [rows, categories].
 
         Blocks of rows are written one after another, so that nothing of the table's size is held
         beside it and what is written.
 
+        Args:
+            new: makes the arrays that are written into; by default, as the table has it.
+
         Raises:
-            DataError: missing or infinite numbers, or a matrix too large to hold.
+            DataError: missing or infinite numbers, or a matrix too large to hold in memory.
         """
         shape = self.shape
-        if self.inputs == "one_hot":
+        new = new or table.new_array
+        if self.inputs == "one_hot" and new is np.empty:
             self._refuse_blow_up(table.rows)
         numeric = [column.values(table) for column in self.numeric]
         recoded = [column.recoding(table) for column in self.categorical]
-        matrix = table.new_array((table.rows, shape.width), np.float32)
+        matrix = new((table.rows, shape.width), np.float32)
         codes = None
         if self.inputs == "codes":
-            codes = table.new_array((table.rows, len(recoded)), np.int64)
+            codes = new((table.rows, len(recoded)), np.int64)
         for start in range(0, table.rows, BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             with np.errstate(over="ignore"):

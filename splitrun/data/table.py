@@ -81,6 +81,8 @@ class Table:
     """Makes what takes a column of a table that follows from this one."""
     new_array: NewArray = np.empty
     """Makes the arrays for what is encoded of it."""
+    held_out: NDArray[np.bool_] | None = None
+    """Whether each row is one of a test file, [rows]; None without such a file."""
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """The rows with these numbers, in this order."""
@@ -98,6 +100,9 @@ class Table:
             for name, column in self.columns.items()
         }
         place = self.place
-        return replace(
-            self, rows=len(rows), columns=columns, place=lambda row: place(int(rows[row]))
-        )
+        held_out = None if self.held_out is None else self.held_out[rows]
+
+        def place_of(row: int) -> str:
+            return place(int(rows[row]))
+
+        return replace(self, rows=len(rows), columns=columns, place=place_of, held_out=held_out)
