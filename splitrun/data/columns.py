@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from splitrun.data.sources import OnDownload, Opening, Source
+from splitrun.data.sources.held_out import HeldOutSource
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
 from splitrun.spec import Spec, has_own_files, key_of, reading_of
@@ -39,8 +40,23 @@ def open_source(
     on_download: OnDownload | None = None,
 ) -> Source:
     """What a party reads: its own file, or what all share."""
-    whose = party if has_own_files(spec) else None
-    return spec.dataset.open(opening(spec, directory, data_dir, on_download, whose))
+    if not has_own_files(spec):
+        return _shared_source(spec, opening(spec, directory, data_dir, on_download))
+    place = opening(spec, directory, data_dir, on_download, party)
+    source = spec.dataset.open(place)
+    own = spec.parties[party]
+    if own.test_path is None:
+        return source
+    test = replace(place, own=own.model_copy(update={"path": own.test_path}))
+    return HeldOutSource(source, spec.dataset.open(test), own.test_path)
+
+
+def _shared_source(spec: Spec, place: Opening) -> Source:
+    source, test_path = spec.dataset.open(place), spec.dataset.test_file
+    if test_path is None:
+        return source
+    test = spec.dataset.model_copy(update={"path": test_path})
+    return HeldOutSource(source, test.open(place), test_path)
 
 
 def sources_of(
@@ -51,7 +67,7 @@ def sources_of(
 ) -> dict[str, Source]:
     """What each party reads; one and the same source where they share it."""
     if not has_own_files(spec):
-        shared = spec.dataset.open(opening(spec, directory, data_dir, on_download))
+        shared = _shared_source(spec, opening(spec, directory, data_dir, on_download))
         return dict.fromkeys(spec.parties, shared)
     return {
         name: open_source(spec, name, directory, data_dir, on_download) for name in spec.parties

@@ -5,8 +5,9 @@ own key, by code points; where it has none, in that of its file. So the samples 
 the rows, whatever order the files have them in. A partner's key is unique in its own file; what
 refers to it may repeat, as where many ratings refer to one user.
 
-Keys are compared as text: 7 read from a column of integers is "7", and "007" is another one. That
-two keys differ only in how they are written is an error, unless `key_type` says how to take them.
+Keys are compared as text, without the blanks around them: 7 of a column of integers is "7", and
+"007" is another one. That two keys differ only in how they are written is an error, unless
+`key_type` says how to take them.
 """
 
 from __future__ import annotations
@@ -127,8 +128,9 @@ class KeyColumn:
         for text in rows:
             other = written.setdefault(_plain(text), text)
             if other != text:
-                places = self.table.place(rows[text]), self.table.place(rows[other])
-                raise _spelt(places, (text, other))
+                later, earlier = sorted((text, other), key=rows.__getitem__, reverse=True)
+                places = self.table.place(rows[later]), self.table.place(rows[earlier])
+                raise _spelt(places, (later, earlier))
 
 
 @dataclass(frozen=True)
@@ -214,11 +216,18 @@ def join_by_order(tables: Mapping[str, Table]) -> Join:
     """
     first, *others = tables.values()
     for other in others:
-        if other.rows != first.rows:
+        counts = [_rows_to_train_on(table) for table in (first, other)]
+        if other.rows != first.rows or len(set(counts)) > 1:
             message = f"{first.origin} has {first.rows:,} rows, and {other.origin} {other.rows:,}"
+            if other.rows == first.rows:
+                message = f"{message}, of which {counts[0]:,} and {counts[1]:,} are to train on"
             remedy = "name the column that they are joined by, as dataset.key"
             raise DataError(f"{message}: without keys they are joined by their order; {remedy}")
     return Join({}, {}, _record(tables, first.rows, "trusted"))
+
+
+def _rows_to_train_on(table: Table) -> int:
+    return table.rows - (0 if table.held_out is None else int(table.held_out.sum()))
 
 
 def key_columns(spec: Spec, party: str) -> tuple[str, ...]:
@@ -326,8 +335,6 @@ def _spelt(places: Sequence[str], texts: Sequence[str]) -> DataError:
     if _integer(one) is not None and _integer(one) == _integer(other):
         how, first = "as numbers they are the same", "use dataset.key_type=integer for that, or "
         remedy = f"{first}dataset.key_type=text to take them as they are"
-    elif one.strip() == other.strip():
-        how = "they differ by blanks around them alone"
     else:
         how = "they differ by upper and lower case alone"
     message = f"{places[0]}: the key {one!r}, and {other!r} at {places[1]}: {how}"
@@ -339,7 +346,7 @@ _INTEGER = re.compile(r"([+-]?)0*([0-9]+)(\.0*)?", re.ASCII)
 
 def _integer(text: str) -> str | None:
     """An integer in its shortest form; 7.0 is one, as tables with missing cells write 7."""
-    match = _INTEGER.fullmatch(text.strip())
+    match = _INTEGER.fullmatch(text)
     if match is None:
         return None
     sign, digits, _ = match.groups()
@@ -348,7 +355,7 @@ def _integer(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """What keys have in common that differ only in how they are written."""
-    return _integer(text) or text.strip().casefold()
+    return _integer(text) or text.casefold()
 
 
 def _form(text: str) -> str:

@@ -166,7 +166,7 @@ def load_data(
         train = rows.train if own_rows is None else own_rows[rows.train]
         encoder = _fit(spec, party, table, columns, train)
         if encoder.features:
-            summary = summarise_party(table, encoder.features)
+            summary = summarise_party(table, encoder.features, reading_of(spec, party))
             doubts = tuple(column_doubts(spec, party, table, encoder.features, np.unique(train)))
     return Data(
         party,
@@ -276,7 +276,8 @@ def _split(
         if column in (dates := reading_of(spec, party).dates):
             date_format = dates[column].format
     strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
-    return split_rows(spec.dataset, table, strata, date_format=date_format)
+    test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
+    return split_rows(spec.dataset, table, strata, test_file, date_format)
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

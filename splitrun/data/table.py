@@ -77,6 +77,8 @@ class Table:
     """Where the row with this number stands, for a person."""
     new: NewColumn = InMemory
     """Makes what takes a column of a table that follows from this one."""
+    held_out: NDArray[np.bool_] | None = None
+    """Whether each row is one of a test file, [rows]; None without such a file."""
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """The rows with these numbers, in this order."""
@@ -94,4 +96,9 @@ class Table:
             for name, column in self.columns.items()
         }
         place = self.place
-        return Table(self.origin, len(rows), columns, lambda row: place(int(rows[row])), self.new)
+        held_out = None if self.held_out is None else self.held_out[rows]
+
+        def place_of(row: int) -> str:
+            return place(int(rows[row]))
+
+        return Table(self.origin, len(rows), columns, place_of, self.new, held_out)

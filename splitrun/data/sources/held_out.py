@@ -1,0 +1,95 @@
+"""Two files of a party, one after the other: rows to train on, and rows that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from splitrun.data.sources import Source
+from splitrun.errors import DataError
+
+if TYPE_CHECKING:
+    from splitrun.data.table import Categories, Column, Table
+
+
+@dataclass(frozen=True)
+class HeldOutSource:
+    """A source that a test file goes with."""
+
+    train: Source
+    test: Source
+    test_path: str
+    """As the spec has it."""
+
+    def columns(self) -> tuple[str, ...]:
+        """Those of the file to train on."""
+        return self.train.columns()
+
+    def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
+        """These columns of both, the test file's rows last.
+
+        Raises:
+            DataError: also where the test file lacks some, or they hold something else there.
+        """
+        import numpy as np
+
+        from splitrun.data.table import Table
+
+        if missing := [name for name in columns if name not in self.test.columns()]:
+            message = f"{self.test_path}: no column {missing[0]!r}, which the file to train on has"
+            raise DataError(f"{message}; add it, or take it off the columns")
+        first, second = self.train.read(columns, text), self.test.read(columns, text)
+
+        def place(row: int) -> str:
+            return first.place(row) if row < first.rows else second.place(row - first.rows)
+
+        return Table(
+            f"{first.origin} and {second.origin}",
+            first.rows + second.rows,
+            {name: _both(name, first, second) for name in first.columns},
+            place,
+            held_out=np.arange(first.rows + second.rows) >= first.rows,
+        )
+
+    def fingerprint(self) -> str:
+        """Those of both files."""
+        return f"{self.train.fingerprint()} {self.test.fingerprint()}"
+
+
+def _both(name: str, first: Table, second: Table) -> Column:
+    """A column of two tables, one after the other.
+
+    Raises:
+        DataError: it holds numbers in one and words in the other.
+    """
+    import numpy as np
+
+    from splitrun.data.table import Categories
+
+    one, other = first.columns[name], second.columns[name]
+    if not isinstance(one, Categories) and not isinstance(other, Categories):
+        return np.concatenate([one, other])
+    words: dict[str, int] = {}
+    codes = []
+    for table, column, beside in ((first, one, second), (second, other, first)):
+        as_words = column if isinstance(column, Categories) else _empty_words(column)
+        if as_words is None:
+            words_at = beside.columns[name]
+            assert isinstance(words_at, Categories), "one of the two holds words"
+            message = f"{beside.place(0)}: {words_at.at(0)!r} in column {name!r}, which holds"
+            remedy = "mend the cells, or list the column as categorical"
+            raise DataError(f"{message} numbers in {table.origin}; {remedy}")
+        position = [words.setdefault(word, len(words)) for word in as_words.values]
+        codes.append(np.array(position, np.int64)[as_words.codes])
+    return Categories(np.concatenate(codes), tuple(words))
+
+
+def _empty_words(column: Column) -> Categories | None:
+    """A column of no cells but empty ones, as words; None for one of numbers."""
+    import numpy as np
+
+    from splitrun.data.table import Categories
+
+    assert not isinstance(column, Categories), "it is read as numbers"
+    return Categories(np.zeros(len(column), np.int64), ("",)) if np.isnan(column).all() else None
