@@ -62,6 +62,9 @@ def _party(party: PartySummary) -> str:
         in_all = f"{sum(party.categorical.values()):,} values"
         most = f"{party.categorical[widest]:,} of them in {widest}"
         parts.append(f"{count:,} categorical columns ({in_all}, {most})")
+    if party.dates:
+        made = SCREEN.plural(sum(party.dates.values()), "number")
+        parts.append(f"{SCREEN.plural(len(party.dates), 'column')} of dates (as {made})")
     if party.filled:
         cells = SCREEN.plural(sum(party.filled.values()), "missing number")
         parts.append(f"{cells} filled with means ({_counts(party.filled)})")

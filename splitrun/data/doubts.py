@@ -18,7 +18,7 @@ from splitrun.data.encoding import FeatureEncoder, Rows
 from splitrun.data.table import Categories, Table
 from splitrun.errors import Problem
 from splitrun.records.run import LabelSummary
-from splitrun.spec import Spec
+from splitrun.spec import Spec, reading_of
 from splitrun.spec.wording import assignment, typed
 from splitrun.units import SCREEN, listed
 
@@ -41,8 +41,10 @@ def column_doubts(
         train: the training rows' positions in the table.
     """
     place = ("parties", party, "columns")
+    reading = reading_of(spec, party)
+    of_dates = frozenset(reading.features_of(reading.dates))  # may be another in every row
     constant = [name for name, column in table.columns.items() if _is_constant(column, train)]
-    constant = [name for name in constant if name in features.columns]
+    constant = [name for name in constant if name in features.columns - of_dates]
     if constant:
         names = listed([repr(name) for name in constant])
         what = f"{names}: the same value in every training row, which tells nothing"
@@ -51,7 +53,9 @@ def column_doubts(
         return
     for number in features.numeric:
         values = table.columns[number.name]
-        if not isinstance(values, Categories) and _numbers_rows(values[train]):
+        if number.name in of_dates or isinstance(values, Categories):
+            continue
+        if _numbers_rows(values[train]):
             what = f"{number.name!r} is another whole number in every row, as an id is"
             yield Problem(place, what, without(spec, party, features, [number.name]))
     for category in features.categorical:
@@ -198,9 +202,10 @@ def _tell(columns: Tensor, labels: Tensor) -> bool:
     return bool(((unit[0].T @ unit[1]).abs() > 1 - 1e-9).any())
 
 
-def without(spec: Spec, party: str, features: FeatureEncoder, columns: Collection[str]) -> str:
-    """How to leave these columns of a party out, to be typed as it stands."""
+def without(spec: Spec, party: str, features: FeatureEncoder, odd: Collection[str]) -> str:
+    """How to leave the columns out that these features are made of, to be typed as it stands."""
     section, path = spec.parties[party], ("parties", party, "columns")
+    columns = reading_of(spec, party).columns_for(odd)
     value: Mapping[str, list[str]] | list[str]
     if not section.columns:
         return "the generator of the dataset can leave them out"
@@ -210,6 +215,6 @@ def without(spec: Spec, party: str, features: FeatureEncoder, columns: Collectio
             return f"list other columns of {party}"
     else:
         value = {"drop": [*section.dropped, *columns]}
-        if features.columns <= frozenset(columns):
+        if features.columns <= frozenset(odd):
             return f"give {party} other columns"
     return "drop it: " + typed(assignment(path, json.dumps(value, ensure_ascii=False)))

@@ -12,17 +12,25 @@ from torch import Tensor
 from splitrun.data.encoding import FeatureEncoder, LabelEncoder
 from splitrun.data.table import Categories, Table
 from splitrun.records.run import LabelSummary, PartySummary, TargetSummary
+from splitrun.spec.files import ColumnKeys
 
 
-def summarise_party(table: Table, features: FeatureEncoder) -> PartySummary:
-    """What a party's columns hold, and what its bottom is given of them."""
+def summarise_party(table: Table, features: FeatureEncoder, reading: ColumnKeys) -> PartySummary:
+    """What a party's columns hold, and what its bottom is given of them.
+
+    Args:
+        reading: as which the party's file was read.
+    """
+    made = {name: reading.features_of([name]) for name in reading.dates}
+    dates = {name: len(parts) for name, parts in made.items() if parts[0] in features.columns}
     missing = {
         each.name: int(np.isnan(column).sum())
         for each in features.numeric
         if not isinstance(column := table.columns[each.name], Categories)
     }
     return PartySummary(
-        numeric=len(features.numeric),
+        numeric=len(features.numeric) - sum(dates.values()),
+        dates=dates,
         categorical={each.name: len(each.values) for each in features.categorical},
         filled={name: count for name, count in missing.items() if count},
         width=features.shape.width + len(features.shape.cardinalities),

@@ -116,7 +116,9 @@ class PartySummary(Record, frozen=True, kw_only=True):
     """What was understood of the columns of one party's bottom."""
 
     numeric: int = 0
-    """Columns of numbers, those that dates become among them."""
+    """Columns of numbers."""
+    dates: Mapping[str, int] = {}
+    """By column of dates or times, the numeric features that are made of it."""
     categorical: Mapping[str, int] = {}
     """By column, its distinct values in the training rows."""
     filled: Mapping[str, int] = {}

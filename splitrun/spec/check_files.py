@@ -36,6 +36,16 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
     if spec.dataset.label == key_of(spec, holder):
         what = f"{spec.dataset.label!r} is the key, too"
         yield Problem(("dataset", "label"), what, "name another column")
+    reading = spec.parties[holder].reading
+    own = reading.dates if reading else {}
+    for place, dates in (
+        (("dataset", "dates"), spec.dataset.reading_keys.dates),
+        (("parties", holder, "reading", "dates"), own),
+    ):
+        if spec.dataset.label in dates:
+            what = f"{spec.dataset.label!r} is the label, and dates become features"
+            remedy = "write the label as a number, such as days, into the file"
+            yield Problem((*place, spec.dataset.label), what, remedy)
 
 
 def unused_file_problems(spec: Spec) -> Iterator[Problem]:

@@ -183,3 +183,84 @@ def test_what_cannot_be_is_refused(
     text = refusal(capsys, "init", *arguments)
     assert says(text, told), text
     assert not Path("spec.yaml").exists()
+
+
+EXCEL = "Kundennr;Alter;Betrag;Größe;y\n" + "".join(
+    f"{100 + row};{20 + row % 31};{'?' if row % 11 == 3 else f'1.{100 + row},50'};"
+    f"{('klein', 'groß')[row % 2]};{row * 7 % 5 % 2}\n"
+    for row in range(ROWS)
+)
+
+
+def test_a_file_is_read_as_people_write_it() -> None:
+    write(Path.cwd(), {"bank.csv": EXCEL.encode("cp1252")})
+    assert run(["init", *GIVEN]) == 0
+    reading = load(Path("spec.yaml")).spec.parties["bank"].reading
+    assert reading is not None
+    assert (reading.delimiter, reading.encoding) == (";", "cp1252")
+    assert (reading.decimal, reading.thousands) == (",", ".")
+    assert (reading.missing_values, reading.missing) == (("?",), "mean")
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_a_file_without_a_header_has_numbered_columns() -> None:
+    headless = BANK.partition("\n")[2]
+    write(Path.cwd(), {"bank.csv": headless})
+    assert run(["init", *GIVEN, "--label", "column_5"]) == 0
+    spec = load(Path("spec.yaml")).spec
+    reading = spec.parties["bank"].reading
+    assert reading is not None
+    assert reading.header == "none"
+    assert (spec.dataset.row_key, spec.parties["partner"].key) == ("column_1", "customer_id")
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_dates_become_features_and_numbers_with_zeros_words() -> None:
+    dated = "customer_id,since,code\n" + "".join(
+        f"{100 + row},2024-{1 + row % 12:02}-11,{row % 4:03}\n" for row in range(ROWS)
+    )
+    write(Path.cwd(), {"partner.csv": dated})
+    text = written()
+    assert "#   since: dates\n" in text
+    assert "#   code: 4 categories: 000, 001, 002, 003\n" in text
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_a_parquet_file_tells_all_of_itself() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    columns = {
+        "customer_id": [100 + row for row in reversed(range(ROWS))],
+        "income": [1000.5 + row % 17 for row in range(ROWS)],
+        "city": [("Ulm", "Bonn")[row % 2] for row in range(ROWS)],
+    }
+    pq.write_table(pa.table(columns), "partner.parquet")
+    assert run(["init", "bank=bank.csv", "partner=partner.parquet"]) == 0
+    spec = load(Path("spec.yaml")).spec
+    assert spec.parties["partner"].reading is None
+    assert spec.dataset.row_key == "customer_id"
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_rows_that_only_some_files_have_are_counted_and_joined() -> None:
+    fewer = "\n".join(PARTNER.splitlines()[: ROWS - 9]) + "\n"
+    write(Path.cwd(), {"partner.csv": fewer})
+    assert f"; {ROWS - 10} in common (bank {ROWS}, partner {ROWS - 10} rows)" in written()
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_rows_that_refer_to_others_are_joined_many_to_one() -> None:
+    ratings = "user,film,stars\n" + "".join(
+        f"u{row % 12},f{row % 10},{1 + row * 7 % 5}.5\n" for row in range(ROWS)
+    )
+    users = "user,age\n" + "".join(f"u{row},{20 + row}\n" for row in range(12))
+    films = "film,year\n" + "".join(f"f{row},{1990 + row % 7}\n" for row in range(10))
+    write(Path.cwd(), {"ratings.csv": ratings, "users.csv": users, "films.csv": films})
+    files = ("ratings=ratings.csv", "users=users.csv", "films=films.csv")
+    assert run(["init", *files, "--label", "stars"]) == 0
+    spec = load(Path("spec.yaml")).spec
+    assert (spec.parties["users"].key, spec.parties["users"].on) == ("user", "user")
+    assert (spec.parties["films"].key, spec.parties["films"].on) == ("film", "film")
+    assert spec.dataset.row_key is None
+    assert spec.parties["ratings"].bottom is None
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,25 @@ def test_columns_categories_missing_cells_and_inputs_are_counted(tmp_path: Path)
     assert bob.width == subject.parties.by_name["bob"].data.features[0].shape[1] == 4
     assert subject.data.rows == {"train": 160, "test": 40}
     assert subject.data.warnings == ()
+
+
+def test_columns_of_dates_are_told_apart_from_numbers_and_are_no_ids(tmp_path: Path) -> None:
+    columns: dict[str, Cell] = {
+        "when": lambda row: date(2024, 1, 1) + timedelta(days=row),
+        "b": plain,
+    }
+    subject = experiment(tmp_path, columns, "dataset.dates={when: {parts: [elapsed, year]}}")
+    bob = subject.data.parties["bob"]
+    assert (bob.numeric, bob.dates, bob.width) == (1, {"when": 2}, 3)
+    assert subject.data.warnings == ()
+
+
+def test_a_date_that_tells_the_label_is_left_out_as_a_whole(tmp_path: Path) -> None:
+    columns: dict[str, Cell] = {"when": lambda row: date(2024, 1 + row % 2, 1), "b": plain}
+    declared = "dataset.dates={when: {parts: [month, elapsed]}}"
+    subject = experiment(tmp_path, columns, declared)
+    assert all("""'parties.bob.columns=["b"]'""" in warning for warning in subject.data.warnings)
+    assert any("'when.month' tells the label" in warning for warning in subject.data.warnings)
 
 
 def test_the_positive_class_and_the_balance_of_all_parts_are_told(tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ class TextFile:
         """Whether blanks before a cell, and before its quotation mark, are no part of it."""
         return self.delimiter != " "
 
+    @cached_property
+    def padded_quote(self) -> re.Pattern[bytes]:
+        """A quoted cell behind a blank."""
+        return re.compile(rb"(?:^|[\r\n" + re.escape(self.delimiter.encode()) + rb"]) +\"")
+
     def restored(self, cell: str) -> str:
         """A cell as it stands in the file, a delimiter within quotes included."""
         return cell.replace(STAND_IN, self._delimiter) if self.delimiter == STAND_IN else cell
@@ -205,7 +210,9 @@ class TextFile:
     def _not_in(self, encoding: str, number: int, line: bytes) -> DataError:
         likely = next((name for mark, name in _MARKS.items() if line.startswith(mark)), None)
         if likely is None:
-            likely = "latin-1" if any(code in line for code in _NOT_IN_CP1252) else "cp1252"
+            is_cp1252 = encoding.lower() not in ("cp1252", "windows-1252")
+            is_cp1252 &= not any(code in line for code in _NOT_IN_CP1252)
+            likely = "cp1252" if is_cp1252 else "latin-1"
         message = f"{self.path}:{number}: not {encoding}"
         remedy = f"set the file's encoding, perhaps {option(self.where, 'encoding', likely)}"
         return DataError(f"{message}; {remedy}, or convert the file, e.g. iconv -t utf-8")
@@ -271,13 +278,20 @@ class TextFile:
         self, line: int, cell: str, following: Sequence[tuple[int, list[str]]]
     ) -> None:
         """A header that is one cell only, where more are likely."""
-        if following and len(following[0][1]) > 1:
+        below = self._delimiter.join(following[0][1]) if following else cell
+
+        def likelihood(delimiter: str) -> tuple[bool, int, int]:
+            """Whether the next line has as many; how many there are; how long it is."""
+            count = cell.count(delimiter)
+            return 0 < count == below.count(delimiter), count, len(delimiter)
+
+        likely = max(DELIMITERS, key=likelihood)
+        if following and len(following[0][1]) > 1 and likely not in cell:
             message = f"{self.path}:{line}: one cell, where the next line has more"
             remedy = "remove the line, if it is a title"
             if not cell[:1].isalnum():
                 remedy += f", or set {option(self.where, 'comment', cell[0])}"
             raise DataError(f"{message}; {remedy}")
-        likely = max(DELIMITERS, key=lambda it: (cell.count(it), len(it)))
         message = f"{self.path}:{line}: one column only when split at {self._delimiter!r}"
         if likely in cell:
             typed = option(self.where, "delimiter", "tab" if likely == "\t" else likely)
