@@ -15,6 +15,7 @@ from tests.benchmarks import (
     overhead,
     peer,
     prediction,
+    reading,
     speedup,
     versions,
     watched,
@@ -41,6 +42,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "peer": (peer.measure, 5),
     "checkpoints": (checkpoints.measure, 3),
     "larger_than_memory": (larger_than_memory.measure, 5),
+    "reading": (reading.measure, 9),
     "endurance": (endurance.measure, endurance.STEPS // 1000),
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""

@@ -62,6 +62,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "checkpoints.SIZES": (("[4]", 2),),
     },
     "larger_than_memory": {"larger_than_memory.GIGABYTE": 10**6, "larger_than_memory.COLUMNS": 8},
+    "reading": {"reading.ROWS": 2_000, "reading.WIDE_ROWS": 1_000},
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""
