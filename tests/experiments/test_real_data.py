@@ -23,7 +23,6 @@ from tests.experiments.test_experiments import EXPERIMENTS
 from tests.runtime.running import modules_of, trained
 
 ADULT = EXPERIMENTS / "adult.yaml"
-pytestmark = pytest.mark.xfail(reason="test files are not yet read", strict=False)
 PLAINLY = ["pipeline=sequential", "~links", "~training.lr_schedule", "training.epochs=1"]
 
 
