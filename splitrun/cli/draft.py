@@ -16,6 +16,7 @@ from splitrun.data.survey import (
     Keys,
     common_key,
     likely_labels,
+    references,
 )
 from splitrun.errors import UsageError
 from splitrun.spec.section import EXPERIMENT_PATTERN
@@ -45,16 +46,19 @@ class Draft:
         """
         if key is not None:
             _refuse_key(files, key)
-        keys = common_key(files, key)
         guesses = likely_labels(files) if label is None else []
-        if len(guesses) == 1:
-            ((holder, guess),) = guesses
-            return cls(tuple(files), keys, holder, guess, is_guess=True, candidates=())
+        is_guess = len(guesses) == 1
+        holder = files[0].party if label is None else _holder(files, label)
+        if is_guess:
+            ((holder, label),) = guesses
+        keys = common_key(files, key)
+        if keys is None and key is None:
+            mine = next(file for file in files if file.party == holder)
+            keys = references(mine, [file for file in files if file.party != holder])
         if label is not None:
-            holder = _holder(files, label)
-            return cls(tuple(files), keys, holder, label, is_guess=False, candidates=())
-        two = tuple(it.name for file in files for it in file.columns if it.distinct == 2)
-        return cls(tuple(files), keys, files[0].party, None, is_guess=False, candidates=two)
+            return cls(tuple(files), keys, holder, label, is_guess, candidates=())
+        two = dict.fromkeys(it.name for file in files for it in file.columns if it.distinct == 2)
+        return cls(tuple(files), keys, holder, None, is_guess, candidates=tuple(two))
 
     @property
     def _has_key(self) -> bool:
@@ -94,7 +98,9 @@ class Draft:
 
     def _key_lines(self) -> Iterator[str]:
         rows = ", ".join(f"{file.party} {file.rows:,}" for file in self.files)
-        if self.keys is not None:
+        if self.keys is not None and self.keys.references:
+            yield f"  # no key: rows of {self.holder} refer to the keys of others, by parties.*.on"
+        elif self.keys is not None:
             told = f"another one in every row; {self.keys.common:,} in common ({rows} rows)"
             yield f"  key: {_yaml(self.keys.by_party[self.holder])}  # {told}"
         elif self._has_key:
@@ -124,11 +130,16 @@ class Draft:
         yield f"  {file.party}:"
         place = file.path if file.path.is_absolute() else _relative(file.path, output.parent)
         yield f"    path: {_yaml(str(place))}  # {file.rows:,} rows"
-        key = self.keys.by_party[file.party] if self.keys else None
-        if self.keys and key != self.keys.by_party[self.holder]:
+        key = self.keys.by_party.get(file.party) if self.keys else None
+        on = self.keys.references.get(file.party) if self.keys else None
+        if on is not None:
+            yield f"    key: {_yaml(key)}"
+            yield f"    on: {_yaml(on)}  # {self.holder}'s column, where it may repeat"
+        elif self.keys and key not in (None, self.keys.by_party.get(self.holder)):
             yield f"    key: {_yaml(key)}  # its own name for it"
         reading = {name: it for name, it in file.reading.items() if name != "categorical"}
-        words = [it for it in file.reading.get("categorical", ()) if it not in (key, self.label)]
+        roles = {it.name: self._role(file, it) for it in file.columns}
+        words = [it for it in file.reading.get("categorical", ()) if roles[it] == "feature"]
         reading |= {"categorical": words} if words else {}
         if reading:
             yield "    reading:"
@@ -159,8 +170,10 @@ class Draft:
         return file.by_name[self.label] if self.label is not None else None
 
     def _role(self, file: FileSurvey, column: ColumnSurvey) -> str:
-        if self.keys and column.name == self.keys.by_party[file.party]:
+        if self.keys and column.name == self.keys.by_party.get(file.party):
             return "key"
+        if self.keys and file.party == self.holder and column.name in self.keys.references.values():
+            return "reference"
         if column.name == self.label:
             return "label" if file.party == self.holder else "dropped"
         return "dropped" if column.kind in ("id-like", "empty") else "feature"
@@ -168,6 +181,8 @@ class Draft:
     def _told(self, file: FileSurvey, column: ColumnSurvey) -> str:
         """What was understood of a column."""
         role = self._role(file, column)
+        if role == "reference":
+            return "refers to another's key"
         if role in ("key", "label"):
             return f"the {role}"
         if column.name == self.label:

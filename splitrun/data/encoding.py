@@ -128,10 +128,10 @@ class FeatureEncoder(Fitted):
             new: makes the arrays of a shape and a type that are written into.
 
         Raises:
-            DataError: missing or infinite numbers, or a matrix too large to hold.
+            DataError: missing or infinite numbers, or a matrix too large to hold in memory.
         """
         shape = self.shape
-        if self.inputs == "one_hot":
+        if self.inputs == "one_hot" and new is np.empty:
             self._refuse_blow_up(table.rows)
         numeric = [column.values(table) for column in self.numeric]
         recoded = [column.recoding(table) for column in self.categorical]

@@ -72,6 +72,13 @@ class KeyColumn:
         """Every row's index into `texts`, [rows]."""
         return self._column.codes
 
+    @property
+    def ranks(self) -> Rows:
+        """The place of each of `texts` in their order by code points."""
+        ranks = np.empty(len(self.texts), np.int64)
+        ranks[sorted(range(len(ranks)), key=self.texts.__getitem__)] = np.arange(len(ranks))
+        return ranks
+
     def rows_by_text(self, instead: str) -> dict[str, int]:
         """The row that each key stands in.
 
@@ -82,15 +89,11 @@ class KeyColumn:
             DataError: two rows have the same key, or keys that are one but for how they are
                 written.
         """
-        counts = np.bincount(self.codes, minlength=len(self.texts))
+        texts = self.texts
         rows: dict[str, int] = {}
-        first = np.full(len(counts), -1, np.int64)
-        first[self.codes[::-1]] = np.arange(len(self.codes))[::-1]
-        for code in np.flatnonzero(counts).tolist():
-            text = self.texts[code]
-            if counts[code] > 1 or text in rows:
-                self._refuse_twice(text, instead)
-            rows[text] = int(first[code])
+        for row, code in enumerate(self.codes.tolist()):
+            if rows.setdefault(texts[code], row) != row:
+                self._refuse_twice(texts[code], instead)
         if self.key_type == "auto":
             self._refuse_spellings(rows)
         return rows
@@ -104,6 +107,8 @@ class KeyColumn:
         `NA` and the like; among words it may be a key."""
         words = [value.strip() for value in self._column.values]
         marks = np.array([word.lower() in MISSING_MARKS for word in words], bool) & present
+        if not marks.any():
+            return marks
         others = (word for word, here in zip(words, present & ~marks, strict=True) if here)
         if any(_integer(word) is None for word in others):
             return np.array([not word for word in words], bool) & present
@@ -192,8 +197,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
     if own is not None:
         keys = KeyColumn(holder, own, tables[holder], key_type)
         keys.rows_by_text(_shared_instead(spec, own))
-        texts, codes = keys.texts, keys.codes
-        samples = np.array(sorted(samples.tolist(), key=lambda row: texts[codes[row]]), np.int64)
+        samples = samples[np.argsort(keys.ranks[keys.codes[samples]])]
         order = "key"
     alignments = {}
     for party, table in tables.items():
@@ -261,7 +265,7 @@ def _matches(references: KeyColumn, keys: KeyColumn) -> Rows:
     """The row of the keys' table for each row that refers to it, -1 where there is none."""
     rows = keys.rows_by_text("")
     found = np.array([rows.get(text, -1) for text in references.texts], np.int64)
-    if references.key_type == "auto":
+    if references.key_type == "auto" and (found < 0).any():
         written = {_plain(text): text for text in rows}
         for code in np.flatnonzero(found < 0).tolist():
             text = references.texts[code]
@@ -356,6 +360,8 @@ def _integer(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """What keys have in common that differ only in how they are written."""
+    if text.isdigit() and text.isascii() and text[0] != "0":  # as most are
+        return text
     return _integer(text) or text.casefold()
 
 

@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitrun.data.dates import likely_formats, usual_parts
-from splitrun.data.numerals import Numerals, candidates, likely_units, looks_numeric, tidied
+from splitrun.data.numerals import (
+    NEARLY_NUMBERS,
+    Numerals,
+    candidates,
+    likely_units,
+    looks_numeric,
+    several_units,
+    tidied,
+)
 from splitrun.data.table import MISSING_MARKS, Categories, Column
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
@@ -33,9 +41,8 @@ MOSTLY = 0.5
 MOST_WORDS = 20
 """Distinct words beside numbers that may be marks of what is missing."""
 LARGEST_WHOLE = 2**53
-"""Up to here float64 has all whole numbers."""
+"""Below it float64 has all whole numbers."""
 
-_HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]+")
 _ID = re.compile(r"0[0-9]{2,}")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _HAS_DIGIT = re.compile(r"[0-9]")
@@ -97,9 +104,10 @@ class _Decision:
             [word not in listed and word.lower() not in MISSING_MARKS for word in words], np.bool_
         )
         rows = np.bincount(self.cells.codes, minlength=len(words))
-        present &= rows > 0
         now = Numerals.of(self.reading)
         numbers = now.parse(words)
+        marks = now.parse(listed)  # -999 stands for -999.0, too
+        present &= (rows > 0) & ~np.isin(numbers, marks[~np.isnan(marks)])
         unread = present & np.isnan(numbers)
         if not unread.any():
             self._refuse_ids(words, present, numbers)
@@ -114,7 +122,8 @@ class _Decision:
 
         if mostly(present & (~np.isnan(numbers) | looks_numeric(words))):
             self._refuse_numbers(words, present, mostly)
-        self._refuse_other_looks(words, present, mostly)
+        self._refuse_dates(words, present, mostly)
+        self._refuse_near_numbers(words, present, mostly)
         return as_categories(self.cells, self.reading)
 
     def _refuse_numbers(
@@ -131,13 +140,17 @@ class _Decision:
         best = [way for way, it in read.items() if it.sum() == most]
         simplest = min(_changes(now, way) for way in best)
         best = [way for way in best if _changes(now, way) == simplest]
+        several, with_unit = several_units(words)
+        if len(several) > 1 and not set(now.units) & several and mostly(present & with_unit):
+            what = f"column {self.name!r} has several units: {', '.join(sorted(several))}"
+            self._refuse(self._first(present & with_unit), what, "convert its cells to one")
         if not mostly(read[best[0]]):
             return
         rest = present & ~read[best[0]]
         others = list(itertools.compress(words, rest))
         if not _may_be_marks(others):
             row = self._first(rest)
-            what = f"{self._word(row)!r} in column {self.name!r}, which holds numbers"
+            what = f"{self._cell(row)}, which holds numbers"
             self._refuse(row, what, "mend the cell")
         missing = (*self.reading.missing_values, *others)
         remedies = [
@@ -154,28 +167,24 @@ class _Decision:
         ]
         if best == [now]:
             row = self._first(rest)
-            what = f"{self._word(row)!r} in column {self.name!r}, which holds numbers"
+            listed = ", ".join(map(_quoted, others))
+            what = f"{listed} in column {self.name!r}, which holds numbers"
             self._refuse(row, what, f"if nothing is known there, set {remedies[0]}")
         row = self._first(read[best[0]] & ~read[now])
         differences = [_difference(now, way) for way in best]
         told = differences[0]
         if len(differences) > 1:
             told = f"probably {told}, perhaps {' or '.join(differences[1:])}"
-        what = f"{self._word(row)!r} in column {self.name!r} has {told}"
+        what = f"{self._cell(row)} has {told}"
         self._refuse(row, what, "set " + ", or ".join(remedies))
 
-    def _refuse_other_looks(
+    def _refuse_dates(
         self,
         words: Sequence[str],
         present: NDArray[np.bool_],
         mostly: Callable[[NDArray[np.bool_]], bool],
     ) -> None:
-        """Refuse hexadecimal numbers, dates and times."""
-        hexadecimal = present & _matches(_HEXADECIMAL, words)
-        if mostly(hexadecimal):
-            row = self._first(hexadecimal)
-            what = f"{self._word(row)!r} in column {self.name!r} is a hexadecimal number"
-            self._refuse(row, what, "write decimal numbers")
+        """Refuse dates and times."""
         formats, matches = likely_formats(list(itertools.compress(words, present)))
         chosen = np.zeros(len(words), np.bool_)
         chosen[np.flatnonzero(present)] = matches
@@ -183,12 +192,12 @@ class _Decision:
             return
         row, rest = self._first(chosen), present & ~chosen
         if not formats:
-            what = f"{self._word(row)!r} in column {self.name!r} is a time in no form that is read"
+            what = f"{self._cell(row)} is a time in no form that is read"
             remedy = "write a duration as a number, and a time as 2026-11-29T13:45:30+01:00"
             self._refuse(row, what, remedy)
         others = list(itertools.compress(words, rest))
         if not _may_be_marks(others):
-            odd = f"{self._word(self._first(rest))!r} in column {self.name!r}, which holds dates"
+            odd = f"{self._cell(self._first(rest))}, which holds dates"
             self._refuse(self._first(rest), odd, "mend the cell")
         missing = (*self.reading.missing_values, *others)
         marks = (option(self.where, "missing_values", missing),) if others else ()
@@ -200,8 +209,21 @@ class _Decision:
                 for form in formats
             )
         ]
-        what = f"{self._word(row)!r} in column {self.name!r} is a date or a time"
+        what = f"{self._cell(row)} is a date or a time"
         self._refuse(row, what, "for features made of it, set " + ", or ".join(remedies))
+
+    def _refuse_near_numbers(
+        self,
+        words: Sequence[str],
+        present: NDArray[np.bool_],
+        mostly: Callable[[NDArray[np.bool_]], bool],
+    ) -> None:
+        """Refuse fractions, numbers in other digits, and what else is hardly a category."""
+        for pattern, (what, remedy) in NEARLY_NUMBERS.items():
+            near = present & _matches(re.compile(pattern), words)
+            if mostly(near):
+                row = self._first(near)
+                self._refuse(row, f"{self._cell(row)} is {what}", remedy)
 
     def _refuse_ids(
         self, words: Sequence[str], present: NDArray[np.bool_], numbers: NDArray[np.float64]
@@ -210,15 +232,15 @@ class _Decision:
         zeros = present & _matches(_ID, words)
         if zeros.any():
             row = self._first(zeros)
-            what = f"{self._word(row)!r} in column {self.name!r} has leading zeros, as ids have"
+            what = f"{self._cell(row)} has leading zeros, as ids have"
             self._refuse(row, what, "write numbers without them")
-        large = present & (np.abs(numbers) > LARGEST_WHOLE) & np.isfinite(numbers)
+        large = present & (np.abs(numbers) >= LARGEST_WHOLE) & np.isfinite(numbers)
         whole = [
             index for index in np.flatnonzero(large).tolist() if _WHOLE.fullmatch(words[index])
         ]
         if len({int(words[index]) for index in whole}) > len(np.unique(numbers[whole])):
             row = self._first(large)
-            what = f"{self._word(row)!r} in column {self.name!r} is too long for a number"
+            what = f"{self._cell(row)} is too long for a number"
             self._refuse(row, f"{what}, since others would be equal to it", "use shorter ones")
 
     def _refuse_mixed_units(
@@ -238,8 +260,9 @@ class _Decision:
         """The first row with one of these values."""
         return int(np.argmax(chosen[self.cells.codes]))
 
-    def _word(self, row: int) -> str:
-        return self.cells.at(row).strip()
+    def _cell(self, row: int) -> str:
+        """A cell and its column, for a person."""
+        return f"{_quoted(self.cells.at(row).strip())} in column {self.name!r}"
 
     def _refuse(self, row: int, what: str, remedy: str) -> NoReturn:
         categorical = option(self.where, "categorical", (*self.reading.categorical, self.name))
@@ -258,6 +281,11 @@ def _may_be_marks(words: Sequence[str]) -> bool:
     that spreadsheets write for an error (`#DIV/0!`)."""
     digits = (_HAS_DIGIT.search(word) for word in words if not word.startswith("#"))
     return len(words) <= MOST_WORDS and not any(digits)
+
+
+def _quoted(word: str) -> str:
+    """A cell as a message shows it."""
+    return f"'{word}'" if word.isprintable() else ascii(word)
 
 
 def _changes(now: Numerals, way: Numerals) -> int:

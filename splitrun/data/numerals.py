@@ -20,6 +20,14 @@ from splitrun.spec.files import ReadingKeys
 
 CURRENCIES = "$€£¥₹₽₩₺₴₫฿₪₦₱¢"
 _CODES = "USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|ZAR|KRW|Rs\\.?|kr\\.?"
+_KNOWN = frozenset(
+    (
+        *("%", "k", "K", "M", "B", "bn", "mn", "kB", "KB", "MB", "GB", "TB", "W", "kW", "MW"),
+        *("mg", "g", "kg", "t", "lb", "oz", "mm", "cm", "m", "km", "ft", "mi"),
+        *("ms", "s", "min", "h", "d"),
+    )
+)
+"""Units of which several in one column are no accident."""
 _TYPOGRAPHY = str.maketrans(dict.fromkeys("\u2212\uff0d", "-") | dict.fromkeys("\u2019\u02bc", "'"))
 _BLANKS = re.compile("[ \u00a0\u2007\u2009\u202f]")
 _NUMERAL = re.compile(
@@ -86,6 +94,27 @@ def tidied(word: str) -> str:
     return _BLANKS.sub(" ", word.strip().translate(_TYPOGRAPHY))
 
 
+_N = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"
+NEARLY_NUMBERS = {
+    r"0[xX][0-9a-fA-F]+": ("a hexadecimal number", "write decimal numbers"),
+    rf"[~≈] ?{_N}|'{_N}|={_N}|=\"{_N}\"": ("a number with a mark", "write the number alone"),
+    rf"{_N} ?(?:±|\+/-) ?{_N}": ("a number with its error", "write the number alone"),
+    rf"{_N}[dD][+-]?[0-9]+": ("a number with a Fortran exponent", "write E for D"),
+    r"(?=[\d.,]*[^\x00-\x7f])[\d.,]+": ("a number in other digits", "write 0 to 9"),
+    r"[0-9]+ ?/ ?[0-9]+": ("a fraction", "write it as a decimal number"),
+    rf"[(\[{{] ?{_N}(?: ?[,;] ?{_N})+ ?[)\]}}]": ("several numbers", "give each a column"),
+    rf"{_N}[+-]{_N[5:]}[ij]": ("a complex number", "give each part a column"),
+    r"[+-]?[0-9.]+ ?° ?[0-9].*": ("an angle of several numbers", "write decimal degrees"),
+    r"\+[0-9][0-9 ()/-]{6,}": ("a telephone number", "leave the column out"),
+    r"P(?=[0-9T])(?:[0-9.]+[YMWD])*(?:T(?:[0-9.]+[HMS])+)?": ("a duration", "write it as a number"),
+    r"[0-9]+ days?,? [0-9]+:[0-9]{2}.*": ("a duration", "write it as a number"),
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*[A-Z]{3,4}": (
+        *("a date in a form that is not read", "write it as 2026-11-29"),
+    ),
+}
+"""What is no number to be read, though it is no word; what it is called, and what helps."""
+
+
 def looks_numeric(words: Sequence[str]) -> NDArray[np.bool_]:
     """Which words have the looks of a number, whatever its marks and its units."""
     found = (_NUMERAL.fullmatch(tidied(word)) is not None for word in words)
@@ -111,6 +140,15 @@ def likely_units(words: Sequence[str]) -> tuple[str, ...]:
             if 2 * count >= total and (count >= 3 or not unit.isalpha()):
                 likely.append(unit)
     return tuple(likely)
+
+
+def several_units(words: Sequence[str]) -> tuple[frozenset[str], NDArray[np.bool_]]:
+    """The well-known units at these numbers, and which words have one."""
+    found = [_NUMERAL.fullmatch(tidied(word)) for word in words]
+    units = [(it["before"] or it["after"]) if it else "" for it in found]
+    known = np.array([unit in _KNOWN or unit[-1:] in CURRENCIES for unit in units], np.bool_)
+    known &= np.array([bool(unit) for unit in units], np.bool_)
+    return frozenset(unit for unit, is_known in zip(units, known, strict=True) if is_known), known
 
 
 def candidates(now: Numerals, units: tuple[str, ...]) -> tuple[Numerals, ...]:

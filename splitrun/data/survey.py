@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -111,6 +111,9 @@ class Keys:
 
     by_party: Mapping[str, str]
     common: int
+    references: Mapping[str, str] = field(default_factory=dict)
+    """By party, the label holder's column that refers to its key; there it may repeat, and the
+    label holder needs no key."""
 
 
 def survey(party: str, path: Path) -> FileSurvey:
@@ -186,6 +189,22 @@ def common_key(files: Sequence[FileSurvey], wanted: str | None = None) -> Keys |
         else:
             return Keys(chosen, len(common))
     return None
+
+
+def references(holder: FileSurvey, others: Sequence[FileSurvey]) -> Keys | None:
+    """Each other's key, to which a column of the same name refers in the label holder's file, and
+    in most rows finds a partner; None where one has none."""
+    keys = {}
+    for other in others:
+        for name in other.identifying():
+            if name in holder.by_name and holder.by_name[name].kind != "dates":
+                mine = set(holder.words(name))
+                if 2 * len(mine & set(other.words(name))) >= len(mine):
+                    keys[other.party] = name
+                    break
+        else:
+            return None
+    return Keys(keys, 0, references=keys)
 
 
 def likely_labels(files: Sequence[FileSurvey]) -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-import torch
 from torch import Tensor
 
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
@@ -73,6 +72,31 @@ class BottomWorker(Worker):
         self._outgoing[self._top, ("evaluate", step, 0)] = cut
 
 
+class _Rows:
+    """Batches put together as they come: kept one by one, small tensors would lie between large
+    ones that are freed, and keep their memory from being used again."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._filled = 0
+        self._whole: Tensor | None = None
+
+    def append(self, batch: Tensor) -> None:
+        """The next rows."""
+        if self._whole is None:
+            self._whole = batch.new_empty((self._rows, *batch.shape[1:]))
+        stop = self._filled + len(batch)
+        self._whole[self._filled : stop] = batch
+        self._filled = stop
+
+    def take(self) -> Tensor:
+        """All of them; then it begins anew."""
+        assert self._whole is not None, "an evaluation has rows"
+        whole = self._whole[: self._filled]
+        self._whole, self._filled = None, 0
+        return whole
+
+
 class TopWorker(Worker):
     """Runs the top's program, adds up the loss, and evaluates."""
 
@@ -89,8 +113,8 @@ class TopWorker(Worker):
         self._score = work.score
         self._bottoms = [bottom.name for bottom in self._plan.bottoms]
         self._step_loss, self._epoch_loss = 0.0, context.start.epoch_loss
-        self._outputs: list[Tensor] = []
-        self._labels: list[Tensor] = []
+        rows = sum(self._plan.facts.evaluated_rows.values())
+        self._outputs, self._labels = _Rows(rows), _Rows(rows)
         self._evaluation_start = 0.0
 
     def _own_runs(self) -> dict[Op, Run]:
@@ -129,7 +153,8 @@ class TopWorker(Worker):
         step = instruction.step
         if step == 0:
             self._evaluation_start = now()
-        self._labels.extend(self._batches.pop(("evaluate", step)).tensors)
+        (labels,) = self._batches.pop(("evaluate", step)).tensors
+        self._labels.append(labels)
         cuts = self._cuts(("evaluate", step, 0))
         output = self._top.predict(step, cuts)
         if not is_finite(output):
@@ -137,8 +162,7 @@ class TopWorker(Worker):
         self._outputs.append(output)
 
     def _evaluate(self, instruction: Instruction) -> None:
-        outputs, labels = torch.cat(self._outputs), torch.cat(self._labels)
-        self._outputs, self._labels = [], []
+        outputs, labels = self._outputs.take(), self._labels.take()
         found: dict[EvaluatedRows, dict[str, float | None]] = {}
         start = 0
         for part, rows in self._plan.facts.evaluated_rows.items():

@@ -247,3 +247,20 @@ def test_rows_that_only_some_files_have_are_counted_and_joined() -> None:
     write(Path.cwd(), {"partner.csv": fewer})
     assert f"; {ROWS - 10} in common (bank {ROWS}, partner {ROWS - 10} rows)" in written()
     assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0
+
+
+def test_rows_that_refer_to_others_are_joined_many_to_one() -> None:
+    ratings = "user,film,stars\n" + "".join(
+        f"u{row % 12},f{row % 10},{1 + row * 7 % 5}.5\n" for row in range(ROWS)
+    )
+    users = "user,age\n" + "".join(f"u{row},{20 + row}\n" for row in range(12))
+    films = "film,year\n" + "".join(f"f{row},{1990 + row % 7}\n" for row in range(10))
+    write(Path.cwd(), {"ratings.csv": ratings, "users.csv": users, "films.csv": films})
+    files = ("ratings=ratings.csv", "users=users.csv", "films=films.csv")
+    assert run(["init", *files, "--label", "stars"]) == 0
+    spec = load(Path("spec.yaml")).spec
+    assert (spec.parties["users"].key, spec.parties["users"].on) == ("user", "user")
+    assert (spec.parties["films"].key, spec.parties["films"].on) == ("film", "film")
+    assert spec.dataset.row_key is None
+    assert spec.parties["ratings"].bottom is None
+    assert run(["train", "spec.yaml", "training.epochs=1", "--progress", "none"]) == 0

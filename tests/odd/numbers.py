@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.odd.case import ONE_FILE, Case, column, rows, warned
+from tests.odd.case import ONE_FILE, Case, column, rows
 
 
 def amount(row: int) -> float:
@@ -57,6 +57,11 @@ def money(written: Callable[[int], str], *units: str, more: Sequence[str] = ()) 
     )
 
 
+def unreadable(cell: Callable[[int], str]) -> Case:
+    """What a number was meant by, though none is read; never a category for every row."""
+    return column(cell, None, told=["rows.csv:2", "'b'", "dataset.categorical"])
+
+
 MARKS = {
     "a question mark": "?",
     "a hyphen": "-",
@@ -94,7 +99,7 @@ def with_mark(mark: str) -> Case:
     return column(
         lambda row: mark if row % 9 == 4 else small(row),
         lambda row: "" if row % 9 == 4 else small(row),
-        told=["rows.csv:6", repr(mark), "'b'"],
+        told=["rows.csv:6", f"'{mark}'", "'b'"],
         remedy=[f"dataset.missing_values=['{typed}']"],
         overrides=["dataset.missing=mean"],
     )
@@ -252,7 +257,7 @@ CASES: dict[str, Case] = {
         lambda row: -(row + 0.5) if row % 2 else row + 0.5,
     ),
     "a mathematician's minus": column(lambda row: f"\u2212{row + 0.5}", lambda row: -row - 0.5),
-    "a plus or minus": warned(lambda row: f"{row} ± 0.1"),
+    "a plus or minus": unreadable(lambda row: f"{row} ± 0.1"),
     # --- units -----------------------------------------------------------------------------------
     "dollars": money(lambda row: f"${amount(row)}", "$"),
     "US dollars": money(lambda row: f"US$ {amount(row)}", "US$"),
@@ -284,14 +289,14 @@ CASES: dict[str, Case] = {
     ),
     # --- what is nearly a number -----------------------------------------------------------------
     "hexadecimal": column(lambda row: f"0x{row + 17:X}", None, told=["rows.csv:2", "'b'"]),
-    "Fortran's D": warned(lambda row: f"{row}.5D+01"),
-    "full-width digits": warned(
+    "Fortran's D": unreadable(lambda row: f"{row}.5D+01"),
+    "full-width digits": unreadable(
         lambda row: str(row + 10).translate({48 + d: 0xFF10 + d for d in range(10)})
     ),
-    "Arabic digits": warned(
+    "Arabic digits": unreadable(
         lambda row: str(row + 10).translate({48 + d: 0x660 + d for d in range(10)})
     ),
-    "fractions": warned(lambda row: f"{row + 1}/3"),
+    "fractions": unreadable(lambda row: f"{row + 1}/3"),
     "beyond what can be measured": column(
         lambda row: "<0.5" if row % 8 == 3 else row + 0.5,
         None,
@@ -300,16 +305,16 @@ CASES: dict[str, Case] = {
     "a star at some": column(
         lambda row: f"{row}*" if row % 8 == 3 else row, None, told=["rows.csv:5", "'3*'", "'b'"]
     ),
-    "about": warned(lambda row: f"~{row + 10}"),
-    "Excel's formulas for text": warned(lambda row: f'"=""{row + 10}"""'),
-    "an apostrophe before, for Excel": warned(lambda row: f"'{row + 10}"),
+    "about": unreadable(lambda row: f"~{row + 10}"),
+    "Excel's formulas for text": unreadable(lambda row: f'"=""{row + 10}"""'),
+    "an apostrophe before, for Excel": unreadable(lambda row: f"'{row + 10}"),
     "too narrow a cell of Excel": column(
         lambda row: "####" if row % 9 == 4 else row, None, told=["rows.csv:6", "'####'", "'b'"]
     ),
-    "degrees, minutes, seconds": warned(lambda row: f'{row + 10}°30\'15""'.join(('"', '"'))),
-    "pairs": warned(lambda row: quoted(f"({row}, {row + 1})")),
-    "lists": warned(lambda row: quoted(f"[{row}, {row + 1}]")),
-    "complex numbers": warned(lambda row: f"{row + 1}+{row}j"),
+    "degrees, minutes, seconds": unreadable(lambda row: f'{row + 10}°30\'15""'.join(('"', '"'))),
+    "pairs": unreadable(lambda row: quoted(f"({row}, {row + 1})")),
+    "lists": unreadable(lambda row: quoted(f"[{row}, {row + 1}]")),
+    "complex numbers": unreadable(lambda row: f"{row + 1}+{row}j"),
     # --- not finite ------------------------------------------------------------------------------
     "infinity": column(
         lambda row: "Infinity" if row % 9 == 4 else row, None, told=["rows.csv:6", "'b'", "finite"]
@@ -348,7 +353,7 @@ CASES: dict[str, Case] = {
     "several marks": column(
         lambda row: ["?", "-", "unknown"][row // 10 % 3] if row % 10 == 4 else small(row),
         lambda row: "" if row % 10 == 4 else small(row),
-        told=["rows.csv:6", "'?'", '"-"', '"unknown"', "'b'"],
+        told=["rows.csv:6", "'?'", "'-'", "'unknown'", "'b'"],
         remedy=["dataset.missing_values=['?', '-', unknown]"],
         overrides=["dataset.missing=mean"],
     ),

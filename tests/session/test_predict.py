@@ -255,3 +255,12 @@ def test_rows_of_a_generator_or_a_published_dataset_may_come_from_a_file(tmp_pat
     ]
     new = write(tmp_path / "new.csv", [("1", "2", "x", "3", "4", "y")], header)
     assert list(predict(run, new).unseen) == ["alice", "bob"]
+
+
+def test_rows_that_are_encoded_on_the_disk_get_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path, bottom="embedding")
+    known = predict(run, tmp_path / "rows.csv").predictions.values
+    monkeypatch.setattr("splitrun.data.new_rows.IN_MEMORY_BYTES", 0)
+    assert torch.equal(predict(run, tmp_path / "rows.csv").predictions.values, known)

@@ -70,6 +70,11 @@ class TextFile:
         """Whether blanks before a cell, and before its quotation mark, are no part of it."""
         return self.delimiter != " "
 
+    @cached_property
+    def padded_quote(self) -> re.Pattern[bytes]:
+        """A quoted cell behind a blank."""
+        return re.compile(rb"(?:^|[\r\n" + re.escape(self.delimiter.encode()) + rb"]) +\"")
+
     def restored(self, cell: str) -> str:
         """A cell as it stands in the file, a delimiter within quotes included."""
         return cell.replace(STAND_IN, self._delimiter) if self.delimiter == STAND_IN else cell
@@ -273,7 +278,14 @@ class TextFile:
         self, line: int, cell: str, following: Sequence[tuple[int, list[str]]]
     ) -> None:
         """A header that is one cell only, where more are likely."""
-        likely = max(DELIMITERS, key=lambda it: (cell.count(it), len(it)))
+        below = self._delimiter.join(following[0][1]) if following else cell
+
+        def likelihood(delimiter: str) -> tuple[bool, int, int]:
+            """Whether the next line has as many; how many there are; how long it is."""
+            count = cell.count(delimiter)
+            return 0 < count == below.count(delimiter), count, len(delimiter)
+
+        likely = max(DELIMITERS, key=likelihood)
         if following and len(following[0][1]) > 1 and likely not in cell:
             message = f"{self.path}:{line}: one cell, where the next line has more"
             remedy = "remove the line, if it is a title"

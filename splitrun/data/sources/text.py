@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice, product
 from operator import methodcaller
@@ -36,7 +36,7 @@ from splitrun.data.table import (
 )
 from splitrun.errors import DataError
 
-BLOCK_CELLS = 1 << 20
+BLOCK_CELLS = 1 << 22
 """Cells that are read at a time."""
 SAMPLE_ROWS = 100
 """From so many rows it is guessed how columns are best read; what holds is decided by all."""
@@ -121,11 +121,11 @@ class _Counted:
 
     blocks: Iterator[bytes]
     delimiter: int
+    padded_quote: re.Pattern[bytes]
+    is_padded: bool = False
+    """Whether a quoted cell may stand behind a blank."""
     delimiters: int = 0
     quotes: int = 0
-    newlines: int = 0
-    returns: int = 0
-    last: int = 0
     rows: int = 0
     last_is_full: bool = True
     """Whether the last column has no empty cell, as it has in rows that are too short."""
@@ -136,22 +136,13 @@ class _Counted:
         if block:
             cells = np.frombuffer(block, np.uint8)
             self.delimiters += int(np.count_nonzero(cells == self.delimiter))
-            self.newlines += int(np.count_nonzero(cells == ord("\n")))
             if b'"' in block:
                 self.quotes += block.count(b'"')
-            if b"\r" in block:
-                self.returns += block.count(b"\r")
-            self.last = block[-1]
+                self.is_padded |= self.padded_quote.search(block) is not None
         return block
 
     def __iter__(self) -> Iterator[bytes]:
         return self.blocks
-
-    @property
-    def lines(self) -> int:
-        """Lines that have passed, the last of which may have no end."""
-        ends = self.newlines or self.returns
-        return ends + (self.last not in b"\r\n")
 
 
 @dataclass
@@ -187,6 +178,8 @@ class _Reading:
     file: TextFile
     names: Sequence[str]
     new: NewColumn
+    skips_blanks: bool = False
+    """Whether blanks before quotation marks are looked for, which takes pandas longer."""
 
     def read(
         self, positions: Mapping[str, int], as_words: Collection[str]
@@ -197,7 +190,7 @@ class _Reading:
         """
         numbers = {name: self.new() for name in positions if name not in as_words}
         words = {name: _Words(self.new()) for name in positions if name in as_words}
-        counted = _Counted(self.file.blocks(), ord(self.file.delimiter))
+        counted = _Counted(self.file.blocks(), ord(self.file.delimiter), self.file.padded_quote)
         for frame in self._frames(counted, positions, as_words):
             for name, column in words.items():
                 column.append(frame[positions[name]])
@@ -207,6 +200,8 @@ class _Reading:
                     numbers[name].append(values.to_numpy(np.float64))
                 else:
                     del numbers[name]
+        if counted.is_padded and self.file.skips_blanks and not self.skips_blanks:
+            return replace(self, skips_blanks=True).read(positions, as_words)
         self._refuse_odd_counts(counted)
         return (
             counted.rows,
@@ -251,6 +246,7 @@ class _Reading:
         source, names = cast("Any", counted), cast("Any", list(range(width)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # such columns are read again
             with pd.read_csv(
                 source,
                 sep=self.file.delimiter,
@@ -262,8 +258,7 @@ class _Reading:
                 keep_default_na=False,
                 na_values=cast("Any", {it: [""] if it in wordy else marks for it in used}),
                 decimal=reading.decimal,
-                skipinitialspace=self.file.skips_blanks,
-                low_memory=False,
+                skipinitialspace=self.skips_blanks,
                 chunksize=max(1, BLOCK_CELLS // width),
             ) as blocks:
                 yield from blocks
@@ -275,7 +270,7 @@ class _Reading:
         is_odd = counted.delimiters != records * (width - 1) or not counted.last_is_full
         if is_odd and (counted.quotes or self._has_other_counts(width - 1)):
             self.file.refuse_ragged(width)
-        if counted.quotes and counted.lines != records:
+        if counted.quotes and sum(1 for _ in self.file.lines()) != records:
             self.file.refuse_swallowed(width)
 
     def _has_other_counts(self, delimiters: int) -> bool:
@@ -294,4 +289,4 @@ def _is_exact(values: pd.Series[Any]) -> bool:
     low, high = float(array.min()), float(array.max())
     if np.isnan(low):
         low, high = float(np.fmin.reduce(array)), float(np.fmax.reduce(array))
-    return bool(np.isnan(low) or (low >= -LARGEST_WHOLE and high <= LARGEST_WHOLE))
+    return bool(np.isnan(low) or -LARGEST_WHOLE < low <= high < LARGEST_WHOLE)
