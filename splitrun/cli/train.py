@@ -30,7 +30,7 @@ from splitrun.files import is_something
 if TYPE_CHECKING:
     from splitrun.errors import RunFailed
     from splitrun.events import Emit, Sink
-    from splitrun.records.run import RunResult
+    from splitrun.records.run import DataSummary, RunResult
     from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
     from splitrun.telemetry import Sampler
@@ -114,7 +114,7 @@ def train(
         if json_output:
             echo_json(result.to_json() | {"data": experiment.data.to_json()})
         else:
-            echo(summary(document.spec.name, result))
+            echo(summary(document.spec.name, result, experiment.data))
 
 
 def tell_prepared(experiment: Experiment, progress: Progress) -> None:
@@ -128,15 +128,17 @@ def tell_prepared(experiment: Experiment, progress: Progress) -> None:
         echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
 
 
-def summary(name: str, result: RunResult) -> str:
+def summary(name: str, result: RunResult, data: DataSummary) -> str:
     """What a finished run came to, for a person."""
     from splitrun.units import SCREEN
 
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
+    target = data.label.target
+    unit = f", in variances of {data.label.column}" if target and target.standardised else ""
     steps = f"{result.steps:,} in {result.wall_s:.2f} s: {SCREEN.rate(result.samples_per_s)}"
     told = {
         "steps": steps,
-        "train": f"loss {SCREEN.value(result.train_loss)} (last epoch)",
+        "train": f"loss {SCREEN.value(result.train_loss)} (last epoch{unit})",
         **{rows: SCREEN.metrics(metrics) for rows, metrics in result.metrics.items()},
         "weights": f"sha256 {result.weights_sha256[:16]}…",
         "run": result.run_dir,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -158,7 +158,9 @@ def load_data(
         _refuse_other_columns(spec, party, encoder, columns)
     table = source.read(columns_of(spec, party, available), text_columns(spec, party, encoder))
     table, own_rows = _aligned(spec, party, table, alignment)
-    rows = rows or _split(spec, party, table if own_rows is None else table.take(own_rows))
+    if rows is None:
+        samples = table if own_rows is None else table.take(own_rows)
+        rows = _split(spec, party, samples, source, alignment)
     summary, doubts = None, tuple[Problem, ...]()
     if encoder is None:
         train = rows.train if own_rows is None else own_rows[rows.train]
@@ -237,7 +239,7 @@ def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, .
     """
     own = feature_columns(spec, party, available)
     if party == spec.top.party:
-        own = (*own, spec.dataset.label, *filter(None, [spec.dataset.split.column]))
+        own = (*own, spec.dataset.label, *_split_column(spec))
     return tuple(dict.fromkeys(own))
 
 
@@ -247,22 +249,35 @@ def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) ->
     if party == spec.top.party:
         if spec.top.loss.labels != "numbers":
             own.add(spec.dataset.label)
-        by = spec.dataset.split.column
-        if by is not None and all(by not in section.listed for section in spec.parties.values()):
-            own.add(by)  # as a feature, too, it is read like one
+        own.update(_split_column(spec))
     return frozenset(own)
 
 
-def _split(spec: Spec, party: str, table: Table) -> SplitRows:
-    by = spec.dataset.split.by
+def _split_column(spec: Spec) -> list[str]:
+    """The column that the rows are split by, unless it is a feature, too, and read like one."""
+    by = spec.dataset.split.column
+    return [by] if by and all(by not in it.listed for it in spec.parties.values()) else []
+
+
+def _split(
+    spec: Spec, party: str, table: Table, source: Source, alignment: Alignment | None
+) -> SplitRows:
+    """The split of the samples, which are the rows of the table."""
+    by, column, date_format = spec.dataset.split.by, spec.dataset.split.column, "iso"
     if by != "random" and party != spec.top.party:
         raise DataError(
             f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
             f"{spec.top.party} with it, which holds the label"
         )
+    if column is not None:
+        beside = source.read((column,), (column,))
+        beside = beside if alignment is None else beside.take(alignment.rows)
+        table = replace(table, columns={**table.columns, column: beside.columns[column]})
+        if column in (dates := reading_of(spec, party).dates):
+            date_format = dates[column].format
     strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
     test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
-    return split_rows(spec.dataset, table, strata, test_file)
+    return split_rows(spec.dataset, table, strata, test_file, date_format)
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

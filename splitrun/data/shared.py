@@ -50,19 +50,18 @@ class SharedSource:
         return self._names
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
-        """These columns of all rows and no others, read as all of them are."""
-        del text
-        own = {name: self._table.columns[name] for name in columns}
+        """These columns of all rows and no others, read as all of them are; those that are to be
+        text, and are no text there, are read once more."""
+        again = [name for name in columns if name in text and name not in self._read[1]]
+        own = {name: self._table.columns[name] for name in columns if name not in again}
+        if again:
+            own |= self._source.read(again, again).columns
         return replace(self._table, columns=own)
 
     @cached_property
     def keys(self) -> Table:
-        """The columns of keys, as categories; those that are features, too, and numbers there, are
-        read once more."""
-        _, text = self._read
-        if text.issuperset(self._key_names):
-            return self.read(self._key_names, text)
-        return self._source.read(self._key_names, self._key_names)
+        """The columns of keys, as categories."""
+        return self.read(self._key_names, self._key_names)
 
     def fingerprint(self) -> str:
         """What changes where the rows do, though the spec does not."""

@@ -11,20 +11,20 @@ those that are drawn: others can repeat it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from splitrun.data.dates import date_features
 from splitrun.data.encoding import Rows
 from splitrun.data.labels import canonical, some
 from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
 from splitrun.errors import DataError
 from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.files import ColumnKeys, DateColumn
 from splitrun.spec.wording import closest
 
 
@@ -55,6 +55,7 @@ def split_rows(
     table: Table,
     strata: Strata | None = None,
     test_file: Rows | None = None,
+    date_format: str = "iso",
 ) -> SplitRows:
     """Split the rows of a table.
 
@@ -65,6 +66,7 @@ def split_rows(
         table: with the split's column, where it has one.
         strata: of all rows, where every part is to have its share of each.
         test_file: numbers of the rows that are from a test file; they are the test rows then.
+        date_format: of the split's column, where it is one of dates.
 
     Raises:
         DataError: fewer than two rows; none left to train on; a value that is missing, no moment,
@@ -74,7 +76,7 @@ def split_rows(
         message = f"{table.origin}: {table.rows} row(s) of data"
         raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
     by_time = dataset.split.by == "time"
-    rule = _Rule(dataset, table, strata, _moments(dataset, table) if by_time else None)
+    rule = _Rule(dataset, table, strata, _moments(dataset, table, date_format) if by_time else None)
     everything = np.arange(table.rows, dtype=np.int64)
     none, shared = everything[:0], table.rows
     if test_file is not None:
@@ -185,8 +187,8 @@ def _words(column: Column) -> tuple[list[str], NDArray[np.int64]]:
     return [canonical(repr(number)) for number in numbers.tolist()], codes
 
 
-def _moments(dataset: DatasetSection, table: Table) -> NDArray[np.float64]:
-    """When every row was, `[rows]`: numbers as they are, dates and times in seconds.
+def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray[np.float64]:
+    """When every row was, `[rows]`: numbers as they are, dates and times in days.
 
     Raises:
         DataError: a row has none, or what it has is neither.
@@ -201,30 +203,21 @@ def _moments(dataset: DatasetSection, table: Table) -> NDArray[np.float64]:
         raise DataError(f"{message}; fill the cell, or leave the row out")
     if not isinstance(column, Categories):
         return column
-    present = np.unique(codes).tolist()
-    read = [(_parsed(words, parse), what) for parse, what in _READINGS]
-    moments, what = min(read, key=lambda it: int(np.isnan(it[0][present]).sum()))
-    wrong = np.isnan(moments)[codes]
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        message = f"{table.place(row)}: {column.at(row)!r} in column {name!r} is no {what}"
-        raise DataError(f"{message}, and rows are split by it; mend the cell")
-    return moments[codes]
+    numbers = np.array([_number(word) for word in words])[codes]
+    wrong = np.isnan(numbers)
+    if wrong.mean() < 0.5:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            message = f"{table.place(row)}: {column.at(row)!r} in column {name!r} is no number"
+            raise DataError(f"{message}, and rows are split by it; mend the cell")
+        return numbers
+    dates = {name: DateColumn(parts=("elapsed",), format=date_format)}
+    [days] = date_features(name, column, ColumnKeys(dates=dates), (), table.place).values()
+    return days
 
 
-def _parsed(words: Sequence[str], parse: Callable[[str], float]) -> NDArray[np.float64]:
-    """Each word's moment, NaN where it is none."""
-    moments = np.full(len(words), np.nan)
-    for index, word in enumerate(words):
-        with suppress(ValueError):
-            moments[index] = parse(word)
-    return moments
-
-
-def _seconds(text: str) -> float:
-    """Since 1970, of a date or time in ISO 8601; without a zone it is UTC's."""
-    moment = datetime.fromisoformat(text.strip())
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-_READINGS = ((float, "number"), (_seconds, "date such as 2026-11-29"))
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan

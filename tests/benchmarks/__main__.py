@@ -14,6 +14,7 @@ from tests.benchmarks import (
     overhead,
     peer,
     prediction,
+    reading,
     speedup,
     versions,
     watched,
@@ -39,6 +40,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "speedup": (speedup.measure, 5),
     "peer": (peer.measure, 5),
     "checkpoints": (checkpoints.measure, 3),
+    "reading": (reading.measure, 9),
     "endurance": (endurance.measure, endurance.STEPS // 1000),
 }
 """What takes a number of repeats and gives lines of Markdown, and how many are usual."""

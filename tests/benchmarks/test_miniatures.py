@@ -61,6 +61,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "checkpoints.EVERY_STEPS": 4,
         "checkpoints.SIZES": (("[4]", 2),),
     },
+    "reading": {"reading.ROWS": 2_000, "reading.WIDE_ROWS": 1_000},
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""

@@ -155,6 +155,17 @@ def test_plan_and_train_say_how_the_data_were_read_in_words_and_as_data(
     assert data[0]["label"]["classes"]["test"] == {"no": 6, "yes": 2}
 
 
+def test_a_loss_of_a_standardised_target_is_told_in_its_unit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(Path.cwd(), {"made.yaml": SYNTHETIC})
+    out, err = printed(capsys, "train", "made.yaml", "top.loss=mse", "--progress", "plain")
+    assert "(last epoch, in variances of label)" in out
+    assert "errors and predictions in its own unit" in err
+    out, _ = printed(capsys, "train", "made.yaml", "--progress", "plain")
+    assert "(last epoch)" in out
+
+
 def test_what_only_the_data_show_to_have_no_effect_is_told_before_the_plan_and_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -122,3 +122,32 @@ def test_missing_numbers_become_the_training_mean_where_that_is_wanted(tmp_path:
 def test_a_column_without_a_training_value_has_no_mean(tmp_path: Path) -> None:
     write_rows(tmp_path, "a,b,y", [f",{row},{row % 2}" for row in range(20)])
     refused(tmp_path, "'a' is empty in every training row.*; drop the column", missing="mean")
+
+
+def test_leading_zeros_are_noticed_however_late_they_come(tmp_path: Path) -> None:
+    rows = [f"{row + 1000},{row / 7},{row % 2}" for row in range(3000)]
+    write_rows(tmp_path, "a,b,y", [*rows, "0123,1.5,0"])
+    refused(tmp_path, "rows.csv:3002: '0123' in column 'a' has leading zeros, as ids have")
+
+
+def test_rows_of_another_length_are_noticed_where_few_columns_are_read(tmp_path: Path) -> None:
+    rows = [f"{row},{row},{row % 2},1,2,3" for row in range(500)]
+    write_rows(tmp_path, "a,b,y,c,d,e", [*rows, "1,2,0,1,2,3,4", "1,2,0,1,2"])
+    refused(tmp_path, "rows.csv:502: 7 cells, but the header has 6; mend")
+
+
+def test_a_word_far_below_numbers_is_named_with_what_lets_it_be_missing(tmp_path: Path) -> None:
+    rows = [f"{row},{row},{row % 2}" for row in range(3000)]
+    write_rows(tmp_path, "a,b,y", [*rows, "-,1,0"])
+    refused(tmp_path, r"rows.csv:3002: '-' in column 'a', .*dataset.missing_values=\[\"-\"\]")
+    assert len(load(tmp_path, missing_values=["-"], missing="mean").features["alice"][0]) == 3001
+
+
+def test_dates_become_numbers_of_days_and_parts(tmp_path: Path) -> None:
+    rows = ["2026-11-28,1,0", "2026-11-30T12:00:00,2,1", ",3,1"]
+    write_rows(tmp_path, "a,b,y", rows)
+    dates = {"a": {"parts": ["elapsed", "weekday"]}}
+    data = load(tmp_path, dates=dates, missing="mean", test_fraction=0)
+    first, second, third = data.features["alice"][0].tolist()
+    assert second[0] - first[0] == 2.5
+    assert (first[1], second[1], third[1]) == (5, 0, 2.5)

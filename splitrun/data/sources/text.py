@@ -203,9 +203,12 @@ class _Reading:
         if counted.is_padded and self.file.skips_blanks and not self.skips_blanks:
             return replace(self, skips_blanks=True).read(positions, as_words)
         self._refuse_odd_counts(counted)
+        made = {name: column.whole() for name, column in numbers.items()}
+        if any(map(_seems_whole, made.values())) and _has_leading_zeros(self.file):
+            made = {name: values for name, values in made.items() if not _seems_whole(values)}
         return (
             counted.rows,
-            {name: column.whole() for name, column in numbers.items()},
+            made,
             {name: column.whole(self.file.restored) for name, column in words.items()},
         )
 
@@ -290,3 +293,31 @@ def _is_exact(values: pd.Series[Any]) -> bool:
     if np.isnan(low):
         low, high = float(np.fmin.reduce(array)), float(np.fmax.reduce(array))
     return bool(np.isnan(low) or -LARGEST_WHOLE < low <= high < LARGEST_WHOLE)
+
+
+def _seems_whole(values: NDArray[np.float64]) -> bool:
+    """Whether the first numbers there are whole ones, as of ids."""
+    known = values[:BLOCK_CELLS:64][:SAMPLE_ROWS]
+    known = known[np.isfinite(known)]
+    return len(known) > 0 and bool((known == np.floor(known)).all())
+
+
+def _has_leading_zeros(file: TextFile) -> bool:
+    """Whether some cell begins with a zero and two digits more, as `007` does."""
+    before = b"\n"
+    ends = [ord(file.delimiter), *b'\r\n" ']
+    for block in file.blocks():
+        cells = np.frombuffer(before + block, np.uint8)
+        # All ends but the delimiter are among the first characters: few cells are left to look at.
+        starts = np.flatnonzero((cells[:-1] == ends[0]) | (cells[:-1] <= ord('"'))) + 1
+        zeros = starts[cells[starts] == ord("0")]
+        zeros = zeros[zeros < len(cells) - 2]
+        zeros = zeros[np.isin(cells[zeros - 1], ends)]
+        if (_are_digits(cells[zeros + 1]) & _are_digits(cells[zeros + 2])).any():
+            return True
+        before = (before + block)[-3:]
+    return False
+
+
+def _are_digits(cells: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return (cells >= ord("0")) & (cells <= ord("9"))
