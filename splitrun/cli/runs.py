@@ -10,8 +10,9 @@ import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
-from splitrun.cli.predict import InputFiles, parsed, tell_new, unseen_json, write
+from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
+from splitrun.errors import UsageError
 from splitrun.records.run import stand
 from splitrun.units import SCREEN
 
@@ -38,6 +39,8 @@ def evaluate(
     """Evaluate a run's saved model on the rows that were held out, or on other rows with labels."""
     from splitrun.session import evaluate_run
 
+    if predictions == STDOUT:
+        raise UsageError("--predictions -: stdout carries the metrics; name a file")
     given = parsed(inputs or ())
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)

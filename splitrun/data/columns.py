@@ -247,7 +247,7 @@ def _absent_key(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Prob
         return
     problem = _unknown(("dataset", "key"), key, columns, _where(spec, party))
     if has_own_files(spec):
-        remedy = f"{problem.remedy}; parties.{party}.key is its own name for it"
+        remedy = f"{problem.remedy} Its own name for it may be told by parties.{party}.key"
         problem = replace(problem, remedy=remedy)
     yield problem
 

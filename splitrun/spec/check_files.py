@@ -66,6 +66,10 @@ def _one_each(spec: Spec) -> Iterator[Problem]:
         if name == holder and party.on is not None:
             what = "the label holder's rows refer to the keys of others"
             yield Problem(("parties", name, "on"), what, "move it to the party referred to")
+        elif party.on == spec.dataset.label:
+            what = f"{party.on!r} is the label"
+            remedy = f"name the column of {holder} that refers to its key"
+            yield Problem(("parties", name, "on"), what, remedy)
         if name != holder and is_joined(spec):
             yield from _unjoined(spec, name)
     if is_joined(spec):

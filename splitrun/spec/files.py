@@ -140,7 +140,7 @@ def _all(value: object) -> object:
 Columns = Annotated[
     Annotated[tuple[str, ...], Tag("list")] | Annotated[AllBut, Tag("section")],
     Discriminator(_form),
-    BeforeValidator(_all),
+    BeforeValidator(_all, json_schema_input_type=Literal["*"] | tuple[str, ...] | AllBut),
 ]
 """A party's columns by name, or all of its file but some; `"*"` is all. Its key, what refers to the
 keys of others, the label and what splits the rows are never among those that are not named."""
@@ -175,5 +175,7 @@ def _by(value: object) -> object:
     return {"by": value} if isinstance(value, str) else value
 
 
-SplitOrWord = Annotated[Split, BeforeValidator(_by)]
+SplitOrWord = Annotated[
+    Split, BeforeValidator(_by, json_schema_input_type=Literal["random", "stratified"] | Split)
+]
 """`stratified` is short for `{by: stratified}`."""

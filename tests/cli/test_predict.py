@@ -211,3 +211,5 @@ def test_eval_tells_metrics_of_another_file_and_writes_labels_beside_predictions
     assert told["metrics"]["input"]["accuracy"] == right / 40
     out, _ = printed(capsys, *arguments)
     assert out.splitlines()[1].startswith("  input    loss ")
+    text = refusal(capsys, "eval", "run", "--predictions", "-")
+    assert text == "--predictions -: stdout carries the metrics; name a file\n"

@@ -333,6 +333,10 @@ UNFIT: Mapping[str, tuple[dict[str, Any], str]] = {
         "parties.partner.key: is for a party with a file of its own, and all share dataset.path; "
         "use dataset.key",
     ),
+    "the label for a reference": (
+        {"parties": {"partner": {"on": "y"}}},
+        "parties.partner.on: 'y' is the label; name the column of bank that refers to its key",
+    ),
     "the label for a key": ({"key": "y"}, "dataset.label: 'y' is the key, too"),
 }
 
@@ -352,7 +356,7 @@ HEADERS: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "the dataset's key": (
         {"key": "y_id", "parties": {"bank": {"key": "id"}}},
-        r"dataset\.key: no column 'y_id' in partner's file; .* parties\.partner\.key is its own",
+        r"dataset\.key: no column 'y_id' in partner's file; .* told by parties\.partner\.key",
     ),
     "a reference": (
         {"parties": {"partner": {"on": "idx"}}},

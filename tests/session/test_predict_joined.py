@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
+from pyarrow import parquet
 
 from splitrun.errors import DataError, UsageError
 from splitrun.session import Predictions, evaluate_run, predict, train
@@ -156,6 +158,17 @@ def test_a_column_or_a_key_that_is_not_there_is_named_with_its_file(tmp_path: Pa
         DataError, match=r"odd\.csv: no column 'client'; rename its column 'Client'"
     ):
         predict(run, {**files, "partner": odd})
+
+
+def test_a_partners_new_rows_may_be_parquet(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    rows = partner_rows(range(0, 40, 3))
+    files = new_files(tmp_path, bank_rows(range(40)), rows)
+    keys, ages, jobs = zip(*rows, strict=True)
+    columns = {"client": keys, "age": [int(age) for age in ages], "job": jobs}
+    parquet.write_table(pa.table(columns), tmp_path / "new.parquet")
+    made = predict(run, {**files, "partner": tmp_path / "new.parquet"}).predictions
+    assert list(made.rows()) == list(predict(run, files).predictions.rows())
 
 
 def test_every_party_must_be_given_a_file_and_the_remedy_names_that_of_the_training(

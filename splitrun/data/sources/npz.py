@@ -72,6 +72,7 @@ class NpzFile:
         from splitrun.data.sources.typed import TypedColumns
         from splitrun.data.table import InMemory, Table
 
+        columns = self.reading.columns_for(columns)
         typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
         wordy = {*text, *self.reading.categorical, *self.reading.dates}
         found: dict[str, Mapping[str, Column]] = {}

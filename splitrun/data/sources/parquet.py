@@ -58,6 +58,7 @@ class ParquetFile:
         from splitrun.data.sources.typed import TypedColumns
         from splitrun.data.table import InMemory, Table
 
+        columns = self.reading.columns_for(columns)
         typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
         wordy = {*text, *self.reading.categorical, *self.reading.dates}
         taken: dict[str, Column] = {}
