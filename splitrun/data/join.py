@@ -298,16 +298,17 @@ def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
     joined = int((found >= 0).sum())
     if joined >= TINY * len(found):
         return []
-    held = f"{references.table.origin} ({len(found):,} rows)"
-    message = f"{joined:,} rows of {held} have a partner in {keys.table.origin}"
-    message += f" ({keys.table.rows:,} rows), by {references.name} and {keys.name}"
+    partners = f"{keys.table.rows:,} rows of {keys.table.origin}"
+    having = f"{joined:,} have" if joined else "none has"
+    message = f"{references.table.origin}: of {len(found):,} rows, {having} a partner among the "
+    message += f"{partners}, by {references.name} and {keys.name}"
     forms = [_form(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
     if len(set(forms)) == 2:
         message += f"; those keys look like {forms[0]} and {forms[1]}"
     remedy = f"check dataset.key, parties.{keys.party}.key and parties.{keys.party}.on"
     if not joined:
-        raise DataError(f"{message}; {remedy}".replace("0 rows of", "no row of", 1))
-    return [f"only {message}; {remedy}"]
+        raise DataError(f"{message}; {remedy}")
+    return [f"{message}; {remedy}"]
 
 
 def _nothing_in_common(table: Table, matches: Mapping[str, Rows]) -> DataError:

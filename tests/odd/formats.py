@@ -70,10 +70,10 @@ DAYS = [date(2026, 1, 1) + timedelta(days=row // 4) for row in range(ROWS)]
 TIMES = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=row // 4) for row in range(ROWS)]
 
 
-def dated(values: Any) -> Case:
+def dated(content: bytes) -> Case:
     """Typed dates want to be declared like written ones."""
     return Case(
-        {"rows.csv": parquet(a=AS, b=values, y=YS)},
+        {"rows.csv": content},
         {"rows.csv": rows(lambda row: row // 4, header=("a", "b.elapsed", "y"))},
         ("rows.csv", "'b'", "dataset.dates"),
         ("dataset.dates={b: {}}",),
@@ -109,11 +109,11 @@ CASES: dict[str, Case] = {
     "infinity": column(
         arrow([float("inf") if row == 4 else row for row in range(ROWS)], "float64"), None, "row 5"
     ),
-    "ids beyond 2^53": column(
-        arrow([2**60 + row for row in range(ROWS)], "int64"),
-        [f'"{2**60 + row}"' for row in range(ROWS)],
-        "categorical",
-        remedy=["dataset.categorical=[b]"],
+    "ids beyond 2^53": Case(
+        {"rows.csv": parquet(a=AS, b=[2**60 + row for row in range(ROWS)], y=YS)},
+        told=("rows.csv: row 1", "'b'"),
+        remedy=("dataset.categorical=[b]",),
+        words=frozenset(str(2**60 + row) for row in range(ROWS)),
     ),
     "words": column(arrow(WORDS, "string"), WORDS),
     "large words": column(arrow(WORDS, "large_string"), WORDS),
@@ -137,14 +137,16 @@ CASES: dict[str, Case] = {
         remedy=["dataset.missing_values=['?']"],
         overrides=MEAN,
     ),
-    "dates in words": dated([str(day) for day in DAYS]),
+    "dates in words": dated(parquet(a=AS, b=[str(day) for day in DAYS], y=YS)),
     "booleans": column(
         arrow([row % 2 == 0 for row in range(ROWS)], "bool_"),
-        ["true" if row % 2 == 0 else "false" for row in range(ROWS)],
+        ["True" if row % 2 == 0 else "False" for row in range(ROWS)],
     ),
-    "dates": dated(DAYS),
-    "times": dated(arrow([stamp.replace(tzinfo=None) for stamp in TIMES], "stamp")),
-    "times with a zone": dated(arrow(TIMES, "stamp_utc")),
+    "dates": dated(parquet(a=AS, b=DAYS, y=YS)),
+    "times": dated(
+        parquet(a=AS, b=arrow([stamp.replace(tzinfo=None) for stamp in TIMES], "stamp"), y=YS)
+    ),
+    "times with a zone": dated(parquet(a=AS, b=arrow(TIMES, "stamp_utc"), y=YS)),
     "times of day": column(arrow([time(row % 24) for row in range(ROWS)], "time"), None, "time"),
     "durations": column(
         arrow([timedelta(seconds=row) for row in range(ROWS)], "duration"), None, "duration"
@@ -152,7 +154,11 @@ CASES: dict[str, Case] = {
     "lists": column(arrow([[1.0, 2.0]] * ROWS, "list"), None, "list"),
     "structs": column(arrow([{"x": 1}] * ROWS, "struct"), None, "struct"),
     "maps": column(arrow([[("x", 1)]] * ROWS, "map"), None, "map"),
-    "binary": column(arrow([b"x"] * ROWS, "binary"), None, "binary"),
+    "binary that is text": column(arrow([word.encode() for word in WORDS], "binary"), WORDS),
+    "binary that is none": Case(
+        {"rows.csv": parquet(a=AS, b=arrow([b"\xff\xfe"] * ROWS, "binary"), y=YS)},
+        told=("rows.csv", "UTF8"),
+    ),
     "nothing but nulls": column(arrow([None] * ROWS, "null"), None, "b"),
     "lists in a column that nobody uses": Case(
         {"rows.csv": parquet(a=AS, b=SMALL, y=YS, z=arrow([[1.0]] * ROWS, "list"))},
@@ -164,7 +170,7 @@ CASES: dict[str, Case] = {
     ),
     "labels as booleans": Case(
         {"rows.csv": parquet(a=AS, b=SMALL, y=[row % 2 == 1 for row in range(ROWS)])},
-        {"rows.csv": rows(lambda row: SMALL[row], y=lambda row: ["false", "true"][row % 2])},
+        {"rows.csv": rows(lambda row: SMALL[row], y=lambda row: ["False", "True"][row % 2])},
     ),
     "labels as floats": Case(
         {"rows.csv": parquet(a=AS, b=SMALL, y=[float(row % 2) for row in range(ROWS)])},
@@ -198,7 +204,7 @@ CASES: dict[str, Case] = {
         },
         told=("rows.csv",),
     ),
-    "its first four letters alone": Case({"rows.csv": b"PAR1"}, told=("rows.csv",)),
+    "its first four letters alone": Case({"rows.csv": b"PAR1"}, told=("no column 'b'", "PAR1")),
     "a directory of parts": Case(
         {
             "rows/part-0.parquet": parquet(a=AS[:20], b=SMALL[:20], y=YS[:20]),
@@ -213,7 +219,7 @@ CASES: dict[str, Case] = {
             "rows/part-0.parquet": parquet(a=AS[:20], b=SMALL[:20], y=YS[:20]),
             "rows/part-1.parquet": parquet(a=AS[20:], y=YS[20:]),
         },
-        told=("part-1.parquet", "b"),
+        told=("part-1.parquet", "other columns"),
         overrides=("dataset.path=rows",),
     ),
     "named Parquet, but CSV": Case(
@@ -226,15 +232,17 @@ CASES: dict[str, Case] = {
     "NumPy words": numpy(b=WORDS, clean=WORDS),
     "NumPy booleans": numpy(
         b=[row % 2 == 0 for row in range(ROWS)],
-        clean=["true" if row % 2 == 0 else "false" for row in range(ROWS)],
+        clean=["True" if row % 2 == 0 else "False" for row in range(ROWS)],
     ),
     "NumPy of unequal lengths": numpy("'b'", "39", "40", b=SMALL[:-1]),
     "NumPy cubes": numpy("'b'", b=[[[1.0]]] * ROWS),
     "NumPy scalars": numpy("'b'", b=1.0),
     "NumPy complex numbers": numpy("'b'", b=[1j] * ROWS),
-    "NumPy without the column": numpy("'b'"),
-    "NumPy dates": numpy("'b'", "dates", b=np.array(DAYS, "datetime64[D]")),
-    "NumPy objects, which are pickles": numpy("pickle", b=np.array([{}] * ROWS, object)),
+    "NumPy without the column": Case({"rows.csv": npz(a=AS, y=YS)}, told=("no column 'b'", "a, y")),
+    "NumPy dates": dated(npz(a=AS, y=YS, b=np.array(DAYS, "datetime64[D]"))),
+    "NumPy objects, which are pickles": numpy(
+        "'b' holds Python objects", b=np.array([{}] * ROWS, object)
+    ),
     "a single array of NumPy": Case(
         {"rows.csv": b"\x93NUMPY\x01\x00v\x00" + b" " * 118}, told=("rows.csv",)
     ),

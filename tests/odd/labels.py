@@ -85,7 +85,7 @@ CASES: dict[str, Case] = {
         ["yes", "no", "Yes", "no"], ["yes", "no"], "{yes: [Yes], no: []}", "'Yes'", "'yes'"
     ),
     "in capitals and not": alike(
-        ["yes", "no", "YES", "NO"], ["yes", "no"], "{yes: [YES], no: [NO]}", "'NO'", "'no'"
+        ["yes", "no", "YES", "NO"], ["yes", "no"], "{yes: [YES], no: [NO]}", "'YES'", "'yes'"
     ),
     "with a final dot": alike(
         ["<=50K", ">50K", "<=50K.", ">50K."],
@@ -101,7 +101,7 @@ CASES: dict[str, Case] = {
         ["true", "false", "True", "False"],
         ["true", "false"],
         "{'true': ['True'], 'false': ['False']}",
-        "'False'",
+        "'True'",
     ),
     "one class of three in two cases": Case(
         {"rows.csv": labelled(of("low", "mid", "high", "High"))},

@@ -15,7 +15,6 @@ from splitrun.party import Parties, doubts, summarise
 from splitrun.spec import load
 from tests.odd import dates, formats, ids, joins, labels, numbers, splits, text_files
 from tests.odd.case import Case, write
-from tests.odd.faults import FAULTS
 
 GROUPS = {
     "numbers": numbers.CASES,
@@ -96,13 +95,7 @@ def test_the_catalogue_is_a_large_one() -> None:
     assert len(CASES) >= 500
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=name, marks=[pytest.mark.xfail(strict=True)] * (name in FAULTS))
-        for name, case in CASES.items()
-    ],
-)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_what_is_odd_is_right_or_refused_with_a_remedy_that_works(
     case: Case, tmp_path: Path
 ) -> None:

@@ -8,11 +8,10 @@ import pytest
 
 from splitrun.errors import UsageError
 from tests.odd.case import Case, write
-from tests.odd.faults import FAULTS
 from tests.odd.test_odd import CASES, outcome
 from tests.remedies.following import Typed, follow
 
-TOLD = {name: case for name, case in CASES.items() if case.told and name not in FAULTS}
+TOLD = {name: case for name, case in CASES.items() if case.told}
 _MOST = 8
 
 
