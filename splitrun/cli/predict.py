@@ -20,7 +20,7 @@ from splitrun.cli.options import AllowCode, Json, own_stdout
 from splitrun.cli.output import echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
-from splitrun.files import create, is_directory, is_something, remove, replace
+from splitrun.files import create, is_directory, is_regular, is_something, remove, replace
 from splitrun.plan import EVALUATION_BATCH_ROWS
 from splitrun.spec.section import PARTY_PATTERN
 
@@ -122,6 +122,8 @@ def parsed(arguments: Sequence[str]) -> Inputs | None:
         if party in files:
             whose = f"{party} has two files" if party else "two files for all parties"
             raise UsageError(f"--input {argument}: {whose}; give one")
+        if not path:
+            raise UsageError(f"--input {argument}: names no file; give --input {argument}FILE")
         files[party] = Path(path)
     shared = files.pop("", None)
     if shared is None:
@@ -239,5 +241,7 @@ def _refuse_output(path: Path, inputs: Inputs, *, force: bool) -> None:
     given = [inputs] if isinstance(inputs, Path) else inputs.values()
     if any(path.resolve() == each.resolve() for each in given):
         raise UsageError(f"{path}: holds the new rows themselves; name another file with -o")
+    if is_something(path) and not is_regular(path):
+        raise UsageError(f"{path}: is no file; name one with -o, or leave it out for stdout")
     if is_something(path) and not force:
         raise UsageError(f"{path}: is there already; add --force to replace it, or name another")

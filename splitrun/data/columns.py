@@ -205,10 +205,9 @@ def _not_features(spec: Spec, party: str) -> Iterator[str]:
     """Columns of a party's file that serve another end, and are features only where listed."""
     if (key := key_of(spec, party)) is not None:
         yield key
-    if _holds_label(spec, party):
-        yield spec.dataset.label
-        if spec.dataset.split.column is not None:
-            yield spec.dataset.split.column
+    yield spec.dataset.label  # a partner's column of this name is its copy, as in shared files
+    if _holds_label(spec, party) and spec.dataset.split.column is not None:
+        yield spec.dataset.split.column
     if party == spec.top.party:
         yield from (section.on for section in spec.parties.values() if section.on is not None)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitrun.data.table import MISSING_MARKS, Categories
+from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.spec.files import ColumnKeys, DateColumn, DatePart
 
@@ -74,7 +75,7 @@ def date_features(
     """
 
     column = reading.dates[name]
-    words = [word.strip() for word in cells.values]
+    words = [bare(word) for word in cells.values]
     there = [word not in missing_values and word.lower() not in MISSING_MARKS for word in words]
     present = np.array(there, np.bool_)
     known = [word if is_in else None for word, is_in in zip(words, there, strict=True)]
@@ -87,7 +88,7 @@ def date_features(
     used[cells.codes] = True
     if (odd := used & present & np.asarray(stamps.isna())).any():
         row = int(np.argmax(odd[cells.codes]))
-        message = f"{place(row)}: {cells.at(row).strip()!r} in column {name!r}"
+        message = f"{place(row)}: {bare(cells.at(row))!r} in column {name!r}"
         remedy = "mend the cell, set the format, or list it under missing_values"
         raise DataError(f"{message} is no date of the format {column.format!r}; {remedy}")
     if column.format == "iso":

@@ -16,7 +16,8 @@ from torch.nn.functional import one_hot
 
 from splitrun.data.encoding import FeatureEncoder, Rows
 from splitrun.data.table import Categories, Table
-from splitrun.errors import Problem
+from splitrun.data.words import NEXT_TO_NOTHING, folded
+from splitrun.errors import Path, Problem
 from splitrun.records.run import LabelSummary
 from splitrun.spec import Spec, reading_of
 from splitrun.spec.wording import assignment, typed
@@ -49,6 +50,7 @@ def column_doubts(
         names = listed([repr(name) for name in constant])
         what = f"{names}: the same value in every training row, which tells nothing"
         yield Problem(place, what, without(spec, party, features, constant))
+    yield from _alike(place, features)
     if len(train) < FEWEST_ROWS:
         return
     for number in features.numeric:
@@ -98,6 +100,19 @@ def _numbers_rows(values: NDArray[np.float64]) -> bool:
     span = values.max() - values.min()
     close = span < 2 * len(values)
     return bool(close and len(np.unique(values)) == len(values))
+
+
+def _alike(place: Path, features: FeatureEncoder) -> Iterator[Problem]:
+    """Columns with categories that are hardly meant to be two."""
+    for category in features.categorical:
+        spellings: dict[str, str] = {}
+        for value in category.values:
+            other = spellings.setdefault(folded(value), value)
+            if other != value:
+                what = f"{category.name!r} has {other!r} and {value!r}, which differ by"
+                remedy = "write them alike, if they mean the same"
+                yield Problem(place, f"{what} {NEXT_TO_NOTHING}", remedy)
+                break
 
 
 def _unrepeated(once: int, distinct: int, rows: int) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitrun.data.table import MISSING_MARKS, Categories, Table
+from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.records.run import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
@@ -105,7 +106,7 @@ class KeyColumn:
     def _missing(self, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the column's values are no key: blank ones and, where all others are integers,
         `NA` and the like; among words it may be a key."""
-        words = [value.strip() for value in self._column.values]
+        words = [bare(value) for value in self._column.values]
         marks = np.array([word.lower() in MISSING_MARKS for word in words], bool) & present
         if not marks.any():
             return marks
@@ -187,6 +188,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         references = KeyColumn(holder, refers, tables[holder], key_type)
         matches[party] = _matches(references, keys)
         warnings += _few(references, keys, matches[party])
+        warnings += _lookalikes(references, keys, matches[party])
     common = np.ones(tables[holder].rows, bool)
     for found in matches.values():
         common &= found >= 0
@@ -311,6 +313,32 @@ def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
     return [f"{message}; {remedy}"]
 
 
+def _lookalikes(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
+    """What to say where rows on both sides have no partner, though their keys are the same but for
+    marks, blanks and zeros: 1,000 and 1000, C-17 and C 17, 0.5 and 0.50."""
+    if references.key_type != "auto":
+        return []
+    missed = np.unique(references.codes[found < 0])
+    left = np.unique(keys.codes[np.setdiff1d(np.arange(keys.table.rows), found)])
+    if not (len(missed) and len(left)):
+        return []
+    there = {_unmarked(keys.texts[code]): code for code in left.tolist()}
+    pairs = [
+        (code, there[mark])
+        for code in missed.tolist()
+        if (mark := _unmarked(references.texts[code])) in there
+    ]
+    if not pairs:
+        return []
+    mine, other = pairs[0]
+    one, another = references.texts[mine], keys.texts[other]
+    what = f"{references.place_of(mine)}: the key {one!r} has no partner, nor has {another!r}"
+    what += f" at {keys.place_of(other)}, which differs by marks, blanks or zeros alone"
+    many = f", and {len(pairs) - 1:,} more such pair(s)" if len(pairs) > 1 else ""
+    remedy = "write them alike, or use dataset.key_type=text to take them as they are"
+    return [f"{what}{many}; {remedy}"]
+
+
 def _nothing_in_common(table: Table, matches: Mapping[str, Rows]) -> DataError:
     having = (f"{int((found >= 0).sum()):,} at {party}" for party, found in matches.items())
     message = f"no row of {table.origin} has a partner with every party: {', '.join(having)}"
@@ -363,6 +391,16 @@ def _plain(text: str) -> str:
     if text.isdigit() and text.isascii() and text[0] != "0":  # as most are
         return text
     return _integer(text) or text.casefold()
+
+
+_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0*)?)?Z?$")
+_LAST_ZEROS = re.compile(r"(\.[0-9]*?)0+$")
+
+
+def _unmarked(text: str) -> str:
+    """A key's letters and digits, without the midnight of a date and the last zeros of a number."""
+    text = _LAST_ZEROS.sub(r"\1", _MIDNIGHT.sub("", text))
+    return "".join(filter(str.isalnum, text.casefold())) or text
 
 
 def _form(text: str) -> str:

@@ -32,6 +32,7 @@ from splitrun.data.numerals import (
     tidied,
 )
 from splitrun.data.table import MISSING_MARKS, Categories, Column
+from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.wording import option
@@ -73,8 +74,8 @@ def column_of(
 
 
 def as_categories(cells: Categories, reading: ReadingKeys) -> Categories:
-    """Cells as they are but for the blanks around them; what the spec lists as missing is empty."""
-    words = [word.strip() for word in cells.values]
+    """Cells as they are but for what nobody sees; what the spec lists as missing is empty."""
+    words = [bare(word) for word in cells.values]
     return renamed(cells, ["" if word in reading.missing_values else word for word in words])
 
 
@@ -98,7 +99,7 @@ class _Decision:
     where: str
 
     def column(self) -> Column:
-        words = [word.strip() for word in self.cells.values]
+        words = [bare(word) for word in self.cells.values]
         listed = self.reading.missing_values
         present = np.array(
             [word not in listed and word.lower() not in MISSING_MARKS for word in words], np.bool_
@@ -262,7 +263,7 @@ class _Decision:
 
     def _cell(self, row: int) -> str:
         """A cell and its column, for a person."""
-        return f"{_quoted(self.cells.at(row).strip())} in column {self.name!r}"
+        return f"{_quoted(bare(self.cells.at(row)))} in column {self.name!r}"
 
     def _refuse(self, row: int, what: str, remedy: str) -> NoReturn:
         categorical = option(self.where, "categorical", (*self.reading.categorical, self.name))

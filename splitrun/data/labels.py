@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from math import inf, isfinite, isnan, nan
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from splitrun.data.encoding import TargetScale
 from splitrun.data.table import MISSING_MARKS, Categories, Table
+from splitrun.data.words import NEXT_TO_NOTHING, folded
 from splitrun.errors import DataError
 from splitrun.spec.contracts import LossSection
 from splitrun.spec.wording import assignment, typed
@@ -123,9 +123,9 @@ def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[
         row = int(np.argmax(translated < 0))
         name = found[codes[row]]
         message = f"{table.place(row)}: label {name!r} was not seen in training"
-        alike = [known for known in classes if _folded(known) == _folded(name)]
+        alike = [known for known in classes if folded(known) == folded(name)]
         if alike:
-            message += f", but {alike[0]!r}, which differs by {_NEXT_TO_NOTHING}"
+            message += f", but {alike[0]!r}, which differs by {NEXT_TO_NOTHING}"
             remedy = "mend the file, or train with both under dataset.classes"
             raise DataError(f"{message}; {remedy}")
         raise DataError(f"{message}; the model knows {some(classes)}")
@@ -189,15 +189,8 @@ def _numbers(table: Table, label: str, loss: LossSection) -> NDArray[np.float64]
     return values
 
 
-_NEXT_TO_NOTHING = "case, space or a final dot alone"
 _MOST_DECLARED = 20
 """Classes that a remedy spells out."""
-
-
-def _folded(name: str) -> str:
-    """What names have in common that differ by case, space or a final dot alone."""
-    words = unicodedata.normalize("NFKC", name).casefold().split()
-    return " ".join(words).rstrip(".").rstrip()
 
 
 def _refuse_alike(
@@ -207,7 +200,7 @@ def _refuse_alike(
     and the one that keeps them apart."""
     spellings: dict[str, list[int]] = {}
     for index, name in enumerate(classes):
-        spellings.setdefault(_folded(name), []).append(index)
+        spellings.setdefault(folded(name), []).append(index)
     if len(spellings) == len(classes):
         return
     rows = np.bincount(codes, minlength=len(classes))
@@ -220,7 +213,7 @@ def _refuse_alike(
     main, other, *_ = min(odd, key=lambda group: first[group[1]])
     message = (
         f"{table.place(first[other])}: label {label!r} is {classes[other]!r}, and in other rows "
-        f"{classes[main]!r}, which differs by {_NEXT_TO_NOTHING}"
+        f"{classes[main]!r}, which differs by {NEXT_TO_NOTHING}"
     )
     if len(classes) > _MOST_DECLARED:
         remedy = "mend the file, or list all classes under dataset.classes"

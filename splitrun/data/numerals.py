@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from splitrun.data.words import bare
 from splitrun.spec.files import ReadingKeys
 
 CURRENCIES = "$€£¥₹₽₩₺₴₫฿₪₦₱¢"
@@ -91,7 +92,7 @@ class Numerals:
 
 def tidied(word: str) -> str:
     """With plain minuses, apostrophes and blanks for those of typesetters."""
-    return _BLANKS.sub(" ", word.strip().translate(_TYPOGRAPHY))
+    return _BLANKS.sub(" ", bare(word).translate(_TYPOGRAPHY))
 
 
 _N = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"

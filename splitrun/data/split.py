@@ -22,6 +22,7 @@ from splitrun.data.dates import date_features
 from splitrun.data.encoding import Rows
 from splitrun.data.labels import canonical, some
 from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
+from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.spec.contracts import DatasetSection
 from splitrun.spec.files import ColumnKeys, DateColumn
@@ -197,7 +198,7 @@ def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray
     assert name is not None
     column = table.columns[name]
     words, codes = _words(column)
-    missing = np.array([word.strip().lower() in MISSING_MARKS for word in words], bool)[codes]
+    missing = np.array([bare(word).lower() in MISSING_MARKS for word in words], bool)[codes]
     if missing.any():
         message = f"{table.place(int(np.argmax(missing)))}: no {name!r}, by which rows are split"
         raise DataError(f"{message}; fill the cell, or leave the row out")

@@ -13,7 +13,7 @@ from splitrun.data import InputShape, check_columns
 from splitrun.errors import UsageError
 from splitrun.party import Parties, doubts, summarise
 from splitrun.spec import load
-from tests.odd import dates, formats, ids, joins, labels, numbers, splits, text_files
+from tests.odd import dates, formats, ids, joins, labels, numbers, splits, text_files, unseen
 from tests.odd.case import Case, write
 
 GROUPS = {
@@ -25,6 +25,7 @@ GROUPS = {
     "joins": joins.CASES,
     "formats": formats.CASES,
     "splits": splits.CASES,
+    "unseen": unseen.CASES,
 }
 CASES = {
     f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()
@@ -65,6 +66,7 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
     holder = parties.label_holder.data
     assert holder.labels is not None
     every = torch.arange(len(holder.labels))
+    joined = parties.join.warnings if parties.join else ()
     encoders = {name: each.encoder.features for name, each in data.items() if each.encoder.features}
     return Outcome(
         {"ids": (holder.train_ids, holder.test_ids), "labels": (holder.labels,)}
@@ -75,7 +77,7 @@ def outcome(spec_path: Path, overrides: tuple[str, ...]) -> Outcome:
             for name, encoder in encoders.items()
         },
         holder.classes,
-        "\n".join(map(str, doubts(parties, summarise(parties)))),
+        "\n".join((*joined, *map(str, doubts(parties, summarise(parties))))),
     )
 
 

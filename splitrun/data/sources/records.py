@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from splitrun.data.sources.content import open_text
+from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.wording import option
@@ -137,7 +138,7 @@ class TextFile:
             message = f"{self.path}: the file is empty; it needs a header and at least two rows"
             raise DataError(message)
         line, cells = first[0]
-        names = tuple(cell.strip() for cell in cells)
+        names = tuple(bare(cell) for cell in cells)
         if not self.has_header:
             return self._stated_names(line, names)
         if _JSON.match(cells[0]):
