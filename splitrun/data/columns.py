@@ -9,6 +9,7 @@ from pathlib import Path
 
 from splitrun.data.sources import OnDownload, Opening, Source
 from splitrun.data.sources.held_out import HeldOutSource
+from splitrun.data.words import bare
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
 from splitrun.spec import Spec, has_own_files, key_of, reading_of
@@ -155,6 +156,7 @@ def party_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[P
             yield _unknown(path, column, columns, _where(spec, party))
     yield from _absent_key(spec, party, columns)
     yield from _listed_problems(spec, party, columns)
+    yield from _made_problems(spec, party, columns)
     if section.bottom and section.columns and not feature_columns(spec, party, columns):
         what = f"no column is left of {_some(columns)}"
         yield Problem(("parties", party, "columns"), what, "name some, or drop fewer")
@@ -182,6 +184,19 @@ def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator
         elif column == key_of(spec, party) and spec.parties[party].on is None:
             what = f"{column!r} is the key, another one in every row"
             yield Problem(path, what, "take it off the columns")
+
+
+def _made_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """Columns of a party's file with the name of what is made of another one's dates."""
+    reading, own = reading_of(spec, party), spec.parties[party].reading
+    for name in reading.dates:
+        place = ("parties", party, "reading") if own and name in own.dates else ("dataset",)
+        for feature in reading.features_of([name]) if name in columns else ():
+            if feature in columns:
+                what = (
+                    f"{feature!r} is made of {name!r}, and a column of {_where(spec, party)}, too"
+                )
+                yield Problem((*place, "dates", name), what, "give the column another name there")
 
 
 def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> None:
@@ -277,7 +292,8 @@ def _default_owners(spec: Spec) -> Iterator[tuple[str, str]]:
 def _unknown(
     path: SpecPath, column: str, columns: Sequence[str], where: str = "the data"
 ) -> Problem:
-    near = closest(column, columns)
+    alike = (each for each in columns if bare(each) == bare(column))
+    near = next(alike, None) or closest(column, columns)
     remedy = f"did you mean {near!r}?" if near else f"there are {_some(columns)}"
     return Problem(path, f"no column {column!r} in {where}", remedy)
 

@@ -205,7 +205,7 @@ def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray
     if not isinstance(column, Categories):
         return column
     numbers = np.array([_number(word) for word in words])[codes]
-    wrong = np.isnan(numbers)
+    wrong = ~np.isfinite(numbers)
     if wrong.mean() < 0.5:
         if wrong.any():
             row = int(np.argmax(wrong))

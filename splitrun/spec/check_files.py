@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from splitrun.errors import Problem
+from splitrun.errors import Path, Problem
 from splitrun.spec.effective import has_own_files, is_joined, key_of, reference_to
 
 if TYPE_CHECKING:
+    from splitrun.spec.files import DateColumn
     from splitrun.spec.model import Spec
 
 
@@ -36,6 +37,7 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
     if spec.dataset.label == key_of(spec, holder):
         what = f"{spec.dataset.label!r} is the key, too"
         yield Problem(("dataset", "label"), what, "name another column")
+    yield from _parts_listed_twice(spec)
     reading = spec.parties[holder].reading
     own = reading.dates if reading else {}
     for place, dates in (
@@ -46,6 +48,22 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
             what = f"{spec.dataset.label!r} is the label, and dates become features"
             remedy = "write the label as a number, such as days, into the file"
             yield Problem((*place, spec.dataset.label), what, remedy)
+
+
+def _parts_listed_twice(spec: Spec) -> Iterator[Problem]:
+    """Parts of dates that would be one feature twice."""
+    declared: list[tuple[Path, Mapping[str, DateColumn]]] = [
+        (("dataset", "dates"), spec.dataset.reading_keys.dates)
+    ]
+    for name, party in spec.parties.items():
+        if party.reading is not None:
+            declared.append((("parties", name, "reading", "dates"), party.reading.dates))
+    for place, dates in declared:
+        for column, date in dates.items():
+            for index, part in enumerate(date.parts):
+                if part in date.parts[:index]:
+                    path = (*place, column, "parts", index)
+                    yield Problem(path, f"{part!r} is listed twice", "keep one")
 
 
 def unused_file_problems(spec: Spec) -> Iterator[Problem]:

@@ -129,5 +129,15 @@ CASES: dict[str, Case] = {
         "rows.csv:9",
         "'0000-00-00'",
     ),
+    "a column with the name of what is made of the days": Case(
+        {"rows.csv": rows(like("%Y-%m-%d"), header=("b.elapsed", "b", "y"))},
+        told=("'b.elapsed'", "'b'", "another name"),
+        overrides=("dataset.dates={b: {}}", "parties.alice.columns=[b.elapsed]"),
+    ),
+    "a part of days listed twice": Case(
+        {"rows.csv": rows(like("%Y-%m-%d"))},
+        told=("dataset.dates", "'month' is listed twice"),
+        overrides=("dataset.dates={b: {parts: [month, month]}}",),
+    ),
     "numbers declared as dates": declared(lambda row: str(row), "rows.csv:2"),
 }

@@ -176,6 +176,19 @@ CASES: dict[str, Case] = {
         told=("dataset.test_fraction", "test_path"),
         overrides=("dataset.test_path=test.csv", "dataset.test_fraction=0.3"),
     ),
+    "a test file of nothing but a header": Case(
+        {"rows.csv": table(third, count=32), "test.csv": "a,b,y\n"},
+        told=("test.csv", "no row", "test_path"),
+        overrides=("dataset.test_path=test.csv",),
+    ),
+    "the training rows for test rows": Case(
+        {"rows.csv": table(third)},
+        told=("rows.csv", "are one", "test_path"),
+        overrides=("dataset.test_path=./rows.csv",),
+    ),
+    "an infinite time": refused(
+        lambda row: "inf" if row == 5 else row, "{by: time, column: part}", "rows.csv:7", "'part'"
+    ),
     "no test file": Case(
         {"rows.csv": table(third)},
         told=("test.csv", "No such file"),

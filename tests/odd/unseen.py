@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-from tests.odd.case import ROWS, TWO_FILES, Case, rows
+from tests.odd.case import ROWS, TWO_FILES, Case, parquet, rows
 from tests.odd.joins import bank, number, partner, same, two
 
+NUMBERS = [row % 2 for row in range(ROWS)]
 TOWNS = ("Köln", "Bonn", "Ulm")
 UNSEEN = {
     "a zero-width space": "\u200b",
@@ -82,6 +83,10 @@ CASES: dict[str, Case] = {
             )
         },
         {"rows.csv": rows(town, y=lambda row: "né" if row % 2 else "à")},
+    ),
+    "a blank in a column's name of Parquet": Case(
+        {"rows.csv": parquet(**{"a": NUMBERS, " b ": NUMBERS, "y": NUMBERS})},
+        told=("no column 'b'", "did you mean ' b '?"),
     ),
     "words that differ by case": Case(
         {"rows.csv": rows(lambda row: town(row) if row % 2 else town(row).upper())},

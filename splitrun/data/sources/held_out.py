@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,7 +31,8 @@ class HeldOutSource:
         """These columns of both, the test file's rows last.
 
         Raises:
-            DataError: also where the test file lacks some, or they hold something else there.
+            DataError: also where the test file lacks some, they hold something else there, or it
+                has no row, or is the file to train on.
         """
         import numpy as np
 
@@ -40,6 +42,12 @@ class HeldOutSource:
             message = f"{self.test_path}: no column {missing[0]!r}, which the file to train on has"
             raise DataError(f"{message}; add it, or take it off the columns")
         first, second = self.train.read(columns, text), self.test.read(columns, text)
+        if not second.rows:
+            message = f"{self.test_path}: a header and no row, though its rows are the test rows"
+            raise DataError(f"{message}; name a file with some, or leave test_path out")
+        if os.path.realpath(first.origin) == os.path.realpath(second.origin):
+            message = f"{self.test_path}: the file to train on and the file to test on are one"
+            raise DataError(f"{message}; name another file, or leave test_path out")
 
         def place(row: int) -> str:
             return first.place(row) if row < first.rows else second.place(row - first.rows)
