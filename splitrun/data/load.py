@@ -263,7 +263,7 @@ def _split(
     spec: Spec, party: str, table: Table, source: Source, alignment: Alignment | None
 ) -> SplitRows:
     """The split of the samples, which are the rows of the table."""
-    by, column, date_format = spec.dataset.split.by, spec.dataset.split.column, "iso"
+    by, column = spec.dataset.split.by, spec.dataset.split.column
     if by != "random" and party != spec.top.party:
         raise DataError(
             f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
@@ -273,11 +273,9 @@ def _split(
         beside = source.read((column,), (column,))
         beside = beside if alignment is None else beside.take(alignment.rows)
         table = replace(table, columns={**table.columns, column: beside.columns[column]})
-        if column in (dates := reading_of(spec, party).dates):
-            date_format = dates[column].format
     strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
     test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
-    return split_rows(spec.dataset, table, strata, test_file, date_format)
+    return split_rows(spec.dataset, table, strata, test_file, reading_of(spec, party))
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:
