@@ -24,7 +24,8 @@ from splitrun.data.labels import (
     number_label,
     with_classes,
 )
-from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, scratch, unseen_values
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
+from splitrun.data.on_disk import unnamed_array
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.summary import summarise_party
@@ -221,7 +222,7 @@ def _new_data(
         train_ids=torch.arange(0),
         test_ids=torch.arange(table.rows if own_rows is None else len(own_rows)),
         validation_ids=torch.arange(0),
-        features=encoder.features.transform(table, scratch) if encoder.features else (),
+        features=encoder.features.transform(table, unnamed_array) if encoder.features else (),
         labels=labels,
         encoder=encoder,
         unseen=unseen_values(encoder.features, table) if encoder.features else (),
