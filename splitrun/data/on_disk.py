@@ -24,6 +24,7 @@ from torch import Tensor
 
 from splitrun.data.sources import BlockSource, Source
 from splitrun.data.sources.files import FileSource
+from splitrun.data.sources.held_out import HeldOutSource
 from splitrun.data.table import Table
 from splitrun.files import open_regular
 
@@ -102,8 +103,15 @@ def on_disk(sources: Mapping[str, Source], directory: Path) -> dict[str, Source]
     One and the same source stays one.
     """
     scratch = Scratch(directory)
-    made = {id(it): OnDisk(it, scratch) for it in sources.values() if isinstance(it, FileSource)}
-    return {party: made.get(id(source), source) for party, source in sources.items()}
+    made = {id(source): _on_disk(source, scratch) for source in sources.values()}
+    return {party: made[id(source)] for party, source in sources.items()}
+
+
+def _on_disk(source: Source, scratch: Scratch) -> Source:
+    if isinstance(source, HeldOutSource):
+        train, test = _on_disk(source.train, scratch), _on_disk(source.test, scratch)
+        return replace(source, train=train, test=test)
+    return OnDisk(source, scratch) if isinstance(source, FileSource) else source
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -61,6 +61,12 @@ class InMemory:
         return np.concatenate(parts)
 
 
+def blocks_of(rows: int) -> Iterator[slice]:
+    """So many rows in blocks that are computed at a time; one empty block, where there are none."""
+    for start in range(0, max(1, rows), BLOCK_ROWS):
+        yield slice(start, start + BLOCK_ROWS)
+
+
 NewColumn = Callable[[], Chunks]
 """Makes what takes a column's numbers or codes while it is read."""
 NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
@@ -89,8 +95,8 @@ class Table:
 
         def taken(values: NDArray[Any]) -> NDArray[Any]:
             column = self.new()
-            for start in range(0, max(1, len(rows)), BLOCK_ROWS):
-                column.append(values[rows[start : start + BLOCK_ROWS]])
+            for block in blocks_of(len(rows)):
+                column.append(values[rows[block]])
             return column.whole()
 
         columns: dict[str, Column] = {

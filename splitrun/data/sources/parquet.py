@@ -62,7 +62,7 @@ class ParquetFile:
         typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
         wordy = {*text, *self.reading.categorical, *self.reading.dates}
         taken: dict[str, Column] = {}
-        for name in self.reading.columns_for(columns):
+        for name in columns:
             kind = self._schema.field(name).type
             _refuse_type(self.path, name, kind)
             if _is_numeric(kind) and name not in wordy:
