@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from splitrun.data.on_disk import on_disk, read_tensors, write_tensors
 from splitrun.data.sources import Source
 from splitrun.data.table import Categories
 from splitrun.errors import DataError, Problem, RunDirectoryError
-from splitrun.files import is_something, read_bytes, remove, sync, write_text
+from splitrun.files import is_something, located, read_bytes, remove, sync, write_text
 from splitrun.lock import is_held, locked
 from splitrun.records.run import JoinRecord, PartySummary
 from splitrun.spec import Spec
@@ -58,8 +57,7 @@ def cache_of(
     """
     if spec.dataset.cache_path is None:
         return None
-    # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-    place = directory / os.path.expanduser(spec.dataset.cache_path)  # noqa: PTH111
+    place = located(spec.dataset.cache_path, directory)
     prints = {id(source): source.fingerprint() for source in sources.values()}
     name = _name(spec, {party: prints[id(it)] for party, it in sources.items()}, encoders)
     return Cache(place, name)

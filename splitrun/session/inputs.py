@@ -17,6 +17,7 @@ from splitrun.data import (
 )
 from splitrun.data.sources.files import CsvDataset
 from splitrun.errors import DataError, UsageError
+from splitrun.files import located
 from splitrun.spec import Spec, has_own_files, reading_of
 from splitrun.spec.wording import closest
 
@@ -63,7 +64,7 @@ def _with_one_for_each(spec: Spec, inputs: Inputs, directory: Path) -> Spec:
     parties = {}
     for name, section in spec.parties.items():
         if name not in inputs:
-            known = shlex.quote(f"{name}={directory / Path(section.path or '').expanduser()}")
+            known = shlex.quote(f"{name}={located(section.path or '', directory)}")
             remedy = f"add --input {name}=FILE or, for the file of the training, --input {known}"
             raise UsageError(f"no file of {name}; {remedy}")
         update = {"path": str(inputs[name].absolute()), "test_path": None}

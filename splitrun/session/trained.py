@@ -39,7 +39,7 @@ Unseen = Mapping[str, tuple[UnseenValues, ...]]
 
 
 def unseen_of(parties: Parties) -> Unseen:
-    """Of new rows."""
+    """What the parties' new rows have of it."""
     return {party.name: party.data.unseen for party in parties if party.data.unseen}
 
 

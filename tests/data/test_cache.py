@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from splitrun.data.columns import sources_of
+from splitrun.data.on_disk import on_disk
 from splitrun.errors import DataError
 from splitrun.party import Parties
 from splitrun.session import prepare, train
@@ -86,6 +88,33 @@ def test_rows_on_the_disk_are_those_in_memory_when_made_and_when_found(
     same(loaded(files, tmp_path), plain)
     assert contents(tmp_path) == before
     assert all(not party.data.notes for party in loaded(files, tmp_path))
+
+
+def test_rows_of_a_test_file_are_read_by_way_of_the_disk_and_are_those_in_memory(
+    tmp_path: Path,
+) -> None:
+    for name, rows in (("train.csv", 400), ("test.csv", 100)):
+        draw = np.random.default_rng(rows)
+        x, gap = draw.normal(size=rows), draw.normal(size=rows)
+        frame = pd.DataFrame({"x": x, "word": draw.choice(list("abc"), rows), "gap": gap})
+        frame["y"] = np.where(x > 0, "yes", "no")
+        frame.to_csv(tmp_path / name, index=False)
+    spec = content(key=None, path="train.csv", test_path="test.csv", batch_size=100)
+    for party, columns in (("alice", ["gap"]), ("bob", ["x", "word"])):
+        spec["parties"][party] |= {"path": None, "columns": columns}
+    path, found = tmp_path / "spec.yaml", []
+    for cache in (None, "kept", "kept"):
+        spec["dataset"]["cache"] = cache
+        path.write_text(yaml.safe_dump(spec))
+        document = load(path)
+        parties = Parties.load(document.spec, tmp_path)
+        weights = train(prepare(document), tmp_path / "runs").weights_sha256
+        found.append((parties.digests, weights))
+    assert found[0] == found[1] == found[2]
+    [source] = on_disk({"bob": sources_of(document.spec, tmp_path)["bob"]}, tmp_path).values()
+    column = source.read(("x", "word"), ()).columns["x"]
+    assert isinstance(column, np.ndarray)
+    assert isinstance(column.base, np.memmap)
 
 
 def contents(directory: Path) -> Mapping[str, tuple[int, int]]:

@@ -266,5 +266,5 @@ def test_rows_that_are_encoded_on_the_disk_get_the_same_bits(
 ) -> None:
     run = trained(tmp_path, bottom="embedding")
     known = predict(run, tmp_path / "rows.csv").predictions.values
-    monkeypatch.setattr("splitrun.data.new_rows.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("splitrun.data.on_disk.IN_MEMORY_BYTES", 0)
     assert torch.equal(predict(run, tmp_path / "rows.csv").predictions.values, known)
