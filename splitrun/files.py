@@ -28,6 +28,12 @@ _ODD = tuple(chr(code) for code in (*range(32), *range(127, 160)))
 """Control characters: newlines, tabs and what a terminal takes for commands."""
 
 
+def located(path: str, directory: Path) -> Path:
+    """A path as a user writes it: `~` is a home, and a relative one starts at this directory."""
+    # Unlike pathlib's, this leaves the home of an unknown user as it is written.
+    return directory / os.path.expanduser(path)  # noqa: PTH111
+
+
 def open_regular(path: Path, *, elsewhere: bool = False) -> BinaryIO:
     """A file to read; pipes, devices and sockets are neither read nor waited for.
 

@@ -12,6 +12,7 @@ import typer
 
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
+from splitrun.files import located
 from splitrun.spec.section import PARTY_PATTERN
 
 _EXAMPLE = "for example splitrun init bank=bank.csv partner=partner.csv"
@@ -32,10 +33,10 @@ def init(
         Path, typer.Option("--output", "-o", metavar="SPEC", help="Where the spec is written.")
     ] = Path("spec.yaml"),
 ) -> None:
-    """Write a spec for given files: how they are read, their key, label and columns.
+    """Write a spec for given files.
 
-    What is understood of each column stands beside it as a comment, to be checked and changed.
-    Nothing is overwritten.
+    How they are read, their key and their label are found out. What is understood of each column
+    stands beside it as a comment, to be checked and changed. Nothing is overwritten.
     """
     given = parsed(files)
     if os.path.lexists(output):
@@ -68,7 +69,7 @@ def parsed(arguments: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"{argument}: is no PARTY=FILE; write a name and a file, {_EXAMPLE}")
         if party in given:
             raise UsageError(f"{argument}: {party} has a file already; name each party once")
-        place = Path(os.path.expanduser(path))  # noqa: PTH111 - keeps an unknown user's home
+        place = located(path, Path())
         for other, file in given.items():
             if os.path.realpath(file) == os.path.realpath(place):
                 what = f"{path}: is the file of {other}, too"

@@ -13,6 +13,7 @@ from splitrun.data.words import bare
 from splitrun.errors import Path as SpecPath
 from splitrun.errors import Problem, SpecError
 from splitrun.spec import Spec, has_own_files, key_of, reading_of
+from splitrun.spec.effective import holds_label, not_features
 from splitrun.spec.wording import closest
 
 
@@ -120,7 +121,7 @@ def feature_columns(spec: Spec, party: str, available: Sequence[str]) -> tuple[s
     reading = reading_of(spec, party)
     if named:
         return reading.features_of(named)
-    taken = {"", *section.dropped, *_not_features(spec, party)}
+    taken = {"", *section.dropped, *not_features(spec, party)}
     if not has_own_files(spec):
         taken.update(chain.from_iterable(other.listed for other in spec.parties.values()))
     if not section.columns:
@@ -170,7 +171,7 @@ def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator
         yield Problem(("dataset", "label"), what, "name the label otherwise")
     for index, column in enumerate(spec.parties[party].listed):
         path = ("parties", party, "columns", index)
-        if column == spec.dataset.label and _holds_label(spec, party):
+        if column == spec.dataset.label and holds_label(spec, party):
             yield Problem(path, f"{column!r} is the label", "take it off the columns")
         elif column not in columns:
             yield _unknown(path, column, columns, _where(spec, party))
@@ -209,22 +210,6 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
     columns = available_columns(spec, directory, data_dir)
     if problems := column_problems(spec, columns):
         raise SpecError(problems)
-
-
-def _holds_label(spec: Spec, party: str) -> bool:
-    """Whether the label is in the party's file."""
-    return party == spec.top.party or not has_own_files(spec)
-
-
-def _not_features(spec: Spec, party: str) -> Iterator[str]:
-    """Columns of a party's file that serve another end, and are features only where listed."""
-    if (key := key_of(spec, party)) is not None:
-        yield key
-    yield spec.dataset.label  # a partner's column of this name is its copy, as in shared files
-    if _holds_label(spec, party) and spec.dataset.split.column is not None:
-        yield spec.dataset.split.column
-    if party == spec.top.party:
-        yield from (section.on for section in spec.parties.values() if section.on is not None)
 
 
 def _label_holders_columns(spec: Spec) -> Iterator[tuple[SpecPath, str]]:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splitrun.data.table import MISSING_MARKS, Categories
+from splitrun.data.table import Categories, is_missing
 from splitrun.data.words import bare
 from splitrun.errors import DataError
-from splitrun.spec.files import ColumnKeys, DateColumn, DatePart
+from splitrun.spec.files import DatePart, ReadingKeys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,11 +61,7 @@ _DAY_US = 86_400_000_000
 
 
 def date_features(
-    name: str,
-    cells: Categories,
-    reading: ColumnKeys,
-    missing_values: Collection[str],
-    place: Callable[[int], str],
+    name: str, cells: Categories, reading: ReadingKeys, place: Callable[[int], str]
 ) -> dict[str, NDArray[np.float64]]:
     """By feature, a number for every row; NaN where the cell is empty or marked as missing.
 
@@ -73,48 +69,62 @@ def date_features(
         DataError: a cell that is no date of the declared format, or times of which only some
             have a time zone.
     """
-
     column = reading.dates[name]
+    moments = _moments(name, cells, column.format, reading.missing_values, place)
+    return {f"{name}.{part}": _part(moments, part)[cells.codes] for part in column.parts}
+
+
+def elapsed_days(
+    name: str, cells: Categories, form: str, place: Callable[[int], str]
+) -> NDArray[np.float64]:
+    """Every row's moment, in days since 1970; NaN where the cell is empty or marked as missing.
+
+    Raises:
+        DataError: as for `date_features`.
+    """
+    return _part(_moments(name, cells, form, (), place), "elapsed")[cells.codes]
+
+
+def _moments(
+    name: str,
+    cells: Categories,
+    form: str,
+    missing_values: Collection[str],
+    place: Callable[[int], str],
+) -> pd.DatetimeIndex:
+    """Of each distinct word; NaT for what is missing, and for what no row has and is no date."""
     words = [bare(word) for word in cells.values]
-    there = [word not in missing_values and word.lower() not in MISSING_MARKS for word in words]
-    present = np.array(there, np.bool_)
+    there = [word not in missing_values and not is_missing(word) for word in words]
     known = [word if is_in else None for word, is_in in zip(words, there, strict=True)]
     try:
-        stamps = _stamps(known, column.format)
+        moments = _stamps(known, form)
     except ValueError as error:
-        message = f"the format {column.format!r} of the dates in column {name!r} is none: {error}"
+        message = f"the format {form!r} of the dates in column {name!r} is none: {error}"
         raise DataError(f"{place(0)}: {message}; use iso or a pattern such as %d.%m.%Y") from error
-    used = np.zeros(len(words), np.bool_)
-    used[cells.codes] = True
-    if (odd := used & present & np.asarray(stamps.isna())).any():
+    present = np.array(there, np.bool_)
+    present &= np.bincount(cells.codes, minlength=len(words)) > 0
+    if (odd := present & np.asarray(moments.isna())).any():
         row = int(np.argmax(odd[cells.codes]))
         message = f"{place(row)}: {bare(cells.at(row))!r} in column {name!r}"
         remedy = "mend the cell, set the format, or list it under missing_values"
-        raise DataError(f"{message} is no date of the format {column.format!r}; {remedy}")
-    if column.format == "iso":
+        raise DataError(f"{message} is no date of the format {form!r}; {remedy}")
+    if form == "iso":
         zoned = np.array([bool((it := _ISO.fullmatch(word)) and it["zone"]) for word in words])
-        timed = np.array([":" in word for word in words]) & present & used
+        timed = np.array([":" in word for word in words]) & present
         if (timed & zoned).any() and (timed & ~zoned).any():
             row = int(np.argmax((timed & ~zoned)[cells.codes]))
             message = f"{place(row)}: {cells.at(row)!r} in column {name!r} has no time zone"
             raise DataError(f"{message}, as others there have; give all times one")
-    return {f"{name}.{part}": made[cells.codes] for part, made in parts_of(stamps, column).items()}
+    return moments
 
 
-def parts_of(stamps: pd.DatetimeIndex, column: DateColumn) -> dict[DatePart, NDArray[np.float64]]:
-    """The declared parts of these times, NaN where there is none.
-
-    `elapsed` is in days since 1970; a weekday is 0 on a Monday.
-    """
-    attributes = {"weekday": "day_of_week"}
-    made: dict[DatePart, NDArray[np.float64]] = {}
-    for part in column.parts:
-        if part == "elapsed":
-            days = stamps.as_unit("us").asi8 / _DAY_US
-            made[part] = np.where(stamps.isna(), np.nan, days)
-        else:
-            made[part] = np.asarray(getattr(stamps, attributes.get(part, part)), np.float64)
-    return made
+def _part(moments: pd.DatetimeIndex, part: DatePart) -> NDArray[np.float64]:
+    """NaN where there is no moment; `elapsed` in days since 1970, a weekday 0 on a Monday."""
+    if part == "elapsed":
+        days = moments.as_unit("us").asi8 / _DAY_US
+        return np.where(moments.isna(), np.nan, days)
+    attribute = "day_of_week" if part == "weekday" else part
+    return np.asarray(getattr(moments, attribute), np.float64)
 
 
 def likely_formats(words: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from torch import Tensor
 
-from splitrun.data.table import BLOCK_ROWS, Categories, NewArray, Table
+from splitrun.data.table import Categories, NewArray, Table, blocks_of
 from splitrun.errors import DataError, RunDirectoryError
 
 
@@ -137,13 +137,12 @@ class FeatureEncoder(Fitted):
         codes = None
         if self.inputs == "codes":
             codes = new((table.rows, len(recoded)), np.int64)
-        for start in range(0, table.rows, BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
+        for rows in blocks_of(table.rows):
             with np.errstate(over="ignore"):
                 for index, (column, values) in enumerate(zip(self.numeric, numeric, strict=True)):
                     matrix[rows, index] = column.scaled(values[rows])
             if not np.isfinite(matrix[rows, : shape.numeric]).all():
-                self._refuse_overflow(table, matrix[rows], start)
+                self._refuse_overflow(table, matrix[rows], rows.start)
             if codes is not None:
                 for index, (own, code_of) in enumerate(recoded):
                     codes[rows, index] = code_of[own[rows]]

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from splitrun.data.table import MISSING_MARKS, Categories, Table
+from splitrun.data.table import Categories, Table, is_missing
 from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.records.run import JoinOrder, JoinRecord
@@ -107,7 +107,7 @@ class KeyColumn:
         """Which of the column's values are no key: blank ones and, where all others are integers,
         `NA` and the like; among words it may be a key."""
         words = [bare(value) for value in self._column.values]
-        marks = np.array([word.lower() in MISSING_MARKS for word in words], bool) & present
+        marks = np.array([is_missing(word) for word in words], bool) & present
         if not marks.any():
             return marks
         others = (word for word, here in zip(words, present & ~marks, strict=True) if here)

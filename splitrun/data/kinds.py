@@ -31,7 +31,7 @@ from splitrun.data.numerals import (
     several_units,
     tidied,
 )
-from splitrun.data.table import MISSING_MARKS, Categories, Column
+from splitrun.data.table import Categories, Column, is_missing
 from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
@@ -102,7 +102,7 @@ class _Decision:
         words = [bare(word) for word in self.cells.values]
         listed = self.reading.missing_values
         present = np.array(
-            [word not in listed and word.lower() not in MISSING_MARKS for word in words], np.bool_
+            [word not in listed and not is_missing(word) for word in words], np.bool_
         )
         rows = np.bincount(self.cells.codes, minlength=len(words))
         now = Numerals.of(self.reading)

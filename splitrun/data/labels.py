@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splitrun.data.encoding import TargetScale
-from splitrun.data.table import MISSING_MARKS, Categories, Table
+from splitrun.data.table import Categories, Table, is_missing
 from splitrun.data.words import NEXT_TO_NOTHING, folded
 from splitrun.errors import DataError
 from splitrun.spec.contracts import LossSection
@@ -254,7 +254,7 @@ def class_codes(table: Table, label: str) -> tuple[NDArray[np.int64], tuple[str,
 def _missing(names: Set[str]) -> Set[str]:
     """Those that stand for no label: the empty one, and `NA` and the like where all else is
     numbers; among words it may be a class."""
-    marks = {name for name in names if name.strip().lower() in MISSING_MARKS}
+    marks = {name for name in names if is_missing(name)}
     words = {name for name in names - marks if isnan(_number(name, nan))}
     return marks & {""} if words or marks == names else marks
 

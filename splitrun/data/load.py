@@ -24,7 +24,8 @@ from splitrun.data.labels import (
     number_label,
     with_classes,
 )
-from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, scratch, unseen_values
+from splitrun.data.new_rows import NewRows, UnseenValues, columns_of_model, unseen_values
+from splitrun.data.on_disk import unnamed_array
 from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.summary import summarise_party
@@ -221,7 +222,7 @@ def _new_data(
         train_ids=torch.arange(0),
         test_ids=torch.arange(table.rows if own_rows is None else len(own_rows)),
         validation_ids=torch.arange(0),
-        features=encoder.features.transform(table, scratch) if encoder.features else (),
+        features=encoder.features.transform(table, unnamed_array) if encoder.features else (),
         labels=labels,
         encoder=encoder,
         unseen=unseen_values(encoder.features, table) if encoder.features else (),
@@ -263,7 +264,7 @@ def _split(
     spec: Spec, party: str, table: Table, source: Source, alignment: Alignment | None
 ) -> SplitRows:
     """The split of the samples, which are the rows of the table."""
-    by, column, date_format = spec.dataset.split.by, spec.dataset.split.column, "iso"
+    by, column = spec.dataset.split.by, spec.dataset.split.column
     if by != "random" and party != spec.top.party:
         raise DataError(
             f"{table.origin}: {party} cannot tell which rows are held out, by {by}; load "
@@ -273,11 +274,9 @@ def _split(
         beside = source.read((column,), (column,))
         beside = beside if alignment is None else beside.take(alignment.rows)
         table = replace(table, columns={**table.columns, column: beside.columns[column]})
-        if column in (dates := reading_of(spec, party).dates):
-            date_format = dates[column].format
     strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
     test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
-    return split_rows(spec.dataset, table, strata, test_file, date_format)
+    return split_rows(spec.dataset, table, strata, test_file, reading_of(spec, party))
 
 
 def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Rows) -> PartyEncoder:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from tempfile import TemporaryFile, gettempdir
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from splitrun.data.encoding import FeatureEncoder, PartyEncoder
 from splitrun.data.table import Categories, Table
@@ -31,29 +27,6 @@ class UnseenValues:
     """Sorted by code points."""
     rows: int
     """That have one of them."""
-
-
-IN_MEMORY_BYTES = 256 * 2**20
-"""Larger arrays of new rows are on the disk."""
-
-
-def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An array to write encoded rows into. A large one lies in a file without a name, so that the
-    system may keep of it what there is memory for; it is gone with the array.
-
-    Raises:
-        DataError: there is no room for it.
-    """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= IN_MEMORY_BYTES:
-        return np.empty(shape, dtype)
-    try:
-        with TemporaryFile() as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, dtype, "r+", shape=shape)
-    except OSError as error:
-        message = f"{gettempdir()}: no room for {size:,} bytes of encoded rows: {error.strerror}"
-        raise DataError(f"{message}; set TMPDIR to a directory with more") from error
 
 
 def columns_of_model(encoder: PartyEncoder, new_rows: NewRows) -> tuple[str, ...]:

@@ -95,7 +95,8 @@ def tidied(word: str) -> str:
     return _BLANKS.sub(" ", bare(word).translate(_TYPOGRAPHY))
 
 
-_N = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"
+_UNSIGNED = r"(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)"
+_N = rf"[+-]?{_UNSIGNED}"
 NEARLY_NUMBERS = {
     r"0[xX][0-9a-fA-F]+": ("a hexadecimal number", "write decimal numbers"),
     rf"[~≈] ?{_N}|'{_N}|={_N}|=\"{_N}\"": ("a number with a mark", "write the number alone"),
@@ -104,13 +105,14 @@ NEARLY_NUMBERS = {
     r"(?=[\d.,]*[^\x00-\x7f])[\d.,]+": ("a number in other digits", "write 0 to 9"),
     r"[0-9]+ ?/ ?[0-9]+": ("a fraction", "write it as a decimal number"),
     rf"[(\[{{] ?{_N}(?: ?[,;] ?{_N})+ ?[)\]}}]": ("several numbers", "give each a column"),
-    rf"{_N}[+-]{_N[5:]}[ij]": ("a complex number", "give each part a column"),
+    rf"{_N}[+-]{_UNSIGNED}[ij]": ("a complex number", "give each part a column"),
     r"[+-]?[0-9.]+ ?° ?[0-9].*": ("an angle of several numbers", "write decimal degrees"),
     r"\+[0-9][0-9 ()/-]{6,}": ("a telephone number", "leave the column out"),
     r"P(?=[0-9T])(?:[0-9.]+[YMWD])*(?:T(?:[0-9.]+[HMS])+)?": ("a duration", "write it as a number"),
     r"[0-9]+ days?,? [0-9]+:[0-9]{2}.*": ("a duration", "write it as a number"),
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*[A-Z]{3,4}": (
-        *("a date in a form that is not read", "write it as 2026-11-29"),
+        "a date in a form that is not read",
+        "write it as 2026-11-29",
     ),
 }
 """What is no number to be read, though it is no word; what it is called, and what helps."""
@@ -156,8 +158,8 @@ def candidates(now: Numerals, units: tuple[str, ...]) -> tuple[Numerals, ...]:
     """Other ways to write numbers that people use, the likeliest first."""
     known = tuple(dict.fromkeys((*now.units, *units)))
     forms = (
-        *((now.decimal, now.thousands), (".", ","), (",", None), (",", "."), (".", " ")),
-        *((",", " "), (".", "'"), (",", "'"), (".", "_")),
+        *((now.decimal, now.thousands), (".", None), (".", ","), (",", None), (",", ".")),
+        *((".", " "), (",", " "), (".", "'"), (",", "'"), (".", "_")),
     )
     return tuple(
         dict.fromkeys(

@@ -15,16 +15,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from splitrun.data.sources import BlockSource, Source
 from splitrun.data.sources.files import FileSource
+from splitrun.data.sources.held_out import HeldOutSource
 from splitrun.data.table import Table
+from splitrun.errors import DataError
 from splitrun.files import open_regular
 
 _DTYPES = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64, "U8": torch.uint8}
@@ -32,6 +35,29 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
 """Of memory for pages that are written to, which none is; else there could be no more data than
 memory. Python knows it from 3.13 on."""
+
+
+IN_MEMORY_BYTES = 256 * 2**20
+"""Larger arrays of new rows are on the disk."""
+
+
+def unnamed_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """An array to write encoded rows into. A large one lies in a file without a name, so that the
+    system may keep of it what there is memory for; it is gone with the array.
+
+    Raises:
+        DataError: there is no room for it.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size <= IN_MEMORY_BYTES:
+        return np.empty(shape, dtype)
+    try:
+        with TemporaryFile() as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype, "r+", shape=shape)
+    except OSError as error:
+        message = f"{gettempdir()}: no room for {size:,} bytes of encoded rows: {error.strerror}"
+        raise DataError(f"{message}; set TMPDIR to a directory with more") from error
 
 
 class ScratchColumn:
@@ -102,8 +128,15 @@ def on_disk(sources: Mapping[str, Source], directory: Path) -> dict[str, Source]
     One and the same source stays one.
     """
     scratch = Scratch(directory)
-    made = {id(it): OnDisk(it, scratch) for it in sources.values() if isinstance(it, FileSource)}
-    return {party: made.get(id(source), source) for party, source in sources.items()}
+    made = {id(source): _on_disk(source, scratch) for source in sources.values()}
+    return {party: made[id(source)] for party, source in sources.items()}
+
+
+def _on_disk(source: Source, scratch: Scratch) -> Source:
+    if isinstance(source, HeldOutSource):
+        train, test = _on_disk(source.train, scratch), _on_disk(source.test, scratch)
+        return replace(source, train=train, test=test)
+    return OnDisk(source, scratch) if isinstance(source, FileSource) else source
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from splitrun.data.dates import date_features
+from splitrun.data.dates import elapsed_days
 from splitrun.data.encoding import Rows
 from splitrun.data.labels import canonical, some
-from splitrun.data.table import MISSING_MARKS, Categories, Column, Table
-from splitrun.data.words import bare
+from splitrun.data.numerals import Numerals
+from splitrun.data.table import Categories, Column, Table, is_missing
 from splitrun.errors import DataError
 from splitrun.spec.contracts import DatasetSection
-from splitrun.spec.files import ColumnKeys, DateColumn
+from splitrun.spec.files import DateColumn, ReadingKeys
 from splitrun.spec.wording import closest
 
 
@@ -56,7 +56,7 @@ def split_rows(
     table: Table,
     strata: Strata | None = None,
     test_file: Rows | None = None,
-    date_format: str = "iso",
+    reading: ReadingKeys | None = None,
 ) -> SplitRows:
     """Split the rows of a table.
 
@@ -67,7 +67,7 @@ def split_rows(
         table: with the split's column, where it has one.
         strata: of all rows, where every part is to have its share of each.
         test_file: numbers of the rows that are from a test file; they are the test rows then.
-        date_format: of the split's column, where it is one of dates.
+        reading: how numbers and dates are written; by default, as in ISO 8601 and with a point.
 
     Raises:
         DataError: fewer than two rows; none left to train on; a value that is missing, no moment,
@@ -76,8 +76,10 @@ def split_rows(
     if table.rows < 2:
         message = f"{table.origin}: {table.rows} row(s) of data"
         raise DataError(f"{message}; at least 2 are needed, and far more to learn from")
-    by_time = dataset.split.by == "time"
-    rule = _Rule(dataset, table, strata, _moments(dataset, table, date_format) if by_time else None)
+    moments = None
+    if dataset.split.by == "time":
+        moments = _moments(dataset, table, reading or ReadingKeys())
+    rule = _Rule(dataset, table, strata, moments)
     everything = np.arange(table.rows, dtype=np.int64)
     none, shared = everything[:0], table.rows
     if test_file is not None:
@@ -188,7 +190,7 @@ def _words(column: Column) -> tuple[list[str], NDArray[np.int64]]:
     return [canonical(repr(number)) for number in numbers.tolist()], codes
 
 
-def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray[np.float64]:
+def _moments(dataset: DatasetSection, table: Table, reading: ReadingKeys) -> NDArray[np.float64]:
     """When every row was, `[rows]`: numbers as they are, dates and times in days.
 
     Raises:
@@ -198,13 +200,13 @@ def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray
     assert name is not None
     column = table.columns[name]
     words, codes = _words(column)
-    missing = np.array([bare(word).lower() in MISSING_MARKS for word in words], bool)[codes]
+    missing = np.array(list(map(is_missing, words)), bool)[codes]
     if missing.any():
         message = f"{table.place(int(np.argmax(missing)))}: no {name!r}, by which rows are split"
         raise DataError(f"{message}; fill the cell, or leave the row out")
     if not isinstance(column, Categories):
         return column
-    numbers = np.array([_number(word) for word in words])[codes]
+    numbers = Numerals.of(reading).parse(column.values)[codes]
     wrong = ~np.isfinite(numbers)
     if wrong.mean() < 0.5:
         if wrong.any():
@@ -212,13 +214,4 @@ def _moments(dataset: DatasetSection, table: Table, date_format: str) -> NDArray
             message = f"{table.place(row)}: {column.at(row)!r} in column {name!r} is no number"
             raise DataError(f"{message}, and rows are split by it; mend the cell")
         return numbers
-    dates = {name: DateColumn(parts=("elapsed",), format=date_format)}
-    [days] = date_features(name, column, ColumnKeys(dates=dates), (), table.place).values()
-    return days
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
+    return elapsed_days(name, column, reading.dates.get(name, DateColumn()).format, table.place)

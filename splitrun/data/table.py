@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splitrun.data.words import bare
+
 BLOCK_ROWS = 1 << 14
 """That are computed at a time, so that little is held beside what is made of them."""
 MISSING_MARKS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
 """Written for a missing number, in any case."""
+
+
+def is_missing(word: str) -> bool:
+    """Whether this is what is written for a missing number."""
+    return bare(word).lower() in MISSING_MARKS
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,41 @@ class InMemory:
         return np.concatenate(parts)
 
 
+def blocks_of(rows: int) -> Iterator[slice]:
+    """So many rows in blocks that are computed at a time; one empty block, where there are none."""
+    for start in range(0, max(1, rows), BLOCK_ROWS):
+        yield slice(start, start + BLOCK_ROWS)
+
+
+class Words:
+    """A column of words that comes part by part.
+
+    Args:
+        codes: takes the column's codes.
+    """
+
+    def __init__(self, codes: Chunks) -> None:
+        self._codes = codes
+        self._code_of: dict[str, int] = {}
+
+    def append(self, codes: NDArray[np.int64], words: Iterable[str]) -> None:
+        """The next rows: codes `[rows]`, -1 for empty cells, and the words that they stand for."""
+        code_of = self._code_of
+        known = [code_of.setdefault(word, len(code_of)) for word in words]
+        if (codes < 0).any():
+            known.append(code_of.setdefault("", len(code_of)))  # the last, which is -1, too
+        self._codes.append(np.array(known or [0], np.int64)[codes])
+
+    def whole(self) -> Categories:
+        """All rows, with values sorted by code point."""
+        values = tuple(sorted(self._code_of))
+        rank = {word: code for code, word in enumerate(values)}
+        order = np.array([rank[word] for word in self._code_of] or [0], np.int64)
+        codes = self._codes.whole()
+        np.take(order, codes, out=codes)
+        return Categories(codes, values)
+
+
 NewColumn = Callable[[], Chunks]
 """Makes what takes a column's numbers or codes while it is read."""
 NewArray = Callable[[tuple[int, ...], type[np.generic]], NDArray[Any]]
@@ -89,8 +131,8 @@ class Table:
 
         def taken(values: NDArray[Any]) -> NDArray[Any]:
             column = self.new()
-            for start in range(0, max(1, len(rows)), BLOCK_ROWS):
-                column.append(values[rows[start : start + BLOCK_ROWS]])
+            for block in blocks_of(len(rows)):
+                column.append(values[rows[block]])
             return column.whole()
 
         columns: dict[str, Column] = {

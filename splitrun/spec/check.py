@@ -20,6 +20,7 @@ from splitrun.spec.effective import (
     effective_depth,
     has_checksums,
     has_own_files,
+    holds_label,
     holds_rows_out,
     optimizer_of,
 )
@@ -116,7 +117,7 @@ def _columns(spec: Spec) -> Iterator[Problem]:
             yield Problem(path, "its bottom model has no columns", f"list those that {name} holds")
         for index, column in enumerate(party.listed):
             place = (*path, index)
-            if column == spec.dataset.label and (name == spec.top.party or not has_own_files(spec)):
+            if column == spec.dataset.label and holds_label(spec, name):
                 what = f"{column!r} is the label"
                 yield Problem(place, what, "remove it: a model must not see what it predicts")
             elif column in party.listed[:index]:

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.effective import has_own_files, is_joined, key_of, reference_to
+from splitrun.spec.effective import (
+    has_own_files,
+    is_joined,
+    key_of,
+    not_features,
+    reading_of,
+    reference_to,
+)
+from splitrun.spec.wording import option
 
 if TYPE_CHECKING:
     from splitrun.spec.files import DateColumn
@@ -34,6 +42,7 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
         yield Problem(("dataset",), "names no file", remedy)
     else:
         yield from _one_for_all(spec)
+    yield from _marks(spec)
     if spec.dataset.label == key_of(spec, holder):
         what = f"{spec.dataset.label!r} is the key, too"
         yield Problem(("dataset", "label"), what, "name another column")
@@ -64,6 +73,17 @@ def _parts_listed_twice(spec: Spec) -> Iterator[Problem]:
                 if part in date.parts[:index]:
                     path = (*place, column, "parts", index)
                     yield Problem(path, f"{part!r} is listed twice", "keep one")
+
+
+def file_warnings(spec: Spec) -> Iterator[Problem]:
+    """Columns that are dropped, and would be no features anyway."""
+    for name, party in spec.parties.items():
+        others = frozenset(not_features(spec, name))
+        for index, column in enumerate(party.dropped):
+            if column in others:
+                place = ("parties", name, "columns", "drop", index)
+                what = f"has no effect: {column!r} is no feature unless it is listed"
+                yield Problem(place, what, "remove it")
 
 
 def unused_file_problems(spec: Spec) -> Iterator[Problem]:
@@ -97,6 +117,25 @@ def _one_each(spec: Spec) -> Iterator[Problem]:
         what = "has no test_path, and others have"
         remedy = f"add parties.{without[0]}.test_path, or a key to join rows by"
         yield Problem(("parties", without[0]), what, remedy)
+
+
+def _marks(spec: Spec) -> Iterator[Problem]:
+    """One mark for two things in numbers."""
+    keys = spec.dataset.reading_keys
+    if keys.thousands == keys.decimal:
+        yield _ambiguous(("dataset",), "thousands", keys.decimal)
+    for name, party in spec.parties.items():
+        own, stated = reading_of(spec, name), party.reading.stated if party.reading else ()
+        for key in ("thousands", "decimal"):
+            if key in stated and own.thousands == own.decimal:
+                yield _ambiguous(("parties", name, "reading"), key, own.decimal)
+                break
+
+
+def _ambiguous(place: Path, key: str, mark: str) -> Problem:
+    what = f"{mark!r} would be both the decimal mark and what groups the digits"
+    other = ("decimal", ",") if mark == "." else ("thousands", ".")
+    return Problem((*place, key), what, f"set {option('.'.join(map(str, place)), *other)}")
 
 
 def _unjoined(spec: Spec, name: str) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from splitrun.spec.contracts import OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.model import Link, PartySection, Spec, of_type
@@ -96,6 +98,22 @@ def holds_rows_out(spec: Spec) -> bool:
     dataset = spec.dataset
     fractions = dataset.test_fraction + dataset.validation_fraction
     return fractions > 0 or dataset.split.by == "column" or has_test_file(spec)
+
+
+def holds_label(spec: Spec, party: str) -> bool:
+    """Whether the label is in the file that a party reads."""
+    return party == spec.top.party or not has_own_files(spec)
+
+
+def not_features(spec: Spec, party: str) -> Iterator[str]:
+    """Columns of a party's file that serve another end, and are features only where listed."""
+    if (key := key_of(spec, party)) is not None:
+        yield key
+    yield spec.dataset.label  # a partner's column of this name is its copy, as in a shared file
+    if holds_label(spec, party) and spec.dataset.split.column is not None:
+        yield spec.dataset.split.column
+    if party == spec.top.party:
+        yield from (section.on for section in spec.parties.values() if section.on is not None)
 
 
 def key_of(spec: Spec, party: str) -> str | None:

@@ -20,7 +20,8 @@ from splitrun.spec.section import DELIMITER_PATTERN, Section
 DatePart = Literal[
     "elapsed", "year", "month", "day", "weekday", "day_of_year", "hour", "minute", "second"
 ]
-"""What becomes of a date: days since the earliest one of the training rows, or a part of it."""
+"""What becomes of a date: days since 1970, which scaling shifts as it does any number, or a part of
+it."""
 
 
 def _is_encoding(name: str) -> str:
@@ -38,7 +39,9 @@ class DateColumn(Section):
     """How a column of dates is written, and what becomes of it."""
 
     parts: tuple[DatePart, ...] = Field(
-        ("elapsed",), min_length=1, description="Numeric features that are made of it."
+        ("elapsed",),
+        min_length=1,
+        description="Numeric features that are made of it; `elapsed` is in days since 1970.",
     )
     format: str = Field(
         "iso", description="`iso` (2026-11-29, also with a time), or a pattern such as %d.%m.%Y."

@@ -27,6 +27,8 @@ COLUMNS = 20
 WIDE_ROWS = 230_000
 WIDE_COLUMNS = 40
 FEW = ("c1", "c11", "c21", "c38")
+PROCESSES = 3
+"""Whose memory is measured, one after the other."""
 MISSING = 0.05
 """The share of cells that are missing, where some are."""
 
@@ -57,8 +59,8 @@ def measure(pairs: int) -> Iterator[str]:
             yield compare(name, bound, *timed, steps=1, pairs=pairs).row()
         yield ""
         yield "| most memory | of pandas' | bar | MiB | pandas, MiB |\n|---|---|---|---|---|"
-        own = median(_most_mib("tensors", tall) for _ in range(min(pairs, 3)))
-        theirs = median(_most_mib("by_pandas", tall) for _ in range(min(pairs, 3)))
+        own = median(_most_mib("tensors", tall) for _ in range(PROCESSES))
+        theirs = median(_most_mib("by_pandas", tall) for _ in range(PROCESSES))
         yield f"| encoded tensors | {own / theirs:.2f} | ≤ 1.60 | {own:.0f} | {theirs:.0f} |"
 
 

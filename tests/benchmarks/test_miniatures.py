@@ -61,12 +61,16 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "checkpoints.EVERY_STEPS": 4,
         "checkpoints.SIZES": (("[4]", 2),),
     },
-    "larger_than_memory": {"larger_than_memory.GIGABYTE": 10**6, "larger_than_memory.COLUMNS": 8},
-    "reading": {"reading.ROWS": 2_000, "reading.WIDE_ROWS": 1_000},
+    "larger_than_memory": {
+        "larger_than_memory.GIGABYTE": 10**5,
+        "larger_than_memory.COLUMNS": 8,
+        "larger_than_memory.BATCH_ROWS": 256,
+    },
+    "reading": {"reading.ROWS": 2_000, "reading.WIDE_ROWS": 1_000, "reading.PROCESSES": 1},
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""
-REPEATS = {"prediction": 1}
+REPEATS = {"prediction": 1, "larger_than_memory": 1}
 """By study, where two are not what it takes to fill its tables."""
 
 

@@ -72,7 +72,8 @@ def test_a_run_that_is_stuck_says_so_before_its_deadline_and_so_do_those_who_rea
     arguments = ("train", "trial.yaml", stall, "supervision.deadline_s=0.5", "runtime=threaded")
     told = refusal(capsys, *arguments, "--progress", "plain", exit_code=1).splitlines()
     directory = only_run().path
-    stuck, stands, stacks = told[1:4]
+    first = next(index for index, line in enumerate(told) if line.startswith("stuck: "))
+    stuck, stands, stacks = told[first : first + 3]
     assert stuck.startswith("stuck: bob.bottom at BACKWARD 2 for 0.")
     assert "; the deadline ends it in 0." in stuck
     assert "; alice.top waits for bob.bottom, alice.bottom waits for alice.top" in stuck

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from splitrun.data.columns import sources_of
+from splitrun.data.on_disk import on_disk
 from splitrun.errors import DataError
 from splitrun.party import Parties
-from splitrun.session import prepare, train
+from splitrun.session import evaluate_run, prepare, train
 from splitrun.spec import load
 from splitrun.spec.model import Spec
 
@@ -75,6 +77,32 @@ def same(one: Parties, other: Parties) -> None:
     assert one.join is not None
     assert other.join is not None
     assert one.join.record == other.join.record
+    assert one.join.warnings == other.join.warnings
+    assert one.join.keys is not None
+    assert other.join.keys is not None
+    assert one.join.keys.values == other.join.keys.values
+    assert np.array_equal(one.join.keys.codes, other.join.keys.codes)
+    for party, rows in other.join.lone.items():
+        assert np.array_equal(one.join.lone[party], rows)
+    for party, alignment in other.join.alignments.items():
+        assert np.array_equal(one.join.alignments[party].rows, alignment.rows)
+
+
+def test_predictions_of_the_held_out_rows_stand_beside_the_same_keys(
+    files: Path, tmp_path: Path
+) -> None:
+    header, rows = set(), []
+    for cache in (None, "kept"):
+        path = files / "evaluated.yaml"
+        path.write_text(yaml.safe_dump(content(cache=cache and str(tmp_path / cache))))
+        runs = tmp_path / f"runs {cache}"
+        train(prepare(load(path)), runs)
+        [run] = runs.iterdir()
+        predictions = evaluate_run(run).predictions
+        header.add(predictions.header)
+        rows.append(list(predictions.rows()))
+    assert len(header) == 1
+    assert rows[0] == rows[1]
 
 
 def test_rows_on_the_disk_are_those_in_memory_when_made_and_when_found(
@@ -86,6 +114,33 @@ def test_rows_on_the_disk_are_those_in_memory_when_made_and_when_found(
     same(loaded(files, tmp_path), plain)
     assert contents(tmp_path) == before
     assert all(not party.data.notes for party in loaded(files, tmp_path))
+
+
+def test_rows_of_a_test_file_are_read_by_way_of_the_disk_and_are_those_in_memory(
+    tmp_path: Path,
+) -> None:
+    for name, rows in (("train.csv", 400), ("test.csv", 100)):
+        draw = np.random.default_rng(rows)
+        x, gap = draw.normal(size=rows), draw.normal(size=rows)
+        frame = pd.DataFrame({"x": x, "word": draw.choice(list("abc"), rows), "gap": gap})
+        frame["y"] = np.where(x > 0, "yes", "no")
+        frame.to_csv(tmp_path / name, index=False)
+    spec = content(key=None, path="train.csv", test_path="test.csv", batch_size=100)
+    for party, columns in (("alice", ["gap"]), ("bob", ["x", "word"])):
+        spec["parties"][party] |= {"path": None, "columns": columns}
+    path, found = tmp_path / "spec.yaml", []
+    for cache in (None, "kept", "kept"):
+        spec["dataset"]["cache"] = cache
+        path.write_text(yaml.safe_dump(spec))
+        document = load(path)
+        parties = Parties.load(document.spec, tmp_path)
+        weights = train(prepare(document), tmp_path / "runs").weights_sha256
+        found.append((parties.digests, weights))
+    assert found[0] == found[1] == found[2]
+    [source] = on_disk({"bob": sources_of(document.spec, tmp_path)["bob"]}, tmp_path).values()
+    column = source.read(("x", "word"), ()).columns["x"]
+    assert isinstance(column, np.ndarray)
+    assert isinstance(column.base, np.memmap)
 
 
 def contents(directory: Path) -> Mapping[str, tuple[int, int]]:

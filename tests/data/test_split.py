@@ -17,6 +17,7 @@ from splitrun.data.table import Categories, Column, Table
 from splitrun.errors import DataError
 from splitrun.party import Parties, Party
 from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.files import ReadingKeys
 from tests.data.loading import load_data
 from tests.data.specs import csv_spec, write_rows
 
@@ -128,6 +129,16 @@ def test_by_time_the_latest_rows_are_tested_and_those_before_them_decide(column:
         [6, 7],
         [8, 9],
     )
+
+
+def test_moments_that_are_numbers_are_read_as_the_spec_says_they_are_written() -> None:
+    column = words(["1.000,5", "999,25", "1.000,75", "2", "1.001"])
+    split = split_rows(
+        dataset(split={"by": "time", "column": "t"}),
+        table(5, t=column),
+        reading=ReadingKeys(decimal=",", thousands="."),
+    )
+    assert parts(split) == ([0, 1, 2, 3], [], [4])
 
 
 def test_rows_of_one_moment_stay_together_and_that_is_said() -> None:

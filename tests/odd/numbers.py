@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
         lambda row: f"1.{100 + row}.500",
         lambda row: f"1{100 + row}500",
         told=["rows.csv:2", "'b'"],
-        remedy=["dataset.thousands=."],
+        remedy=["dataset.decimal=','", "dataset.thousands=."],
         delimiter=";",
     ),
     "French, with no-break spaces": column(

@@ -8,7 +8,19 @@ from tests.spec.specs import BANK, SYNTHETIC, document, problem
 
 ONLY_ALICE = "parties={alice: {columns: [age], bottom: {type: mlp, out: 4}}, bob: {}}"
 
+OWN_FILES = ["~dataset.path", "parties.alice.path=a.csv", "parties.bob.path=b.csv"]
+
 REFUSED_BANK = {
+    "points that group digits, and are decimal by default": (
+        ["dataset.thousands=."],
+        "dataset.thousands: '.' would be both the decimal mark and what groups the digits; "
+        "set 'dataset.decimal=\",\"'",
+    ),
+    "one party's decimal commas, where commas group the digits": (
+        ["dataset.thousands=,", "parties.bob.reading.decimal=,", *OWN_FILES],
+        "parties.bob.reading.decimal: ',' would be both the decimal mark and what groups the "
+        "digits; set 'parties.bob.reading.thousands=\".\"'",
+    ),
     "an unknown label holder": (
         ["top.party=alcie"],
         "top.party: 'alcie' is no party; did you mean 'alice'?",
@@ -464,6 +476,14 @@ def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str
             ["dataset.split={by: time, column: age}"],
             "parties.alice.columns[0]: 'age' says which rows are held out, and the model sees it; "
             "take it off the columns unless that is meant",
+        ),
+        (
+            ["dataset.key=id", "parties.bob.columns={drop: [day, id]}"],
+            "parties.bob.columns.drop[1]: has no effect: 'id' is no feature unless it is listed",
+        ),
+        (
+            ["parties.alice.columns={drop: [y]}"],
+            "parties.alice.columns.drop[0]: has no effect: 'y' is no feature unless it is listed",
         ),
     ],
 )

@@ -52,6 +52,14 @@ class BlockSource(Source, Protocol):
         """As any source; `new` makes what takes a column while it is read, in place of memory."""
         ...
 
+    def fingerprint(self) -> str:
+        """As any source.
+
+        Raises:
+            DataError: there is nothing that can be read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Opening:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from splitrun.data.sources.content import sha256
 from splitrun.data.sources.records import TextFile
-from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:
@@ -41,11 +40,8 @@ class CsvSource:
         return read_table(file, columns, text, new or InMemory)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file; empty where there is none that can be read."""
-        try:
-            return sha256(self.path)
-        except DataError:
-            return ""
+        """SHA-256 of the file."""
+        return sha256(self.path)
 
 
 def csv_cell(value: object) -> object:

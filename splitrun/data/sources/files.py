@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,8 @@ from splitrun.data.sources.npz import NpzFile
 from splitrun.data.sources.parquet import ParquetFile
 from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
-from splitrun.spec.check_files import file_problems
+from splitrun.files import located
+from splitrun.spec.check_files import file_problems, file_warnings
 from splitrun.spec.contracts import FileDatasetSection
 from splitrun.spec.effective import is_joined, own_reading
 from splitrun.spec.files import ReadingKeys
@@ -84,8 +84,10 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             yield Problem(place, what, "list 2" if wanted else "list at least 2")
 
     def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
-        """Also classes of a label that is a number, and how to compare keys that there are not."""
+        """Also dropped columns that are no features anyway, classes of a label that is a number,
+        and how to compare keys that there are not."""
         yield from super().warnings(spec, path)
+        yield from file_warnings(spec)
         if self.key_type != "auto" and not is_joined(spec):
             what = "has no effect: there is no key"
             yield Problem((*path, "key_type"), what, "remove it, or add dataset.key")
@@ -124,8 +126,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         """The file that all share or, where the opening is one party's, that party's own."""
         own = opening.own
         path = self.path if own is None else own.path
-        # Unlike pathlib's, this leaves the home of an unknown user as it is written.
-        place = opening.directory / os.path.expanduser(path or "")  # noqa: PTH111
+        place = located(path or "", opening.directory)
         where = "dataset" if own is None else f"parties.{opening.party}.reading"
         return FileSource(place, own_reading(self.reading_keys, own), where)
 

@@ -28,7 +28,7 @@ class HeldOutSource:
         return self.train.columns()
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
-        """These columns of both, the test file's rows last.
+        """These columns of both, the test file's rows last; made where those of the first are.
 
         Raises:
             DataError: also where the test file lacks some, they hold something else there, or it
@@ -57,12 +57,15 @@ class HeldOutSource:
             first.rows + second.rows,
             {name: _both(name, first, second) for name in first.columns},
             place,
+            first.new,
+            first.new_array,
             held_out=np.arange(first.rows + second.rows) >= first.rows,
         )
 
     def fingerprint(self) -> str:
         """Those of both files."""
-        return f"{self.train.fingerprint()} {self.test.fingerprint()}"
+        # Told apart from those of two parts of one file.
+        return f"{self.train.fingerprint()} held out: {self.test.fingerprint()}"
 
 
 def _both(name: str, first: Table, second: Table) -> Column:
@@ -73,13 +76,16 @@ def _both(name: str, first: Table, second: Table) -> Column:
     """
     import numpy as np
 
-    from splitrun.data.table import Categories
+    from splitrun.data.table import Categories, blocks_of
 
     one, other = first.columns[name], second.columns[name]
+    made = first.new()
     if not isinstance(one, Categories) and not isinstance(other, Categories):
-        return np.concatenate([one, other])
+        for numbers in (one, other):
+            for block in blocks_of(len(numbers)):
+                made.append(numbers[block])
+        return made.whole()
     words: dict[str, int] = {}
-    codes = []
     for table, column, beside in ((first, one, second), (second, other, first)):
         as_words = column if isinstance(column, Categories) else _empty_words(column)
         if as_words is None:
@@ -88,9 +94,10 @@ def _both(name: str, first: Table, second: Table) -> Column:
             message = f"{beside.place(0)}: {words_at.at(0)!r} in column {name!r}, which holds"
             remedy = "mend the cells, or list the column as categorical"
             raise DataError(f"{message} numbers in {table.origin}; {remedy}")
-        position = [words.setdefault(word, len(words)) for word in as_words.values]
-        codes.append(np.array(position, np.int64)[as_words.codes])
-    return Categories(np.concatenate(codes), tuple(words))
+        codes = np.array([words.setdefault(it, len(words)) for it in as_words.values], np.int64)
+        for block in blocks_of(table.rows):
+            made.append(codes[as_words.codes[block]])
+    return Categories(made.whole(), tuple(words))
 
 
 def _empty_words(column: Column) -> Categories | None:

@@ -73,27 +73,23 @@ class NpzFile:
         from splitrun.data.table import InMemory, Table
 
         columns = self.reading.columns_for(columns)
-        typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
-        wordy = {*text, *self.reading.categorical, *self.reading.dates}
+        typed = TypedColumns(self.reading, self.where, self.place, new or InMemory, text)
         found: dict[str, Mapping[str, Column]] = {}
         for array in dict.fromkeys(self._array_of[name] for name in columns):
             for name, own in zip(array.columns, self._read(array).T, strict=True):
                 if name in columns:
                     found[name] = (
                         {name: typed.numbers(name, [_numbers(own)])}
-                        if array.kind in "iuf" and name not in wordy
-                        else typed.words(name, [_values(own)], as_text=name in text)
+                        if array.kind in "iuf" and not typed.are_words(name)
+                        else typed.words(name, [_values(own)])
                     )
         rows = next(iter(self._array_of.values())).shape[0] if self._array_of else 0
         taken = {own: column for name in columns for own, column in found[name].items()}
         return Table(str(self.path), rows, taken, self.place, typed.new)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file; empty where there is none that can be read."""
-        try:
-            return sha256(self.path)
-        except DataError:
-            return ""
+        """SHA-256 of the file."""
+        return sha256(self.path)
 
     def place(self, row: int) -> str:
         """`file: row N`, the first being 1."""

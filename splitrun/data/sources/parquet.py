@@ -59,24 +59,20 @@ class ParquetFile:
         from splitrun.data.table import InMemory, Table
 
         columns = self.reading.columns_for(columns)
-        typed = TypedColumns(self.reading, self.where, self.place, new or InMemory)
-        wordy = {*text, *self.reading.categorical, *self.reading.dates}
+        typed = TypedColumns(self.reading, self.where, self.place, new or InMemory, text)
         taken: dict[str, Column] = {}
-        for name in self.reading.columns_for(columns):
+        for name in columns:
             kind = self._schema.field(name).type
             _refuse_type(self.path, name, kind)
-            if _is_numeric(kind) and name not in wordy:
+            if _is_numeric(kind) and not typed.are_words(name):
                 taken[name] = typed.numbers(name, self._each(name, _numbers))
             else:
-                taken |= typed.words(name, self._each(name, _values), as_text=name in text)
+                taken |= typed.words(name, self._each(name, _values))
         return Table(str(self.path), sum(self._rows), taken, self.place, typed.new)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file, or of those of its parts; empty where there is none to be read."""
-        try:
-            return " ".join(sha256(part) for part in self._parts)
-        except DataError:
-            return ""
+        """SHA-256 of the file, or those of its parts."""
+        return " ".join(sha256(part) for part in self._parts)
 
     def place(self, row: int) -> str:
         """`file: row N`, where a file's first row is 1."""

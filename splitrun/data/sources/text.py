@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, product
 from operator import methodcaller
@@ -28,11 +28,11 @@ from splitrun.data.sources.records import TextFile
 from splitrun.data.table import (
     MISSING_MARKS,
     Categories,
-    Chunks,
     Column,
     InMemory,
     NewColumn,
     Table,
+    Words,
 )
 from splitrun.errors import DataError
 
@@ -77,8 +77,7 @@ def read_table(
         elif name in text:
             taken[name] = as_categories(words.pop(name), reading)
         elif name in reading.dates:
-            missing = reading.missing_values
-            taken |= date_features(name, words.pop(name), reading, missing, file.place)
+            taken |= date_features(name, words.pop(name), reading, file.place)
         else:
             taken[name] = column_of(name, words.pop(name), reading, file.place, file.where)
     return Table(str(file.path), rows, taken, file.place, new)
@@ -145,32 +144,6 @@ class _Counted:
         return self.blocks
 
 
-@dataclass
-class _Words:
-    """A column of words while it is read."""
-
-    codes: Chunks
-    code_of: dict[str, int] = field(default_factory=dict)
-
-    def append(self, cells: pd.Series[Any]) -> None:
-        """The next rows; empty cells are the empty string."""
-        codes, words = pd.factorize(cells.to_numpy(object))
-        code_of = self.code_of
-        known = [code_of.setdefault(word, len(code_of)) for word in words]
-        if (codes < 0).any():
-            known.append(code_of.setdefault("", len(code_of)))  # the last, which is -1, too
-        self.codes.append(np.array(known or [0], np.int64)[codes])
-
-    def whole(self, restored: Callable[[str], str]) -> Categories:
-        """All rows, with values sorted by code point."""
-        values = tuple(sorted(self.code_of))
-        rank = {word: code for code, word in enumerate(values)}
-        order = np.array([rank[word] for word in self.code_of] or [0], np.int64)
-        codes = self.codes.whole()
-        np.take(order, codes, out=codes)
-        return Categories(codes, tuple(map(restored, values)))
-
-
 @dataclass(frozen=True)
 class _Reading:
     """One pass through a file."""
@@ -189,11 +162,11 @@ class _Reading:
         Those that are not to be read as words, but hold some, are left out.
         """
         numbers = {name: self.new() for name in positions if name not in as_words}
-        words = {name: _Words(self.new()) for name in positions if name in as_words}
+        words = {name: Words(self.new()) for name in positions if name in as_words}
         counted = _Counted(self.file.blocks(), ord(self.file.delimiter), self.file.padded_quote)
         for frame in self._frames(counted, positions, as_words):
             for name, column in words.items():
-                column.append(frame[positions[name]])
+                column.append(*pd.factorize(frame[positions[name]].to_numpy(object)))
             for name in list(numbers):
                 values = frame[positions[name]]
                 if _is_exact(values):
@@ -209,8 +182,12 @@ class _Reading:
         return (
             counted.rows,
             made,
-            {name: column.whole(self.file.restored) for name, column in words.items()},
+            {name: self._restored(column.whole()) for name, column in words.items()},
         )
+
+    def _restored(self, cells: Categories) -> Categories:
+        """With the words that the file has."""
+        return replace(cells, values=tuple(map(self.file.restored, cells.values)))
 
     def _frames(
         self, counted: _Counted, positions: Mapping[str, int], as_words: Collection[str]

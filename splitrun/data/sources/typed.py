@@ -7,7 +7,7 @@ text (`kinds`), so that a file means the same as CSV and as Parquet.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from splitrun.data.dates import date_features
 from splitrun.data.kinds import LARGEST_WHOLE, as_categories, column_of
-from splitrun.data.table import Categories, Column, NewColumn
+from splitrun.data.numerals import Numerals
+from splitrun.data.table import Categories, Column, NewColumn, Words
 from splitrun.errors import DataError
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.wording import option
@@ -36,6 +37,13 @@ class TypedColumns:
     """The key of the spec under which `reading` stands, for remedies."""
     place: Callable[[int], str]
     new: NewColumn
+    text: Collection[str]
+    """Columns of categories, whatever they hold."""
+
+    def are_words(self, name: str) -> bool:
+        """Whether a column is read as words, be it one of numbers."""
+        reading = self.reading
+        return name in self.text or name in reading.categorical or name in reading.dates
 
     def numbers(self, name: str, parts: Iterable[Numbers]) -> NDArray[np.float64]:
         """float64 [rows], NaN where missing, or where a number is among `missing_values`.
@@ -43,7 +51,7 @@ class TypedColumns:
         Raises:
             DataError: a whole number that a float cannot hold.
         """
-        marks = _as_numbers(self.reading.missing_values)
+        marks = Numerals.of(self.reading).parse(self.reading.missing_values)
         column, rows = self.new(), 0
         for values, missing in parts:
             found = values.astype(np.float64)
@@ -65,36 +73,24 @@ class TypedColumns:
             remedy = "to have a number, write it as float64; to have categories, set"
             raise DataError(f"{message} is too long for a float; {remedy} {categorical}")
 
-    def words(self, name: str, parts: Iterable[Values], *, as_text: bool) -> Mapping[str, Column]:
+    def words(self, name: str, parts: Iterable[Values]) -> Mapping[str, Column]:
         """What is not numbers, or is not to be: by the rules for text.
-
-        Args:
-            as_text: whether it is a column of categories, whatever it holds.
 
         Raises:
             DataError: it looks like what it cannot be read as.
         """
         cells = self._cells(parts)
-        if as_text:
+        if name in self.text:
             return {name: as_categories(cells, self.reading)}
         if name in self.reading.dates:
-            missing = self.reading.missing_values
-            return date_features(name, cells, self.reading, missing, self.place)
+            return date_features(name, cells, self.reading, self.place)
         return {name: column_of(name, cells, self.reading, self.place, self.where)}
 
     def _cells(self, parts: Iterable[Values]) -> Categories:
-        code_of: dict[str, int] = {}
-        column = self.new()
+        cells = Words(self.new())
         for codes, values in parts:
-            known = [code_of.setdefault(word(value), len(code_of)) for value in values]
-            if (codes < 0).any():
-                known.append(code_of.setdefault("", len(code_of)))  # the last, which is -1, too
-            column.append(np.array(known or [0], np.int64)[codes])
-        order = sorted(code_of)
-        rank = {each: code for code, each in enumerate(order)}
-        codes = column.whole()
-        np.take(np.array([rank[each] for each in code_of] or [0], np.int64), codes, out=codes)
-        return Categories(codes, tuple(order))
+            cells.append(codes, map(word, values))
+        return cells.whole()
 
 
 def word(value: object) -> str:
@@ -105,13 +101,3 @@ def word(value: object) -> str:
         whole = value.is_integer() and abs(value) < LARGEST_WHOLE
         return str(int(value)) if whole else repr(value)
     return str(value)
-
-
-def _as_numbers(words: Sequence[str]) -> list[float]:
-    found = []
-    for each in words:
-        try:
-            found.append(float(each))
-        except ValueError:
-            continue
-    return found
