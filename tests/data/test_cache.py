@@ -16,7 +16,7 @@ from splitrun.data.columns import sources_of
 from splitrun.data.on_disk import on_disk
 from splitrun.errors import DataError
 from splitrun.party import Parties
-from splitrun.session import prepare, train
+from splitrun.session import evaluate_run, prepare, train
 from splitrun.spec import load
 from splitrun.spec.model import Spec
 
@@ -77,6 +77,32 @@ def same(one: Parties, other: Parties) -> None:
     assert one.join is not None
     assert other.join is not None
     assert one.join.record == other.join.record
+    assert one.join.warnings == other.join.warnings
+    assert one.join.keys is not None
+    assert other.join.keys is not None
+    assert one.join.keys.values == other.join.keys.values
+    assert np.array_equal(one.join.keys.codes, other.join.keys.codes)
+    for party, rows in other.join.lone.items():
+        assert np.array_equal(one.join.lone[party], rows)
+    for party, alignment in other.join.alignments.items():
+        assert np.array_equal(one.join.alignments[party].rows, alignment.rows)
+
+
+def test_predictions_of_the_held_out_rows_stand_beside_the_same_keys(
+    files: Path, tmp_path: Path
+) -> None:
+    header, rows = set(), []
+    for cache in (None, "kept"):
+        path = files / "evaluated.yaml"
+        path.write_text(yaml.safe_dump(content(cache=cache and str(tmp_path / cache))))
+        runs = tmp_path / f"runs {cache}"
+        train(prepare(load(path)), runs)
+        [run] = runs.iterdir()
+        predictions = evaluate_run(run).predictions
+        header.add(predictions.header)
+        rows.append(list(predictions.rows()))
+    assert len(header) == 1
+    assert rows[0] == rows[1]
 
 
 def test_rows_on_the_disk_are_those_in_memory_when_made_and_when_found(
