@@ -70,7 +70,11 @@ def compare(
     ] = None,
     depths: Annotated[
         str | None,
-        typer.Option("--depths", metavar="N,N,…", help="Depths of stale; default: 2,4,8."),
+        typer.Option(
+            "--depths",
+            metavar="N,N,…",
+            help="Depths of stale, beside what is foretold the fastest; default: 2,4,8.",
+        ),
     ] = None,
     repeats: Annotated[
         int | None,
@@ -127,7 +131,7 @@ def compare(
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Run the experiment sequentially and pipelined; compare speed and metric, with intervals.
+    """Compare sequential and pipelined: speed and metric.
 
     Given two run directories instead, tell how those runs differ; `--assert identical` wants the
     same weights of them.

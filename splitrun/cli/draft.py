@@ -187,12 +187,13 @@ class Draft:
             return f"the {role}"
         if column.name == self.label:
             return "dropped: it is named like the label"
+        categories = "category" if column.distinct == 1 else "categories"
         told = {
             "id-like": f"dropped: like an id, {column.distinct:,} values in {file.rows:,} rows",
             "empty": "dropped: empty in every row",
             "dates": "dates",
             "numeric": "numeric",
-            "categorical": f"{column.distinct:,} categories: {_values(column)}",
+            "categorical": f"{column.distinct:,} {categories}: {_values(column)}",
         }[column.kind]
         return (
             f"{told}; {column.missing:,} missing" if column.missing and role != "dropped" else told

@@ -33,10 +33,10 @@ def init(
         Path, typer.Option("--output", "-o", metavar="SPEC", help="Where the spec is written.")
     ] = Path("spec.yaml"),
 ) -> None:
-    """Write a spec for given files: how they are read, their key, label and columns.
+    """Write a spec for given files.
 
-    What is understood of each column stands beside it as a comment, to be checked and changed.
-    Nothing is overwritten.
+    How they are read, their key and their label are found out. What is understood of each column
+    stands beside it as a comment, to be checked and changed. Nothing is overwritten.
     """
     given = parsed(files)
     if os.path.lexists(output):

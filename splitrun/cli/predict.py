@@ -71,7 +71,10 @@ def predict(
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Tell what a run's saved model says of new rows, which need no labels."""
+    """Tell what a run's saved model says of new rows.
+
+    They need no labels, and may have more columns.
+    """
     from splitrun.session import predict as predict_rows
 
     given = parsed(inputs or ())
@@ -239,5 +242,8 @@ def _refuse_output(path: Path, inputs: Inputs, *, force: bool) -> None:
     given = [inputs] if isinstance(inputs, Path) else inputs.values()
     if any(path.resolve() == each.resolve() for each in given):
         raise UsageError(f"{path}: holds the new rows themselves; name another file with -o")
+    if not is_directory(path.parent):
+        message = f"{path}: cannot be written: {os.strerror(errno.ENOENT)}"
+        raise UsageError(f"{message}; name a file in a directory that exists")
     if is_something(path) and not force:
         raise UsageError(f"{path}: is there already; add --force to replace it, or name another")

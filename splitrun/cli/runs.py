@@ -36,7 +36,10 @@ def evaluate(
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Evaluate a run's saved model on the rows that were held out, or on other rows with labels."""
+    """Evaluate a run's saved model on held-out or other rows.
+
+    Without --input, these are the rows that the training held out; others need labels, too.
+    """
     from splitrun.session import evaluate_run
 
     if predictions == STDOUT:
@@ -89,8 +92,10 @@ def watch(
         ),
     ] = None,
 ) -> None:
-    """Show a run's dashboard: what it is at now, until it ends or Ctrl-C; of a run that is over,
-    the last frame. Without a terminal, one frame is printed.
+    """Show a run's dashboard, now or afterwards.
+
+    It shows what the run is at, until it ends or Ctrl-C; of a run that is over, the last frame.
+    Without a terminal, one frame is printed.
     """
     from splitrun.cli.output import Console
     from splitrun.dashboard.live import watch as watch_run
@@ -112,6 +117,7 @@ def trace(
         Path | None,
         typer.Option(
             "--output",
+            "-o",
             metavar="FILE",
             help="Where it is written; default: trace.json in the directory.",
         ),
@@ -123,7 +129,7 @@ def trace(
         ),
     ] = None,
 ) -> None:
-    """Write what happened in a run as a timeline for ui.perfetto.dev or chrome://tracing."""
+    """Write a run's timeline for ui.perfetto.dev or chrome://tracing."""
     from splitrun.report.trace import write_trace
 
     path = followed(output) if output else directory / "trace.json"
@@ -168,12 +174,13 @@ def report(
         Path | None,
         typer.Option(
             "--output",
+            "-o",
             metavar="FILE",
             help="Where it is written; default: report.html in that directory.",
         ),
     ] = None,
 ) -> None:
-    """Write a page that shows where the time went and what came out; it opens offline."""
+    """Write a page about a run or a comparison; it opens offline."""
     from splitrun.report.write import write
 
     page = write(path, followed(output) if output else None)

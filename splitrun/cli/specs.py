@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = None) -> None:
-    """Check a spec and the header of its data file; say everything that is wrong with them.
+    """Check a spec and its files' headers; say all that is wrong.
 
     That is: every key and value, columns and label, and whether models, losses, schedules and links
     agree, as far as the spec tells. `plan` also reads the rows, builds and joins the models, your
@@ -65,7 +65,7 @@ def plan(
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Explain a spec's plan: programs, cuts, staleness, and what pipelining holds in memory."""
+    """Explain a spec's plan: rows, programs, cuts and memory."""
     document = load_document(spec, overrides, data_dir)
     from splitrun.cli.output import show_download
     from splitrun.plan.explain import describe
@@ -233,7 +233,7 @@ def schema(
         ),
     ] = False,
 ) -> None:
-    """Print the JSON Schema of specs; editors check and complete YAML with it."""
+    """Print the JSON Schema of specs, for editors."""
     if components:
         from splitrun.components import KINDS, registry
 

@@ -71,7 +71,7 @@ def train(
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
-    """Train the spec's model and save it, with all there is to know of the run."""
+    """Train the spec's model; save it with all there is to know."""
     if resume is not None and unproven:
         raise UsageError("--unproven: a run that is resumed keeps its depth; leave it out")
     if resume is not None and spec is not None and is_override(spec):

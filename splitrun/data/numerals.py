@@ -157,8 +157,8 @@ def candidates(now: Numerals, units: tuple[str, ...]) -> tuple[Numerals, ...]:
     """Other ways to write numbers that people use, the likeliest first."""
     known = tuple(dict.fromkeys((*now.units, *units)))
     forms = (
-        *((now.decimal, now.thousands), (".", ","), (",", None), (",", "."), (".", " ")),
-        *((",", " "), (".", "'"), (",", "'"), (".", "_")),
+        *((now.decimal, now.thousands), (".", None), (".", ","), (",", None), (",", ".")),
+        *((".", " "), (",", " "), (".", "'"), (",", "'"), (".", "_")),
     )
     return tuple(
         dict.fromkeys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from splitrun.data import (
     refuse_missing_columns,
 )
 from splitrun.data.sources.files import CsvDataset
-from splitrun.errors import UsageError
+from splitrun.errors import DataError, UsageError
 from splitrun.files import located
 from splitrun.spec import Spec, has_own_files, reading_of
 from splitrun.spec.wording import closest
@@ -91,3 +92,12 @@ def refuse_other_columns(
         read = reading_of(spec, party).columns_for(columns_of_model(encoders[party], new_rows))
         needed = (*read, *key_columns(spec, party))
         refuse_missing_columns(str(origin), needed, columns)
+
+
+def as_in_training(error: DataError) -> DataError:
+    """The error about a file of new rows, with a remedy that is of use: how these are read was
+    said once and for all by the spec of the training."""
+    what, *remedy = re.split(r"; set (?='?(?:dataset|parties)\.)", str(error), maxsplit=1)
+    if not remedy:
+        return error
+    return DataError(f"{what}; write the file as that of the training, or train with {remedy[0]}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from torch import Tensor
 
 from splitrun.data import NewRows, PartyEncoder, UnseenValues
-from splitrun.errors import RunDirectoryError
+from splitrun.errors import DataError, RunDirectoryError
 from splitrun.events import EvaluatedRows
 from splitrun.files import is_something
 from splitrun.model import evaluate
@@ -21,7 +21,12 @@ from splitrun.party import Parties, merge
 from splitrun.plan import EVALUATION_BATCH_ROWS, Facts, compile
 from splitrun.records.run import Manifest, fate, way_on
 from splitrun.runtime import Observer, find_runtime
-from splitrun.session.inputs import Inputs, refuse_other_columns, with_inputs
+from splitrun.session.inputs import (
+    Inputs,
+    as_in_training,
+    refuse_other_columns,
+    with_inputs,
+)
 from splitrun.session.job import job_of
 from splitrun.session.prepare import refuse_code
 from splitrun.session.run_directory import RunDirectory
@@ -117,8 +122,11 @@ class TrainedModel:
             DataError: a file that is missing, damaged, or not what the model was trained on.
         """
         spec = with_inputs(self.spec, inputs, self.directory)
-        refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
-        return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
+        try:
+            refuse_other_columns(spec, inputs, self.directory, self.encoders, new_rows)
+            return Parties.load(spec, self.directory, encoders=self.encoders, new_rows=new_rows)
+        except DataError as error:
+            raise as_in_training(error) from error
 
     def apply(
         self,

@@ -113,3 +113,9 @@ def test_what_the_spec_calls_categories_is_kept_but_for_marks_of_nothing() -> No
     made = column(["007", "7", "?"], categorical=["b"], missing_values=["?"])
     assert isinstance(made, Categories)
     assert [made.at(row) for row in range(3)] == ["007", "7", ""]
+
+
+def test_a_decimal_point_where_a_comma_was_declared_is_told_as_that_alone() -> None:
+    told = """has a decimal point; set 'dataset.decimal="."', or to have categories"""
+    with pytest.raises(DataError, match=told):
+        numbers(["1168.8", "5120.63"], decimal=",")

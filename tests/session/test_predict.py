@@ -223,6 +223,10 @@ def test_new_rows_are_read_by_the_keys_of_the_training(tmp_path: Path) -> None:
     new.write_text("a\n" + "1,5\n")
     with pytest.raises(DataError, match=r"no column 'd'; add it"):
         predict(run, new)
+    new.write_text("a,d\n" + "1.5,01.03.2026\n")
+    told = "write the file as that of the training, or train with 'dataset.delimiter=\",\"'"
+    with pytest.raises(DataError, match=f"new.csv:1: one column only when split at ';'; {told}"):
+        predict(run, new)
 
 
 def test_a_file_for_each_party_is_refused_where_all_shared_one(tmp_path: Path) -> None:
