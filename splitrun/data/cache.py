@@ -15,26 +15,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 import sklearn
 import torch
-from torch import Tensor
 
 import splitrun
+from splitrun.data.encoded_files import read_data, read_join, write_data, write_join
 from splitrun.data.encoding import PartyEncoder
-from splitrun.data.join import Alignment, Join
+from splitrun.data.join import Join
 from splitrun.data.load import Data
-from splitrun.data.on_disk import on_disk, read_tensors, write_tensors
+from splitrun.data.on_disk import on_disk
 from splitrun.data.sources import Source
-from splitrun.data.table import Categories
-from splitrun.errors import DataError, Problem, RunDirectoryError
+from splitrun.errors import DataError, RunDirectoryError
 from splitrun.files import is_something, located, read_bytes, remove, sync, write_text
 from splitrun.lock import is_held, locked
-from splitrun.records.run import JoinRecord, PartySummary
 from splitrun.spec import Spec
 
 FORMAT = 2
@@ -143,17 +140,17 @@ class Cache:
             return None, ""
         try:
             about = msgspec.json.decode(read_bytes(self._entry / _ABOUT), type=_AboutAll)
-            data = {name: _read(self._entry / _file_name(name)) for name in about.parties}
-            join = _read_join(self._entry / _JOIN, data) if about.has_join else None
+            data = {name: read_data(self._entry / _file_name(name)) for name in about.parties}
+            join = read_join(self._entry / _JOIN, data) if about.has_join else None
         except (OSError, ValueError, RunDirectoryError) as error:
             return None, f"damaged ({error})"
         return Loaded(data, join), ""
 
     def _write(self, directory: Path, loaded: Loaded) -> None:
         for name, data in loaded.data.items():
-            _write(directory / _file_name(name), data)
+            write_data(directory / _file_name(name), data)
         if loaded.join is not None:
-            _write_join(directory / _JOIN, loaded.join)
+            write_join(directory / _JOIN, loaded.join)
         about = _AboutAll(tuple(loaded.data), has_join=loaded.join is not None)
         write_text(directory / _ABOUT, msgspec.json.encode(about).decode())
 
@@ -202,149 +199,3 @@ class _AboutAll(msgspec.Struct, frozen=True):
 
     parties: tuple[str, ...]
     has_join: bool
-
-
-class _AboutJoin(msgspec.Struct, frozen=True):
-    """What is kept of a join beside tensors."""
-
-    record: JoinRecord
-    warnings: tuple[str, ...]
-    sha256: str
-
-
-class _About(msgspec.Struct, frozen=True):
-    """What is kept of a party's data beside tensors."""
-
-    party: str
-    encoder: dict[str, Any]
-    digests: dict[str, str]
-    summary: PartySummary | None
-    doubts: tuple[Problem, ...]
-    notes: tuple[str, ...]
-
-
-def _write(path: Path, data: Data) -> None:
-    optional = {"labels": data.labels, "own_rows": data.own_rows}
-    tensors = {
-        "train_ids": data.train_ids,
-        "test_ids": data.test_ids,
-        "validation_ids": data.validation_ids,
-        **{f"features.{index}": tensor for index, tensor in enumerate(data.features)},
-        **{name: tensor for name, tensor in optional.items() if tensor is not None},
-        **_of_keys(data.keys),
-    }
-    about = _About(
-        data.party,
-        data.encoder.to_json(),
-        _digests(data),
-        data.summary,
-        data.doubts,
-        data.notes,
-    )
-    write_tensors(path, tensors, {"about": msgspec.json.encode(about).decode()})
-
-
-def _read(path: Path) -> Data:
-    """What `_write` wrote, looked through.
-
-    Raises:
-        OSError, ValueError, RunDirectoryError: it is missing or damaged.
-    """
-    mapped = read_tensors(path)
-    tensors = mapped.tensors
-    try:
-        about = msgspec.json.decode(mapped.about["about"], type=_About)
-        data = Data(
-            about.party,
-            train_ids=tensors["train_ids"],
-            test_ids=tensors["test_ids"],
-            validation_ids=tensors["validation_ids"],
-            features=tuple(it for name, it in sorted(tensors.items()) if name[:9] == "features."),
-            labels=tensors.get("labels"),
-            own_rows=tensors.get("own_rows"),
-            keys=_keys(tensors),
-            encoder=PartyEncoder.from_json(about.encoder, str(path)),
-            summary=about.summary,
-            doubts=about.doubts,
-            notes=about.notes,
-        )
-    except (KeyError, TypeError, msgspec.DecodeError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
-    if _digests(data) != about.digests:
-        raise ValueError(f"{path.name} is not what was written")
-    mapped.expect_random_access()
-    return data
-
-
-def _write_join(path: Path, join: Join) -> None:
-    tensors = {
-        **{f"rows.{party}": torch.from_numpy(it.rows) for party, it in join.alignments.items()},
-        **{f"lone.{party}": torch.from_numpy(rows) for party, rows in join.lone.items()},
-        **_of_keys(join.keys),
-    }
-    about = _AboutJoin(join.record, join.warnings, _sha256(tensors))
-    write_tensors(path, tensors, {"about": msgspec.json.encode(about).decode()})
-
-
-def _read_join(path: Path, data: Mapping[str, Data]) -> Join:
-    """What `_write_join` wrote, looked through.
-
-    Args:
-        data: of the parties that were joined.
-
-    Raises:
-        OSError, ValueError: it is missing or damaged.
-    """
-    mapped = read_tensors(path)
-    try:
-        about = msgspec.json.decode(mapped.about["about"], type=_AboutJoin)
-    except (KeyError, TypeError, msgspec.DecodeError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
-    if _sha256(mapped.tensors) != about.sha256:
-        raise ValueError(f"{path.name} is not what was written")
-    rows = {name: tensor.numpy() for name, tensor in mapped.tensors.items()}
-    return Join(
-        {
-            party: Alignment(rows[f"rows.{party}"], it.keys)
-            for party, it in data.items()
-            if f"rows.{party}" in rows
-        },
-        {party: rows[f"lone.{party}"] for party in data if f"lone.{party}" in rows},
-        about.record,
-        _keys(mapped.tensors),
-        about.warnings,
-    )
-
-
-def _of_keys(keys: Categories | None) -> dict[str, Tensor]:
-    """Keys as tensors, if there are some."""
-    if keys is None:
-        return {}
-    values = np.frombuffer(msgspec.json.encode(keys.values), np.uint8)
-    return {"keys": torch.from_numpy(keys.codes), "key_values": torch.tensor(values)}
-
-
-def _keys(tensors: Mapping[str, Tensor]) -> Categories | None:
-    """The inverse."""
-    if "keys" not in tensors:
-        return None
-    values = msgspec.json.decode(tensors["key_values"].numpy().data, type=tuple[str, ...])
-    return Categories(tensors["keys"].numpy(), values)
-
-
-def _sha256(tensors: Mapping[str, Tensor]) -> str:
-    found = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {list(tensor.shape)}".encode())
-        found.update(tensor.contiguous().numpy().data)
-    return found.hexdigest()
-
-
-def _digests(data: Data) -> dict[str, str]:
-    """Of all tensors, by what they are of."""
-    digests = dict(data.digests)
-    if data.keys is not None:
-        keys = hashlib.sha256(np.ascontiguousarray(data.keys.codes).data)
-        keys.update(msgspec.json.encode(data.keys.values))
-        digests["the keys"] = keys.hexdigest()
-    return digests

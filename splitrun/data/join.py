@@ -17,19 +17,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splitrun.data.encoding import Rows
 from splitrun.data.table import Categories, Table, is_missing
 from splitrun.data.words import bare
 from splitrun.errors import DataError
 from splitrun.records.run import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
-
-Rows = NDArray[np.int64]
-KeyType = Literal["auto", "text", "integer"]
+from splitrun.spec.files import KeyType
 
 TINY = 0.1
 """Where fewer of the label holder's rows than this share are joined, something may be wrong."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.files import ColumnKeys, ReadingKeys, Split, SplitOrWord
+from splitrun.spec.files import ColumnKeys, KeyType, ReadingKeys, Split, SplitOrWord
 from splitrun.spec.section import (
     CLASS_TAG,
     Component,
@@ -127,7 +127,7 @@ class DatasetSection(Component):
         return None
 
     @property
-    def keys_as(self) -> Literal["auto", "text", "integer"]:
+    def keys_as(self) -> KeyType:
         """How keys are compared."""
         return "auto"
 

@@ -23,6 +23,9 @@ DatePart = Literal[
 """What becomes of a date: days since 1970, which scaling shifts as it does any number, or a part of
 it."""
 
+KeyType = Literal["auto", "text", "integer"]
+"""How keys are compared."""
+
 
 def _is_encoding(name: str) -> str:
     try:

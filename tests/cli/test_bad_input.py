@@ -102,7 +102,7 @@ def test_a_published_file_that_cannot_be_had_is_asked_for(
     text = refused_bank(capsys, "plan", "--data-dir", "data")
     told = (
         "bank.csv is not at data/bank.csv, …/bank.csv, and cannot be downloaded: …; "
-        "get it from https://…, or name its directory with --data-dir"
+        "or get it from https://…, or name its directory with --data-dir"
     )
     assert says(text, told), text
 

@@ -158,7 +158,7 @@ class BankMarketingSource:
         except DataError as error:
             looked = ", ".join(str(directory / name) for directory in directories)
             message = f"{name} is not at {looked}, and cannot be downloaded: {error}"
-            remedy = f"get it from {PAGE} and put it there, or name its directory with --data-dir"
+            remedy = f"or get it from {PAGE} and put it there, or name its directory with --data-dir"
             raise DataError(f"{message}; {remedy}") from error
         content = unpack(unpack(archive, "bank.zip", ARCHIVE), name, f"{ARCHIVE}: bank.zip")
         path = directories[-1] / name

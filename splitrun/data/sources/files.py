@@ -21,7 +21,7 @@ from splitrun.files import located
 from splitrun.spec.check_files import file_problems, file_warnings
 from splitrun.spec.contracts import FileDatasetSection
 from splitrun.spec.effective import is_joined, own_reading
-from splitrun.spec.files import ReadingKeys
+from splitrun.spec.files import KeyType, ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import NewColumn, Table
@@ -42,7 +42,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         None,
         description="The column that rows are joined by; those that all parties have are used.",
     )
-    key_type: Literal["auto", "text", "integer"] = Field(
+    key_type: KeyType = Field(
         "auto",
         description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
         "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
@@ -111,7 +111,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         return self.key
 
     @property
-    def keys_as(self) -> Literal["auto", "text", "integer"]:
+    def keys_as(self) -> KeyType:
         """The `key_type`."""
         return self.key_type
 
