@@ -158,8 +158,8 @@ class BankMarketingSource:
         except DataError as error:
             looked = ", ".join(str(directory / name) for directory in directories)
             message = f"{name} is not at {looked}, and cannot be downloaded: {error}"
-            remedy = f"or get it from {PAGE} and put it there, or name its directory with --data-dir"
-            raise DataError(f"{message}; {remedy}") from error
+            remedy = f"or get it from {PAGE} and put it there, or name its directory"
+            raise DataError(f"{message}; {remedy} with --data-dir") from error
         content = unpack(unpack(archive, "bank.zip", ARCHIVE), name, f"{ARCHIVE}: bank.zip")
         path = directories[-1] / name
         _check(f"{ARCHIVE}: {name}", content, self._file.sha256, f"get it from {PAGE}")
