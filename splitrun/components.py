@@ -78,15 +78,15 @@ RUNTIMES: Mapping[str, str] = {
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 
 CONTRACTS: Mapping[str, str] = {
-    "sources": "DatasetSection",
-    "losses": "LossSection",
-    "bottoms": "ModelSection",
-    "compensation": "RuleSection",
-    "hooks": "HookSection",
-    "sinks": "SinkSection",
+    "sources": "splitrun.spec.datasets:DatasetSection",
+    "losses": "splitrun.spec.contracts:LossSection",
+    "bottoms": "splitrun.spec.contracts:ModelSection",
+    "compensation": "splitrun.spec.contracts:RuleSection",
+    "hooks": "splitrun.spec.contracts:HookSection",
+    "sinks": "splitrun.spec.contracts:SinkSection",
 }
 """The kinds of which packages may offer components, in the entry-point groups `splitrun.<kind>`,
-and the class in `splitrun.spec.contracts` that each must extend."""
+and the class that each must extend, as `module:attribute`."""
 
 
 KINDS = tuple(dict.fromkeys([*OWN, *CONTRACTS]))
@@ -192,7 +192,7 @@ def _attempt(offer: Offer) -> type[Any] | str:
         found = imported(offer.value)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the package's own code
         return f"it cannot be imported: {one_line(error)}; mend or uninstall {offer.package}"
-    contract = imported(f"splitrun.spec.contracts:{CONTRACTS[offer.kind]}")
+    contract = imported(CONTRACTS[offer.kind])
     if not (isinstance(found, type) and issubclass(found, contract)):
         return f"it is no subclass of splitrun.extend.{contract.__name__}; mend {offer.package}"
     return _unfit(found, contract, offer) or found

@@ -39,8 +39,6 @@ from splitrun.events import (
 )
 from splitrun.spec import Spec
 from splitrun.spec.contracts import (
-    DatasetSection,
-    FileDatasetSection,
     HookSection,
     Labels,
     LossSection,
@@ -52,6 +50,7 @@ from splitrun.spec.contracts import (
     RuleSection,
     SinkSection,
 )
+from splitrun.spec.datasets import DatasetSection, FileDatasetSection
 from splitrun.spec.section import Section
 
 if TYPE_CHECKING:

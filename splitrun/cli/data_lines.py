@@ -9,7 +9,7 @@ from splitrun.cli.output import echo
 from splitrun.units import SCREEN, listed
 
 if TYPE_CHECKING:
-    from splitrun.records.run import (
+    from splitrun.records.data import (
         DataSummary,
         JoinRecord,
         LabelSummary,

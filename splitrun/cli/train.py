@@ -30,7 +30,8 @@ from splitrun.files import is_something
 if TYPE_CHECKING:
     from splitrun.errors import RunFailed
     from splitrun.events import Emit, Sink
-    from splitrun.records.run import DataSummary, RunResult
+    from splitrun.records.data import DataSummary
+    from splitrun.records.run import RunResult
     from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
     from splitrun.telemetry import Sampler

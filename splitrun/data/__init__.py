@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from splitrun.data.encoding import InputShape, PartyEncoder
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.join import Alignment, Join, key_columns
-    from splitrun.data.load import Data, columns_of, load_data, text_columns
+    from splitrun.data.load import columns_of, load_data, text_columns
     from splitrun.data.new_rows import (
         NewRows,
         UnseenValues,
         columns_of_model,
         refuse_missing_columns,
     )
+    from splitrun.data.party_data import Data
     from splitrun.data.shared import join_sources, share
     from splitrun.data.split import SplitRows
 
@@ -81,9 +82,10 @@ _IMPORTED_ON_USE = {
     **dict.fromkeys(("Loaded", "cache_of"), "cache"),
     **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
     **dict.fromkeys(("Alignment", "Join", "key_columns"), "join"),
-    **dict.fromkeys(("Data", "columns_of", "load_data", "text_columns"), "load"),
+    **dict.fromkeys(("columns_of", "load_data", "text_columns"), "load"),
     **dict.fromkeys(("join_sources", "share"), "shared"),
     **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
+    "Data": "party_data",
     "SplitRows": "split",
     **dict.fromkeys(
         ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"

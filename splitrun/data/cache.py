@@ -26,8 +26,8 @@ import splitrun
 from splitrun.data.encoded_files import read_data, read_join, write_data, write_join
 from splitrun.data.encoding import PartyEncoder
 from splitrun.data.join import Join
-from splitrun.data.load import Data
 from splitrun.data.on_disk import on_disk
+from splitrun.data.party_data import Data
 from splitrun.data.sources import Source
 from splitrun.errors import DataError, RunDirectoryError
 from splitrun.files import is_something, located, read_bytes, remove, sync, write_text

@@ -18,7 +18,7 @@ from splitrun.data.encoding import FeatureEncoder, Rows
 from splitrun.data.table import Categories, Table
 from splitrun.data.words import NEXT_TO_NOTHING, folded
 from splitrun.errors import Path, Problem
-from splitrun.records.run import LabelSummary
+from splitrun.records.data import LabelSummary
 from splitrun.spec import Spec, reading_of
 from splitrun.spec.wording import assignment, typed
 from splitrun.units import SCREEN, listed

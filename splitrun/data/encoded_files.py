@@ -17,11 +17,11 @@ from torch import Tensor
 
 from splitrun.data.encoding import PartyEncoder
 from splitrun.data.join import Alignment, Join
-from splitrun.data.load import Data
 from splitrun.data.on_disk import read_tensors, write_tensors
+from splitrun.data.party_data import Data
 from splitrun.data.table import Categories
 from splitrun.errors import Problem
-from splitrun.records.run import JoinRecord, PartySummary
+from splitrun.records.data import JoinRecord, PartySummary
 
 
 class _About(msgspec.Struct, frozen=True):

@@ -12,129 +12,21 @@ Keys are compared as text, without the blanks around them: 7 of a column of inte
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splitrun.data.encoding import Rows
-from splitrun.data.table import Categories, Table, is_missing
-from splitrun.data.words import bare
+from splitrun.data.keys import KeyColumn, form_of, plain_key, spelt_otherwise, unmarked
+from splitrun.data.table import Categories, Table
 from splitrun.errors import DataError
-from splitrun.records.run import JoinOrder, JoinRecord
+from splitrun.records.data import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
-from splitrun.spec.files import KeyType
 
 TINY = 0.1
 """Where fewer of the label holder's rows than this share are joined, something may be wrong."""
-
-
-@dataclass(frozen=True)
-class KeyColumn:
-    """A column of keys: a party's own, or what refers to another's."""
-
-    party: str
-    name: str
-    table: Table
-    """With the column as categories."""
-    key_type: KeyType
-
-    @cached_property
-    def texts(self) -> tuple[str, ...]:
-        """The distinct keys in the form in which they are compared, by the column's codes.
-
-        Raises:
-            DataError: a row has no key or, where keys are integers, one that is none.
-        """
-        column = self._column
-        present = np.bincount(column.codes, minlength=len(column.values)) > 0
-        if (missing := self._missing(present)).any():
-            rows = missing[column.codes]
-            where = self.table.place(int(np.argmax(rows)))
-            message = f"{where}: no key in column {self.name!r}, as in {rows.sum():,} row(s) in all"
-            raise DataError(f"{message}; fill the cells, or leave the rows out")
-        if self.key_type != "integer":
-            return column.values
-        texts = [_integer(value) for value in column.values]
-        for code, text in enumerate(texts):
-            if text is None and present[code]:
-                message = f"{self.place_of(code)}: the key {column.values[code]!r} is no integer"
-                raise DataError(f"{message}; mend it, or use dataset.key_type=text")
-        return tuple(text or "" for text in texts)
-
-    @property
-    def codes(self) -> Rows:
-        """Every row's index into `texts`, [rows]."""
-        return self._column.codes
-
-    @property
-    def ranks(self) -> Rows:
-        """The place of each of `texts` in their order by code points."""
-        ranks = np.empty(len(self.texts), np.int64)
-        ranks[sorted(range(len(ranks)), key=self.texts.__getitem__)] = np.arange(len(ranks))
-        return ranks
-
-    def rows_by_text(self, instead: str) -> dict[str, int]:
-        """The row that each key stands in.
-
-        Args:
-            instead: what helps where rows share a key, beside to keep one of them.
-
-        Raises:
-            DataError: two rows have the same key, or keys that are one but for how they are
-                written.
-        """
-        texts = self.texts
-        rows: dict[str, int] = {}
-        for row, code in enumerate(self.codes.tolist()):
-            if rows.setdefault(texts[code], row) != row:
-                self._refuse_twice(texts[code], instead)
-        if self.key_type == "auto":
-            self._refuse_spellings(rows)
-        return rows
-
-    def place_of(self, code: int) -> str:
-        """Where the first row with this code stands."""
-        return self.table.place(int(np.argmax(self.codes == code)))
-
-    def _missing(self, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the column's values are no key: blank ones and, where all others are integers,
-        `NA` and the like; among words it may be a key."""
-        words = [bare(value) for value in self._column.values]
-        marks = np.array([is_missing(word) for word in words], bool) & present
-        if not marks.any():
-            return marks
-        others = (word for word, here in zip(words, present & ~marks, strict=True) if here)
-        if any(_integer(word) is None for word in others):
-            return np.array([not word for word in words], bool) & present
-        return marks
-
-    @property
-    def _column(self) -> Categories:
-        column = self.table.columns[self.name]
-        assert isinstance(column, Categories), "keys are read as text"
-        return column
-
-    def _refuse_twice(self, text: str, instead: str) -> None:
-        same = np.array([each == text for each in self.texts], bool)[self.codes]
-        first, second, *_ = map(int, np.flatnonzero(same))
-        what = f"the key {self._column.at(second)!r} in column {self.name!r} is that of"
-        message = f"{self.table.place(second)}: {what} {self.table.place(first)}, too"
-        raise DataError(f"{message}; keep one of the rows{instead}")
-
-    def _refuse_spellings(self, rows: Mapping[str, int]) -> None:
-        """Raises DataError where two keys differ only in how they are written."""
-        written: dict[str, str] = {}
-        for text in rows:
-            other = written.setdefault(_plain(text), text)
-            if other != text:
-                later, earlier = sorted((text, other), key=rows.__getitem__, reverse=True)
-                places = self.table.place(rows[later]), self.table.place(rows[earlier])
-                raise _spelt(places, (later, earlier))
 
 
 @dataclass(frozen=True)
@@ -266,13 +158,13 @@ def _matches(references: KeyColumn, keys: KeyColumn) -> Rows:
     rows = keys.rows_by_text("")
     found = np.array([rows.get(text, -1) for text in references.texts], np.int64)
     if references.key_type == "auto" and (found < 0).any():
-        written = {_plain(text): text for text in rows}
+        written = {plain_key(text): text for text in rows}
         for code in np.flatnonzero(found < 0).tolist():
             text = references.texts[code]
-            other = written.get(_plain(text))
+            other = written.get(plain_key(text))
             if other is not None and (references.codes == code).any():
                 places = references.place_of(code), keys.table.place(rows[other])
-                raise _spelt(places, (text, other))
+                raise spelt_otherwise(places, (text, other))
     return found[references.codes]
 
 
@@ -302,7 +194,7 @@ def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
     having = f"{joined:,} have" if joined else "none has"
     message = f"{references.table.origin}: of {len(found):,} rows, {having} a partner among the "
     message += f"{partners}, by {references.name} and {keys.name}"
-    forms = [_form(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
+    forms = [form_of(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
     if len(set(forms)) == 2:
         message += f"; those keys look like {forms[0]} and {forms[1]}"
     remedy = f"check dataset.key, parties.{keys.party}.key and parties.{keys.party}.on"
@@ -320,11 +212,11 @@ def _lookalikes(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str
     left = np.unique(keys.codes[np.setdiff1d(np.arange(keys.table.rows), found)])
     if not (len(missed) and len(left)):
         return []
-    there = {_unmarked(keys.texts[code]): code for code in left.tolist()}
+    there = {unmarked(keys.texts[code]): code for code in left.tolist()}
     pairs = [
         (code, there[mark])
         for code in missed.tolist()
-        if (mark := _unmarked(references.texts[code])) in there
+        if (mark := unmarked(references.texts[code])) in there
     ]
     if not pairs:
         return []
@@ -357,53 +249,3 @@ def _shared_instead(spec: Spec, key: str) -> str:
     }
     overrides = " ".join(shlex.quote(f"{path}={column}") for path, column in given.items())
     return f" or, if rows may refer to the same one, use ~{mine} {overrides}"
-
-
-def _spelt(places: Sequence[str], texts: Sequence[str]) -> DataError:
-    """That two keys are one but for how they are written."""
-    one, other = texts
-    remedy = "write them alike, or use dataset.key_type=text to take them as they are"
-    if _integer(one) is not None and _integer(one) == _integer(other):
-        how, first = "as numbers they are the same", "use dataset.key_type=integer for that, or "
-        remedy = f"{first}dataset.key_type=text to take them as they are"
-    else:
-        how = "they differ by upper and lower case alone"
-    message = f"{places[0]}: the key {one!r}, and {other!r} at {places[1]}: {how}"
-    return DataError(f"{message}; {remedy}")
-
-
-_INTEGER = re.compile(r"([+-]?)0*([0-9]+)(\.0*)?", re.ASCII)
-
-
-def _integer(text: str) -> str | None:
-    """An integer in its shortest form; 7.0 is one, as tables with missing cells write 7."""
-    match = _INTEGER.fullmatch(text)
-    if match is None:
-        return None
-    sign, digits, _ = match.groups()
-    return f"-{digits}" if sign == "-" and digits != "0" else digits
-
-
-def _plain(text: str) -> str:
-    """What keys have in common that differ only in how they are written."""
-    if text.isdigit() and text.isascii() and text[0] != "0":  # as most are
-        return text
-    return _integer(text) or text.casefold()
-
-
-_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0*)?)?Z?$")
-_LAST_ZEROS = re.compile(r"(\.[0-9]*?)0+$")
-
-
-def _unmarked(text: str) -> str:
-    """A key's letters and digits, without the midnight of a date and the last zeros of a number."""
-    text = _LAST_ZEROS.sub(r"\1", _MIDNIGHT.sub("", text))
-    return "".join(filter(str.isalnum, text.casefold())) or text
-
-
-def _form(text: str) -> str:
-    """What a key looks like, without what it is: C-00017 is A-99999."""
-    forms = (
-        "9" if it.isdigit() else "A" if it.isupper() else "a" if it.islower() else it for it in text
-    )
-    return "".join(forms)

@@ -24,7 +24,7 @@ from splitrun.data.labels import canonical, some
 from splitrun.data.numerals import Numerals
 from splitrun.data.table import Categories, Column, Table, is_missing
 from splitrun.errors import DataError
-from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.datasets import DatasetSection
 from splitrun.spec.files import DateColumn, ReadingKeys
 from splitrun.spec.wording import closest
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splitrun.data.encoding import FeatureEncoder, LabelEncoder
 from splitrun.data.table import Categories, Table
-from splitrun.records.run import LabelSummary, PartySummary, TargetSummary
+from splitrun.records.data import LabelSummary, PartySummary, TargetSummary
 from splitrun.spec.files import ColumnKeys
 
 

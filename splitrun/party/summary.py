@@ -11,7 +11,7 @@ from splitrun.data.doubts import label_doubts, leaks
 from splitrun.data.summary import summarise_label
 from splitrun.errors import Problem
 from splitrun.party.parties import Parties
-from splitrun.records.run import DataSummary, LabelSummary
+from splitrun.records.data import DataSummary, LabelSummary
 
 _MOST_CLASSES = 100
 """Of which it is looked whether a column tells one."""

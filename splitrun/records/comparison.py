@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from splitrun.errors import RunDirectoryError
+from splitrun.events import EvaluatedRows
 from splitrun.records.reading import FileRecord, Record, read_record
 from splitrun.records.run import CertaintyRecord, ChoiceRecord, Environment, Staleness
 
@@ -180,7 +181,7 @@ class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
     """How it was asked to compare, key by key."""
     arms: tuple[ArmRecord, ...]
     metric: str
-    decided_on: Literal["validation", "test"] = "test"
+    decided_on: EvaluatedRows = "test"
     """The rows that the metric is of: test rows decide nothing where there are others."""
     baseline: BaselineRecord | None = None
     forecast: tuple[DepthForecast, ...] = ()

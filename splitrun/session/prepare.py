@@ -17,7 +17,8 @@ from splitrun.files import is_something
 from splitrun.model import section_of
 from splitrun.party import Parties, doubts, summarise
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
-from splitrun.records.run import BoundRecord, ChoiceRecord, DataSummary, PlanRecord
+from splitrun.records.data import DataSummary
+from splitrun.records.run import BoundRecord, ChoiceRecord, PlanRecord
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import (
     MICRO_BATCHES,

@@ -12,7 +12,6 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from splitrun.components import RUNTIMES, registry
 from splitrun.spec.contracts import (
-    DatasetSection,
     HookSection,
     LossSection,
     LrScheduleSection,
@@ -22,6 +21,7 @@ from splitrun.spec.contracts import (
     RuleSection,
     SinkSection,
 )
+from splitrun.spec.datasets import DatasetSection
 from splitrun.spec.faults import Fault
 from splitrun.spec.files import Columns, PartyReading, dropped, named
 from splitrun.spec.section import (

@@ -16,7 +16,7 @@ from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.table import Categories, Column, Table
 from splitrun.errors import DataError
 from splitrun.party import Parties, Party
-from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.datasets import DatasetSection
 from splitrun.spec.files import ReadingKeys
 from tests.data.loading import load_data
 from tests.data.specs import csv_spec, write_rows

@@ -47,7 +47,7 @@ def published(experiment: Experiment) -> tuple[pd.DataFrame, pd.DataFrame]:
     train, test = (
         pd.read_csv(
             Path(getattr(dataset, path)),
-            names=list(getattr(dataset, "header")),  # noqa: B009 - of a CSV dataset alone
+            names=list(dataset.reading_keys.header),
             skipinitialspace=True,
             comment="|",
             keep_default_na=False,

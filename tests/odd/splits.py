@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.odd.case import ROWS, Case
+from tests.odd.case import ONE_FILE, ROWS, Case
 
 
 def table(
@@ -31,20 +31,10 @@ def same(
         {"rows.csv": table(of)},
         {"rows.csv": table(clean).replace("part", "fold", 1)},
         more=(f"dataset.split={split}",),
-        spec=SPEC,
-        twin_spec=SPEC.replace("label: y", f"label: y, split: {like}"),
+        twin_spec=ONE_FILE.replace("label: y", f"label: y, split: {like}"),
     )
 
 
-SPEC = """\
-name: odd
-dataset: {type: csv, path: rows.csv, label: y, batch_size: 8}
-parties:
-  alice: {columns: [a], bottom: {type: mlp, out: 2}}
-  bob: {columns: [b], bottom: {type: mlp, out: 2}}
-top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
-runtime: serial
-"""
 FOLDS = "{by: column, column: fold, test: ['1']}"
 BY_PART = "{by: column, column: part, test: [test]}"
 
@@ -137,8 +127,7 @@ CASES: dict[str, Case] = {
         {"rows.csv": table(third, count=32), "test.csv": table(third, count=8, start=32)},
         {"rows.csv": table(lambda row: int(row >= 32), "fold")},
         more=("dataset.test_path=test.csv",),
-        spec=SPEC,
-        twin_spec=SPEC.replace("label: y", f"label: y, split: {FOLDS}"),
+        twin_spec=ONE_FILE.replace("label: y", f"label: y, split: {FOLDS}"),
     ),
     "a test file with its columns in another order": Case(
         {
@@ -148,8 +137,7 @@ CASES: dict[str, Case] = {
         },
         {"rows.csv": table(lambda row: int(row >= 32), "fold")},
         more=("dataset.test_path=test.csv",),
-        spec=SPEC,
-        twin_spec=SPEC.replace("label: y", f"label: y, split: {FOLDS}"),
+        twin_spec=ONE_FILE.replace("label: y", f"label: y, split: {FOLDS}"),
     ),
     "a test file without a column": Case(
         {"rows.csv": table(third, count=32), "test.csv": "a,y\n1,0\n2,1\n"},

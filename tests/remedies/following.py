@@ -22,6 +22,9 @@ _LINE = re.compile(
 )
 _KEY = r"(?:dataset|parties|training|top|pipeline|runtime|links|seed|name)[\w.\[\]\"<>=-]*"
 
+_MOST = 6
+"""Problems that one may come upon, one after another."""
+
 
 @dataclass(frozen=True)
 class Typed:
@@ -188,3 +191,29 @@ def run_in(directory: Path, typed: Typed) -> tuple[str, ...]:
     """The command line, its spec written to `trial.yaml` first."""
     (directory / "trial.yaml").write_text(typed.spec, encoding="utf-8")
     return typed.words
+
+
+def follow_to_the_end(typed: Typed, problems: Callable[[Typed], list[str]]) -> None:
+    """Do what each message says until nothing is wrong, or what is wrong is to be mended in a file.
+
+    Args:
+        problems: the lines of what is wrong with what was typed; none where all is well.
+
+    Raises:
+        AssertionError: a problem comes again, or there is no end of them.
+    """
+    seen: set[str] = set()
+    for _ in range(_MOST):
+        lines = problems(typed)
+        if not lines:
+            return
+        what = {re.sub(r"^.*?:\d+:\d+: ", "", line).rpartition("; ")[0] for line in lines}
+        assert not what & seen, f"{lines[0]}\nagain after {typed.words}"
+        seen |= what
+        after = typed
+        for line in lines:
+            after = follow(line, after) or after
+        if after == typed:
+            return
+        typed = after
+    raise AssertionError(f"no end of problems: {typed.words}")

@@ -19,7 +19,7 @@ from splitrun.cli.app import run
 from tests.cli.bad_data import CELLS, HEADERS
 from tests.cli.bad_specs import CROSS_CHECKS, KEYS, OVERRIDES, VALUES, YAML
 from tests.cli.trial import Bad
-from tests.remedies.following import Typed, follow, run_in
+from tests.remedies.following import Typed, follow, follow_to_the_end, run_in
 from tests.remedies.sources import templates
 from tests.remedies.table import TABLE, UNTRIED, WARNED
 
@@ -37,8 +37,6 @@ CASES = {
     }.items()
     for name, case in cases.items()
 }
-_MOST = 6
-"""Problems, one after another, of a case."""
 
 
 def told(case: Bad, typed: Typed, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -60,21 +58,7 @@ def test_a_remedy_that_can_be_typed_works_when_it_is_typed(
     case.write(tmp_path)
     spec = case.spec if isinstance(case.spec, str) else case.spec.decode(errors="replace")
     typed = Typed(("plan", "trial.yaml", *case.overrides), spec)
-    seen: set[str] = set()
-    for _ in range(_MOST):
-        lines = told(case, typed, capsys)
-        if not lines:
-            return
-        what = {re.sub(r"^.*?:\d+:\d+: ", "", line).rpartition("; ")[0] for line in lines}
-        assert not what & seen, f"{lines[0]}\nagain after {typed.words}"
-        seen |= what
-        after = typed
-        for line in lines:
-            after = follow(line, after) or after
-        if after == typed:
-            return  # what is left is to be mended in a file
-        typed = after
-    pytest.fail(f"no end of problems: {typed.words}")
+    follow_to_the_end(typed, lambda typed: told(case, typed, capsys))
 
 
 @pytest.mark.parametrize("case", TABLE.values(), ids=TABLE.keys())

@@ -27,7 +27,7 @@ from splitrun.data.sources import OnDownload, Opening
 from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_directory, is_something, read_bytes
-from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.datasets import FileDatasetSection
 from splitrun.spec.files import ReadingKeys
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.files import located
 from splitrun.spec.check_files import file_problems, file_warnings
-from splitrun.spec.contracts import FileDatasetSection
+from splitrun.spec.datasets import FileDatasetSection
 from splitrun.spec.effective import is_joined, own_reading
 from splitrun.spec.files import KeyType, ReadingKeys
 

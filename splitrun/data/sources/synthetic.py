@@ -10,7 +10,7 @@ from pydantic import Field
 
 from splitrun.data.sources import Opening
 from splitrun.errors import Path, Problem
-from splitrun.spec.contracts import DatasetSection
+from splitrun.spec.datasets import DatasetSection
 from splitrun.spec.section import Cardinality, ClassCount, ColumnCount, PositiveInt, Seed
 
 if TYPE_CHECKING:
