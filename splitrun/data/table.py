@@ -65,7 +65,7 @@ class InMemory:
     def whole(self) -> NDArray[Any]:
         """All rows."""
         parts, self._parts = self._parts, []
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def blocks_of(rows: int) -> Iterator[slice]:

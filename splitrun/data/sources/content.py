@@ -95,6 +95,17 @@ def open_text(path: Path) -> BinaryIO:
     return file
 
 
+def is_packed(path: Path) -> bool:
+    """Whether `open_text` unpacks it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with open_file(path) as file:
+        first = _first_bytes(file)
+    return first.startswith(_ZIP) or any(magic.match(first) for magic in _PACKED.values())
+
+
 def open_file(path: Path) -> BinaryIO:
     """A file's bytes as they are.
 

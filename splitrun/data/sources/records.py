@@ -98,6 +98,12 @@ class TextFile:
                     self._refuse_nul()
                 yield block.replace(b"\f", b" ") if b"\f" in block else block
 
+    @property
+    def is_converted(self) -> bool:
+        """Whether `blocks` may give other bytes than the file has, by what is stated of it."""
+        stated = self.reading.comment is not None or self.delimiter == STAND_IN
+        return stated or not self._is_utf8
+
     def lines(self) -> Iterator[bytes]:
         """The lines of `blocks` with their ends, quotation marks or not."""
         return _whole_lines(self.blocks())

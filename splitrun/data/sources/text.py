@@ -9,9 +9,12 @@ cell by cell as they stand, and what they hold is decided by `kinds`.
 
 from __future__ import annotations
 
+import codecs
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, product
@@ -24,7 +27,8 @@ from numpy.typing import NDArray
 
 from splitrun.data.dates import date_features
 from splitrun.data.kinds import LARGEST_WHOLE, as_categories, column_of
-from splitrun.data.sources.records import TextFile
+from splitrun.data.sources.content import is_packed, open_file
+from splitrun.data.sources.records import BLOCK_BYTES, TextFile
 from splitrun.data.table import (
     MISSING_MARKS,
     Categories,
@@ -196,7 +200,7 @@ class _Reading:
         without."""
         last = len(self.names) - 1
         try:
-            for frame in self._parsed(counted, positions, as_words):
+            for frame in self._parsed(counted, self._options(positions, as_words)):
                 counted.rows += len(frame)
                 counted.last_is_full &= not frame[last].isna().any()
                 yield frame
@@ -209,38 +213,44 @@ class _Reading:
             message = f"{self.file.path}: cannot be read as CSV: {error}; mend the file"
             raise DataError(message) from error
 
-    def _parsed(
-        self, counted: _Counted, positions: Mapping[str, int], as_words: Collection[str]
-    ) -> Iterator[pd.DataFrame]:
-        """What pandas makes of the file, with the last column in any case."""
+    def _options(self, positions: Mapping[str, int], as_words: Collection[str]) -> dict[str, Any]:
+        """What pandas is told of the file; the last column is read in any case."""
         reading = self.file.reading
         width = len(self.names)
         used = sorted({*positions.values(), width - 1})
         marks = [*_missing_marks(), *reading.missing_values]
         wordy = {positions[name] for name in as_words}
+        return {
+            "sep": self.file.delimiter,
+            "header": 0 if self.file.has_header else None,
+            "names": list(range(width)),
+            "index_col": False,
+            # Where it is to choose columns, pandas reads on one core.
+            **({"usecols": used} if len(used) < width else {}),
+            "dtype": dict.fromkeys(wordy, object),
+            "keep_default_na": False,
+            "na_values": {it: [""] if it in wordy else marks for it in used},
+            "decimal": reading.decimal,
+            "skipinitialspace": self.skips_blanks,
+        }
+
+    def _parsed(self, counted: _Counted, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+        """What pandas makes of the file."""
         first = int(self.file.has_header)
         if next(islice(self.file.records(), first, first + 1), None) is None:
-            kinds = {it: object if it in wordy else np.float64 for it in used}
+            used = options.get("usecols", options["names"])
+            kinds = {it: options["dtype"].get(it, np.float64) for it in used}
             yield pd.DataFrame({it: np.array([], kind) for it, kind in kinds.items()})
             return
-        source, names = cast("Any", counted), cast("Any", list(range(width)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # such columns are read again
-            with pd.read_csv(
-                source,
-                sep=self.file.delimiter,
-                header=0 if self.file.has_header else None,
-                names=names,
-                index_col=False,
-                usecols=used,
-                dtype=cast("Any", dict.fromkeys(wordy, object)),
-                keep_default_na=False,
-                na_values=cast("Any", {it: [""] if it in wordy else marks for it in used}),
-                decimal=reading.decimal,
-                skipinitialspace=self.skips_blanks,
-                chunksize=max(1, BLOCK_CELLS // width),
-            ) as blocks:
+            if self.new is InMemory and (at_once := _read_at_once(self.file, options)):
+                frame, counted.delimiters = at_once
+                yield frame
+                return
+            rows = max(1, BLOCK_CELLS // len(self.names))
+            with pd.read_csv(cast("Any", counted), chunksize=rows, **options) as blocks:
                 yield from blocks
 
     def _refuse_odd_counts(self, counted: _Counted) -> None:
@@ -257,6 +267,43 @@ class _Reading:
         """Whether some line of a file without quotation marks has not so many."""
         counts = map(methodcaller("count", self.file.delimiter.encode()), self.file.lines())
         return bool(set(counts) - {delimiters})
+
+
+def _read_at_once(file: TextFile, options: Mapping[str, Any]) -> tuple[pd.DataFrame, int] | None:
+    """What pandas makes of a plain file and the number of its delimiters; None for another file,
+    or where something is wrong with it, which is found block by block.
+
+    Given a path, pandas reads on several cores; given blocks, on one.
+    """
+    if file.is_converted or is_packed(file.path) or _plain_delimiters(file, BLOCK_BYTES) is None:
+        return None
+    with ThreadPoolExecutor(1) as beside:
+        counting = beside.submit(_plain_delimiters, file)
+        frame = None
+        with suppress(ValueError, OSError):  # all errors of pandas' parser are ValueErrors
+            path = str(file.path.absolute())
+            frame = pd.read_csv(path, compression=None, low_memory=True, **options)
+        delimiters = counting.result()
+    return None if frame is None or delimiters is None else (frame, delimiters)
+
+
+def _plain_delimiters(file: TextFile, most_bytes: int | None = None) -> int | None:
+    """The number of delimiters in a file, or in its beginning, if it is plain: if `blocks` gives
+    every byte as it is, and none is a quotation mark; None for another."""
+    block = bytearray(BLOCK_BYTES)
+    cells = np.frombuffer(block, np.uint8)
+    delimiters = done = 0
+    with open_file(file.path) as opened:
+        while (most_bytes is None or done < most_bytes) and (length := opened.readinto(block)):  # type: ignore[attr-defined]
+            odd = any(block.find(mark, 0, length) >= 0 for mark in _NOT_PLAIN)
+            if odd or (not done and block.startswith(codecs.BOM_UTF8)):
+                return None
+            delimiters += int(np.count_nonzero(cells[:length] == ord(file.delimiter)))
+            done += length
+    return delimiters
+
+
+_NOT_PLAIN = (b'"', b"\0", b"\f")
 
 
 def _is_exact(values: pd.Series[Any]) -> bool:
