@@ -104,6 +104,10 @@ class TextFile:
         stated = self.reading.comment is not None or self.delimiter == STAND_IN
         return stated or not self._is_utf8
 
+    def line_blocks(self) -> Iterator[bytes]:
+        """The same bytes as `blocks`, in blocks of whole lines."""
+        return _in_lines(self.blocks())
+
     def lines(self) -> Iterator[bytes]:
         """The lines of `blocks` with their ends, quotation marks or not."""
         return _whole_lines(self.blocks())
