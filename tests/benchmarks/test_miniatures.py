@@ -9,7 +9,15 @@ import pytest
 
 from splitrun.spec import Document, load
 from splitrun.study.arms import Arm
-from tests.benchmarks import checkpoints, compensation, machine, overhead, speedup, versions
+from tests.benchmarks import (
+    checkpoints,
+    compensation,
+    machine,
+    one_run,
+    overhead,
+    speedup,
+    versions,
+)
 from tests.benchmarks.__main__ import STUDIES
 from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED
 
@@ -58,6 +66,18 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "prediction.SWEEP_SECONDS": 0.01,
         "prediction.FEWEST_STEPS": 4,
     },
+    "growth": {
+        "growth.figures_of": one_run.measure,
+        "growth.STEPS": 6,
+        "growth.PARTIES": (2, 3),
+        "growth.DEPTHS": (1, 2),
+        "growth.MICRO_BATCHES": (1, 2),
+        "growth.ROW_BATCH": 64,
+        "growth.ROWS": (64, 128),
+        "growth.EMBEDDING": versions.EMBEDDING.replace("rows: 16384", "rows: 512"),
+        "growth.TABLE_ROWS": (100, 200),
+        "growth.RUN_STEPS": (4, 8),
+    },
     "speedup": {"speedup.RACES": ((speedup.FAR, Arm("stale", 2), 4, 1.0),)},
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
     "checkpoints": {
@@ -75,7 +95,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""
-REPEATS = {"prediction": 1, "advised": 1, "larger_than_memory": 1}
+REPEATS = {"prediction": 1, "advised": 1, "growth": 1, "larger_than_memory": 1}
 """By study, where two are not what it takes to fill its tables."""
 
 
