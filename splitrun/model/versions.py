@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from splitrun.model.eager import backward
 from splitrun.model.state import parameters_of
 
 
@@ -110,7 +111,7 @@ class WeightVersions:
     ) -> None:
         """Add the gradients of a batch, given those of its outputs."""
         now = self._learn(batch.learn)
-        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self.seeing(batch.version, lambda: backward(outputs, gradients))
         self._learn(now)
 
     def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
