@@ -54,4 +54,4 @@ def test_evaluating_a_run_imports_no_more_than_training_it(
 
 
 def test_planning_imports_no_more_than_training() -> None:
-    assert not NOT_TO_TRAIN & imported("plan", QUICKSTART, *TINY, "--probe")
+    assert not NOT_TO_TRAIN & imported("plan", QUICKSTART, *TINY)
