@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,24 +53,43 @@ class Progress(StrEnum):
 @contextmanager
 def shown(progress: Progress) -> Iterator[list[Sink]]:
     """Sinks that show a run; what they draw is in order again when the context ends."""
+    if progress is Progress.NONE:
+        yield []
+        return
     from splitrun.cli.console import Console
-    from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
 
     console = Console(stderr=True)
-    if progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+    if progress is Progress.BAR:
+        from splitrun.dashboard import ProgressBar
+
+        yield [ProgressBar(console)]
+    elif progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+        from splitrun.dashboard import Dashboard
+
         with Dashboard(console) as dashboard:
             yield [dashboard]
-    elif progress is Progress.BAR:
-        yield [ProgressBar(console)]
-    elif progress is Progress.NONE:
-        yield []
     else:
+        from splitrun.dashboard import PlainLines
+
         yield [PlainLines(sys.stderr)]
 
 
 @contextmanager
 def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A callback `(bytes done, bytes in all, if known)` that draws a bar on stderr once called."""
+    with ExitStack() as drawn:
+        draw: Callable[[int, int | None], None] | None = None
+
+        def on_download(done: int, total: int | None) -> None:
+            nonlocal draw
+            draw = draw or drawn.enter_context(_download_bar(quiet=quiet))
+            draw(done, total)
+
+        yield on_download
+
+
+@contextmanager
+def _download_bar(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from splitrun.cli.console import Console
@@ -83,13 +102,5 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]
         console=Console(stderr=True, quiet=quiet),
     )
     task = bar.add_task("", total=None)
-
-    def on_download(done: int, total: int | None) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield on_download
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
