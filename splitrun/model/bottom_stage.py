@@ -46,6 +46,7 @@ class BottomStage(Stage):
             module,
             role.versioned(facts),
             optimizer.follow([parameters[name] for name in facts.predictable]),
+            is_custom=facts.is_custom,
         )
         self._in_flight: dict[Key, tuple[Tensors, InFlight]] = {}
         self._updates = 0
@@ -103,6 +104,10 @@ class BottomStage(Stage):
         """
         cut, batch = self._in_flight.pop(key)
         self._cut_bytes -= total_bytes(cut)
+        if not self._facts.is_custom:
+            self._versions.backward(batch, cut, gradients)
+            self._versions.release(batch)
+            return
         stashed = self._stashes.pop(key, None)
         if stashed is not None and not self._in_flight:  # nobody got in its way; see the next one
             stashed, self._looks_at_once = None, True

@@ -15,6 +15,7 @@ from splitrun.errors import ModelError, Problem
 from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.state import Tensors
+from splitrun.model.unwrapped import backward
 from splitrun.plan import Role, RoleFacts
 from splitrun.spec.contracts import LossSection
 
@@ -106,7 +107,10 @@ class TopStage(Stage):
         output = self._drawing("forward", key, lambda: self.module(*fused))
         loss = self._loss(output, labels)
         last = loss if share == 1 else loss * share
-        self._backward(key, lambda: torch.autograd.backward(last))
+        if self._facts.is_custom:
+            self._backward(key, lambda: torch.autograd.backward(last))
+        else:
+            backward((last,), (torch.ones_like(last),))
         return loss.item(), [tuple([_gradient(leaf) for leaf in cut]) for cut in leaves]
 
     def predict(self, batch: int, cuts: Sequence[Tensors]) -> Tensor:

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from splitrun.model.state import parameters_of
+from splitrun.model.unwrapped import backward
 
 
 class Version:
@@ -65,7 +66,10 @@ class WeightVersions:
         module: nn.Module,
         names: Iterable[str],
         predict: Callable[[Sequence[Tensor], float], None] | None = None,
+        *,
+        is_custom: bool = True,
     ) -> None:
+        self._is_custom = is_custom
         self._module = module
         parameters = parameters_of(module)
         self._every = tuple(parameters.values())
@@ -95,11 +99,24 @@ class WeightVersions:
         """
         version = self._newest(reach)
         version.readers += 1
+        if not self._is_custom:
+            self._show_version(version)
+            output = self._module(*inputs)
+            self._show_masters()
+            return output, InFlight(version, (), False)
         versioned = self._parameters[:]
         writes, self._rebound = _writes(versioned), False
         output = self.seeing(version, lambda: self._module(*inputs))
         written = self._rebound or _writes(versioned) > writes
         return output, InFlight(version, self._learn(), written)
+
+    def _show_version(self, version: Version) -> None:
+        if self._parameters:
+            self._show(version.tensors)
+
+    def _show_masters(self) -> None:
+        if self._parameters:
+            self._show(self._masters)
 
     def contents(self, reach: float = 0.0) -> list[Tensor]:
         """Copies of the weights that the next forward is going to see."""
@@ -109,6 +126,11 @@ class WeightVersions:
         self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
     ) -> None:
         """Add the gradients of a batch, given those of its outputs."""
+        if not self._is_custom:
+            self._show_version(batch.version)
+            backward(tuple(outputs), tuple(gradients))
+            self._show_masters()
+            return
         now = self._learn(batch.learn)
         self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
         self._learn(now)
