@@ -210,9 +210,8 @@ Emit = Callable[[Event], None]
 """How a role hands over an event: fast, thread-safe, never blocking."""
 
 Sink = Callable[[Event], None]
-"""Who reads events, in one thread and in order; `RunStarted` first and `RunEnded` last. One that has
-a method `take_all`, for any number of events in their order, is given them in lists: a run has
-thousands a second."""
+"""Who reads events, in one thread and in order; `RunStarted` first and `RunEnded` last. One with a
+method `take_all` is given them in lists: a run has thousands a second."""
 
 
 def hand_over(events: Sequence[Event], sink: Sink) -> None:

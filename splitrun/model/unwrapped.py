@@ -11,7 +11,7 @@ are taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ _OWN = ("torch.optim.", "splitrun.")
 _engine = getattr(torch.autograd.Variable, "_execution_engine", None)
 
 
-def backward(outputs: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> None:
+def backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
     """Add up the gradients at the leaves of a graph that no user's code is part of.
 
     Args:
@@ -36,7 +36,13 @@ def backward(outputs: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> None
         torch.autograd.backward(outputs, gradients)
         return
     _engine.run_backward(
-        outputs, gradients, False, False, (), allow_unreachable=True, accumulate_grad=True
+        tuple(outputs),
+        tuple(gradients),
+        False,
+        False,
+        (),
+        allow_unreachable=True,
+        accumulate_grad=True,
     )
 
 

@@ -128,7 +128,7 @@ class WeightVersions:
         """Add the gradients of a batch, given those of its outputs."""
         if not self._is_custom:
             self._show_version(batch.version)
-            backward(tuple(outputs), tuple(gradients))
+            backward(outputs, gradients)
             self._show_masters()
             return
         now = self._learn(batch.learn)

@@ -262,7 +262,6 @@ class Attempt:
             self._state.write()
         self._interrupts.let_through()
 
-
     def _take_events(self) -> list[Event]:
         """What has been emitted until now, while roles go on emitting."""
         take = self._events.popleft
