@@ -1,6 +1,6 @@
 """From data files to aligned tensors: sources, preprocessing, the split, and batch order.
 
-`columns` answers what a validation asks. Everything else needs torch, pandas or scikit-learn, and
+`columns` answers what a validation asks. Everything else needs torch or pandas, and
 is imported when it is first used, so that a validation starts without them.
 """
 

@@ -14,15 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import pandas as pd
-import sklearn
-import torch
 
-import splitrun
+from splitrun import __version__
 from splitrun.data.encoded_files import read_data, read_join, write_data, write_join
 from splitrun.data.encoding import PartyEncoder
 from splitrun.data.join import Join
@@ -67,7 +64,7 @@ def _name(spec: Spec, fingerprints: Mapping[str, str], encoders: Mapping[str, Pa
     """Follows from all that encoded rows follow from; 32 hexadecimal digits."""
     follows_from = {
         "format": FORMAT,
-        "versions": [each.__version__ for each in (splitrun, np, pd, sklearn, torch)],
+        "versions": [__version__, *map(version, ("numpy", "pandas", "torch"))],
         "files": dict(fingerprints),
         "dataset": spec.dataset.model_dump(mode="json", exclude=_UNRELATED_KEYS),
         "parties": {

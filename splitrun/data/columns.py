@@ -165,11 +165,12 @@ def party_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[P
 
 def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with the columns that a party lists."""
-    by_default = dict(_default_owners(spec))
-    if party == spec.top.party and spec.dataset.label in by_default:
+    listed, holds_top = spec.parties[party].listed, party == spec.top.party
+    by_default = dict(_default_owners(spec)) if listed or holds_top else {}
+    if holds_top and spec.dataset.label in by_default:
         what = f"{spec.dataset.label!r} is the name of a generated column"
         yield Problem(("dataset", "label"), what, "name the label otherwise")
-    for index, column in enumerate(spec.parties[party].listed):
+    for index, column in enumerate(listed):
         path = ("parties", party, "columns", index)
         if column == spec.dataset.label and holds_label(spec, party):
             yield Problem(path, f"{column!r} is the label", "take it off the columns")

@@ -1,6 +1,6 @@
 """Preprocessing: fitted on the training rows, applied to all, kept with the model.
 
-Numbers are scaled by scikit-learn's scalers, each of which comes down to `(x - shift) / scale`.
+Numbers are scaled as `scaling` says.
 Categories get the codes 1, 2, … in the order of scikit-learn's OrdinalEncoder; code 0 is any value
 that no training row had. One-hot columns are those of its OneHotEncoder(handle_unknown="ignore").
 What is fitted is plain data, so it is saved as JSON, exactly, instead of pickled.
@@ -9,7 +9,6 @@ What is fitted is plain data, so it is saved as JSON, exactly, instead of pickle
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -18,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from torch import Tensor
 
+from splitrun.data.scaling import Scaling, affine
 from splitrun.data.table import Categories, NewArray, Table, blocks_of
 from splitrun.errors import DataError, RunDirectoryError
 
@@ -273,7 +272,6 @@ def refuse_unusable(
 
 
 Rows = NDArray[np.int64]
-Scaling = Literal["standard", "minmax", "robust", "none"]
 
 
 def fit_features(
@@ -307,7 +305,7 @@ def fit_features(
             known = values[train]
             if fill is not None:
                 known[np.isnan(known)] = fill
-            shift, scale = _affine(known, scaling)
+            shift, scale = affine(known, scaling)
             if not np.isfinite((shift, scale, fill or 0.0)).all():
                 row = int(train[np.nanargmax(np.abs(values[train]))])
                 message = f"{table.place(row)}: {values[row]} in column {name!r} is too large"
@@ -323,19 +321,3 @@ def _training_mean(table: Table, name: str, values: NDArray[np.float64]) -> floa
         raise DataError(f"{message}, so it has no mean; drop the column")
     with np.errstate(over="ignore"):
         return float(known.mean())
-
-
-def _affine(values: NDArray[np.float64], scaling: Scaling) -> tuple[float, float]:
-    """The shift and the scale that a scikit-learn scaler subtracts and divides by."""
-    if scaling == "none":
-        return 0.0, 1.0
-    matrix = values[:, np.newaxis]
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        if scaling == "standard":
-            standard = StandardScaler().fit(matrix)
-            return float(standard.mean_[0]), float(standard.scale_[0])
-        if scaling == "robust":
-            robust = RobustScaler().fit(matrix)
-            return float(robust.center_[0]), float(robust.scale_[0])
-        minmax = MinMaxScaler().fit(matrix)
-        return float(minmax.data_min_[0]), float(1 / minmax.scale_[0])

@@ -72,7 +72,8 @@ def load_data(
         encoder = _fit(spec, party, table, columns, train)
         if encoder.features:
             summary = summarise_party(table, encoder.features, reading_of(spec, party))
-            doubts = tuple(column_doubts(spec, party, table, encoder.features, np.unique(train)))
+            ordered = np.sort(train) if own_rows is None else np.unique(train)  # samples share rows
+            doubts = tuple(column_doubts(spec, party, table, encoder.features, ordered))
     return Data(
         party,
         train_ids=torch.from_numpy(rows.train),

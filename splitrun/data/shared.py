@@ -82,17 +82,20 @@ def share(
         new_rows: which that model has not seen.
     """
 
-    def columns_read_by(party: str) -> tuple[str, ...]:
+    def columns_read(source: Source, parties: Sequence[str]) -> list[str]:
         if new_rows and encoders:
-            return columns_of_model(encoders[party], new_rows)
-        return columns_of(spec, party, sources[party].columns())
+            return [it for name in parties for it in columns_of_model(encoders[name], new_rows)]
+        available = source.columns()
+        return [it for name in parties for it in columns_of(spec, name, available)]
 
     made: dict[int, SharedSource] = {}
     for source in sources.values():
+        if id(source) in made:
+            continue
         parties = [name for name, other in sources.items() if other is source]
         made[id(source)] = SharedSource(
             source,
-            [column for name in parties for column in columns_read_by(name)],
+            columns_read(source, parties),
             frozenset().union(*(text_columns(spec, name, encoders.get(name)) for name in parties)),
             list(dict.fromkeys(column for name in parties for column in key_columns(spec, name))),
         )

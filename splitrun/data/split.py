@@ -4,8 +4,8 @@ Test rows come first: they are chosen from all rows, by `dataset.split` and `tes
 those of a file of their own. Validation rows are then taken from what remains, by the same rule, so
 that test rows are the same whatever `validation_fraction` is. What is left is trained on.
 
-Shares are rounded up to whole rows, as scikit-learn's `train_test_split` does, which also draws
-those that are drawn: others can repeat it.
+Shares are rounded up to whole rows, and rows are drawn, as scikit-learn's `train_test_split` does:
+others can repeat it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from splitrun.data.dates import elapsed_days
 from splitrun.data.encoding import Rows
@@ -126,13 +125,15 @@ class _Rule:
         return rows[~late], rows[late]
 
     def _drawn(self, rows: Rows, count: int, part: str) -> tuple[Rows, Rows]:
-        classes = None
-        if self.strata is not None:
+        random = np.random.RandomState(self.dataset.split_seed)
+        is_drawn = np.zeros(len(rows), bool)
+        if self.strata is None:
+            is_drawn[random.permutation(len(rows))[:count]] = True
+        else:
             classes = self.strata.codes[rows]
             self._refuse_small(classes, count, part)
-        seed = self.dataset.split_seed
-        left, drawn = train_test_split(rows, test_size=count, random_state=seed, stratify=classes)
-        return np.sort(left), np.sort(drawn)
+            is_drawn[_drawn_by_class(classes, count, random)] = True
+        return rows[~is_drawn], rows[is_drawn]
 
     def _nothing_left(self, part: str, why: str = "") -> DataError:
         message = f"{self.table.origin}: of {self.table.rows} rows, none is left to train on{why}"
@@ -155,6 +156,48 @@ class _Rule:
         raise DataError(
             f"{message} and among {count:,} {part} rows; {remedy}, or use dataset.split=random"
         )
+
+
+def _drawn_by_class(
+    classes: NDArray[np.int64], count: int, random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """So many indices into classes `[rows]`, of every class in proportion to its rows.
+
+    As scikit-learn's StratifiedShuffleSplit draws them, which first says how many rows of a class
+    are left, and then how many of the others are drawn.
+    """
+    sizes = np.bincount(classes)
+    left = _shared_out(sizes, len(classes) - count, random)
+    drawn = _shared_out(sizes - left, count, random)
+    by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1])
+    return np.concatenate(
+        [
+            own[random.permutation(len(own))[less : less + more]]
+            for own, less, more in zip(by_class, left, drawn, strict=True)
+        ]
+    )
+
+
+def _shared_out(
+    sizes: NDArray[np.int64], count: int, random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """How many of so many rows are of each class, in proportion to the classes' sizes `[classes]`.
+
+    Shares are rounded down, and the rows that remain go one by one to the classes whose shares lost
+    most by it; among those that lost the same, by lot.
+    """
+    shares: NDArray[np.float64] = sizes / sizes.sum() * count
+    whole = np.floor(shares)
+    lost = shares - whole
+    remaining = int(count - whole.sum())
+    for most in np.unique(lost)[::-1]:
+        if remaining <= 0:
+            break
+        alike = np.flatnonzero(lost == most)
+        lucky = random.choice(alike, size=min(len(alike), remaining), replace=False)
+        whole[lucky] += 1
+        remaining -= len(lucky)
+    return whole.astype(np.int64)
 
 
 def _by_value(dataset: DatasetSection, table: Table) -> tuple[Rows, Rows, Rows]:

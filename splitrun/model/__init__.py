@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         tensor_bytes,
         weights_sha256,
     )
+    from splitrun.model.threads import intra_op_threads
     from splitrun.model.top_stage import TopStage
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "evaluate",
     "extra_states",
     "fill",
+    "intra_op_threads",
     "is_finite",
     "made_up",
     "named_tensors",
@@ -96,6 +98,7 @@ _IMPORTED_ON_USE = {
     "RoleOptimizer": "role_optimizer",
     "Stage": "stage",
     **dict.fromkeys(_STATE, "state"),
+    "intra_op_threads": "threads",
     "TopStage": "top_stage",
 }
 

@@ -1,14 +1,18 @@
-"""Metrics of an evaluation, computed by scikit-learn over all held-out rows at once."""
+"""Metrics of an evaluation, over all held-out rows at once.
+
+They are scikit-learn's to the last bit, so that others can repeat them, by formulas of their own:
+importing scikit-learn takes longer than a short run.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn import metrics as sk
 from torch import Tensor
 
 from splitrun.spec.contracts import LossSection, Metric
@@ -56,25 +60,67 @@ def _classes(predicted: Array) -> NDArray[np.int64]:
 def _auroc(truth: Array, predicted: Array) -> float:
     """Area under the ROC curve; for several classes the macro average of one against the rest."""
     present = np.unique(truth)
+    if not np.isfinite(predicted).all():
+        return float("nan")
     if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
         return float("nan")
-    if predicted.ndim == 2 and predicted.shape[1] == 2:  # two classes are one score
-        predicted = predicted[:, 1]
-    return float(sk.roc_auc_score(truth, predicted, multi_class="ovr", average="macro"))
+    if predicted.ndim == 1:
+        return _area_under_roc(truth == 1, predicted)
+    if predicted.shape[1] == 2:  # two classes are one score
+        return _area_under_roc(truth == 1, predicted[:, 1])
+    areas = [_area_under_roc(truth == each, predicted[:, each]) for each in present.tolist()]
+    return float(np.mean(areas))
 
 
-def _f1(truth: Array, predicted: Array) -> float:
-    average = "macro" if predicted.ndim == 2 else "binary"
-    return float(sk.f1_score(truth, _classes(predicted), average=average, zero_division=0))
+def _area_under_roc(hits: NDArray[np.bool_], scores: Array) -> float:
+    """Of scores `[rows]`, by trapezoids between the corners of the curve."""
+    order = np.argsort(-scores, kind="stable")
+    scores, hits = scores[order], hits[order]
+    ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of rows that score alike
+    right = np.cumsum(hits, dtype=np.float64)[ends]
+    wrong = 1 + ends - right
+    corners = np.ones(len(ends), bool)
+    corners[1:-1] = (np.diff(right, 2) != 0) | (np.diff(wrong, 2) != 0)
+    height = np.append(0.0, right[corners]) / right[-1]
+    width = np.diff(np.append(0.0, wrong[corners]) / wrong[-1])
+    return float((width * (height[1:] + height[:-1]) / 2).sum())
 
 
-_METRICS: dict[str, Callable[[Array, Array], float]] = {
+def _f1(truth: NDArray[np.int64], predicted: Array) -> float:
+    """Of class 1; for several classes, the mean over those that occur or are predicted."""
+    said = _classes(predicted)
+    classes = predicted.shape[1] if predicted.ndim == 2 else 2
+    of_truth, of_said, of_both = (
+        np.bincount(each, minlength=classes) for each in (truth, said, truth[truth == said])
+    )
+    either = of_truth + of_said
+    scores = 2 * of_both / np.maximum(either, 1)
+    return float(scores[either > 0].mean() if predicted.ndim == 2 else scores[1])
+
+
+def _mean_squared_error(truth: Array, predicted: Array) -> float:
+    return float(np.mean((truth.astype(np.float64) - predicted) ** 2))
+
+
+def _r2(truth: Array, predicted: Array) -> float:
+    """Not defined for one row; of numbers that are all alike, 0, or 1 where all are right."""
+    if len(truth) < 2:
+        return float("nan")
+    numbers = truth.astype(np.float64)
+    missed = ((numbers - predicted) ** 2).sum()
+    varied = ((numbers - numbers.mean()) ** 2).sum()
+    if not varied:
+        return float(not missed)
+    return float(1 - missed / varied)
+
+
+_METRICS: dict[str, Callable[[Any, Array], float]] = {
     "auroc": _auroc,
     "accuracy": lambda truth, predicted: float(np.mean(truth == _classes(predicted))),
     "f1": _f1,
-    "rmse": lambda truth, predicted: float(np.sqrt(sk.mean_squared_error(truth, predicted))),
-    "mae": lambda truth, predicted: float(sk.mean_absolute_error(truth, predicted)),
-    "r2": lambda truth, predicted: float(sk.r2_score(truth, predicted)),
+    "rmse": lambda truth, predicted: math.sqrt(_mean_squared_error(truth, predicted)),
+    "mae": lambda truth, predicted: float(np.mean(np.abs(predicted - truth.astype(np.float64)))),
+    "r2": _r2,
 }
 
 _IN_UNITS = frozenset({"rmse", "mae"})

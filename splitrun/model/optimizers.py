@@ -85,12 +85,13 @@ class Sgd(OptimizerSection):
         """One of PyTorch's or, with spikes, of our own."""
         from torch import optim
 
+        from splitrun.model.eager import eager
         from splitrun.model.late_gradients import SpikedSgd
 
         section = self._with_long_momentum() if recipe.lengthens else self
         if recipe.spikes:
-            return [SpikedSgd(parameters, recipe.staleness, **_options(section))]
-        return [optim.SGD(parameters, **_options(section))]
+            return [eager(SpikedSgd)(parameters, recipe.staleness, **_options(section))]
+        return [eager(optim.SGD)(parameters, **_options(section))]
 
     def _with_long_momentum(self) -> Sgd:
         """At the same lr / (1 - momentum)."""
@@ -141,8 +142,12 @@ class Adam(AdamOptions):
         """One of PyTorch's or, with spikes or a long momentum, of our own."""
         from torch import optim
 
+        from splitrun.model.eager import eager
+
         options = _options(self)
-        return _spiked_adam(parameters, recipe, options) or [optim.Adam(parameters, **options)]
+        return _spiked_adam(parameters, recipe, options) or [
+            eager(optim.Adam)(parameters, **options)
+        ]
 
 
 class AdamW(AdamOptions):
@@ -160,9 +165,11 @@ class AdamW(AdamOptions):
         """Likewise, with decoupled weight decay."""
         from torch import optim
 
+        from splitrun.model.eager import eager
+
         options = _options(self)
         spiked = _spiked_adam(parameters, recipe, options, decoupled=True)
-        return spiked or [optim.AdamW(parameters, **options)]
+        return spiked or [eager(optim.AdamW)(parameters, **options)]
 
 
 class Adagrad(OptimizerSection):
@@ -189,7 +196,9 @@ class Adagrad(OptimizerSection):
         """One of PyTorch's."""
         from torch import optim
 
-        return [optim.Adagrad(parameters, **_options(self))]
+        from splitrun.model.eager import eager
+
+        return [eager(optim.Adagrad)(parameters, **_options(self))]
 
 
 class RmsProp(OptimizerSection):
@@ -218,7 +227,9 @@ class RmsProp(OptimizerSection):
         """One of PyTorch's."""
         from torch import optim
 
-        return [optim.RMSprop(parameters, **_options(self))]
+        from splitrun.model.eager import eager
+
+        return [eager(optim.RMSprop)(parameters, **_options(self))]
 
 
 class SparseAdam(OptimizerSection):
@@ -264,15 +275,17 @@ class SparseAdam(OptimizerSection):
         """Up to two: of the sparse parameters, which are never compensated, and of the others."""
         from torch import optim
 
+        from splitrun.model.eager import eager
+
         options = _options(self)
         tables = [parameter for parameter in parameters if parameter in sparse]
         others = [parameter for parameter in parameters if parameter not in sparse]
         parts: list[optim.Optimizer] = []
         if tables:
-            parts.append(optim.SparseAdam(tables, **options))
+            parts.append(eager(optim.SparseAdam)(tables, **options))
         if others:
             spiked = _spiked_adam(others, recipe, options)
-            parts += spiked or [optim.Adam(others, **options)]
+            parts += spiked or [eager(optim.Adam)(others, **options)]
         return parts
 
 
@@ -284,12 +297,15 @@ def _spiked_adam(
     decoupled: bool = False,
 ) -> list[optim.Optimizer]:
     """Adam with spikes or a long momentum; none where the recipe has neither."""
+    from splitrun.model.eager import eager
     from splitrun.model.late_gradients import SpikedAdam
 
     if not (recipe.spikes or recipe.lengthens):
         return []
     late = recipe.staleness if recipe.spikes else lambda _: 0
-    adam = SpikedAdam(parameters, late, grows=recipe.lengthens, decoupled=decoupled, **options)
+    adam = eager(SpikedAdam)(
+        parameters, late, grows=recipe.lengthens, decoupled=decoupled, **options
+    )
     return [adam]
 
 

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from splitrun.model.eager import backward
 from splitrun.model.state import parameters_of
 from splitrun.model.unwrapped import backward
 
@@ -132,7 +133,7 @@ class WeightVersions:
             self._show_masters()
             return
         now = self._learn(batch.learn)
-        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self.seeing(batch.version, lambda: backward(outputs, gradients))
         self._learn(now)
 
     def seeing(self, version: Version, action: Callable[[], Any]) -> Any:

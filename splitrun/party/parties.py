@@ -27,7 +27,7 @@ from splitrun.data import (
     sources_of,
 )
 from splitrun.errors import SpecError
-from splitrun.model import Stage, refuse_sharing
+from splitrun.model import Stage, intra_op_threads, refuse_sharing
 from splitrun.party.facts import cuts, merge
 from splitrun.party.party import Party
 from splitrun.plan import Facts, Plan, RoleFacts
@@ -151,7 +151,8 @@ class Parties:
         sent = cuts(self.spec, told)
         models = [model for party in self for model in party.models(sent) if model.is_custom]
         if len(models) > 1:  # our own share nothing
-            refuse_sharing({model.role: model.build() for model in models})
+            with intra_op_threads(self.spec.runtime.intra_op_threads):
+                refuse_sharing({model.role: model.build() for model in models})
         return facts
 
     def stages(

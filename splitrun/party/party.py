@@ -27,7 +27,16 @@ from splitrun.data import (
     load_data,
     open_source,
 )
-from splitrun.model import Cuts, RoleModel, Stage, bottom_model, check_output, made_up, top_model
+from splitrun.model import (
+    Cuts,
+    RoleModel,
+    Stage,
+    bottom_model,
+    check_output,
+    intra_op_threads,
+    made_up,
+    top_model,
+)
 from splitrun.party.facts import PartyFacts, cuts
 from splitrun.plan import Plan, RoleFacts
 from splitrun.spec import Spec
@@ -95,7 +104,8 @@ class Party:
         roles: dict[str, RoleFacts] = {}
         if (bottom := self._bottom()) is not None:
             batch = data.batch(data.train_ids[: self.spec.dataset.batch_size])
-            roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
+            with intra_op_threads(self.spec.runtime.intra_op_threads):
+                roles[bottom.role] = bottom.probe(batch, len(data.train_ids)).facts
         return self.told(roles)
 
     def told(self, roles: Mapping[str, RoleFacts]) -> PartyFacts:
@@ -124,7 +134,8 @@ class Party:
         sent, rows = cuts(self.spec, facts), len(self.data.train_ids)
         top = top_model(self.spec, sent, self.directory)
         batch = made_up(self.spec, sent, min(rows, self.spec.dataset.batch_size))
-        probed = top.probe(batch, rows)
+        with intra_op_threads(self.spec.runtime.intra_op_threads):
+            probed = top.probe(batch, rows)
         check_output(self.spec, self.data.classes, probed.output[0])
         own = next(each for each in facts if each.party == self.name)
         return replace(own, roles={**own.roles, top.role: probed.facts})
@@ -149,10 +160,11 @@ class Party:
                 same initial weights each time.
         """
         sent = {role.name: plan.role_facts(role.name).cut for role in plan.bottoms}
-        return {
-            model.role: model.stage(plan, (modules or {}).get(model.role))
-            for model in self.models(sent)
-        }
+        with intra_op_threads(self.spec.runtime.intra_op_threads):
+            return {
+                model.role: model.stage(plan, (modules or {}).get(model.role))
+                for model in self.models(sent)
+            }
 
     def feeds(self, plan: Plan) -> dict[str, Feed]:
         """What its roles load, by name: its columns for a bottom, the labels for the top."""

@@ -157,12 +157,11 @@ class _Rules:
             return "comes after the segment's checkpoint"
         op, step, micro, peer, phase = instruction
         batch, part = (phase, step), (phase, step, micro)
-        heard = [(Op.RECV, *part, peer) for peer in self._peers]
         needs: list[tuple[object, ...]] = []
         if op in (Op.FORWARD, Op.PREDICT, Op.RECV, Op.LOSS):
             needs = [(Op.LOAD, *batch)]
         if op in (Op.LOSS, Op.BACKWARD) or (op is Op.PREDICT and self._role.kind == "top"):
-            needs += heard
+            needs += [(Op.RECV, *part, peer) for peer in self._peers]
         if op is Op.SEND:
             needs = [("work", *part)]
         if lacking := [need for need in needs if need not in self._done]:

@@ -18,7 +18,7 @@ from splitrun import __version__
 from splitrun.records.run import Environment, Git
 from splitrun.runtime.clock import now
 
-_PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "pydantic", "safetensors")
+_PACKAGES = ("torch", "numpy", "pandas", "pydantic", "safetensors")
 
 _STATUS = ("--no-optional-locks", "status", "--porcelain", "--ignore-submodules=all")
 _OF_THE_USER = ("system", "global", "command")

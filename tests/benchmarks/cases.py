@@ -183,6 +183,20 @@ LINKED = (
 )
 """Whose time is mostly the links'."""
 
+CROWDED = (
+    Case("batch 128, no links"),
+    Case("batch 1,024, no links", batch_size=1024),
+    Case("3 parties, batch 256, no links", parties=3, batch_size=256),
+    Case("6 parties, batch 512, no links", parties=6, batch_size=512),
+    Case("batch 128, `lan`", links={"default": "lan"}),
+    Case("batch 1,024, `metro`", batch_size=1024, links=METRO),
+    Case("batch 128, 10 ms", links={"default": way(10)}),
+    Case("batch 128, `wan`", links=WAN),
+    Case("3 parties, batch 512, 20 ms", parties=3, batch_size=512, links={"default": way(20)}),
+    Case("4 parties, batch 256, 50 ms", parties=4, batch_size=256, links={"default": way(50)}),
+)
+"""Whose limit is this machine's cores, at the depth that is advised."""
+
 UNLINKED = (
     Case("sequential", pipeline=SEQUENTIAL),
     Case("sequential, batch 1,024", batch_size=1024, pipeline=SEQUENTIAL),

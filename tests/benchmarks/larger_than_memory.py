@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.benchmarks.memory import anonymous_bytes
+
 GIGABYTE = 10**9
 COLUMNS = 512
 """Of two parties together, float32."""
@@ -105,13 +107,3 @@ def _watch(process: subprocess.Popen[str], most: list[int]) -> None:
     while process.poll() is None:
         most[0] = max(most[0], anonymous_bytes(process.pid))
         time.sleep(EVERY_S)
-
-
-def anonymous_bytes(pid: int) -> int:
-    """What a process holds that is no file's; 0 once it has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = [line.split()[1] for line in status.splitlines() if line.startswith("RssAnon")]
-    return int(found[0]) * 1024 if found else 0

@@ -1,7 +1,7 @@
 """Interleaved measurements of two ways to do the same work, and the ratio of their times.
 
 The machine's speed drifts, so each pair is measured back to back, in alternating order, and the
-ratio is taken pair by pair; its median is quoted, with the quartiles.
+ratio is taken pair by pair; its median is quoted, with the quartiles and its own 95 % interval.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from splitrun.study.statistics import estimate_median
 
 Measure = Callable[[], float]
 """Does the work once; gives its seconds."""
@@ -32,15 +34,17 @@ class Ratio:
     def row(self) -> str:
         """A row of a Markdown table."""
         low, _, high = statistics.quantiles(self.ratios, n=4)
+        interval = estimate_median(self.ratios).interval
         return (
-            f"| {self.name} | {self.median:.3f} | {low:.3f} – {high:.3f} | ≤ {self.bound:.2f} | "
+            f"| {self.name} | {self.median:.3f} | {low:.3f} – {high:.3f} | "
+            f"{interval.low:.3f} – {interval.high:.3f} | ≤ {self.bound:.2f} | "
             f"{self.first_s * 1e3:.2f} | {self.second_s * 1e3:.2f} |"
         )
 
 
 HEADER = (
-    "| case | ratio, median | quartiles | bar | ms a step | reference, ms a step |\n"
-    "|---|---|---|---|---|---|"
+    "| case | ratio, median | quartiles | 95 % interval | bar | ms a step "
+    "| reference, ms a step |\n|---|---|---|---|---|---|---|"
 )
 
 

@@ -12,7 +12,7 @@ from splitrun.session.environment import usable_cores
 from splitrun.simulate import bound, predict
 from splitrun.simulate.advise import ENOUGH
 from splitrun.spec import Document
-from tests.benchmarks.cases import LINKED, UNLINKED, Case
+from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED, Case
 from tests.benchmarks.measuring import (
     at_depth,
     median_samples_per_s,
@@ -28,6 +28,10 @@ SWEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 SWEEP_SECONDS = 0.8
 
 HEADER = "| case | predicted, samples/s | measured | error | of the bound |\n|---|---|---|---|---|"
+ADVISED_HEADER = (
+    "| case | advised depth | predicted, samples/s | measured | error | of the bound |\n"
+    "|---|---|---|---|---|---|"
+)
 SWEEP_HEADER = (
     "| case | auto's depth | a sweep's depth | throughput at auto's, of the best |\n"
     "|---|---|---|---|"
@@ -40,10 +44,25 @@ def measure(repeats: int) -> Iterator[str]:
         yield f"\n{title}\n\n{HEADER}"
         errors = []
         for case in cases:
-            row, error = _predicted(case, repeats)
+            row, error = _predicted(case.document(), case.name, repeats)
             errors.append(abs(error))
             yield row
         yield f"\n{_summary(errors)}"
+
+
+def advised(repeats: int) -> Iterator[str]:
+    """At the depth that a probe of the same experiment advises, where cores are the limit."""
+    yield ADVISED_HEADER
+    errors = []
+    for case in CROWDED:
+        document = case.document()
+        experiment = probed(document)
+        assert experiment.advice is not None
+        depth = experiment.advice.fastest.depth
+        row, error = _predicted(at_depth(document, depth), f"{case.name} | {depth}", repeats)
+        errors.append(abs(error))
+        yield row
+    yield f"\n{_summary(errors)}; bars: median 5 %, 90 % within 10 %"
 
 
 def sweep(repeats: int) -> Iterator[str]:
@@ -58,13 +77,12 @@ def sweep(repeats: int) -> Iterator[str]:
     yield f"\nThe sweep's depth or the next: {hits} of {len(LINKED)}"
 
 
-def _predicted(case: Case, repeats: int) -> tuple[str, float]:
+def _predicted(document: Document, name: str, repeats: int) -> tuple[str, float]:
     """In every round the costs are measured anew, for this machine's speed wanders."""
-    document = case.document()
     rounds = [_round(document) for _ in range(repeats)]
     foretold, found, limit = (median(values) for values in zip(*rounds, strict=True))
     error = median(predicted / measured for predicted, measured, _ in rounds) - 1
-    row = f"| {case.name} | {foretold:,.0f} | {found:,.0f} | {error:+.1%} | {found / limit:.3f} |"
+    row = f"| {name} | {foretold:,.0f} | {found:,.0f} | {error:+.1%} | {found / limit:.3f} |"
     return row, error
 
 

@@ -105,17 +105,12 @@ def _most_mib(function: str, path: Path) -> float:
     program = f"""
 from pathlib import Path
 from tests.benchmarks import reading
-before = reading.most_kib_held()
+from tests.benchmarks.memory import most_kib_held
+before = most_kib_held()
 reading.{function}(Path({str(path)!r}))
-print(max(1, reading.most_kib_held() - before) / 1024)
+print(max(1, most_kib_held() - before) / 1024)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     return float(done.stdout)
-
-
-def most_kib_held() -> int:
-    """Of this process; what `getrusage` tells would be its parent's, where that held more."""
-    status = Path("/proc/self/status").read_text()
-    return next(int(it.split()[1]) for it in status.splitlines() if it.startswith("VmHWM"))

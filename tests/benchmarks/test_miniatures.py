@@ -9,9 +9,17 @@ import pytest
 
 from splitrun.spec import Document, load
 from splitrun.study.arms import Arm
-from tests.benchmarks import checkpoints, compensation, overhead, speedup, versions
+from tests.benchmarks import (
+    checkpoints,
+    compensation,
+    machine,
+    one_run,
+    overhead,
+    speedup,
+    versions,
+)
 from tests.benchmarks.__main__ import STUDIES
-from tests.benchmarks.cases import LINKED, UNLINKED
+from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED
 
 _FEW_ROWS = overhead.SPEC.replace("rows: 16384", "rows: 1024")
 
@@ -47,11 +55,28 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "prediction.SECONDS": 0.01,
         "prediction.FEWEST_STEPS": 4,
     },
+    "advised": {
+        "prediction.CROWDED": CROWDED[:2],
+        "prediction.SECONDS": 0.01,
+        "prediction.FEWEST_STEPS": 4,
+    },
     "depth": {
         "prediction.LINKED": LINKED[:1],
         "prediction.SWEPT": (1, 2),
         "prediction.SWEEP_SECONDS": 0.01,
         "prediction.FEWEST_STEPS": 4,
+    },
+    "growth": {
+        "growth.figures_of": one_run.measure,
+        "growth.STEPS": 6,
+        "growth.PARTIES": (2, 3),
+        "growth.DEPTHS": (1, 2),
+        "growth.MICRO_BATCHES": (1, 2),
+        "growth.ROW_BATCH": 64,
+        "growth.ROWS": (64, 128),
+        "growth.EMBEDDING": versions.EMBEDDING.replace("rows: 16384", "rows: 512"),
+        "growth.TABLE_ROWS": (100, 200),
+        "growth.RUN_STEPS": (4, 8),
     },
     "speedup": {"speedup.RACES": ((speedup.FAR, Arm("stale", 2), 4, 1.0),)},
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
@@ -70,8 +95,23 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""
-REPEATS = {"prediction": 1, "larger_than_memory": 1}
+REPEATS = {"prediction": 1, "advised": 1, "growth": 1, "larger_than_memory": 1}
 """By study, where two are not what it takes to fill its tables."""
+
+
+@pytest.fixture(autouse=True)
+def miniature_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"LOOPS": 2, "LOOP_S": 0.001, "HANDOVERS": 4, "WAITS": 4}
+    for name, value in {**few, "SPEED_S": 0.001, "TOGETHER_S": 0.001}.items():
+        monkeypatch.setattr(machine, name, value)
+
+
+def test_this_machine_fills_its_table() -> None:
+    printed = "\n".join(machine.this_machine().rows()).splitlines()
+    (rule,) = (index for index, line in enumerate(printed) if line.startswith("|---"))
+    rows = printed[rule + 1 :]
+    assert len(rows) >= len(machine.BATCH_SIZES) + 5
+    assert {row.count("|") for row in rows} == {printed[rule].count("|")}
 
 
 @pytest.mark.parametrize("study", STUDIES)

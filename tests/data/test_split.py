@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
@@ -104,6 +105,39 @@ def test_a_stratified_split_is_scikit_learns() -> None:
     classes = (np.arange(90) % 3 > 0).astype(np.int64)
     train, test = train_test_split(np.arange(90), test_size=0.2, random_state=4, stratify=classes)
     split = splits(90, split="stratified", split_seed=4)
+    assert split.train.tolist() == sorted(train)
+    assert split.test.tolist() == sorted(test)
+
+
+@given(rows=st.integers(2, 3000), share=st.sampled_from([0.01, 0.2, 0.5]), seed=st.integers(0, 99))
+def test_a_random_split_is_scikit_learns_whatever_the_rows(
+    rows: int, share: float, seed: int
+) -> None:
+    train, test = train_test_split(np.arange(rows), test_size=share, random_state=seed)
+    split = split_rows(dataset(test_fraction=share, split_seed=seed), table(rows))
+    assert split.train.tolist() == sorted(train)
+    assert split.test.tolist() == sorted(test)
+
+
+@given(
+    sizes=st.lists(st.integers(2, 40), min_size=2, max_size=12),
+    share=st.sampled_from([0.1, 0.3, 0.5]),
+    seed=st.integers(0, 99),
+)
+def test_a_stratified_split_is_scikit_learns_whatever_the_classes(
+    sizes: list[int], share: float, seed: int
+) -> None:
+    classes = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    count = math.ceil(len(classes) * share)
+    assume(len(sizes) <= min(count, len(classes) - count))
+    train, test = train_test_split(
+        np.arange(len(classes)), test_size=count, random_state=seed, stratify=classes
+    )
+    split = split_rows(
+        dataset(split="stratified", test_fraction=share, split_seed=seed),
+        table(len(classes)),
+        Strata(classes, [f"class {number}" for number in range(len(sizes))]),
+    )
     assert split.train.tolist() == sorted(train)
     assert split.test.tolist() == sorted(test)
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
 
 from splitrun.model import evaluate
 from splitrun.model.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -39,3 +45,66 @@ def test_what_rows_do_not_define_or_numbers_cannot_hold_is_none() -> None:
     assert (
         evaluate(MeanSquaredError(type="mse"), ("rmse",), huge, torch.zeros(2, 1))["loss"] is None
     )
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+ROWS = st.integers(2, 400)
+GRAINS = st.sampled_from([0.0, 0.01, 0.5, 2.0])
+"""What scores are rounded to, so that few, some or most of them are alike."""
+
+
+def rounded(values: np.ndarray, grain: float) -> torch.Tensor:
+    return torch.from_numpy(np.round(values / grain) * grain if grain else values).float()
+
+
+@given(seed=SEEDS, rows=ROWS, grain=GRAINS)
+def test_figures_of_two_classes_are_scikit_learns_to_the_last_bit(
+    seed: int, rows: int, grain: float
+) -> None:
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, 2, rows)
+    truth[:2] = 0, 1
+    outputs = rounded(random.standard_normal(rows) + truth, grain)[:, None]
+    found = evaluate(SIGMOID, ("auroc", "f1"), outputs, torch.from_numpy(truth)[:, None].float())
+    predicted = outputs.sigmoid().double().numpy()[:, 0]
+    assert found["auroc"] == sk.roc_auc_score(truth, predicted)
+    assert found["f1"] == sk.f1_score(truth, predicted >= 0.5, zero_division=0)
+
+
+@given(seed=SEEDS, rows=ROWS, classes=st.integers(2, 6), grain=GRAINS)
+def test_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
+    seed: int, rows: int, classes: int, grain: float
+) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(classes), random.integers(0, classes, rows)])
+    outputs = rounded(random.standard_normal((len(truth), classes)), grain)
+    found = evaluate(SOFTMAX, ("auroc", "f1"), outputs, torch.from_numpy(truth))
+    predicted = outputs.softmax(dim=1).double().numpy()
+    scores = predicted[:, 1] if classes == 2 else predicted
+    said = predicted.argmax(axis=1)
+    assert found["auroc"] == sk.roc_auc_score(truth, scores, multi_class="ovr")
+    assert found["f1"] == sk.f1_score(truth, said, average="macro", zero_division=0)
+
+
+@given(seed=SEEDS, rows=ROWS, grain=GRAINS)
+def test_errors_of_numbers_are_scikit_learns_to_the_last_bit(
+    seed: int, rows: int, grain: float
+) -> None:
+    random = np.random.default_rng(seed)
+    truth, outputs = (rounded(random.standard_normal((rows, 1)), grain) for _ in range(2))
+    loss = MeanSquaredError(type="mse")
+    found = evaluate(loss, ("rmse", "mae", "r2"), outputs, truth)
+    predicted = outputs.double().numpy()
+    assert found["rmse"] == math.sqrt(sk.mean_squared_error(truth.numpy(), predicted))
+    assert found["mae"] == sk.mean_absolute_error(truth.numpy(), predicted)
+    assert found["r2"] == sk.r2_score(truth.numpy(), predicted)
+
+
+def test_no_figure_comes_of_predictions_that_are_not_numbers() -> None:
+    class Odd(BinaryCrossEntropy):
+        def predictions(self, outputs: torch.Tensor) -> torch.Tensor:
+            return outputs / 0
+
+    odd = Odd(type="binary_cross_entropy")
+    labels = LABELS[:, None].float()
+    assert evaluate(odd, ("auroc",), LOGITS[:, None], labels)["auroc"] is None
