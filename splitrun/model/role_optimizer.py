@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from splitrun.model.eager import step_of
 from splitrun.model.state import cloned, parameters_of
-from splitrun.model.unwrapped import step_of, without_compiler
 from splitrun.spec.contracts import (
     LrScheduleSection,
     MoveWeights,
@@ -60,8 +60,7 @@ class RoleOptimizer:
             recipe = rule.prepare(recipe)
         every = list(module.parameters())
         tables = {named[name] for name in sparse}
-        with without_compiler():
-            self.optimizers = optimizer.make(every, tables, recipe) if every else []
+        self.optimizers = optimizer.make(every, tables, recipe) if every else []
         self._steps = [step_of(each) for each in self.optimizers]
         self._lr = self.optimizers[0].defaults["lr"] if every else 0.0
         self._rules = rules
@@ -79,9 +78,8 @@ class RoleOptimizer:
         for rule in self._correcting:
             rule.correct(self._parameters, self._staleness(self._updates))
         self._updates += 1
-        with torch.no_grad():
-            for step in self._steps:
-                step()
+        for step in self._steps:
+            step()
         if self._fused:
             torch.autograd.graph.increment_version(self._parameters)
         self._set_rates()
@@ -100,8 +98,7 @@ class RoleOptimizer:
 
     def state(self) -> list[dict[str, Any]]:
         """Of each `torch.optim` optimizer; schedules keep none, for they follow from the step."""
-        with without_compiler():
-            return [cloned(optimizer.state_dict()) for optimizer in self.optimizers]
+        return [cloned(optimizer.state_dict()) for optimizer in self.optimizers]
 
     def restore(self, states: Sequence[dict[str, Any]], updates: int) -> None:
         """Go on from a state after so many updates.
@@ -109,9 +106,8 @@ class RoleOptimizer:
         Raises:
             ValueError: the state is one of other optimizers.
         """
-        with without_compiler():
-            for optimizer, state in zip(self.optimizers, states, strict=True):
-                optimizer.load_state_dict(state)
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
         self._updates = updates
         self._set_rates()
 
