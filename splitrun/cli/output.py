@@ -1,47 +1,23 @@
-"""What commands show: lines, JSON, a run's progress and a download's, and the console of all.
+"""What commands show: lines, JSON, a run's progress and a download's.
 
-Nothing that is shown holds what a terminal would take for commands. The console is rich's, which
-shows names as they are and obeys none.
+Nothing that is shown holds what a terminal would take for commands.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
-from rich import console
-from rich.console import ConsoleOptions, RenderableType
-from rich.segment import Segment
 
 from splitrun.cli.streams import show_status
 from splitrun.units import plain
-
-
-class Console(console.Console):
-    """What it is given is text, without markup; what a terminal takes for commands is escaped.
-
-    Args:
-        options: those of rich's.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, emoji=False, **options)
-
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
-        """The segments of anything that can be printed; all that is written comes through here."""
-        for segment in super().render(renderable, options):
-            text, style, control = segment
-            yield segment if control or text.isprintable() else Segment(plain(text), style)
-
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -105,7 +81,7 @@ class Phases:
 @contextmanager
 def shown(progress: Progress) -> Iterator[list[Sink]]:
     """Sinks that show a run; what they draw is in order again when the context ends."""
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
 
     console = Console(stderr=True)
@@ -125,7 +101,7 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]
     """A callback `(bytes done, bytes in all, if known)` that draws a bar on stderr once called."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     bar = Progress(
         TextColumn("downloading"),

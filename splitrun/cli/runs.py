@@ -13,7 +13,6 @@ from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
-from splitrun.records.run import stand
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def watch(
     It shows what the run is at, until it ends or Ctrl-C; of a run that is over, the last frame.
     Without a terminal, one frame is printed.
     """
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.dashboard.live import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):
@@ -133,6 +132,7 @@ def trace(
     ] = None,
 ) -> None:
     """Write a run's timeline for ui.perfetto.dev or chrome://tracing."""
+    from splitrun.records.run import stand
     from splitrun.report.trace import write_trace
 
     path = followed(output) if output else directory / "trace.json"

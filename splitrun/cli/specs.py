@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.records.run import ChoiceRecord, PlanRecord
 
 
@@ -93,7 +93,7 @@ def plan(
 
 
 def _show(plan: PlanRecord) -> None:
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.plan.explain import PREFIX
     from splitrun.units import SCREEN
 
