@@ -9,12 +9,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from splitrun.cli.streams import show_status
 from splitrun.units import plain
 
 if TYPE_CHECKING:
@@ -48,6 +50,32 @@ class Progress(StrEnum):
     BAR = "bar"
     PLAIN = "plain"
     NONE = "none"
+
+
+LOADING = "loading data and models …"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Says on stderr what a command is at until its run or its result is shown: as a status on a
+    terminal; elsewhere, and with `--progress plain`, in lines."""
+
+    progress: Progress = Progress.AUTO
+
+    @property
+    def _in_lines(self) -> bool:
+        return self.progress is Progress.PLAIN or not sys.stderr.isatty()
+
+    def status(self, text: str) -> None:
+        """Say what begins, where there is a status for it."""
+        if self.progress is not Progress.NONE and not self._in_lines:
+            show_status(text)
+
+    def line(self, text: str) -> None:
+        """Say what begins, in a line where there is no status for it."""
+        if self.progress is not Progress.NONE and self._in_lines:
+            echo(text, err=True)
+        self.status(text)
 
 
 @contextmanager
