@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from splitrun.cli.options import AllowCode, Json, own_stdout
-from splitrun.cli.output import echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
 from splitrun.files import create, is_directory, is_regular, is_something, remove, replace
@@ -73,6 +73,8 @@ def predict(
 
     They need no labels, and may have more columns.
     """
+    phases = Phases()
+    phases.status("starting …")
     from splitrun.plan import EVALUATION_BATCH_ROWS
     from splitrun.session import predict as predict_rows
 
@@ -82,6 +84,7 @@ def predict(
     if json_output and output == STDOUT:
         raise UsageError("--json: stdout carries the predictions; write these to a file with -o")
     _refuse_output(output, given, force=force)
+    phases.status("predicting …")
     with own_stdout():
         batch_rows = batch_size or EVALUATION_BATCH_ROWS
         made = predict_rows(run_dir, given, batch_rows=batch_rows, allow_code=allow_code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
-from splitrun.cli.output import echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
@@ -39,11 +39,14 @@ def evaluate(
 
     Without --input, these are the rows that the training held out; others need labels, too.
     """
+    phases = Phases()
+    phases.status("starting …")
     from splitrun.session import evaluate_run
 
     if predictions == STDOUT:
         raise UsageError("--predictions -: stdout carries the metrics; name a file")
     given = parsed(inputs or ())
+    phases.status("evaluating …")
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
