@@ -65,7 +65,7 @@ class Reckoned:
     bottom_bytes: float
     """Memory of a party for its rows, the most it holds while it makes them ready."""
     prepare_s: float
-    """Of a party, to make its rows ready."""
+    """Processor seconds of a party, to make its rows ready."""
     bottom_ms: float
     """A bottom's work, a step."""
     top_ms: float
@@ -98,7 +98,7 @@ def reckon(
     one_way_bytes = others * cluster.cut_bytes
     return Reckoned(
         bottom_bytes=row_bytes * cluster.rows,
-        prepare_s=rows.line("to prepare, s").each * cluster.rows / _MEASURED_PARTIES,
+        prepare_s=rows.line("processor s").each * cluster.rows / _MEASURED_PARTIES,
         bottom_ms=serial.line("a bottom's work, ms a step").at(cluster.parties),
         top_ms=serial.line("the top's, ms a step").at(cluster.parties),
         port_ms=one_way_bytes * 8 / (cluster.bandwidth_mbps * 1e6) * 1e3,
