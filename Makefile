@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # or every process of the tests compiles splitrun anew
 
 .PHONY: help setup hooks demo test tests lint coverage bench study habits fuzz chaos clean
 
