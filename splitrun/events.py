@@ -9,7 +9,7 @@ On disk an event is one JSON object whose `type` names its class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -210,4 +210,15 @@ Emit = Callable[[Event], None]
 """How a role hands over an event: fast, thread-safe, never blocking."""
 
 Sink = Callable[[Event], None]
-"""Who reads events, in one thread and in order; `RunStarted` first and `RunEnded` last."""
+"""Who reads events, in one thread and in order; `RunStarted` first and `RunEnded` last. One with a
+method `take_all` is given them in lists: a run has thousands a second."""
+
+
+def hand_over(events: Sequence[Event], sink: Sink) -> None:
+    """Give a sink events, in their order, and all at once where it takes them so."""
+    take_all = getattr(sink, "take_all", None)
+    if take_all is not None:
+        take_all(events)
+        return
+    for event in events:
+        sink(event)

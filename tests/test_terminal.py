@@ -11,7 +11,8 @@ import pytest
 from rich.table import Table
 
 from splitrun.cli.app import run
-from splitrun.cli.output import Console, echo
+from splitrun.cli.console import Console
+from splitrun.cli.output import echo
 from splitrun.dashboard.line import PLAIN, line
 from splitrun.data.sources.csv import csv_cell
 from splitrun.study.bench.store import Report, to_csv, to_markdown

@@ -24,7 +24,7 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import Progress, echo, echo_json
+from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
@@ -106,6 +106,8 @@ def bench(
 
     Each cell is written down as it finishes: the same command, started again, goes on from there.
     """
+    phases = Phases(progress)
+    phases.status("starting …")
     for value, option in ((budget, "--budget"), (minutes, "--minutes")):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be a positive number", param_hint=option)
@@ -116,8 +118,7 @@ def bench(
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
-    if progress is not Progress.NONE:
-        echo("loading data and models …", err=True)  # the imports below alone take seconds
+    phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.study.bench.measure import BenchSettings
     from splitrun.study.bench.store import BenchDirectory, check_export
     from splitrun.study.bench.sweep import Bench, line_up
@@ -244,6 +245,7 @@ def _soaked(
                 on_download=on_download,
                 unproven=what.unproven,
                 allow_code=what.allow_code,
+                tell=Phases(progress).status,
             )
         tell_warnings(experiment)
         screen = Screen() if progress is Progress.NONE else LineScreen()

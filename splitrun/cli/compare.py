@@ -21,7 +21,7 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
-from splitrun.cli.output import Progress, echo, echo_json
+from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, one_line
 from splitrun.files import is_directory
@@ -136,6 +136,8 @@ def compare(
     Given two run directories instead, tell how those runs differ; `--assert identical` wants the
     same weights of them.
     """
+    phases = Phases(progress)
+    phases.status("starting …")
     if is_directory(spec):
         sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
         given = [
@@ -152,8 +154,7 @@ def compare(
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     quiet = progress is Progress.NONE
-    if not quiet:
-        echo("loading data and models …", err=True)  # the imports below alone take seconds
+    phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.cli.screens import ComparisonProgress, LineScreen, Screen, screen_for
     from splitrun.study.arms import line_up, named
@@ -174,6 +175,7 @@ def compare(
                 data_dir=data_dir,
                 on_download=on_download,
                 allow_code=allow_code,
+                tell=phases.status,
             )
         named_arm = named(tuple(arms.subjects), arm) if arm else None
         with comparison_directory(runs_dir, document) as directory:

@@ -29,7 +29,7 @@ _LEFT_OUT_FIRST = ("predicted", "of bound")
 
 def show_comparison(comparison: Comparison) -> None:
     """Print a comparison for a person."""
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     figures = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
@@ -159,7 +159,7 @@ def _show(comparison: RunComparison) -> None:
     from rich import box
     from rich.table import Column, Table
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     first, second = comparison.first, comparison.second
     table = Table(

@@ -13,7 +13,6 @@ import typer
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
 from splitrun.files import located
-from splitrun.spec.section import PARTY_PATTERN
 
 _EXAMPLE = "for example splitrun init bank=bank.csv partner=partner.csv"
 
@@ -62,6 +61,8 @@ def parsed(arguments: Sequence[str]) -> dict[str, Path]:
     Raises:
         UsageError: it is no PARTY=FILE, there are fewer than two, or two parties have one file.
     """
+    from splitrun.spec.section import PARTY_PATTERN
+
     given: dict[str, Path] = {}
     for argument in arguments:
         party, equals, path = argument.partition("=")

@@ -1,45 +1,23 @@
-"""What commands show: lines, JSON, a run's progress and a download's, and the console of all.
+"""What commands show: lines, JSON, a run's progress and a download's.
 
-Nothing that is shown holds what a terminal would take for commands. The console is rich's, which
-shows names as they are and obeys none.
+Nothing that is shown holds what a terminal would take for commands.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
-from rich import console
-from rich.console import ConsoleOptions, RenderableType
-from rich.segment import Segment
 
+from splitrun.cli.streams import show_status
 from splitrun.units import plain
-
-
-class Console(console.Console):
-    """What it is given is text, without markup; what a terminal takes for commands is escaped.
-
-    Args:
-        options: those of rich's.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, emoji=False, **options)
-
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
-        """The segments of anything that can be printed; all that is written comes through here."""
-        for segment in super().render(renderable, options):
-            text, style, control = segment
-            yield segment if control or text.isprintable() else Segment(plain(text), style)
-
 
 if TYPE_CHECKING:
     from splitrun.events import Sink
@@ -74,30 +52,75 @@ class Progress(StrEnum):
     NONE = "none"
 
 
+LOADING = "loading data and models …"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Says on stderr what a command is at until its run or its result is shown: as a status on a
+    terminal; elsewhere, and with `--progress plain`, in lines."""
+
+    progress: Progress = Progress.AUTO
+
+    @property
+    def _in_lines(self) -> bool:
+        return self.progress is Progress.PLAIN or not sys.stderr.isatty()
+
+    def status(self, text: str) -> None:
+        """Say what begins, where there is a status for it."""
+        if self.progress is not Progress.NONE and not self._in_lines:
+            show_status(text)
+
+    def line(self, text: str) -> None:
+        """Say what begins, in a line where there is no status for it."""
+        if self.progress is not Progress.NONE and self._in_lines:
+            echo(text, err=True)
+        self.status(text)
+
+
 @contextmanager
 def shown(progress: Progress) -> Iterator[list[Sink]]:
     """Sinks that show a run; what they draw is in order again when the context ends."""
-    from splitrun.cli.output import Console
-    from splitrun.dashboard import Dashboard, PlainLines, ProgressBar
+    if progress is Progress.NONE:
+        yield []
+        return
+    from splitrun.cli.console import Console
 
     console = Console(stderr=True)
-    if progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+    if progress is Progress.BAR:
+        from splitrun.dashboard import ProgressBar
+
+        yield [ProgressBar(console)]
+    elif progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+        from splitrun.dashboard import Dashboard
+
         with Dashboard(console) as dashboard:
             yield [dashboard]
-    elif progress is Progress.BAR:
-        yield [ProgressBar(console)]
-    elif progress is Progress.NONE:
-        yield []
     else:
+        from splitrun.dashboard import PlainLines
+
         yield [PlainLines(sys.stderr)]
 
 
 @contextmanager
 def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A callback `(bytes done, bytes in all, if known)` that draws a bar on stderr once called."""
+    with ExitStack() as drawn:
+        draw: Callable[[int, int | None], None] | None = None
+
+        def on_download(done: int, total: int | None) -> None:
+            nonlocal draw
+            draw = draw or drawn.enter_context(_download_bar(quiet=quiet))
+            draw(done, total)
+
+        yield on_download
+
+
+@contextmanager
+def _download_bar(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     bar = Progress(
         TextColumn("downloading"),
@@ -107,13 +130,5 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]
         console=Console(stderr=True, quiet=quiet),
     )
     task = bar.add_task("", total=None)
-
-    def on_download(done: int, total: int | None) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield on_download
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)

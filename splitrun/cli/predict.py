@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from splitrun.cli.options import AllowCode, Json, own_stdout
-from splitrun.cli.output import echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
 from splitrun.files import create, is_directory, is_regular, is_something, remove, replace
-from splitrun.plan import EVALUATION_BATCH_ROWS
-from splitrun.spec.section import PARTY_PATTERN
 
 if TYPE_CHECKING:
     from splitrun.data import Join
@@ -60,14 +58,14 @@ def predict(
         bool, typer.Option("--force", help="Replace a file that is there already.")
     ] = False,
     batch_size: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--batch-size",
             min=1,
-            help="Rows that are computed at once; with the default, as in the training, rows that "
-            "were held out get the same bits again.",
+            help="Rows that are computed at once; default: 4096, as in the training, so that rows "
+            "that were held out get the same bits again.",
         ),
-    ] = EVALUATION_BATCH_ROWS,
+    ] = None,
     allow_code: AllowCode = False,
     json_output: Json = False,
 ) -> None:
@@ -75,6 +73,9 @@ def predict(
 
     They need no labels, and may have more columns.
     """
+    phases = Phases()
+    phases.status("starting …")
+    from splitrun.plan import EVALUATION_BATCH_ROWS
     from splitrun.session import predict as predict_rows
 
     given = parsed(inputs or ())
@@ -83,8 +84,10 @@ def predict(
     if json_output and output == STDOUT:
         raise UsageError("--json: stdout carries the predictions; write these to a file with -o")
     _refuse_output(output, given, force=force)
+    phases.status("predicting …")
     with own_stdout():
-        made = predict_rows(run_dir, given, batch_rows=batch_size, allow_code=allow_code)
+        batch_rows = batch_size or EVALUATION_BATCH_ROWS
+        made = predict_rows(run_dir, given, batch_rows=batch_rows, allow_code=allow_code)
     if made.status != "done":
         echo(f"warning: the run is {made.status}; this is its last model", err=True)
     tell_new(made.join, made.unseen)
@@ -117,6 +120,8 @@ def parsed(arguments: Sequence[str]) -> Inputs | None:
     """
     if not arguments:
         return None
+    from splitrun.spec.section import PARTY_PATTERN
+
     files: dict[str, Path] = {}
     for argument in arguments:
         party, equals, path = argument.partition("=")

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
-from splitrun.cli.output import echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
-from splitrun.records.run import stand
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
@@ -40,11 +39,14 @@ def evaluate(
 
     Without --input, these are the rows that the training held out; others need labels, too.
     """
+    phases = Phases()
+    phases.status("starting …")
     from splitrun.session import evaluate_run
 
     if predictions == STDOUT:
         raise UsageError("--predictions -: stdout carries the metrics; name a file")
     given = parsed(inputs or ())
+    phases.status("evaluating …")
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
@@ -97,7 +99,7 @@ def watch(
     It shows what the run is at, until it ends or Ctrl-C; of a run that is over, the last frame.
     Without a terminal, one frame is printed.
     """
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.dashboard.live import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):
@@ -130,6 +132,7 @@ def trace(
     ] = None,
 ) -> None:
     """Write a run's timeline for ui.perfetto.dev or chrome://tracing."""
+    from splitrun.records.run import stand
     from splitrun.report.trace import write_trace
 
     path = followed(output) if output else directory / "trace.json"

@@ -19,7 +19,7 @@ from splitrun.units import SCREEN
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.study.bench.result import Results
     from splitrun.study.bench.soak import SoakSample
     from splitrun.study.bench.store import Report
@@ -111,7 +111,7 @@ def screen_for(progress: Progress) -> Screen:
         return Screen()
     if progress is Progress.PLAIN or (progress is Progress.AUTO and not sys.stderr.isatty()):
         return LineScreen()
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     return TableScreen(Console(stderr=True))
 
@@ -187,7 +187,7 @@ def soak_progress(screen: Screen) -> Callable[[SoakSample, float], None]:
 
 def print_report(report: Report) -> None:
     """Print a bench's report on stdout."""
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     console.print(_report_table(report))

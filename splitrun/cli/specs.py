@@ -20,13 +20,13 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import echo, echo_json
+from splitrun.cli.output import Phases, echo, echo_json
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.records.run import ChoiceRecord, PlanRecord
 
 
@@ -66,6 +66,8 @@ def plan(
     json_output: Json = False,
 ) -> None:
     """Explain a spec's plan: rows, programs, cuts and memory."""
+    phases = Phases()
+    phases.status("starting …")
     document = load_document(spec, overrides, data_dir)
     from splitrun.cli.output import show_download
     from splitrun.plan.explain import describe
@@ -79,6 +81,7 @@ def plan(
             probe=probe,
             unproven=unproven,
             allow_code=allow_code,
+            tell=phases.status,
         )
     tell_warnings(experiment)
     described = forecast(experiment, describe(experiment.plan))
@@ -90,7 +93,7 @@ def plan(
 
 
 def _show(plan: PlanRecord) -> None:
-    from splitrun.cli.output import Console
+    from splitrun.cli.console import Console
     from splitrun.plan.explain import PREFIX
     from splitrun.units import SCREEN
 

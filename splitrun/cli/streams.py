@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import (
-    AbstractContextManager,
     contextmanager,
     nullcontext,
     redirect_stderr,
@@ -25,6 +24,8 @@ from splitrun.errors import Interrupted, SplitrunError, Unprinted
 from splitrun.interrupts import interrupted, stopped_by
 
 _CLOSED = "it is closed"
+_CLEARED_LINE = "\r\x1b[2K"
+"""Takes a terminal back to the start of a line with nothing in it."""
 
 
 class ForgivingStream:
@@ -36,6 +37,7 @@ class ForgivingStream:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._lost = False
+        self._has_status = False
         self._closed = stream is None
         self._stream = stream or io.StringIO()
 
@@ -57,6 +59,7 @@ class ForgivingStream:
             raise TypeError("this stream takes text")
         if self._lost or not text:
             return len(text)
+        self.show_status("")
         try:
             try:
                 self._stream.write(text)
@@ -68,6 +71,17 @@ class ForgivingStream:
         if self._closed:
             self._lose(_CLOSED)
         return len(text)
+
+    def show_status(self, text: str) -> None:
+        """Say what is being done, in the last line of a terminal, until something else is written
+        there; "" takes it back. Where there is no such terminal, nothing is said."""
+        if text and (not self.isatty() or os.environ.get("TERM") == "dumb"):
+            return
+        if self._has_status or text:
+            self._has_status = False  # what is written below ends none
+            self.write(_CLEARED_LINE + text)
+            self.flush()
+            self._has_status = bool(text)
 
     def flush(self) -> None:
         """Write what is in the buffer."""
@@ -89,11 +103,24 @@ class ForgivingStream:
 
 
 class RequiredStream(ForgivingStream):
-    """A text stream that fails once: with `Unprinted`."""
+    """A text stream that fails once: with `Unprinted`. What it takes may be shown where stderr is,
+    and takes the place of a status there."""
+
+    def write(self, text: str) -> int:
+        """Write text, on a terminal without a status."""
+        show_status("")
+        return super().write(text)
 
     def _complain(self, reason: str) -> None:
         message = f"stdout: cannot be written: {reason}"
         raise Unprinted(f"{message}; send it elsewhere and run the command again")
+
+
+def show_status(text: str) -> None:
+    """Say on stderr's terminal, if it is one, what is being done; see
+    `ForgivingStream.show_status`. Nothing is said while something else is drawn there."""
+    if isinstance(sys.stderr, ForgivingStream):
+        sys.stderr.show_status(text)
 
 
 @contextmanager
@@ -109,9 +136,12 @@ def guarded() -> Iterator[None]:
     result.flush()
 
 
-def unnoticed() -> AbstractContextManager[object]:
-    """In here nobody notices that stderr fails."""
-    return redirect_stderr(cast("TextIO", ForgivingStream(sys.stderr)))
+@contextmanager
+def unnoticed() -> Iterator[None]:
+    """In here nobody notices that stderr fails; a status that it has at the end is taken back."""
+    with redirect_stderr(cast("TextIO", ForgivingStream(sys.stderr))):
+        yield
+        show_status("")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import Progress, echo, echo_json, shown
+from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
 from splitrun.cli.streams import printed
 from splitrun.errors import SplitrunError, UsageError
 from splitrun.files import is_something
@@ -73,6 +73,8 @@ def train(
     json_output: Json = False,
 ) -> None:
     """Train the spec's model; save it with all there is to know."""
+    phases = Phases(progress)
+    phases.status("starting …")
     if resume is not None and unproven:
         raise UsageError("--unproven: a run that is resumed keeps its depth; leave it out")
     if resume is not None and spec is not None and is_override(spec):
@@ -83,8 +85,7 @@ def train(
         document = own_document(resume, overrides)
     else:
         context.fail("Missing argument 'SPEC'.")
-    if progress is not Progress.NONE:
-        echo("loading data and models …", err=True)  # the imports below alone take seconds
+    phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised
     from splitrun.session.attempt import make_sinks
@@ -104,9 +105,13 @@ def train(
                 else partial(prepare, document, unproven=unproven)
             )
             experiment = make_ready(
-                data_dir=data_dir, on_download=on_download, allow_code=allow_code
+                data_dir=data_dir,
+                on_download=on_download,
+                allow_code=allow_code,
+                tell=phases.status,
             )
         tell_prepared(experiment, progress)
+        phases.status("building the models …")
         attempts = Attempts(experiment, runs_dir, progress, offer)
         first = AttemptStart(experiment, start, offered)
         policy = experiment.document.spec.supervision

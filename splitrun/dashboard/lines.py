@@ -1,9 +1,4 @@
-"""Progress without a dashboard: one bar on a terminal, or a line every few seconds; and what a run
-is stuck at, as sentences.
-
-The cursor waits at the start of the bar's line: what the terminal itself writes there, such as the
-`^C` of an interrupt, is overwritten by the next drawing and cannot push the bar to another line.
-"""
+"""Progress without a terminal, a line every few seconds; and what a run is stuck at, in words."""
 
 from __future__ import annotations
 
@@ -11,16 +6,11 @@ import os
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
-
-from rich.console import Console
-from rich.control import Control
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.segment import ControlType
+from typing import TextIO
 
 from splitrun import units
 from splitrun.dashboard.progress import RunProgress
-from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
+from splitrun.events import Evaluated, Event, RunEnded, RunStarted, StepDone, Stuck
 from splitrun.files import is_regular
 from splitrun.units import SCREEN, plain
 
@@ -91,85 +81,6 @@ def _named(roles: list[str]) -> str:
 
 def _span(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < _LONG_S else units.clock(seconds)
-
-
-_DRAWN_EVERY_S = 0.1
-_LINE_START = Control(ControlType.CARRIAGE_RETURN)
-
-
-class ProgressBar:
-    """A sink that draws the bar, at most ten times a second, in the thread that calls it.
-
-    Evaluations are lines above the bar, and so is what the run is stuck at.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._view = RunProgress()
-        self._drawn = 0.0
-        self._run_dir = ""
-        self._stuck_at = ""
-        self._console = console
-        self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[rate]}"),
-            TextColumn("loss {task.fields[loss]}"),
-            TextColumn("ETA {task.fields[eta]}"),
-            console=console,
-            auto_refresh=False,
-            expand=True,
-        )
-        self._task: TaskID | None = None
-
-    def __call__(self, event: Event) -> None:
-        """Take in one event."""
-        self._view.fold(event)
-        match event:
-            case RunStarted():
-                self._run_dir = event.run_dir
-                fields = _fields(self._view, event.clock)
-                self._task = self._progress.add_task("", total=event.steps, **fields)
-                self._progress.start()
-                self._console.control(_LINE_START)
-            case StepDone() if event.end - self._drawn >= _DRAWN_EVERY_S:
-                self._draw(event.end)
-            case Sampled() if event.time - self._drawn >= _DRAWN_EVERY_S:
-                self._draw(event.time)
-            case Evaluated():
-                self._draw(event.end)
-                self._print(evaluation_text(event))
-            case Stuck():
-                self._draw(event.time)
-                if event.over or event.at != self._stuck_at:
-                    self._print(stuck_text(event))
-                self._stuck_at = "" if event.over else event.at
-            case RunEnded():
-                self._draw(event.end)
-                if event.status == "failed" and (text := stacks_text(self._run_dir)):
-                    self._print(text)
-                self._progress.stop()
-
-    def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
-        self._console.control(_LINE_START)
-
-    def _draw(self, now: float) -> None:
-        self._drawn = now
-        if self._task is not None:
-            fields = _fields(self._view, now)
-            self._progress.update(self._task, completed=self._view.step, **fields)
-            self._progress.refresh()
-            self._console.control(_LINE_START)
-
-
-def _fields(view: RunProgress, now: float) -> dict[str, Any]:
-    return {
-        "epoch": f"{view.epoch}/{view.epochs}",
-        "rate": SCREEN.rate(view.samples_per_s_at(now)),
-        "loss": SCREEN.value(view.loss),
-        "eta": units.clock(view.eta_s_at(now)),
-    }
 
 
 _WRITTEN_EVERY_S = 3.0

@@ -112,9 +112,11 @@ class Links:
 
     def __init__(self, channels: Sequence[str], start: float) -> None:
         self.by_name: dict[str, LinkView] = {}
+        self._by_ends: dict[tuple[str, str], LinkView] = {}
         for channel in channels:
             source, _, target = channel.partition("->")
-            self.by_name[channel] = LinkView(source, target, start)
+            link = self.by_name[channel] = LinkView(source, target, start)
+            self._by_ends[source, target] = link
 
     def send(self, event: Sent) -> None:
         """Take in a message."""
@@ -124,7 +126,7 @@ class Links:
 
     def receive(self, event: Executed) -> None:
         """Take in a RECV."""
-        link = self.by_name.get(f"{event.peer}->{event.role}")
+        link = self._by_ends.get((event.peer, event.role))
         if link is not None:
             link.receive(event)
 

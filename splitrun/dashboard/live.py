@@ -6,7 +6,7 @@ again, or of one that another process is at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -59,11 +59,17 @@ class Dashboard:
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
-        self.view.fold(event)
+        self.take_all((event,))
+
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Take in events, in their order."""
+        self.view.fold_all(events)
         if monotonic() >= self._draw_at:
             self.draw()
-        if isinstance(event, _EDGES):
-            self._pass_edge(event)
+        for place in sorted({0, len(events) - 1}) if events else ():
+            event = events[place]
+            if isinstance(event, _EDGES):
+                self._pass_edge(event)
 
     def _pass_edge(self, event: RunStarted | RunEnded) -> None:
         if isinstance(event, RunStarted):
@@ -142,8 +148,7 @@ def watch(directory: Path, console: Console, speed: float | None = None) -> None
         view.fold(first)
         view.run_dir = str(directory.resolve())
         if speed is None or not console.is_terminal:
-            for event in events:
-                view.fold(event)
+            view.fold_all(events)
             if over:
                 _conclude(view, directory)
             view.unheard_s = _age_s(directory)
@@ -170,8 +175,7 @@ def _follow(recording: Recording, dashboard: Dashboard, directory: Path, heard: 
         sleep(_LOOK_EVERY_S)
         over = is_held(directory) is False  # nothing comes after what is read from here on
         before = dashboard.view.now
-        for event in recording.read():
-            dashboard.view.fold(event)
+        dashboard.view.fold_all(recording.read())
         if over:
             _conclude(dashboard.view, directory)
         if dashboard.view.now > before or not dashboard.view.running:

@@ -221,7 +221,7 @@ class RunProgress:
     def average_samples_per_s(self) -> float | None:
         """Throughput so far, of this attempt of the run."""
         fresh = self.done_samples - self.first_sample
-        return fresh / self.train_s if fresh else None
+        return fresh / self.train_s if fresh and self.train_s else None
 
     def eta_s_at(self, now: float) -> float | None:
         """Seconds to go at the throughput of the last seconds; unknown while something is stuck."""

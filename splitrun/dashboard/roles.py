@@ -166,6 +166,8 @@ _KINDS = {
     "RECV": Kind.RECEIVE,
     "SEND": Kind.SEND,
 }
+_MOVING = frozenset({"FORWARD", "LOSS", "UPDATE"})
+"""With which a batch begins, or has gone through."""
 _WINDOW_S = 5.0
 _FEWEST_CELLS = 20
 """A window of the last seconds has at least so many cells."""
@@ -211,10 +213,12 @@ class RoleView:
             timeline.seconds[kind] += end - event.start
         else:
             timeline.add(kind, event.start, end)
+        if op not in _MOVING:
+            return
         if op == "UPDATE":
             self.step, self.staleness = event.step + 1, event.staleness
             self.in_flight = max(0, self.in_flight - 1)
-        elif (op == "FORWARD" or op == "LOSS") and event.micro == 0:
+        elif event.micro == 0:
             self.in_flight += 1
 
     def forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import get_args
 
 from splitrun.dashboard.links import Links
@@ -54,21 +55,43 @@ class RunView:
 
     def fold(self, event: Event) -> None:
         """Take in one event; those of unknown roles and channels tell nothing."""
-        if self._gap_start is not None:
-            self._close_gap(moment(event))
-        if isinstance(event, Executed):
-            self._execute(event)
-        elif isinstance(event, Sent):
-            self.links.send(event)
-        elif isinstance(event, RunStarted):
+        self.fold_all((event,))
+
+    def fold_all(self, events: Iterable[Event]) -> None:
+        """Take in events, in their order; likewise."""
+        for event in events:
+            if self._gap_start is not None:
+                self._close_gap(moment(event))
+            if isinstance(event, Executed):
+                role = self.roles.get(event.role)
+                if role is None:
+                    continue
+                role.fold(event)
+                op, end = event.op, event.end
+                if op == "RECV":
+                    self.links.receive(event)
+                elif op == "DRAIN":
+                    self.progress.fold(event)
+                if end > self.now:
+                    self.now = end
+                    if end > self._mark_at:
+                        self._mark()
+            elif isinstance(event, Sent):
+                self.links.send(event)
+            else:
+                self._fold_rare(event)
+
+    def _fold_rare(self, event: Event) -> None:
+        """What comes once a step, or less often."""
+        if isinstance(event, RunStarted):
             self._start(event)
-        else:
-            if isinstance(event, Sampled):
-                self.machine.fold(event)
-            elif isinstance(event, Stuck):
-                self._note_stuck(event)
-            self.progress.fold(event)
-            self._advance(moment(event))
+            return
+        if isinstance(event, Sampled):
+            self.machine.fold(event)
+        elif isinstance(event, Stuck):
+            self._note_stuck(event)
+        self.progress.fold(event)
+        self._advance(moment(event))
 
     def note_gap(self, missing: int) -> None:
         """So many events are missing before the next one."""
@@ -133,18 +156,6 @@ class RunView:
             role.is_stuck = not event.over and event.cause == "role" and name == event.role
             role.is_idle = name in event.idle
             role.awaits = awaits.get(name, "")
-
-    def _execute(self, event: Executed) -> None:
-        role = self.roles.get(event.role)
-        if role is None:
-            return
-        role.fold(event)
-        if event.op == "RECV":
-            self.links.receive(event)
-        elif event.op == "DRAIN":
-            self.progress.fold(event)
-        if event.end > self.now:
-            self._advance(event.end)
 
     def _advance(self, time: float) -> None:
         self.now = max(self.now, time)

@@ -84,7 +84,7 @@ def digest(ids: Tensor) -> bytes:
 
 def gather(features: Sequence[Tensor], ids: Tensor) -> tuple[Tensor, ...]:
     """The rows with these ids, as new tensors."""
-    return tuple(tensor.index_select(0, ids) for tensor in features)
+    return tuple([tensor.index_select(0, ids) for tensor in features])
 
 
 class Order(Protocol):
@@ -123,4 +123,4 @@ class Feed:
         """The role's rows of one batch."""
         ids = self.orders[phase].ids_at(step)
         rows = ids if self.own_rows is None else self.own_rows[ids]
-        return Batch(len(ids), digest(ids), gather(self.tensors, rows))
+        return Batch(ids.numel(), digest(ids), gather(self.tensors, rows))

@@ -1,8 +1,8 @@
-"""PyTorch's optimizers and backward, without what they import for a compiler.
+"""PyTorch's optimizers and backward, without what they do for a compiler and a profiler.
 
 Nothing is compiled here. But methods of `torch.optim.Optimizer` import the compiler to be left
 alone by it, and a backward from given gradients compares shapes as symbols: more than a second and
-100 MiB at the first step of a run.
+100 MiB at the first step of a run, and a tenth of every small step after it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.autograd import graph
+from torch.optim import optimizer as optimizer_module
 
 Optimizer = TypeVar("Optimizer", bound=torch.optim.Optimizer)
 
+_STEP = "step_without_hooks"
+_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+_HOOKS_OF_ALL = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 _DECORATED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
@@ -34,8 +37,20 @@ def eager(kind: type[Optimizer]) -> type[Optimizer]:
             return step(self, closure)
 
     methods = {name: unwrap(getattr(kind, name)) for name in _DECORATED}
-    made = type(kind.__name__, (kind,), {**methods, "step": eager_step})
-    return cast("type[Optimizer]", made)
+    own = {"step": eager_step, _STEP: eager_step}  # PyTorch puts hooks around the first of them
+    return cast("type[Optimizer]", type(kind.__name__, (kind,), {**methods, **own}))
+
+
+def step_of(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
+    """What does an optimizer's step: of an eager one, without a look for hooks while there are
+    none, and without a profiler's mark."""
+    step = getattr(optimizer, _STEP, None)
+    own = [getattr(optimizer, name, None) for name in _HOOKS]
+    every = [getattr(optimizer_module, name, None) for name in _HOOKS_OF_ALL]
+    hooks = [*own, *every]
+    if step is None or None in hooks:
+        return optimizer.step
+    return lambda: optimizer.step() if any(hooks) else step()
 
 
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
@@ -47,7 +62,7 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
 
 
 def _through_the_engine(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-    _ENGINE(
+    _ENGINE.run_backward(
         tuple(outputs),
         tuple(gradients),
         False,
@@ -58,5 +73,5 @@ def _through_the_engine(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) 
     )
 
 
-_ENGINE: Any = getattr(graph, "_engine_run_backward", None)
+_ENGINE: Any = getattr(torch.autograd.Variable, "_execution_engine", None)
 _run_backward = _through_the_engine if _ENGINE else torch.autograd.backward

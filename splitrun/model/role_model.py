@@ -20,6 +20,7 @@ from splitrun.events import party_of
 from splitrun.model.bottom_stage import BottomStage
 from splitrun.model.build import build_model, refuse_odd_weights, refused, section_of, undisturbed
 from splitrun.model.custom.probe import probe_custom
+from splitrun.model.custom.stages import CustomBottomStage, CustomTopStage
 from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
@@ -127,15 +128,16 @@ class RoleModel:
             staleness=partial(plan.staleness, role),
             sparse=facts.sparse,
         )
+        common = (role, facts, module, optimizer, self.spec.seed)
         alone = _is_alone(role.name, plan.facts.roles)
         if self.use.is_bottom:
-            return BottomStage(
-                role, facts, module, optimizer, self.spec.seed, steps=plan.steps, alone=alone
-            )
+            if facts.is_custom:
+                return CustomBottomStage(*common, steps=plan.steps, alone=alone)
+            return BottomStage(*common)
         top = self.spec.top
-        return TopStage(
-            role, facts, module, optimizer, self.spec.seed, top.fusion, top.loss, alone=alone
-        )
+        if facts.is_custom:
+            return CustomTopStage(*common, top.fusion, top.loss, alone=alone)
+        return TopStage(*common, top.fusion, top.loss)
 
     def _refuse_sparse(self, module: nn.Module, sparse: Collection[str]) -> None:
         """Refuse sparse gradients where the optimizer takes none."""

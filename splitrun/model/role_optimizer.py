@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
+from splitrun.model.eager import step_of
 from splitrun.model.state import cloned, parameters_of
 from splitrun.spec.contracts import (
     LrScheduleSection,
@@ -61,6 +61,7 @@ class RoleOptimizer:
         every = list(module.parameters())
         tables = {named[name] for name in sparse}
         self.optimizers = optimizer.make(every, tables, recipe) if every else []
+        self._steps = [step_of(each) for each in self.optimizers]
         self._lr = self.optimizers[0].defaults["lr"] if every else 0.0
         self._rules = rules
         self._correcting = _acting(rules, "correct")
@@ -68,25 +69,32 @@ class RoleOptimizer:
         self._updates = 0
         self._fused = optimizer.is_fused
         """Fused kernels write the weights behind the back of autograd's check of saved tensors."""
-        self.schedulers: list[LambdaLR] = []
-        if steps and (on_the_rate or not schedule.is_constant):
-            self.schedulers = [LambdaLR(part, factor) for part in self.optimizers]
+        self._rates = [[group["lr"] for group in each.param_groups] for each in self.optimizers]
+        self._is_scheduled = bool(steps and (on_the_rate or not schedule.is_constant))
+        self._set_rates()
 
     def step(self) -> None:
         """Update the weights in place from their gradients, and clear the gradients."""
         for rule in self._correcting:
             rule.correct(self._parameters, self._staleness(self._updates))
         self._updates += 1
-        for optimizer in self.optimizers:
-            optimizer.step()
+        for step in self._steps:
+            step()
         if self._fused:
             torch.autograd.graph.increment_version(self._parameters)
-        for scheduler in self.schedulers:
-            scheduler.step()
+        self._set_rates()
         for rule in self._observing:
             rule.updated(self.optimizers)
         for parameter in self._parameters:
             parameter.grad = None
+
+    def _set_rates(self) -> None:
+        """As the schedule wants them for the next update."""
+        if self._is_scheduled:
+            factor = self._factor(self._updates)
+            for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+                for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate * factor
 
     def state(self) -> list[dict[str, Any]]:
         """Of each `torch.optim` optimizer; schedules keep none, for they follow from the step."""
@@ -100,9 +108,8 @@ class RoleOptimizer:
         """
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict(state)
-        for scheduler in self.schedulers:
-            scheduler.last_epoch = updates
         self._updates = updates
+        self._set_rates()
 
     @property
     def state_bytes(self) -> int:

@@ -1,19 +1,18 @@
 """A role's computation: a module, its optimizer and its weight versions.
 
 A stage knows tensors and keys, nothing of batches, channels or time. Keys are (step, micro-batch).
+What a user's class needs beyond that is in `custom.stages`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from splitrun.errors import RunFailed, WrongGradients
-from splitrun.model.custom.trial import graph_nodes
-from splitrun.model.randomness import Untouched, seeded
+from splitrun.model.randomness import seeded
 from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.state import (
     Finite,
@@ -31,11 +30,7 @@ Key = tuple[int, int]
 
 
 class Stage:
-    """What bottoms and top have in common.
-
-    Args:
-        alone: no other role may touch the random generators.
-    """
+    """What bottoms and top have in common."""
 
     def __init__(
         self,
@@ -44,16 +39,12 @@ class Stage:
         module: nn.Module,
         optimizer: RoleOptimizer,
         seed: int,
-        *,
-        alone: bool = False,
     ) -> None:
         self.module = module
         self._role = role
         self._optimizer = optimizer
         self._facts = facts
         self._may_draw = facts.draws_random or facts.is_custom
-        self._recomputes = facts.recomputes
-        self._alone = alone
         self._training = False
         self._seed = seed
         self._finite = Finite(module)
@@ -116,40 +107,9 @@ class Stage:
     def _seeded(self, purpose: str, key: tuple[int, ...]) -> AbstractContextManager[None]:
         return seeded(self._seed, purpose, self._role.name, *key)
 
-    def _drawing(self, purpose: str, key: tuple[int, ...], action: Callable[[], Any]) -> Any:
-        """The action's result, on random generators of its own if the module may draw from any."""
+    def _run_module(self, purpose: str, key: tuple[int, ...], *inputs: Tensor) -> Any:
+        """What the module gives, on random generators of its own if it may draw from any."""
         if not self._may_draw:
-            return action()
+            return self.module(*inputs)
         with self._seeded(purpose, key):
-            return action()
-
-    def _backward(self, key: Key, action: Callable[[], None]) -> None:
-        """A backward: on generators of its own if forwards are run in it, else watched for it.
-
-        Raises:
-            RunFailed: it has begun to run forwards, or to draw, and nothing tells that it is right.
-        """
-        if not self._facts.is_custom:
-            action()
-        elif self._recomputes:
-            with self._seeded("backward", key):
-                action()
-        else:
-            before, nodes = Untouched(), graph_nodes()
-            action()
-            if before.is_touched():
-                raise self._habit(key, "its backward has begun to draw random numbers")
-            if graph_nodes() != nodes:
-                self._begin_to_recompute(key)
-
-    def _begin_to_recompute(self, key: Key) -> None:
-        """A forward was run in a backward for the first time: right at the version of its batch,
-        unless it disturbs the numbers that others draw."""
-        if not self._alone:
-            raise self._habit(key, "its backward has begun to run forwards again")
-        self._recomputes = True
-
-    def _habit(self, key: Key, what: str) -> RunFailed:
-        cause = f"{type(self.module).__name__}: {what}, and its gradients can't be relied on"
-        remedy = "let it do so from its first batch on, or train with pipeline=sequential"
-        return WrongGradients(self._role.name, f"step {key[0]}", f"{cause}; {remedy}", key[0])
+            return self.module(*inputs)

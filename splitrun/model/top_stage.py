@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.errors import ModelError, Problem
+from splitrun.model.eager import backward
 from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.state import Tensors
@@ -77,10 +78,8 @@ class TopStage(Stage):
         seed: int,
         fusion: Fusion,
         loss: LossSection,
-        *,
-        alone: bool = False,
     ) -> None:
-        super().__init__(role, facts, module, optimizer, seed, alone=alone)
+        super().__init__(role, facts, module, optimizer, seed)
         self._fusion = fusion
         self._loss = loss.mean
 
@@ -96,33 +95,28 @@ class TopStage(Stage):
         Returns:
             The mean loss of the micro-batch, and the gradients of its share of the batch's loss
             for every bottom's cut.
-
-        Raises:
-            WrongGradients: nothing tells that they are right.
         """
         self._train()
         leaves = [tuple([tensor.detach().requires_grad_() for tensor in cut]) for cut in cuts]
-        fused = self._fused(leaves)
-        output = self._drawing("forward", key, lambda: self.module(*fused))
+        output = self._run_module("forward", key, *self._fused(leaves))
         loss = self._loss(output, labels)
-        last = loss if share == 1 else loss * share
-        self._backward(key, lambda: torch.autograd.backward(last))
+        self._backward(key, loss if share == 1 else loss * share)
         return loss.item(), [tuple([_gradient(leaf) for leaf in cut]) for cut in leaves]
 
     def predict(self, batch: int, cuts: Sequence[Tensors]) -> Tensor:
         """The top's outputs for an evaluation batch, in evaluation mode."""
         self._evaluate()
         with torch.no_grad():
-            fused = self._fused(cuts)
-            output: Tensor = self._drawing("predict", (batch,), lambda: self.module(*fused))
+            output: Tensor = self._run_module("predict", (batch,), *self._fused(cuts))
             return output
 
     def _fused(self, cuts: Sequence[Tensors]) -> Tensors:
-        """The module's arguments; a user's may write to them, as to what no leaf is."""
-        fused = fuse(self._fusion, cuts)
-        if not self._facts.is_custom:
-            return fused
-        return tuple([tensor.clone() if tensor.is_leaf else tensor for tensor in fused])
+        """The module's arguments."""
+        return fuse(self._fusion, cuts)
+
+    def _backward(self, key: Key, loss: Tensor) -> None:  # noqa: ARG002
+        """Add the gradients of a micro-batch, given its loss."""
+        backward((loss,), (torch.ones_like(loss),))
 
 
 def _gradient(leaf: Tensor) -> Tensor:

@@ -46,10 +46,10 @@ class InFlight(NamedTuple):
     """What a batch between its forward and its backward holds."""
 
     version: Version
-    learn: tuple[bool, ...]
-    """Whether each of the module's parameters learned, after the forward."""
-    is_written: bool
-    """Whether the forward wrote to its weights, other than into their `.data`."""
+    learn: tuple[bool, ...] = ()
+    """Of a user's class, whether each of the module's parameters learned, after the forward."""
+    is_written: bool = False
+    """Likewise, whether the forward wrote to its weights, other than into their `.data`."""
 
 
 class WeightVersions:
@@ -69,20 +69,14 @@ class WeightVersions:
     ) -> None:
         self._module = module
         parameters = parameters_of(module)
-        self._every = tuple(parameters.values())
-        self._parameters = [parameters.pop(name) for name in names]
+        self._parameters = [parameters[name] for name in names]
         self._masters = [parameter.data for parameter in self._parameters]
-        self._frozen = [each for each in parameters.values() if not each.requires_grad]
-        self.leaves_out = len(parameters) > len(self._frozen)
-        """Whether there are parameters that learn and have no versions."""
         self._current: Version | None = None
         self._in_use: list[Version] = []
         self._free: list[Version] = []
         self._predict = predict
         self._reach = 0.0
         self._made = 0
-        self._rebound = False
-        """Whether somebody gave a parameter other memory to show."""
 
     @property
     def peak_bytes(self) -> int:
@@ -96,43 +90,21 @@ class WeightVersions:
         """
         version = self._newest(reach)
         version.readers += 1
-        versioned = self._parameters[:]
-        writes, self._rebound = _writes(versioned), False
-        output = self.seeing(version, lambda: self._module(*inputs))
-        written = self._rebound or _writes(versioned) > writes
-        return output, InFlight(version, self._learn(), written)
-
-    def contents(self, reach: float = 0.0) -> list[Tensor]:
-        """Copies of the weights that the next forward is going to see."""
-        return [tensor.clone() for tensor in self._newest(reach).tensors]
+        self._show(version.tensors)
+        try:
+            return self._module(*inputs), InFlight(version)
+        finally:
+            self._show(self._masters)
 
     def backward(
         self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
     ) -> None:
         """Add the gradients of a batch, given those of its outputs."""
-        now = self._learn(batch.learn)
-        self.seeing(batch.version, lambda: backward(outputs, gradients))
-        self._learn(now)
-
-    def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
-        """The action's result, while the module's parameters show a version.
-
-        A parameter that begins to learn meanwhile gets versions from then on; batches in flight go
-        on with what it was.
-        """
-        if not self._parameters:
-            return action()
-        self._show(version.tensors)
+        self._show(batch.version.tensors)
         try:
-            return action()
+            backward(outputs, gradients)
         finally:
-            shown = zip(self._parameters, version.tensors, strict=True)
-            self._rebound |= any(one.data_ptr() != other.data_ptr() for one, other in shown)
             self._show(self._masters)
-            for parameter in self._frozen:
-                if parameter.requires_grad:
-                    self._thaw()
-                    break
 
     def release(self, batch: InFlight) -> None:
         """A batch needs its version no more."""
@@ -157,14 +129,6 @@ class WeightVersions:
         current, self._current = self._current, None
         if current is not None:
             self._let_go(current)
-
-    def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
-        """Let parameters learn or not, where anything is wanted; gives what they did before."""
-        before = tuple([parameter.requires_grad for parameter in self._every])
-        if wanted and wanted != before:
-            for parameter, learns in zip(self._every, wanted, strict=True):
-                parameter.requires_grad_(learns)
-        return before
 
     def _newest(self, reach: float) -> Version:
         if reach != self._reach:
@@ -193,27 +157,9 @@ class WeightVersions:
                 self._predict(version.tensors, self._reach)
         return version
 
-    def _thaw(self) -> None:
-        """Parameters have begun to learn: what they were is part of every version in use, and
-        their masters move to memory of their own."""
-        learning = [parameter for parameter in self._frozen if parameter.requires_grad]
-        self._frozen = [parameter for parameter in self._frozen if not parameter.requires_grad]
-        for parameter in learning:
-            for version in self._in_use:
-                version.tensors.append(parameter.data)
-                version.shares = True
-            self._parameters.append(parameter)
-            self._masters.append(parameter.data.clone())
-        self._free.clear()
-        self._show(self._masters)
-
     def _show(self, tensors: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self._parameters, tensors, strict=True):
             parameter.data = tensor
-
-
-def _writes(parameters: Sequence[Tensor]) -> int:
-    return sum([parameter._version for parameter in parameters])  # noqa: SLF001
 
 
 def saved_parameters(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, ...], Any]:

@@ -30,13 +30,14 @@ def _interleave(workers: Sequence[Worker]) -> None:
     """Sweep over the kinds of instructions until every program has ended."""
     programs = [worker.program() for worker in workers]
     waiting = [next(program, None) for program in programs]
+    kinds, indexed = tuple(Op), tuple(enumerate(workers))
     while any(waiting):
         moved = False
-        for op in Op:
-            for index, worker in enumerate(workers):
+        for op in kinds:
+            for index, worker in indexed:
                 instruction = waiting[index]
                 while instruction and instruction.op is op and worker.ready(instruction):
-                    worker.run((instruction,))
+                    worker.execute(instruction)
                     instruction = waiting[index] = next(programs[index], None)
                     moved = True
         if not moved:

@@ -24,7 +24,7 @@ from splitrun.errors import (
     one_line,
     writable,
 )
-from splitrun.events import Emit, Event, RunEnded, Sink
+from splitrun.events import Emit, Event, RunEnded, Sink, hand_over
 from splitrun.interrupts import Interrupts
 from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
@@ -218,12 +218,11 @@ class Attempt:
 
     def _tell_the_end(self, status: RunStatus, message: str) -> None:
         warned = len(self._sinks.warnings)
-        self._events.append(RunEnded(status, message, now()))
-        while self._events:
-            event = self._events.popleft()
+        events = [*self._take_events(), RunEnded(status, message, now())]
+        for event in events:
             with suppress(Exception):
-                self._state(event)
-            self._sinks(event)
+                self._state.take_all([event])
+        self._sinks.take_all(events)
         with suppress(Exception):
             self.poll()
         if len(self._sinks.warnings) > warned:
@@ -253,16 +252,20 @@ class Attempt:
             KeyboardInterrupt: the user interrupted meanwhile.
         """
         with self._interrupts.held():
-            for _ in range(len(self._events)):
-                event = self._events.popleft()
-                self._state(event)
-                self._sinks(event)
+            events = self._take_events()
+            self._state.take_all(events)
+            self._sinks.take_all(events)
             fresh = self.statistics.history[self._written :]
             if fresh:
                 self._directory.append_lines("metrics.jsonl", fresh)
                 self._written += len(fresh)
             self._state.write()
         self._interrupts.let_through()
+
+    def _take_events(self) -> list[Event]:
+        """What has been emitted until now, while roles go on emitting."""
+        take = self._events.popleft
+        return [take() for _ in range(len(self._events))]
 
 
 Warn = Callable[[str], None]
@@ -282,11 +285,11 @@ class SinkGroup:
         self._sinks = list(sinks)
         self._warn = warn
 
-    def __call__(self, event: Event) -> None:
-        """Show them an event."""
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Show them events, in their order."""
         for sink in tuple(self._sinks):
             try:
-                sink(event)
+                hand_over(events, sink)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - rich exits on a broken pipe
                 self._leave_out(sink, error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,13 @@ class AttemptState:
         """Takes what roles hand over at a checkpoint, where there are checkpoints."""
         return self._collector.collect if self._collector else None
 
-    def __call__(self, event: Event) -> None:
-        """Enter one event."""
-        self.statistics(event)
-        if self._collector is not None:
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Enter events, in their order."""
+        if self._collector is None:
+            self.statistics.take_all(events)
+            return
+        for event in events:
+            self.statistics(event)
             self._collector(event)
 
     @property

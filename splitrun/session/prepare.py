@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,9 @@ from splitrun.simulate import (
 )
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import ModelSection
+
+Tell = Callable[[str], object]
+"""Told in a few words what is begun."""
 
 
 def refuse_code(spec: Spec, directory: Path) -> None:
@@ -134,6 +138,7 @@ def prepare(
     probe: bool = False,
     unproven: bool = False,
     allow_code: bool = False,
+    tell: Tell = lambda _: None,
 ) -> Experiment:
     """Load the parties, probe their models, compile and check the plan.
 
@@ -146,6 +151,7 @@ def prepare(
         probe: measure costs even if the depth is given.
         unproven: `auto` is the fastest depth, whatever is shown.
         allow_code: import and run the classes that the spec names.
+        tell: told what is begun, as it is.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used.
@@ -160,7 +166,9 @@ def prepare(
     with document.located():
         if not allow_code:
             refuse_code(spec, directory)
+        tell("reading data …")
         parties = Parties.load(spec, directory, data_dir=data_dir, on_download=on_download)
+        tell("trying the models …")
         facts = parties.facts()
         plan = compile(spec, facts)
         planned_faults(spec, plan)
@@ -181,6 +189,7 @@ def prepare(
             max_staleness=spec.pipeline.max_staleness,
         )
 
+    tell("measuring costs on this machine …")
     probed = probe_costs(parties, fastest)
     advice = recommend(
         plan,

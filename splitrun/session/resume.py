@@ -24,7 +24,7 @@ from splitrun.lock import locked
 from splitrun.records.run import Environment, fate
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.environment import cpu_model
-from splitrun.session.prepare import Experiment, prepare
+from splitrun.session.prepare import Experiment, Tell, prepare
 from splitrun.session.run_directory import RunDirectory, attempts_of, fired_faults, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
 from splitrun.spec.model import Supervision
@@ -168,6 +168,7 @@ def prepare_resume(
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
     allow_code: bool = False,
+    tell: Tell = lambda _: None,
 ) -> Experiment:
     """The run's experiment, prepared anew; `train` gives its models the checkpoint's state.
 
@@ -184,6 +185,7 @@ def prepare_resume(
         data_dir=data_dir,
         on_download=on_download,
         allow_code=allow_code,
+        tell=tell,
     )
     now = experiment.parties.digests
     before = now

@@ -7,13 +7,13 @@ checkpoint keeps each role's part as it was at that role's own CHECKPOINT.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, StepDone
+from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, Sent, StepDone
 from splitrun.plan import Plan
 from splitrun.records.run import EpochRecord
 from splitrun.runtime.clock import now
@@ -57,6 +57,10 @@ class TopStatistics:
     """When this attempt began."""
     evaluated: list[float] = field(default_factory=list)
     """When each of its evaluations ended."""
+
+
+_COUNTED = frozenset({"UPDATE", "DRAIN", "PREDICT"})
+"""Instructions that say something about a role."""
 
 
 @dataclass
@@ -163,11 +167,24 @@ class RunStatistics:
 
     def __call__(self, event: Event) -> None:
         """Enter one event."""
-        match event:
-            case RunStarted():
+        self.take_all((event,))
+
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Enter events, in their order."""
+        roles = self._roles
+        for event in events:
+            if isinstance(event, Executed):
+                if event.op in _COUNTED:
+                    roles[event.role].enter(event)
+            elif isinstance(event, RunStarted):
                 self._begin(event)
-            case Executed():
-                self._roles[event.role].enter(event)
+                roles = self._roles
+            elif not isinstance(event, Sent):
+                self._enter(event)
+
+    def _enter(self, event: Event) -> None:
+        """What only the top tells of."""
+        match event:
             case StepDone():
                 self._top.steps += 1
                 self._top.samples += event.rows

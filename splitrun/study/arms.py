@@ -15,7 +15,7 @@ from splitrun.data import OnDownload
 from splitrun.errors import Problem, SpecError, UsageError
 from splitrun.plan import Plan
 from splitrun.session import prepare
-from splitrun.session.prepare import memory_limit_bytes, refuse_beyond
+from splitrun.session.prepare import Tell, memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import Metric
@@ -144,6 +144,7 @@ def line_up(
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
     allow_code: bool = False,
+    tell: Tell = lambda _: None,
 ) -> ArmSet:
     """Load the data, probe the costs, and choose the arms.
 
@@ -156,6 +157,7 @@ def line_up(
         data_dir: where known datasets are looked up first.
         on_download: told of downloads.
         allow_code: import and run the classes that the spec names.
+        tell: told what is begun, as it is.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used, or an arm that was asked for
@@ -169,6 +171,7 @@ def line_up(
         on_download=on_download,
         probe=True,
         allow_code=allow_code,
+        tell=tell,
     )
     for warning in experiment.warnings:
         watcher.tell(f"warning: {warning}")
@@ -184,6 +187,7 @@ def line_up(
     left_out: list[str] = []
     initial_weights = InitialWeights()
     fastest = Arm.of(experiment.advice.fastest)
+    tell("preparing the arms …")
     for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
         subject = Subject(experiment.parties.under(arm.applied(document.spec)))
         try:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink
+from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink, hand_over
 from splitrun.lock import locked
 from splitrun.model import weights_sha256
 from splitrun.party import Parties
@@ -145,10 +145,10 @@ class _Recorded:
 
     def enter(self) -> None:
         """Called in this thread."""
-        while self._events:
-            event = self._events.popleft()
-            for sink in self._sinks:
-                sink(event)
+        take = self._events.popleft
+        events = [take() for _ in range(len(self._events))]
+        for sink in self._sinks:
+            hand_over(events, sink)
 
     def close(self) -> None:
         self._events.append(RunEnded("done", "", now()))
@@ -170,8 +170,8 @@ class _Counted:
 
     def enter(self) -> None:
         """Called in this thread."""
-        while self._events:
-            self.statistics(self._events.popleft())
+        take = self._events.popleft
+        self.statistics.take_all([take() for _ in range(len(self._events))])
 
     close = enter
 

@@ -11,6 +11,7 @@ So a long run does not fill the disk.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -82,8 +83,19 @@ class JsonLines:
         Raises:
             OSError: it cannot be written; the recording ends there.
         """
+        self.take_all((event,))
+
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Take in events, in their order; likewise.
+
+        Raises:
+            OSError: they cannot be written; the recording ends there.
+        """
         try:
-            self._take(event)
+            if events and isinstance(events[0], RunStarted):
+                self._file = self._first_part(Path(events[0].run_dir))
+            if events and self._file is not None:
+                self._take(self._file, events)
         except OSError:
             if self._file is not None:
                 with suppress(OSError):
@@ -91,20 +103,16 @@ class JsonLines:
             self._file = None
             raise
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self._file = self._first_part(Path(event.run_dir))
-        if self._file is None:
-            return
-        self._waiting.append(event)
-        if isinstance(event, RunEnded):
-            with self._file:
-                self._write(self._file)
+    def _take(self, file: BinaryIO, events: Sequence[Event]) -> None:
+        self._waiting.extend(events)
+        if isinstance(events[-1], RunEnded):
+            with file:
+                self._write(file)
             self._file = None
         elif len(self._waiting) >= _BATCH or monotonic() >= self._write_at:
-            self._write(self._file)
-            if self._file.tell() >= self._part_bytes:
-                self._file = self._next_part(self._file)
+            self._write(file)
+            if file.tell() >= self._part_bytes:
+                self._file = self._next_part(file)
 
     def _first_part(self, directory: Path) -> BinaryIO:
         for old in part_numbers(directory):

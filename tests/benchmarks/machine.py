@@ -32,6 +32,8 @@ HANDOVERS = 400
 WAITS = 300
 PAUSE_S = 1e-3
 """Before a handover, so that who waits for it sleeps as roles do, and the length of a wait."""
+PRODUCTS = 50
+"""Of matrices, in a bit of work: so much that another process's turn on the core shows."""
 SPEED_S, TOGETHER_S = 10.0, 2.0
 """A core's speed is watched for so long, and then all cores at once."""
 
@@ -91,7 +93,7 @@ class Machine:
             yield _row(f"a handover between threads on {where}, µs", spread, 1e6)
         yield _row("a wait of 1 ms ends late by, µs", self.wait_s, 1e6)
         yield _row("a plain sleep of 1 ms ends late by, µs", self.sleep_s, 1e6)
-        yield _row(f"a bit of work on one core, over {SPEED_S:.0f} s, µs", self.work_s, 1e6)
+        yield _row(f"a bit of work on one core, over {SPEED_S:.0f} s, ms", self.work_s, 1e3)
         yield f"| as much of it as so many cores do, all at once | {self.cores:.2f} | | |"
 
     @property
@@ -218,6 +220,7 @@ def _work_s(seconds: float) -> list[float]:
     taken: list[float] = []
     end = now() + seconds
     while (start := now()) < end or len(taken) < 2:
-        torch.mm(left, right, out=out)
+        for _ in range(PRODUCTS):
+            torch.mm(left, right, out=out)
         taken.append(now() - start)
     return taken

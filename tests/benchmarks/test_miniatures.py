@@ -69,6 +69,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
     "growth": {
         "growth.figures_of": one_run.measure,
         "growth.STEPS": 6,
+        "growth.DEPTH_STEPS": 6,
         "growth.PARTIES": (2, 3),
         "growth.DEPTHS": (1, 2),
         "growth.MICRO_BATCHES": (1, 2),
@@ -102,7 +103,7 @@ REPEATS = {"prediction": 1, "advised": 1, "growth": 1, "larger_than_memory": 1}
 @pytest.fixture(autouse=True)
 def miniature_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     few = {"LOOPS": 2, "LOOP_S": 0.001, "HANDOVERS": 4, "WAITS": 4}
-    for name, value in {**few, "SPEED_S": 0.001, "TOGETHER_S": 0.001}.items():
+    for name, value in {**few, "PRODUCTS": 1, "SPEED_S": 0.001, "TOGETHER_S": 0.001}.items():
         monkeypatch.setattr(machine, name, value)
 
 

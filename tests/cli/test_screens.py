@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from splitrun.cli.output import Console, Progress
+from splitrun.cli.console import Console
+from splitrun.cli.output import Progress
 from splitrun.cli.screens import (
     BenchProgress,
     ComparisonProgress,

@@ -55,3 +55,20 @@ def test_evaluating_a_run_imports_no_more_than_training_it(
 
 def test_planning_imports_no_more_than_training() -> None:
     assert not NOT_TO_TRAIN & imported("plan", QUICKSTART, *TINY)
+
+
+def test_the_list_of_commands_imports_neither_specs_nor_what_draws() -> None:
+    heavy = {"torch", "numpy", "pydantic", "msgspec", "yaml", "rich", "psutil", "pynvml"}
+    assert not heavy & imported("--help")
+
+
+def test_validating_imports_neither_torch_nor_numpy_nor_what_draws() -> None:
+    heavy = {"torch", "numpy", "pandas", "rich", "psutil", "pynvml", "tensorboardX"}
+    assert not heavy & imported("validate", QUICKSTART, *TINY)
+
+
+def test_a_report_is_made_without_torch(trained: tuple[Path, set[str]]) -> None:
+    run, _ = trained
+    modules = imported("report", run)
+    assert "jinja2" in modules
+    assert not {"torch", "numpy", "pandas", "scipy", "psutil"} & modules

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn, optim
-from torch.autograd import graph
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from splitrun.model.eager import backward, eager
+from splitrun.model.eager import backward, eager, step_of
 
 KINDS = [
     (optim.SGD, {"lr": 0.1, "momentum": 0.9}),
@@ -54,18 +53,21 @@ def test_an_eager_optimizer_has_the_bits_and_the_state_of_pytorchs(
     assert str(own_state["state"]) == str(plain_state["state"])
 
 
-def test_hooks_of_an_eager_optimizers_steps_are_run() -> None:
+@pytest.mark.parametrize("step", [lambda optimizer: optimizer.step, step_of])
+def test_hooks_of_an_eager_optimizers_steps_are_run(step: Any) -> None:
     weight = nn.Parameter(torch.ones(2))
     optimizer = eager(optim.SGD)([weight], lr=1.0)
-    called = []
+    run, called = step(optimizer), []
     optimizer.register_step_pre_hook(lambda *_: called.append("before"))
     optimizer.register_step_post_hook(lambda *_: called.append("after"))
     everywhere = register_optimizer_step_post_hook(lambda *_: called.append("everywhere"))
     weight.grad = torch.ones(2)
-    optimizer.step()
+    run()
     everywhere.remove()
     assert called == ["before", "after", "everywhere"]
     assert weight.tolist() == [0, 0]
+    run()
+    assert len(called) == 5
 
 
 def gradients(run: Any) -> list[Tensor | None]:
@@ -85,6 +87,9 @@ def test_a_backward_adds_the_gradients_that_pytorchs_adds() -> None:
         assert torch.equal(own, plain)
 
 
-def test_pytorch_still_has_the_engine_by_that_name() -> None:
-    """Without it a backward is `torch.autograd.backward`, and the first one takes longer."""
-    assert callable(graph._engine_run_backward)
+def test_pytorch_still_has_the_names_that_are_relied_on() -> None:
+    """Without them a backward is `torch.autograd.backward` and a step is the optimizer's, and both
+    take longer."""
+    assert callable(torch.autograd.Variable._execution_engine.run_backward)
+    optimizer = eager(optim.SGD)([nn.Parameter(torch.ones(2))], lr=1.0)
+    assert step_of(optimizer) != optimizer.step

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model import RoleOptimizer
+from splitrun.model.custom.versions import WatchedVersions
 from splitrun.model.optimizers import Adam, ConstantLr
 from splitrun.model.versions import WeightVersions, saved_parameters
 
@@ -182,7 +183,7 @@ def test_a_module_shows_its_newest_weights_when_its_forward_fails() -> None:
 def test_a_parameter_that_begins_to_learn_has_versions_from_then_on() -> None:
     last = nn.Linear(4, 3).requires_grad_(False)
     module = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), last)
-    versions = WeightVersions(module, ("0.weight", "0.bias"))
+    versions = WatchedVersions(module, ("0.weight", "0.bias"))
     before, early = versions.forward(torch.randn(2, 4))
     last.requires_grad_(True)
     _, late = versions.forward(torch.randn(2, 4))

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from splitrun.model.custom.python_state import Captured
 from splitrun.model.custom.trial import Step, difference, learning, same, take_gradients
+from splitrun.model.custom.versions import WatchedVersions
 from splitrun.model.state import Tensors, as_tensors, buffers_of, own, parameters_of
-from splitrun.model.versions import Version, WeightVersions
+from splitrun.model.versions import Version
 from splitrun.seeds import derive_seed
 
 _EARLY = frozenset((0, 1, 2, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181))
@@ -94,7 +95,7 @@ class Recomputation:
         versions: of the module.
     """
 
-    def __init__(self, module: nn.Module, versions: WeightVersions) -> None:
+    def __init__(self, module: nn.Module, versions: WatchedVersions) -> None:
         self._module = module
         self._versions = versions
 

@@ -31,9 +31,9 @@ from splitrun.model.custom.trial import (
     step,
     take_gradients,
 )
+from splitrun.model.custom.versions import WatchedVersions
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import Tensors, as_tensors, own
-from splitrun.model.versions import WeightVersions
 
 _SIZES = (10.0, 100.0)
 """Of weights, at which a bound on them shows."""
@@ -92,7 +92,7 @@ def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -
     It is then a mistake if it is not the same during a run; see `recomputation`.
     """
     module = trials.instance()
-    versions = WeightVersions(module, versioned)
+    versions = WatchedVersions(module, versioned)
     if versions.leaves_out:
         return False
     stash = Stash(module, inputs, versions.contents())
@@ -123,7 +123,7 @@ def is_repeatable(trials: Trials, versioned: Collection[str], inputs: Tensors) -
 
 def _disturbed(module: nn.Module, versioned: Collection[str], inputs: Tensors) -> Step:
     """A step, between whose forward and backward come an update and another batch's forward."""
-    versions = WeightVersions(module, versioned)
+    versions = WatchedVersions(module, versioned)
     _warm_up(lambda *batch: versions.release(versions.forward(*batch)[1]), inputs)
     with seeded_apart("trial", "forward"):
         output, batch = versions.forward(*own(inputs))

@@ -1,0 +1,115 @@
+"""Weight versions of a user's class, which may do with its weights whatever it likes.
+
+It may write to them in its forward, give a parameter other memory to show, let it learn from some
+batch on or no longer, and run its forward again in its backward. All of that is noticed here, and
+what can be followed is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splitrun.model.state import parameters_of
+from splitrun.model.versions import InFlight, Version, WeightVersions
+
+
+class WatchedVersions(WeightVersions):
+    """The versions of one module that is a user's.
+
+    Args:
+        module: its parameters show the masters whenever nothing runs here.
+        names: of the parameters that are to have versions; none makes every operation free.
+        predict: moves a version on by a `reach`; see `Prediction`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        names: Iterable[str],
+        predict: Callable[[Sequence[Tensor], float], None] | None = None,
+    ) -> None:
+        versioned = tuple(names)
+        super().__init__(module, versioned, predict)
+        parameters = parameters_of(module)
+        self._every = tuple(parameters.values())
+        others = [each for name, each in parameters.items() if name not in versioned]
+        self._frozen = [each for each in others if not each.requires_grad]
+        self.leaves_out = len(others) > len(self._frozen)
+        """Whether there are parameters that learn and have no versions."""
+        self._rebound = False
+        """Whether somebody gave a parameter other memory to show."""
+
+    def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, InFlight]:
+        """Run the module on the current weights; the version is the batch's until it is released.
+
+        A `reach` other than 0 is predicted.
+        """
+        version = self._newest(reach)
+        version.readers += 1
+        versioned = self._parameters[:]
+        writes, self._rebound = _writes(versioned), False
+        output = self.seeing(version, lambda: self._module(*inputs))
+        written = self._rebound or _writes(versioned) > writes
+        return output, InFlight(version, self._learn(), written)
+
+    def contents(self, reach: float = 0.0) -> list[Tensor]:
+        """Copies of the weights that the next forward is going to see."""
+        return [tensor.clone() for tensor in self._newest(reach).tensors]
+
+    def backward(
+        self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
+    ) -> None:
+        """Add the gradients of a batch, given those of its outputs."""
+        now = self._learn(batch.learn)
+        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self._learn(now)
+
+    def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
+        """The action's result, while the module's parameters show a version.
+
+        A parameter that begins to learn meanwhile gets versions from then on; batches in flight go
+        on with what it was.
+        """
+        if not self._parameters:
+            return action()
+        self._show(version.tensors)
+        try:
+            return action()
+        finally:
+            shown = zip(self._parameters, version.tensors, strict=True)
+            self._rebound |= any(one.data_ptr() != other.data_ptr() for one, other in shown)
+            self._show(self._masters)
+            for parameter in self._frozen:
+                if parameter.requires_grad:
+                    self._thaw()
+                    break
+
+    def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
+        """Let parameters learn or not, where anything is wanted; gives what they did before."""
+        before = tuple([parameter.requires_grad for parameter in self._every])
+        if wanted and wanted != before:
+            for parameter, learns in zip(self._every, wanted, strict=True):
+                parameter.requires_grad_(learns)
+        return before
+
+    def _thaw(self) -> None:
+        """Parameters have begun to learn: what they were is part of every version in use, and
+        their masters move to memory of their own."""
+        learning = [parameter for parameter in self._frozen if parameter.requires_grad]
+        self._frozen = [parameter for parameter in self._frozen if not parameter.requires_grad]
+        for parameter in learning:
+            for version in self._in_use:
+                version.tensors.append(parameter.data)
+                version.shares = True
+            self._parameters.append(parameter)
+            self._masters.append(parameter.data.clone())
+        self._free.clear()
+        self._show(self._masters)
+
+
+def _writes(parameters: Sequence[Tensor]) -> int:
+    return sum([parameter._version for parameter in parameters])  # noqa: SLF001
