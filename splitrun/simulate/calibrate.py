@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from splitrun.plan import Plan
 from splitrun.simulate.costs import CalibrationPoint, Costs
 from splitrun.simulate.engine import simulate
+from splitrun.simulate.programs import programs_of
 
 _FEWEST_CORES = 0.2
 _LONGEST_WAKEUP_LATENCY_S = 5e-3
@@ -93,8 +94,12 @@ def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, hig
     """Where, between two values, the simulated period becomes longer than the real one."""
     from scipy.optimize import brentq  # takes long to import
 
+    segment = replace(next(timed.plan.segments()), evaluation_batches=0)
+    programs = programs_of(timed.plan, segment)
+
     def excess_s(value: float) -> float:
-        return simulate(timed.plan, costs_at(value)).period_s - timed.period_s
+        simulation = simulate(timed.plan, costs_at(value), segment, programs)
+        return simulation.period_s - timed.period_s
 
     if excess_s(low) >= 0:
         return low
