@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from splitrun.plan import Plan
 from splitrun.simulate import Costs, simulate, simulate_serial, with_depth, with_micro_batches
 from splitrun.simulate.programs import programs_of
 from tests.plan.plans import make_plan
-from tests.simulate.timing import few, ms, uniform_costs, unlike_plans
+from tests.simulate.timing import few, ms, timed_plans, uniform_costs
 
 
 @few
-@given(unlike_plans)
+@given(timed_plans(rows=st.integers(60, 200)))
 def test_a_program_that_is_known_is_simulated_as_one_that_is_made(
     timed: tuple[Plan, Costs],
 ) -> None:
