@@ -13,7 +13,7 @@ from statistics import median
 import psutil
 import yaml
 
-from tests.benchmarks.on_paper import Measured, on_paper
+from tests.benchmarks.on_paper import Cluster, Measured, on_paper
 from tests.benchmarks.one_run import Figures, figures_of
 from tests.benchmarks.slopes import exponent, upper_exponent, verdict
 from tests.benchmarks.versions import EMBEDDING
@@ -189,7 +189,8 @@ def measure(repeats: int) -> Iterator[str]:
             },
         )
         yield from _table(growth, found[key], len(growth.sizes) - len(runs))
-    yield from on_paper(found["threads"], found["serial"], found["rows"], found["tables"])
+    large = Cluster(batch_size=LARGE_BATCH, width=WIDTH)
+    yield from on_paper(found["threads"], found["serial"], found["rows"], found["tables"], large)
 
 
 def _measured(growth: Growth, repeats: int) -> Mapping[int, Sequence[Figures]]:

@@ -69,7 +69,7 @@ def test_a_cluster_is_reckoned_from_lines_and_its_own_sizes() -> None:
     assert found.prepare_s == pytest.approx(1000)
     assert (found.bottom_ms, found.top_ms) == pytest.approx((3, 6.5))
     assert (found.period_ms, found.limit) == (found.top_ms, "the top")
-    assert found.port_bytes == 2 * 10 * 250 * 8 * 4
+    assert found.one_way_bytes == 10 * 250 * 8 * 4
     assert found.port_ms == pytest.approx(1e3 * 80_000 * 8 / 10**10)
     assert found.recorded_bytes == pytest.approx(1100)
     assert found.table_bytes == pytest.approx(100 * 0.1 * 2**20)
