@@ -127,10 +127,6 @@ def probe_costs(
     start, meter = now(), LoadMeter()
     run_rounds(probe_runs.busy, effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
     run_rounds([paused], effort.paused_rounds, effort.paused_rounds)
-    if pipelines and (depth := fastest(probe_runs.costs(), pipelines)) > _NEAR * _DEPTH:
-        deep = ProbeRun(subject, "threaded", full, steps, depth=depth)
-        run_rounds([deep], effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
-        probe_runs = replace(probe_runs, pipelined=deep)
     while True:
         each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
         load = meter.so_far()
@@ -143,6 +139,11 @@ def probe_costs(
             load.idle_percent,
         )
         over = serial.rounds >= effort.most_rounds or certainty.seconds >= effort.budget_s
+        if not over and probe_runs.are_shallow_for(max(each)):
+            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each))
+            run_rounds([deep], effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
+            probe_runs = replace(probe_runs, pipelined=deep)
+            continue
         if certainty.sure or over:
             return ProbeResult(probe_runs.costs(), pipelines, certainty)
         run_rounds(probe_runs.busy, effort.more_rounds, effort.more_rounds)
@@ -163,6 +164,11 @@ class _ProbeRuns:
         """Those without pauses."""
         pipelined = [self.pipelined] if self.pipelined else []
         return [self.serial, self.smaller, self.sequential, *pipelined]
+
+    def are_shallow_for(self, depth: int) -> bool:
+        """Whether the pipeline that was run is the usual one, and much shallower."""
+        run = self.pipelined
+        return run is not None and run.plan.depth == _DEPTH and depth > _NEAR * _DEPTH
 
     def costs(self) -> Costs:
         """The costs that all trials come to."""
