@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # or every process of the tests compiles splitrun anew
 
 .PHONY: help setup hooks demo test tests lint coverage bench study habits fuzz chaos clean
 
@@ -12,7 +13,9 @@ setup: .venv/.ready  ## Make .venv with splitrun in it.
 
 .venv/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c constraints.txt -e '.[dev]'
+	-$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing/_internal)/' .venv/lib
 	touch $@
 
 hooks: setup  ## Let git run the lint's checks before every commit.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -11,7 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from splitrun.runtime.clock import frozen
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before PyTorch is loaded. Tests fill the cores with processes: a second thread in small operations
+# would only spin. Those that are about threads set their number.
 
 settings.register_profile(
     "here", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -42,8 +43,8 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session", autouse=True)
 def _quick_collections() -> Iterator[None]:
     """What is imported stays; whoever collects what a training left looks at that alone."""
-    if "torch" in sys.modules:
-        importlib.import_module("torch._dynamo")  # which the first optimizer would do
+    from splitrun.runtime.clock import frozen
+
     with frozen():
         yield
 

@@ -7,8 +7,9 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,12 +35,18 @@ def environment(directory: Path) -> Environment:
     return Environment(
         splitrun=__version__,
         python=platform.python_version(),
-        packages={name: version(name) for name in _PACKAGES},
+        packages=dict(_versions()),
         platform=platform.platform(),
         cpu=cpu_model(),
         cores=len(usable_cores()),
         git=_git(directory),
     )
+
+
+@cache
+def _versions() -> Mapping[str, str]:
+    """Of the packages that were loaded: what is installed meanwhile is not what runs."""
+    return {name: version(name) for name in _PACKAGES}
 
 
 def usable_cores() -> Set[int]:

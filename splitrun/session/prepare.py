@@ -15,7 +15,7 @@ from splitrun.data import OnDownload
 from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
-from splitrun.model import section_of
+from splitrun.model import intra_op_threads, section_of
 from splitrun.party import Parties, doubts, summarise
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
 from splitrun.records.data import DataSummary
@@ -109,7 +109,8 @@ class Experiment:
     def data(self) -> DataSummary:
         """What was understood of the data, and what is odd about them."""
         summary = summarise(self.parties)
-        odd = doubts(self.parties, summary)
+        with intra_op_threads(self.document.spec.runtime.intra_op_threads):
+            odd = list(doubts(self.parties, summary))
         told = (self.document.problem(it.path, it.what, it.remedy) for it in odd)
         notes = self.parties.label_holder.data.notes
         joined = self.parties.join.warnings if self.parties.join else ()

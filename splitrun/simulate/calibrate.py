@@ -21,7 +21,7 @@ from splitrun.simulate.programs import programs_of
 
 _FEWEST_CORES = 0.2
 _LONGEST_WAKEUP_LATENCY_S = 5e-3
-_PRECISION = 1e-4
+_PRECISION = 1e-5
 """How exactly a value is found, as a share of the interval in which it is looked for."""
 _PASSES = 3
 """Each value depends a little on the other."""
@@ -92,7 +92,6 @@ def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
 
 def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
     """Where, between two values, the simulated period becomes longer than the real one."""
-    from scipy.optimize import brentq  # takes long to import
 
     segment = replace(next(timed.plan.segments()), evaluation_batches=0)
     programs = programs_of(timed.plan, segment)
@@ -101,9 +100,39 @@ def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, hig
         simulation = simulate(timed.plan, costs_at(value), segment, programs)
         return simulation.period_s - timed.period_s
 
-    if excess_s(low) >= 0:
+    below, above = excess_s(low), excess_s(high)
+    if below >= 0:
         return low
-    if excess_s(high) <= 0:
+    if above <= 0:
         return high
-    root: float = brentq(excess_s, low, high, xtol=(high - low) * _PRECISION)
-    return root
+    return _root(excess_s, (low, below), (high, above), (high - low) * _PRECISION)
+
+
+_Point = tuple[float, float]
+"""A value, and the function there."""
+
+
+def _root(function: Callable[[float], float], low: _Point, high: _Point, width: float) -> float:
+    """Where a rising function is 0, to within half a width, between a point where it is less and
+    one where it is more.
+
+    By the Illinois method (Dowell and Jarratt, BIT 11, 1971): the straight line between the points
+    says where to look next, and a point that stays twice counts half.
+    """
+    (left, below), (right, above) = low, high
+    stayed = ""
+    while right - left > width:
+        middle = (left * above - right * below) / (above - below)
+        middle = min(max(middle, left + width / 2), right - width / 2)
+        found = function(middle)
+        if found < 0:
+            left, below = middle, found
+            if stayed == "right":
+                above /= 2
+            stayed = "right"
+        else:
+            right, above = middle, found
+            if stayed == "left":
+                below /= 2
+            stayed = "left"
+    return (left + right) / 2

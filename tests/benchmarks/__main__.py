@@ -48,7 +48,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "prediction": (prediction.measure, 3),
     "advised": (prediction.advised, 3),
     "depth": (prediction.sweep, 3),
-    "growth": (growth.measure, 2),
+    "growth": (growth.measure, 1),
     "speedup": (speedup.measure, 5),
     "peer": (peer.measure, 5),
     "checkpoints": (checkpoints.measure, 3),

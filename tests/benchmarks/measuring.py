@@ -35,8 +35,8 @@ def steps_lasting(experiment: Experiment, plan: Plan, seconds: float, fewest: in
 
 
 def subject_of(experiment: Experiment, document: Document, steps: int) -> Subject:
-    """So many steps of the experiment."""
-    return shorten(Subject(experiment.parties), steps)
+    """So many steps of the experiment's data and models, as a document of them wants it."""
+    return shorten(Subject(experiment.parties).under(document.spec), steps)
 
 
 def samples_per_s(

@@ -29,13 +29,13 @@ class Measured:
 class Cluster:
     """What is to be reckoned."""
 
+    batch_size: int
+    width: int
+    """Of every cut, in float32."""
     rows: int = 10**9
     parties: int = 64
     table_rows: int = 10**9
     """Of an embedding table, where a party has one."""
-    batch_size: int = 1024
-    width: int = 32
-    """Of every cut, in float32."""
     latency_ms: float = 0.2
     bandwidth_mbps: float = 10_000.0
     """Of the label holder's port, each way: what all the others send has to pass it."""
@@ -65,14 +65,14 @@ class Reckoned:
     bottom_bytes: float
     """Memory of a party for its rows, the most it holds while it makes them ready."""
     prepare_s: float
-    """Of a party, to make its rows ready."""
+    """Processor seconds of a party, to make its rows ready."""
     bottom_ms: float
     """A bottom's work, a step."""
     top_ms: float
     port_ms: float
     """A step's messages at the label holder's port, each way."""
-    port_bytes: float
-    """A step's, both ways."""
+    one_way_bytes: float
+    """A step's messages there: what the top sends to all the others, or gets of them."""
     recorded_bytes: float
     """A step, of all roles."""
     table_bytes: float
@@ -93,16 +93,15 @@ def reckon(
     cluster: Cluster, threaded: Measured, serial: Measured, rows: Measured, tables: Measured
 ) -> Reckoned:
     """Every figure from a line; a party's part is its share of what one process held."""
-    others = cluster.parties - 1
     row_bytes = rows.line("most memory, MiB").each * 2**20 / _MEASURED_PARTIES + _ORDER_BYTES
-    one_way_bytes = others * cluster.cut_bytes
+    one_way_bytes = (cluster.parties - 1) * cluster.cut_bytes
     return Reckoned(
         bottom_bytes=row_bytes * cluster.rows,
-        prepare_s=rows.line("to prepare, s").each * cluster.rows / _MEASURED_PARTIES,
+        prepare_s=rows.line("processor s").each * cluster.rows / _MEASURED_PARTIES,
         bottom_ms=serial.line("a bottom's work, ms a step").at(cluster.parties),
         top_ms=serial.line("the top's, ms a step").at(cluster.parties),
         port_ms=one_way_bytes * 8 / (cluster.bandwidth_mbps * 1e6) * 1e3,
-        port_bytes=2 * one_way_bytes,
+        one_way_bytes=one_way_bytes,
         recorded_bytes=threaded.line("recorded bytes a step").at(cluster.parties),
         table_bytes=tables.line("most memory, MiB").each * 2**20 / _TABLES * cluster.table_rows,
     )
@@ -113,13 +112,12 @@ def on_paper(
     serial: Measured,
     rows: Measured,
     tables: Measured,
-    cluster: Cluster = Cluster(),
+    cluster: Cluster,
 ) -> Iterator[str]:
     """Markdown: what each role takes, what a run takes, and what was assumed."""
     found = reckon(cluster, threaded, serial, rows, tables)
     sequential_ms = found.bottom_ms + found.top_ms + 2 * found.port_ms + 2 * cluster.latency_ms
     depth = -(-sequential_ms // found.period_ms)
-    others = cluster.parties - 1
     yield (
         f"\nOn paper: {cluster.rows:,} rows, {cluster.parties} parties, a machine each, batches of "
         f"{cluster.batch_size:,}\n"
@@ -128,15 +126,13 @@ def on_paper(
         "| role | memory for rows | to make them ready | work, ms a step | sent, MB a step "
         "| sent, TB an epoch |\n|---|---|---|---|---|---|"
     )
-    sent_bytes = {"a bottom": cluster.cut_bytes, "the top": others * cluster.cut_bytes}
-    for name, work_ms in (("a bottom", found.bottom_ms), ("the top", found.top_ms)):
-        is_top = name == "the top"
-        yield (
-            f"| {name}{'' if is_top else f', each of {cluster.parties}'} "
-            f"| {'its bottom holds them' if is_top else SCREEN.size(found.bottom_bytes)} "
-            f"| {'' if is_top else SCREEN.duration(found.prepare_s)} | {work_ms:.2f} "
-            f"| {sent_bytes[name] / 1e6:.2f} | {sent_bytes[name] * cluster.steps / 1e12:.2f} |"
-        )
+    rows_held = f"{SCREEN.size(found.bottom_bytes)} | {SCREEN.duration(found.prepare_s)}"
+    for name, held, work_ms, sent_bytes in (
+        ("a bottom, each", rows_held, found.bottom_ms, cluster.cut_bytes),
+        ("the top", "its bottom's | its bottom's", found.top_ms, found.one_way_bytes),
+    ):
+        sent = f"{sent_bytes / 1e6:.2f} | {sent_bytes * cluster.steps / 1e12:.2f}"
+        yield f"| {name} | {held} | {work_ms:.2f} | {sent} |"
     yield "\n| the run | |\n|---|---|"
     yield f"| steps an epoch | {cluster.steps:,} |"
     yield f"| a step in a filled pipeline | {found.period_ms:.2f} ms, set by {found.limit} |"

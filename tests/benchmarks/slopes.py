@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SUPER_LINEAR = 1.1
-"""An exponent beyond this is more than in proportion; what is below is noise."""
+SUPER_LINEAR = 1.2
+"""An exponent beyond this is more than in proportion; what is below is noise, or caches that no
+longer hold what they held."""
 
 
 @dataclass(frozen=True)

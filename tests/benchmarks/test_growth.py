@@ -59,7 +59,7 @@ def test_a_cluster_is_reckoned_from_lines_and_its_own_sizes() -> None:
     threaded = Measured((2, 4), {"recorded bytes a step": (200, 400)})
     of_roles = {"a bottom's work, ms a step": (3.0, 3.0), "the top's, ms a step": (2.0, 3.0)}
     serial = Measured((2, 4), of_roles)
-    of_rows = {"most memory, MiB": (14.0, 24.0), "to prepare, s": (2.0, 4.0)}
+    of_rows = {"most memory, MiB": (14.0, 24.0), "processor s": (2.0, 4.0)}
     rows = Measured((1000, 2000), of_rows)
     tables = Measured((10, 20), {"most memory, MiB": (6.0, 8.0)})
     cluster = Cluster(rows=10**6, parties=11, table_rows=100, batch_size=250, width=8)
@@ -69,7 +69,7 @@ def test_a_cluster_is_reckoned_from_lines_and_its_own_sizes() -> None:
     assert found.prepare_s == pytest.approx(1000)
     assert (found.bottom_ms, found.top_ms) == pytest.approx((3, 6.5))
     assert (found.period_ms, found.limit) == (found.top_ms, "the top")
-    assert found.port_bytes == 2 * 10 * 250 * 8 * 4
+    assert found.one_way_bytes == 10 * 250 * 8 * 4
     assert found.port_ms == pytest.approx(1e3 * 80_000 * 8 / 10**10)
     assert found.recorded_bytes == pytest.approx(1100)
     assert found.table_bytes == pytest.approx(100 * 0.1 * 2**20)
@@ -95,6 +95,7 @@ def _figures(text: str) -> Figures:
     table = content["parties"].get("alice", {}).get("bottom", {}).get("kwargs", {}).get("rows", 0)
     return Figures(
         prepare_s=1.0,
+        prepare_cpu_s=1.0,
         step_ms=1.0,
         cpu_ms=1.0,
         memory_mib=1e-4 * max(rows, table),

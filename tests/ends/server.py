@@ -84,9 +84,7 @@ def serve() -> None:
 
 
 def _import_everything() -> None:
-    """All of splitrun, with what PyTorch's optimizers load when they are first made, so that no
-    case has to."""
-    importlib.import_module("torch._dynamo")
+    """All of splitrun, so that no case has to."""
     for module in pkgutil.walk_packages(splitrun.__path__, "splitrun."):
         if module.name not in ("splitrun.__main__", "splitrun.telemetry.tensorboard"):
             importlib.import_module(module.name)

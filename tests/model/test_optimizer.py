@@ -1,4 +1,4 @@
-"""Learning rates, against values worked out by hand."""
+"""Learning rates, against values worked out by hand, and steps against PyTorch's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from splitrun.model import RoleOptimizer
 from splitrun.model.compensation import Discount, WeightPrediction
-from splitrun.model.optimizers import ConstantLr, CosineLr, ExponentialLr, Sgd, StepLr
-from splitrun.spec.contracts import LrScheduleSection
+from splitrun.model.optimizers import (
+    Adam,
+    AdamW,
+    ConstantLr,
+    CosineLr,
+    ExponentialLr,
+    Sgd,
+    StepLr,
+)
+from splitrun.spec.contracts import LrScheduleSection, Recipe
 
 _RISE = [1 / 4, 2 / 4, 3 / 4]
 """Of a warm-up of three steps."""
@@ -98,3 +108,47 @@ def test_a_prediction_reaches_as_far_as_the_updates_that_are_then_made() -> None
 def _half_a_cosine(first: int, last: int, final: float) -> list[float]:
     sevenths = [(1 + math.cos(math.pi * step / 7)) / 2 for step in range(first, last + 1)]
     return [final + (1 - final) * cosine for cosine in sevenths]
+
+
+@pytest.mark.parametrize("section", [Adam, AdamW])
+@given(
+    shapes=st.lists(st.lists(st.integers(1, 17), min_size=1, max_size=3), min_size=3, max_size=6),
+    weight_decay=st.sampled_from([0.0, 0.03]),
+    missing=st.integers(0, 11),
+    exponents=st.lists(st.integers(-20, 6), min_size=4, max_size=4),
+    seed=st.integers(0, 2**31),
+)
+@settings(deadline=None, max_examples=25)
+def test_small_weights_that_are_updated_together_have_the_bits_of_weights_updated_in_turn(
+    section: type[Adam | AdamW],
+    shapes: list[list[int]],
+    weight_decay: float,
+    missing: int,
+    exponents: list[int],
+    seed: int,
+) -> None:
+    """Of some gradients, one is missing now and then, so that weights differ in age."""
+    name = section.__name__.lower()
+    generator = torch.Generator().manual_seed(seed)
+    first = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+    second = [nn.Parameter(weight.detach().clone()) for weight in first]
+    options = section(type=name, lr=0.003, weight_decay=weight_decay)
+    (together,) = options.make(first, (), Recipe(lambda _: 0))
+    in_turn = getattr(torch.optim, section.__name__)(
+        second, lr=0.003, weight_decay=weight_decay, foreach=False
+    )
+    assert together.param_groups[0]["foreach"]
+    for number, exponent in enumerate(exponents):
+        for index, (one, other) in enumerate(zip(first, second, strict=True)):
+            gradient = torch.randn(one.shape, generator=generator) * 10.0**exponent
+            absent = (number, index) == divmod(missing, 6)
+            one.grad, other.grad = (None, None) if absent else (gradient, gradient.clone())
+        together.step()
+        in_turn.step()
+    assert all(map(torch.equal, first, second))
+
+
+def test_large_weights_are_updated_in_turn_so_that_nothing_large_is_held_twice() -> None:
+    weights = [nn.Parameter(torch.empty(1024, 512)) for _ in range(3)]
+    (optimizer,) = Adam(type="adam").make(weights, (), Recipe(lambda _: 0))
+    assert not optimizer.param_groups[0]["foreach"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from splitrun.party import Parties
 from splitrun.plan import compile, plan_sha256
 from splitrun.spec import load
+from tests.party.alone import take_part
 
 COLUMNS = {"alice": ["age", "income"], "bob": ["city", "job", "visits"], "carol": ["score", "debt"]}
 TOWER = """
@@ -108,38 +107,35 @@ def own_directory(directory: Path, kind: str, parties: Sequence[str]) -> Path:
 
 
 class Process:
-    """A party in a process of its own, in a directory of its own."""
+    """A party in a process of its own, in a directory of its own.
+
+    Processes are forked from one that has imported what they need and has done nothing else.
+    """
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
-        root = Path(__file__).parents[2]
-        environment = os.environ | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.party.alone", name],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["splitrun.party"])
+        self._own, others = context.Pipe()
+        with others:
+            self._process = context.Process(target=take_part, args=(name, directory, others))
+            self._process.start()
 
     def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._process as process:
-            process.kill()
+        self._own.close()
+        self._process.kill()
+        self._process.join()
+        self._process.close()
 
     def says(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"{self.name} has ended"
-        return line
+        text: str = self._own.recv()
+        return text
 
     def hears(self, facts: Sequence[str]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(facts) + "\n")
-        self._process.stdin.flush()
+        self._own.send(facts)
 
 
 def exchanged(processes: Sequence[Process]) -> list[str]:

@@ -78,11 +78,13 @@ CASES = {
 
 
 def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) -> list[Tensor]:
-    """One thread; after every update a copy of all bottoms and of what their optimizers keep."""
+    """One thread; after every update a copy of the bottoms' weights and of what their optimizers
+    keep."""
     rules = rules if depth > 1 else []
     modules = modules_of(experiment)
     *names, top_name = modules
     live, top = [modules[name] for name in names], modules[top_name]
+    stashed = copy.deepcopy(live)
     columns = columns_of(experiment)
     by_hand = "spike" in rules or ("long_momentum" in rules and "momentum" not in case.optimizer)
     momentum = LONG if "long_momentum" in rules else SHORT
@@ -90,7 +92,7 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
     optimizers.append(case.make(top.parameters(), SHORT))
     base = optimizers[0].param_groups[0]["lr"]
     drain, steps = experiment.plan.steps_per_epoch, experiment.plan.steps
-    history: list[Any] = [(copy.deepcopy(live), None)]
+    history: list[tuple[list[Tensor], list[Memory]]] = [(copies(live), [])]
 
     def factor(update: int) -> float:
         late = min(update % drain, depth - 1)
@@ -102,12 +104,13 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
 
     for step, ids in enumerate(batches(experiment)):
         late = min(step % drain, depth - 1)
-        stashed, memories = copy.deepcopy(history[step - late])
+        weights, memories = history[step - late]
+        for parameter, weight in zip(parameters_of(stashed), weights, strict=True):
+            parameter.data, parameter.grad = weight.clone(), None
         if "weight_prediction" in rules and memories and late:
             reach = LR * math.fsum(factor(update) for update in range(step - late, step))
-            weights = [weight.data for bottom in stashed for weight in bottom.parameters()]
-            for weight, memory in zip(weights, memories, strict=True):
-                case.follow(weight, memory, reach)
+            for parameter, memory in zip(parameters_of(stashed), memories, strict=True):
+                case.follow(parameter.data, memory, reach)
         hidden = [bottom(x[ids]) for bottom, x in zip(stashed, columns, strict=True)]
         loss = functional.binary_cross_entropy_with_logits(
             top(torch.cat(hidden, dim=1)), labels_of(experiment)[ids]
@@ -125,12 +128,24 @@ def reference(experiment: Experiment, case: Case, rules: list[str], depth: int) 
         optimizers[-1].step()
         optimizers[-1].zero_grad()
         remembered = [
-            {**optimizer.state[weight], "gradient": weight.grad}
+            kept({**optimizer.state[weight], "gradient": weight.grad})
             for bottom, optimizer in zip(live, optimizers, strict=False)
             for weight in bottom.parameters()
         ]
-        history.append((copy.deepcopy(live), copy.deepcopy(remembered)))
-    return [parameter.detach() for module in (*live, top) for parameter in module.parameters()]
+        history.append((copies(live), remembered))
+    return [parameter.detach() for parameter in parameters_of([*live, top])]
+
+
+def parameters_of(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    return [parameter for module in modules for parameter in module.parameters()]
+
+
+def copies(modules: Iterable[nn.Module]) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in parameters_of(modules)]
+
+
+def kept(memory: Memory) -> Memory:
+    return {key: it.clone() if isinstance(it, Tensor) else it for key, it in memory.items()}
 
 
 @torch.no_grad()

@@ -157,7 +157,6 @@ LARGE = {"type": "mlp", "hidden": [2048, 2048], "out": 256}
 GROWTH = """
 import os, re, sys, tempfile
 from pathlib import Path
-import torch._dynamo  # the first optimizer does it, and it is large
 from splitrun.plan import peak_bytes
 from splitrun.session import prepare, train
 from splitrun.spec import load

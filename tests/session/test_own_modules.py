@@ -127,9 +127,10 @@ def experiment(directory: Path, name: str, content: Content | None = None) -> Ex
     "name", ["Base", "Frozen", "Cached", "Mixed", "DrawsElsewhere", "Unlisted"]
 )
 def test_the_law_holds_for_modules_with_habits_of_their_own(tmp_path: Path, name: str) -> None:
-    serial = trained(experiment(tmp_path, name), "serial").weights_sha256
+    prepared = experiment(tmp_path, name)
+    serial = trained(prepared, "serial").weights_sha256
     for seed in range(3):
-        threaded = trained(experiment(tmp_path, name), "threaded", RandomDelays(seed, 0.002))
+        threaded = trained(prepared, "threaded", RandomDelays(seed, 0.002))
         assert threaded.weights_sha256 == serial
 
 
