@@ -11,14 +11,14 @@ long; the simulator counts it as time that needs no core.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from splitrun.plan.schedule import Op
 from splitrun.seeds import uniform
 from splitrun.spec import Compute, Link
 
 
-@dataclass(frozen=True)
-class LinkState:
+class LinkState(NamedTuple):
     """When the sender is free again, and when the last message arrives; in seconds."""
 
     free_at: float = float("-inf")

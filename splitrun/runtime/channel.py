@@ -161,17 +161,18 @@ class LocalSender(_LocalEnd):
         if shared.closed.is_set() or not shared.credits.get() or shared.closed.is_set():
             raise ChannelClosed(shared.name)
         start = now()
-        size = total_bytes(message.tensors)
+        phase, step, micro, digest, tensors, arrive, checksum = message
+        size = total_bytes(tensors)
         if shared.timing is not None:
             self._link = shared.timing.send(self._link, start, size, shared.sent)
             shared.due = self._link.last_arrival
-            message = message._replace(arrive=max(message.arrive, shared.due))
+            arrive = max(arrive, shared.due)
+            message = Message(phase, step, micro, digest, tensors, arrive, checksum)
         shared.sent += 1
         shared.bytes += size
         if shared.bytes - shared.received_bytes > shared.peak_bytes:
             shared.peak_bytes = shared.bytes - shared.received_bytes
         shared.messages.put(message)
-        phase, step, micro, _, _, arrive, _ = message
         if arrive < math.inf:
             self._emit(Sent(shared.name, phase, step, micro, size, start, max(start, arrive)))
 
@@ -199,7 +200,7 @@ class LocalReceiver(_LocalEnd):
         message = None if shared.closed.is_set() else shared.messages.get()
         if message is None or shared.closed.is_set():
             raise ChannelClosed(shared.name)
-        if message.arrive > -math.inf and not wait_until(message.arrive, shared.closed):
+        if message.arrive > now() and not wait_until(message.arrive, shared.closed):
             raise ChannelClosed(shared.name)
         shared.received += 1
         shared.received_bytes += total_bytes(message.tensors)

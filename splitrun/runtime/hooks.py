@@ -84,18 +84,24 @@ class EmulatedCompute(RoleHook):
         self._ahead: dict[int, Batch] = {}
         """The next training step's, loaded while emulated hardware was waited for."""
         self._next_load = self._updated = context.start.step
-        self._load_s = 0.0
+        self._load_s = {False: 0.0, True: 0.0}
+        """How long loading took last of a batch that begins an epoch, and of another."""
 
     def load(self, phase: Phase, step: int) -> Batch:
         """The role's rows of one batch, which may be there already."""
-        if phase == "train":
-            self._next_load = step + 1
-            if step in self._ahead:
-                return self._ahead.pop(step)
+        if phase == "evaluate":
+            return self._batches.load(phase, step)
+        self._next_load = step + 1
+        return self._ahead.pop(step) if step in self._ahead else self._load(step)
+
+    def _load(self, step: int) -> Batch:
         start = now()
-        batch = self._batches.load(phase, step)
-        self._load_s = now() - start
+        batch = self._batches.load("train", step)
+        self._load_s[self._begins_epoch(step)] = now() - start
         return batch
+
+    def _begins_epoch(self, step: int) -> bool:
+        return not step % self._plan.steps_per_epoch
 
     def around_instruction(self, op: Op, run: Run) -> Run:
         """What computes lasts as long as on the emulated hardware."""
@@ -118,14 +124,13 @@ class EmulatedCompute(RoleHook):
 
     def _load_ahead(self, end: float) -> None:
         """Load the next training batch, if there is time for it until `end`. No more batches are
-        held than the plan counts. An epoch's first batch, which may take longer, waits for its
-        turn."""
+        held than the plan counts."""
         step = self._next_load
         if step in self._ahead or step - self._updated > self._role.depth:
             return
-        if step >= self._plan.steps or not step % self._plan.steps_per_epoch:
+        if step >= self._plan.steps:
             return
         left_s = end - now()
-        has_time = left_s > _MARGIN * self._load_s > 0
+        has_time = left_s > _MARGIN * self._load_s[self._begins_epoch(step)] > 0
         if has_time and wait_until(end - (1 - _LATER) * left_s, self._stopped):
-            self._ahead[step] = self._batches.load("train", step)
+            self._ahead[step] = self._load(step)

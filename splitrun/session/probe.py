@@ -7,6 +7,10 @@ share more than cores. Small operations spend much of their time under Python's 
 is one, and a thread that waits has to be woken. What that comes to is fitted to how long those runs
 take (`splitrun.simulate.calibrate`).
 
+With more batches in flight there are more versions and activations than caches hold, and steps take
+longer. So where the pipeline that these runs speak for is deeper, one of its depth is run, too, and
+counts instead.
+
 Other processes on the machine make all of it slower. So each half of the rounds is asked by itself
 which depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are
 run, for 20 s in all, and where that doesn't help, the probe says so.
@@ -34,7 +38,9 @@ from splitrun.spec.model import Pipeline
 from splitrun.spec.section import Section
 
 _DEPTH = 8
-"""Deep enough that many roles keep each other busy."""
+"""Deep enough that many roles keep each other busy: where a probe begins."""
+_NEAR = 1.25
+"""Depths that differ by no more than this factor are alike."""
 _SMALLER = 4
 """The second batch size is this many times smaller: two tell fixed costs from those per row."""
 _PAUSE_S = 8e-3
@@ -133,6 +139,11 @@ def probe_costs(
             load.idle_percent,
         )
         over = serial.rounds >= effort.most_rounds or certainty.seconds >= effort.budget_s
+        if not over and probe_runs.are_shallow_for(max(each)):
+            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each))
+            run_rounds([deep], effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
+            probe_runs = replace(probe_runs, pipelined=deep)
+            continue
         if certainty.sure or over:
             return ProbeResult(probe_runs.costs(), pipelines, certainty)
         run_rounds(probe_runs.busy, effort.more_rounds, effort.more_rounds)
@@ -153,6 +164,11 @@ class _ProbeRuns:
         """Those without pauses."""
         pipelined = [self.pipelined] if self.pipelined else []
         return [self.serial, self.smaller, self.sequential, *pipelined]
+
+    def are_shallow_for(self, depth: int) -> bool:
+        """Whether the pipeline that was run is the usual one, and much shallower."""
+        run = self.pipelined
+        return run is not None and run.plan.depth == _DEPTH and depth > _NEAR * _DEPTH
 
     def costs(self) -> Costs:
         """The costs that all trials come to."""

@@ -105,10 +105,16 @@ def _embedding(rows: int) -> str:
     return EMBEDDING % (128, rows, rows, 1)
 
 
+def top_ms(figures: Figures) -> float:
+    """The top's part of a step that one thread does, in processor time: what others take of the
+    core is not in it."""
+    return figures.work_ms[TOP] * figures.cpu_ms / figures.step_ms
+
+
 def bottom_ms(figures: Figures) -> float:
-    """A bottom's work in the mean of all."""
+    """A bottom's, in the mean of all."""
     each = [work_ms for role, work_ms in figures.work_ms.items() if role != TOP]
-    return sum(each) / len(each)
+    return sum(each) / len(each) * figures.cpu_ms / figures.step_ms
 
 
 _STEP: Mapping[str, tuple[Read, str]] = {
@@ -128,7 +134,7 @@ _EVENTS: Mapping[str, tuple[Read, str]] = {
 }
 _ROLES: Mapping[str, tuple[Read, str]] = {
     "a bottom's work, ms a step": (bottom_ms, ".3f"),
-    "the top's, ms a step": (lambda it: it.work_ms[TOP], ".3f"),
+    "the top's, ms a step": (top_ms, ".3f"),
 }
 _REPORT: Mapping[str, tuple[Read, str]] = {
     "the report, bytes": (lambda it: it.report_bytes, ",.0f"),
