@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from splitrun.plan import Plan
 from splitrun.simulate.costs import CalibrationPoint, Costs
 from splitrun.simulate.engine import simulate
+from splitrun.simulate.programs import programs_of
 
 _FEWEST_CORES = 0.2
 _LONGEST_WAKEUP_LATENCY_S = 5e-3
@@ -92,8 +93,12 @@ def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
 def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
     """Where, between two values, the simulated period becomes longer than the real one."""
 
+    segment = replace(next(timed.plan.segments()), evaluation_batches=0)
+    programs = programs_of(timed.plan, segment)
+
     def excess_s(value: float) -> float:
-        return simulate(timed.plan, costs_at(value)).period_s - timed.period_s
+        simulation = simulate(timed.plan, costs_at(value), segment, programs)
+        return simulation.period_s - timed.period_s
 
     below, above = excess_s(low), excess_s(high)
     if below >= 0:

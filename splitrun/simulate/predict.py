@@ -24,6 +24,7 @@ from statistics import harmonic_mean
 from splitrun.plan import Plan, Segment
 from splitrun.simulate.costs import Costs
 from splitrun.simulate.engine import simulate, simulate_serial
+from splitrun.simulate.programs import Programs, programs_of
 from splitrun.simulate.simulation import Simulation
 
 _QUARTERS = (-1.271, -0.325, 0.325, 1.271)
@@ -63,7 +64,7 @@ def predict(plan: Plan, costs: Costs, runtime: str = "threaded") -> ThroughputPr
     return ThroughputPrediction(
         samples=plan.epochs * plan.facts.train_rows,
         steps=plan.steps,
-        train_s=harmonic_mean(_train_s(plan, each, runtime) for each in _moments(costs)),
+        train_s=harmonic_mean(map(_train_s(plan, runtime), _moments(costs))),
         runtime=runtime,
     )
 
@@ -75,13 +76,12 @@ def _moments(costs: Costs) -> Sequence[Costs]:
     return [costs.at_speed(1 + costs.unevenness * deviation) for deviation in _QUARTERS]
 
 
-def _train_s(plan: Plan, costs: Costs, runtime: str) -> float:
+def _train_s(plan: Plan, runtime: str) -> Callable[[Costs], float]:
+    """Seconds of all segments, given costs."""
     simulated = simulate_serial if runtime == "serial" else simulate
     lengths = Counter(segment.stop - segment.start for segment in plan.segments())
-    return sum(
-        count * segment_time_s(plan, costs, Segment(0, steps), simulated)
-        for steps, count in lengths.items()
-    )
+    stretches = [(count, _Stretch(plan, Segment(0, n), simulated)) for n, count in lengths.items()]
+    return lambda costs: sum(count * stretch.time_s(costs) for count, stretch in stretches)
 
 
 _SETTLED_STEPS = 150
@@ -96,27 +96,42 @@ _EPOCHS = 4
 """Short epochs that show how they repeat."""
 
 
-Simulate = Callable[[Plan, Costs, Segment], Simulation]
+Simulate = Callable[[Plan, Costs, Segment, Programs], Simulation]
 """`simulate`, or how another runtime is simulated."""
 
 
-def segment_time_s(
-    plan: Plan, costs: Costs, segment: Segment, simulate: Simulate = simulate
-) -> float:
+def segment_time_s(plan: Plan, costs: Costs, segment: Segment) -> float:
     """Seconds that a segment takes which begins with an epoch; extrapolated if it is long.
 
     Raises:
         KeyError: a role has no costs.
     """
-    short = _with_epochs_left_out(plan) if plan.steps_per_epoch <= _SHORT_EPOCH else _in_full(plan)
-    steps = segment.stop - segment.start
-    if steps <= 2 * short.steps:
-        return simulate(plan, costs, segment).makespan_s
-    simulation = simulate(short, costs, Segment(0, short.steps))
-    samples = plan.samples_before(steps)
-    samples_per_step = simulation.samples / short.steps
-    left_out = (samples - simulation.samples) / samples_per_step
-    return simulation.makespan_s + left_out * simulation.period_s
+    return _Stretch(plan, segment, simulate).time_s(costs)
+
+
+class _Stretch:
+    """A segment, or what is simulated in its place, at whatever costs."""
+
+    def __init__(self, plan: Plan, segment: Segment, simulated: Simulate) -> None:
+        self._simulate = simulated
+        self._plan, self._segment = plan, replace(segment, evaluation_batches=0)
+        self._samples = 0
+        is_short = plan.steps_per_epoch <= _SHORT_EPOCH
+        short = _with_epochs_left_out(plan) if is_short else _in_full(plan)
+        steps = segment.stop - segment.start
+        if steps > 2 * short.steps:
+            self._plan, self._segment = short, Segment(0, short.steps)
+            self._samples = plan.samples_before(steps)
+        self._programs = programs_of(self._plan, self._segment)
+
+    def time_s(self, costs: Costs) -> float:
+        """Seconds of the segment."""
+        simulation = self._simulate(self._plan, costs, self._segment, self._programs)
+        if not self._samples:
+            return simulation.makespan_s
+        samples_per_step = simulation.samples / self._plan.steps
+        left_out = (self._samples - simulation.samples) / samples_per_step
+        return simulation.makespan_s + left_out * simulation.period_s
 
 
 def _with_epochs_left_out(plan: Plan) -> Plan:

@@ -20,6 +20,7 @@ import numpy as np
 
 from splitrun.events import Event, Executed, RunEnded, RunStarted, Sent
 from splitrun.plan import Op, Plan, Role, Segment
+from splitrun.simulate.programs import Programs
 
 
 class InstructionSpan(NamedTuple):
@@ -34,6 +35,10 @@ class InstructionSpan(NamedTuple):
     end: float
     waited: float
     """Seconds at the start of a RECV until the message was there, of a SEND until it had credit."""
+
+
+Times = tuple[float, float, float]
+"""Of an instruction: start, end and what of it was waited; see `InstructionSpan`."""
 
 
 class Transit(NamedTuple):
@@ -53,10 +58,22 @@ class Simulation:
 
     plan: Plan
     segment: Segment
-    timeline: Mapping[str, Sequence[InstructionSpan]]
-    """By role name, in the order of the program."""
+    programs: Programs
+    times: Mapping[str, Sequence[Times]]
+    """Of the programs' instructions, by role name."""
     transits: Mapping[str, Sequence[Transit]]
     """By channel name, in the order of sending."""
+
+    @cached_property
+    def timeline(self) -> Mapping[str, Sequence[InstructionSpan]]:
+        """By role name, in the order of the program."""
+        return {
+            role: tuple(
+                InstructionSpan(*instruction[:4], *times)
+                for instruction, times in zip(program.instructions, self.times[role], strict=True)
+            )
+            for role, program in self.programs.items()
+        }
 
     @property
     def samples(self) -> int:
@@ -66,7 +83,7 @@ class Simulation:
     @cached_property
     def makespan_s(self) -> float:
         """Until the last role has drained."""
-        return max((spans[-1].end for spans in self.timeline.values() if spans), default=0.0)
+        return max((times[-1][1] for times in self.times.values() if times), default=0.0)
 
     @property
     def samples_per_s(self) -> float:
@@ -88,8 +105,16 @@ class Simulation:
             ValueError: the segment has fewer than two steps.
         """
         return max(
-            steady_period_s([span.end for span in spans if span.op is Op.UPDATE])
-            for spans in self.timeline.values()
+            steady_period_s(
+                [
+                    end
+                    for (op, *_), (_, end, _) in zip(
+                        program.instructions, self.times[role], strict=True
+                    )
+                    if op is Op.UPDATE
+                ]
+            )
+            for role, program in self.programs.items()
         )
 
 
