@@ -38,7 +38,7 @@ MOMENTS = {
     "while the directory is made": ("splitrun.session.run_directory.write_text", 1),
     "while a checkpoint is restored": ("splitrun.session.attempt_state.restore", 1),
     "while training": ("splitrun.runtime.watchdog.Watchdog.look", 4),
-    "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 40),
+    "while events are recorded": ("splitrun.telemetry.jsonl.JsonLines._take", 5),
     "while a checkpoint is written": ("splitrun.session.checkpoint.encode", 1),
     "while the model is saved": ("splitrun.session.store.save_file", 1),
     "with the last event": ("splitrun.session.attempt.Attempt._tell_the_end", 1),
