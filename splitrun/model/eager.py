@@ -7,10 +7,10 @@ alone by it, and a backward from given gradients compares shapes as symbols: mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import unwrap
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -41,16 +41,30 @@ def eager(kind: type[Optimizer]) -> type[Optimizer]:
     return cast("type[Optimizer]", type(kind.__name__, (kind,), {**methods, **own}))
 
 
-def step_of(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
-    """What does an optimizer's step: of an eager one, without a look for hooks while there are
-    none, and without a profiler's mark."""
-    step = getattr(optimizer, _STEP, None)
+class Steps(NamedTuple):
+    """Two ways to make an optimizer's step."""
+
+    hooked: Callable[[], object]
+    """With whatever hooks there are, and a profiler's mark."""
+    bare: Callable[[], object]
+    """Without; the same as the first where there is no other."""
+    hooks: Sequence[Mapping[int, Any]]
+    """All that could be, own and everybody's: they may come at any time."""
+
+    @property
+    def now(self) -> Callable[[], object]:
+        """The way to make it now."""
+        return self.hooked if any(self.hooks) else self.bare
+
+
+def steps_of(optimizer: torch.optim.Optimizer) -> Steps:
+    """How to make an optimizer's step; only an eager one has a bare one."""
+    bare = getattr(optimizer, _STEP, None)
     own = [getattr(optimizer, name, None) for name in _HOOKS]
     every = [getattr(optimizer_module, name, None) for name in _HOOKS_OF_ALL]
-    hooks = [*own, *every]
-    if step is None or None in hooks:
-        return optimizer.step
-    return lambda: optimizer.step() if any(hooks) else step()
+    hooks = [each for each in (*own, *every) if each is not None]
+    knows_all = len(hooks) == len(_HOOKS) + len(_HOOKS_OF_ALL)
+    return Steps(optimizer.step, bare if bare and knows_all else optimizer.step, hooks)
 
 
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:

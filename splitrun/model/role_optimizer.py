@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from splitrun.model.eager import step_of
+from splitrun.model.eager import steps_of
 from splitrun.model.state import cloned, parameters_of
 from splitrun.spec.contracts import (
     LrScheduleSection,
@@ -61,7 +61,7 @@ class RoleOptimizer:
         every = list(module.parameters())
         tables = {named[name] for name in sparse}
         self.optimizers = optimizer.make(every, tables, recipe) if every else []
-        self._steps = [step_of(each) for each in self.optimizers]
+        self._steps = [steps_of(each) for each in self.optimizers]
         self._lr = self.optimizers[0].defaults["lr"] if every else 0.0
         self._rules = rules
         self._correcting = _acting(rules, "correct")
@@ -78,8 +78,8 @@ class RoleOptimizer:
         for rule in self._correcting:
             rule.correct(self._parameters, self._staleness(self._updates))
         self._updates += 1
-        for step in self._steps:
-            step()
+        for steps in self._steps:
+            steps.now()
         if self._fused:
             torch.autograd.graph.increment_version(self._parameters)
         self._set_rates()

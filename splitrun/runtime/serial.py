@@ -37,7 +37,7 @@ def _interleave(workers: Sequence[Worker]) -> None:
             for index, worker in indexed:
                 instruction = waiting[index]
                 while instruction and instruction.op is op and worker.ready(instruction):
-                    worker.execute(instruction)
+                    worker.run((instruction,))
                     instruction = waiting[index] = next(programs[index], None)
                     moved = True
         if not moved:

@@ -82,35 +82,31 @@ class Worker:
         return self._plan.program(self._context.role, self._context.start.step)
 
     def run(self, program: Iterable[Instruction]) -> None:
-        """Execute instructions, one after the other; raises what `execute` does."""
-        execute = self.execute
-        for instruction in program:
-            execute(instruction)
-
-    def execute(self, instruction: Instruction) -> None:
-        """Execute one instruction, and tell of it.
+        """Run instructions, one after the other, and tell of each.
 
         Raises:
             RunFailed: naming role, instruction and batch.
             ChannelClosed: the run was stopped, since another role failed or the user wished it.
         """
-        op, step, micro, peer, phase = instruction
-        self._since = start = now()
-        self._doing = instruction
-        try:
-            self._runs[op](instruction)
-        except RunFailed:
-            raise
-        except ChannelClosed as closed:
-            if self._context.stopped.is_set():
+        runs, emit, name = self._runs, self._emit, self.name
+        for instruction in program:
+            op, step, micro, peer, phase = instruction
+            self._since = start = now()
+            self._doing = instruction
+            try:
+                runs[op](instruction)
+            except RunFailed:
                 raise
-            cause = f"{closed} was closed at its other end, so that role's run has ended"
-            raise Lost(self.name, str(instruction), cause) from closed
-        except (Exception, SystemExit) as error:
-            raise RunFailed(self.name, str(instruction), one_line(error)) from error
-        staleness = self.stage.staleness if op is Op.UPDATE else 0
-        self._emit(Executed(self.name, op, phase, step, micro, start, now(), staleness, peer))
-        self._doing = None
+            except ChannelClosed as closed:
+                if self._context.stopped.is_set():
+                    raise
+                cause = f"{closed} was closed at its other end, so that role's run has ended"
+                raise Lost(name, str(instruction), cause) from closed
+            except (Exception, SystemExit) as error:
+                raise RunFailed(name, str(instruction), one_line(error)) from error
+            staleness = self.stage.staleness if op is Op.UPDATE else 0
+            emit(Executed(name, op, phase, step, micro, start, now(), staleness, peer))
+            self._doing = None
 
     def stop(self) -> None:
         """Close the role's channels and wake it, from any thread."""
