@@ -59,7 +59,11 @@ def test_an_eager_optimizer_has_the_bits_and_the_state_of_pytorchs(
 def test_hooks_of_an_eager_optimizers_steps_are_run(step: Any) -> None:
     weight = nn.Parameter(torch.ones(2))
     optimizer = eager(optim.SGD)([weight], lr=1.0)
-    run, called = step(optimizer), []
+    steps, called = steps_of(optimizer), []
+
+    def run() -> None:
+        (steps.now if bare else optimizer.step)()
+
     optimizer.register_step_pre_hook(lambda *_: called.append("before"))
     optimizer.register_step_post_hook(lambda *_: called.append("after"))
     everywhere = register_optimizer_step_post_hook(lambda *_: called.append("everywhere"))
