@@ -58,10 +58,8 @@ class ProbeSubject:
 
 
 def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
-    """Let probe runs make trials, round by round, until the fastest of each could be repeated.
-
-    Other processes on the same processor slow a virtual machine down, by a half for seconds, and
-    nothing speeds it up: what is fast is nearest to the machine itself.
+    """Let probe runs make trials, round by round, until the fastest of each could be repeated: then
+    the machine was there for all of them.
 
     Args:
         fewest: rounds there are at least.
@@ -171,8 +169,8 @@ class ProbeRun:
     @property
     def settled(self) -> bool:
         """Whether the two fastest trials were as fast as each other."""
-        fastest, typical = self._by_speed[0], self._typical
-        return fastest is not typical and typical.period_s <= _ALIKE * fastest.period_s
+        periods_s = sorted(trial.period_s for trial in self._trials)
+        return len(periods_s) > 1 and periods_s[1] <= _ALIKE * periods_s[0]
 
     def timed(self) -> TimedPlan:
         """Seconds a step."""
@@ -191,12 +189,9 @@ class ProbeRun:
 
     @property
     def _typical(self) -> _ProbeTrial:
-        """The second fastest trial: one that was repeated."""
-        return self._by_speed[min(1, len(self._trials) - 1)]
-
-    @property
-    def _by_speed(self) -> Sequence[_ProbeTrial]:
-        return sorted(self._trials, key=lambda trial: trial.period_s)
+        """The one in the middle: a run, too, has slow moments and fast ones."""
+        by_speed = sorted(self._trials, key=lambda trial: trial.period_s)
+        return by_speed[len(by_speed) // 2]
 
 
 @dataclass
