@@ -106,12 +106,13 @@ class ProbeRun:
         clocked: bool = False,
     ) -> None:
         steps += 2 * depth  # while it fills and drains, other work is done than in between
-        ids, rows = subject.parties.label_holder.data.train_ids, steps * batch_size
-        rows = min(rows, len(ids) // batch_size * batch_size)
+        ids = subject.parties.label_holder.data.train_ids
+        epochs = -(-steps // (len(ids) // batch_size))
+        rows = -(-steps // epochs) * batch_size
         self._subject = subject
         self._parties = subject.parties.with_rows(ids[:rows])
         self._kind = kind
-        plan = _bare(subject, rows, batch_size, steps)
+        plan = _bare(subject, rows, batch_size, epochs)
         self.plan = with_depth(_over_links(plan, latency_s) if latency_s else plan, depth)
         self.affinity_tuner = affinity_tuner or AffinityTuner(usable_cores())
         self._clocked = clocked
@@ -209,14 +210,14 @@ class _Clocked:
             self._thread.last = time.thread_time()
 
 
-def _bare(subject: ProbeSubject, rows: int, batch_size: int, steps: int) -> Plan:
-    """So many steps over so many rows: no links, no emulated hardware, no evaluation."""
+def _bare(subject: ProbeSubject, rows: int, batch_size: int, epochs: int) -> Plan:
+    """So many epochs of so many rows: no links, no emulated hardware, no evaluation."""
     plan = compile(subject.parties.spec, subject.facts)
     return replace(
         plan,
         facts=replace(plan.facts, train_rows=rows, validation_rows=0, test_rows=0),
         batch_size=batch_size,
-        epochs=-(-steps * batch_size // rows),
+        epochs=epochs,
         evaluate_every_epochs=None,
         checkpoint_every_steps=None,
         channels=tuple(replace(channel, timing=None) for channel in plan.channels),

@@ -21,7 +21,7 @@ from splitrun.simulate.programs import programs_of
 
 _FEWEST_CORES = 0.2
 _LONGEST_WAKEUP_LATENCY_S = 5e-3
-_PRECISION = 1e-5
+_PRECISION = 1e-4
 """How exactly a value is found, as a share of the interval in which it is looked for."""
 _PASSES = 3
 """Each value depends a little on the other."""
@@ -92,7 +92,6 @@ def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
 
 def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
     """Where, between two values, the simulated period becomes longer than the real one."""
-
     segment = replace(next(timed.plan.segments()), evaluation_batches=0)
     programs = programs_of(timed.plan, segment)
 
