@@ -215,7 +215,10 @@ method `take_all` is given them in lists: a run has thousands a second."""
 
 
 def hand_over(events: Sequence[Event], sink: Sink) -> None:
-    """Give a sink events, in their order, and all at once where it takes them so."""
+    """Give a sink events, in their order, and all at once where it takes them so; of none it does
+    not hear."""
+    if not events:
+        return
     take_all = getattr(sink, "take_all", None)
     if take_all is not None:
         take_all(events)

@@ -19,7 +19,6 @@ Within one `API` names are added and none is changed or removed.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from splitrun.components import API
@@ -37,6 +36,7 @@ from splitrun.events import (
     Sink,
     StepDone,
 )
+from splitrun.lazy import imported_on_use
 from splitrun.spec import Spec
 from splitrun.spec.contracts import (
     HookSection,
@@ -108,18 +108,13 @@ __all__ = [
     "Table",
 ]
 
-_IMPORTED_ON_USE = {
-    "InputShape": "splitrun.data.encoding",
-    **dict.fromkeys(("Categories", "Column", "Table"), "splitrun.data.table"),
-    **dict.fromkeys(("Channel", "Instruction", "Op"), "splitrun.plan"),
-    **dict.fromkeys(("Hook", "Message", "RoleContext", "RoleHook"), "splitrun.runtime"),
-    **dict.fromkeys(("Receive", "Run", "Send"), "splitrun.runtime.job"),
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _IMPORTED_ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_IMPORTED_ON_USE[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        "InputShape": "splitrun.data.encoding",
+        **dict.fromkeys(("Categories", "Column", "Table"), "splitrun.data.table"),
+        **dict.fromkeys(("Channel", "Instruction", "Op"), "splitrun.plan"),
+        **dict.fromkeys(("Hook", "Message", "RoleContext", "RoleHook"), "splitrun.runtime"),
+        **dict.fromkeys(("Receive", "Run", "Send"), "splitrun.runtime.job"),
+    },
+)

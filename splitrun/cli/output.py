@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from splitrun.cli.streams import show_status
+from splitrun.cli.streams import holds_status, show_status
 from splitrun.units import plain
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Phases:
 
     @property
     def _in_lines(self) -> bool:
-        return self.progress is Progress.PLAIN or not sys.stderr.isatty()
+        return self.progress is Progress.PLAIN or not holds_status(sys.stderr)
 
     def status(self, text: str) -> None:
         """Say what begins, where there is a status for it."""
@@ -84,6 +84,9 @@ def shown(progress: Progress) -> Iterator[list[Sink]]:
     if progress is Progress.NONE:
         yield []
         return
+    if progress is Progress.PLAIN:
+        yield [_plain_lines()]
+        return
     from splitrun.cli.console import Console
 
     console = Console(stderr=True)
@@ -91,15 +94,19 @@ def shown(progress: Progress) -> Iterator[list[Sink]]:
         from splitrun.dashboard import ProgressBar
 
         yield [ProgressBar(console)]
-    elif progress is Progress.AUTO and console.is_terminal and not console.is_dumb_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         from splitrun.dashboard import Dashboard
 
         with Dashboard(console) as dashboard:
             yield [dashboard]
     else:
-        from splitrun.dashboard import PlainLines
+        yield [_plain_lines()]
 
-        yield [PlainLines(sys.stderr)]
+
+def _plain_lines() -> Sink:
+    from splitrun.dashboard import PlainLines
+
+    return PlainLines(sys.stderr)
 
 
 @contextmanager

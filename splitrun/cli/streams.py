@@ -75,7 +75,7 @@ class ForgivingStream:
     def show_status(self, text: str) -> None:
         """Say what is being done, in the last line of a terminal, until something else is written
         there; "" takes it back. Where there is no such terminal, nothing is said."""
-        if text and (not self.isatty() or os.environ.get("TERM") == "dumb"):
+        if text and not holds_status(self):
             return
         if self._has_status or text:
             self._has_status = False  # what is written below ends none
@@ -116,6 +116,11 @@ class RequiredStream(ForgivingStream):
         raise Unprinted(f"{message}; send it elsewhere and run the command again")
 
 
+def holds_status(stream: TextIO | ForgivingStream) -> bool:
+    """Whether what is written there is a terminal's, which can take back a line."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def show_status(text: str) -> None:
     """Say on stderr's terminal, if it is one, what is being done; see
     `ForgivingStream.show_status`. Nothing is said while something else is drawn there."""
@@ -140,8 +145,10 @@ def guarded() -> Iterator[None]:
 def unnoticed() -> Iterator[None]:
     """In here nobody notices that stderr fails; a status that it has at the end is taken back."""
     with redirect_stderr(cast("TextIO", ForgivingStream(sys.stderr))):
-        yield
-        show_status("")
+        try:
+            yield
+        finally:
+            show_status("")
 
 
 @contextmanager

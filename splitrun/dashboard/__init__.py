@@ -11,8 +11,9 @@ What is offered here is imported when it is first used: lines are written withou
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.dashboard.bar import ProgressBar
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Dashboard", "PlainLines", "ProgressBar"]
 
-_IMPORTED_ON_USE = {"Dashboard": "live", "PlainLines": "lines", "ProgressBar": "bar"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _IMPORTED_ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(
+    __name__, {"Dashboard": ".live", "PlainLines": ".lines", "ProgressBar": ".bar"}
+)

@@ -62,11 +62,11 @@ class Dashboard:
         self.take_all((event,))
 
     def take_all(self, events: Sequence[Event]) -> None:
-        """Take in events, in their order."""
+        """Take in events, one at least, in their order."""
         self.view.fold_all(events)
         if monotonic() >= self._draw_at:
             self.draw()
-        for place in sorted({0, len(events) - 1}) if events else ():
+        for place in sorted({0, len(events) - 1}):
             event = events[place]
             if isinstance(event, _EDGES):
                 self._pass_edge(event)

@@ -6,7 +6,6 @@ is imported when it is first used, so that a validation starts without them.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from splitrun.data.columns import (
@@ -22,6 +21,7 @@ from splitrun.data.columns import (
     sources_of,
 )
 from splitrun.data.sources import OnDownload, Source
+from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.data.cache import Loaded, cache_of
@@ -78,24 +78,21 @@ __all__ = [
     "text_columns",
 ]
 
-_IMPORTED_ON_USE = {
-    **dict.fromkeys(("Loaded", "cache_of"), "cache"),
-    **dict.fromkeys(("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), "feed"),
-    **dict.fromkeys(("Alignment", "Join", "key_columns"), "join"),
-    **dict.fromkeys(("columns_of", "load_data", "text_columns"), "load"),
-    **dict.fromkeys(("join_sources", "share"), "shared"),
-    **dict.fromkeys(("InputShape", "PartyEncoder"), "encoding"),
-    "Data": "party_data",
-    "SplitRows": "split",
-    **dict.fromkeys(
-        ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), "new_rows"
-    ),
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _IMPORTED_ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        **dict.fromkeys(("Loaded", "cache_of"), ".cache"),
+        **dict.fromkeys(
+            ("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), ".feed"
+        ),
+        **dict.fromkeys(("Alignment", "Join", "key_columns"), ".join"),
+        **dict.fromkeys(("columns_of", "load_data", "text_columns"), ".load"),
+        **dict.fromkeys(("join_sources", "share"), ".shared"),
+        **dict.fromkeys(("InputShape", "PartyEncoder"), ".encoding"),
+        "Data": ".party_data",
+        "SplitRows": ".split",
+        **dict.fromkeys(
+            ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), ".new_rows"
+        ),
+    },
+)

@@ -6,8 +6,9 @@ too, and a validation starts without PyTorch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
@@ -90,22 +91,17 @@ _STATE = (
     "tensor_bytes",
     "weights_sha256",
 )
-_IMPORTED_ON_USE = {
-    "BottomStage": "bottom_stage",
-    "section_of": "build",
-    "evaluate": "metrics",
-    **dict.fromkeys(_ROLE_MODEL, "role_model"),
-    "RoleOptimizer": "role_optimizer",
-    "Stage": "stage",
-    **dict.fromkeys(_STATE, "state"),
-    "intra_op_threads": "threads",
-    "TopStage": "top_stage",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _IMPORTED_ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        "BottomStage": ".bottom_stage",
+        "section_of": ".build",
+        "evaluate": ".metrics",
+        **dict.fromkeys(_ROLE_MODEL, ".role_model"),
+        "RoleOptimizer": ".role_optimizer",
+        "Stage": ".stage",
+        **dict.fromkeys(_STATE, ".state"),
+        "intra_op_threads": ".threads",
+        "TopStage": ".top_stage",
+    },
+)

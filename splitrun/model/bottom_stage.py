@@ -22,7 +22,7 @@ class BottomStage(Stage):
     A role of depth 1 has one batch in flight and updates in place; deeper ones keep versions.
     """
 
-    _keeps: type[WeightVersions] = WeightVersions
+    _versions_type: type[WeightVersions] = WeightVersions
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class BottomStage(Stage):
         super().__init__(role, facts, module, optimizer, seed)
         parameters = parameters_of(module)
         self._predicts = role.moves_weights
-        self._versions = self._keeps(
+        self._versions = self._versions_type(
             module,
             role.versioned(facts),
             optimizer.follow([parameters[name] for name in facts.predictable]),

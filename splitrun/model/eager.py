@@ -44,17 +44,19 @@ def eager(kind: type[Optimizer]) -> type[Optimizer]:
 class Steps(NamedTuple):
     """Two ways to make an optimizer's step."""
 
-    hooked: Callable[[], object]
-    """With whatever hooks there are, and a profiler's mark."""
+    optimizer: torch.optim.Optimizer
+    """Whose own step has whatever hooks there are, and a profiler's mark."""
     bare: Callable[[], object]
-    """Without; the same as the first where there is no other."""
+    """Without; its own where there is no other."""
     hooks: Sequence[Mapping[int, Any]]
     """All that could be, own and everybody's: they may come at any time."""
 
     @property
     def now(self) -> Callable[[], object]:
-        """The way to make it now."""
-        return self.hooked if any(self.hooks) else self.bare
+        """The way to make it now: what somebody has put in the place of the step counts."""
+        if any(self.hooks) or "step" in vars(self.optimizer):
+            return self.optimizer.step
+        return self.bare
 
 
 def steps_of(optimizer: torch.optim.Optimizer) -> Steps:
@@ -64,7 +66,7 @@ def steps_of(optimizer: torch.optim.Optimizer) -> Steps:
     every = [getattr(optimizer_module, name, None) for name in _HOOKS_OF_ALL]
     hooks = [each for each in (*own, *every) if each is not None]
     knows_all = len(hooks) == len(_HOOKS) + len(_HOOKS_OF_ALL)
-    return Steps(optimizer.step, bare if bare and knows_all else optimizer.step, hooks)
+    return Steps(optimizer, bare if bare and knows_all else optimizer.step, hooks)
 
 
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:

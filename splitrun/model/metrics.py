@@ -42,6 +42,8 @@ def evaluate(
     truth = labels.numpy()
     if loss.labels == "binary":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
+    elif loss.labels == "numbers":
+        predicted = predicted.reshape(truth.shape)  # a loss of a package may give rows alone
     for name in metrics:
         value = _METRICS[name](truth, predicted)
         values[name] = _finite(value * unit if name in _IN_UNITS else value)

@@ -22,9 +22,9 @@ LONG_MOMENTUM = 0.99
 """What a long momentum comes to."""
 
 
-_MANY = 3
-_SMALL = 1 << 20
-"""Elements of weights that PyTorch may hold once more while it updates all of them."""
+_SEVERAL, _SMALL = 3, 1 << 20
+"""Weights that are worth a call for all of them, and their elements, which PyTorch holds once more
+meanwhile."""
 
 
 def _options(section: OptimizerSection) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _adam_options(section: AdamOptions | SparseAdam, weights: list[nn.Parameter]
     """The options of `torch.optim.Adam`; several small weights are updated in calls that take all
     of them, with the same bits and in less time."""
     options = _options(section)
-    small = len(weights) >= _MANY and sum(weight.numel() for weight in weights) <= _SMALL
+    small = len(weights) >= _SEVERAL and sum(weight.numel() for weight in weights) <= _SMALL
     return options if options.get("fused") else {**options, "foreach": small or None}
 
 

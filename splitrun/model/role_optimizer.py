@@ -109,7 +109,6 @@ class RoleOptimizer:
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict(state)
         self._updates = updates
-        self._set_rates()
 
     @property
     def state_bytes(self) -> int:

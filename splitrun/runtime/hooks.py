@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Literal
 
 import torch
 
@@ -84,7 +85,7 @@ class EmulatedCompute(RoleHook):
         self._ahead: dict[int, Batch] = {}
         """The next training step's, loaded while emulated hardware was waited for."""
         self._next_load = self._updated = context.start.step
-        self._load_s = {False: 0.0, True: 0.0}
+        self._load_s = {"first": 0.0, "later": 0.0}
         """How long loading took last of a batch that begins an epoch, and of another."""
 
     def load(self, phase: Phase, step: int) -> Batch:
@@ -97,11 +98,12 @@ class EmulatedCompute(RoleHook):
     def _load(self, step: int) -> Batch:
         start = now()
         batch = self._batches.load("train", step)
-        self._load_s[self._begins_epoch(step)] = now() - start
+        self._load_s[self._place(step)] = now() - start
         return batch
 
-    def _begins_epoch(self, step: int) -> bool:
-        return not step % self._plan.steps_per_epoch
+    def _place(self, step: int) -> Literal["first", "later"]:
+        """Where in its epoch a step is."""
+        return "later" if step % self._plan.steps_per_epoch else "first"
 
     def around_instruction(self, op: Op, run: Run) -> Run:
         """What computes lasts as long as on the emulated hardware."""
@@ -131,6 +133,6 @@ class EmulatedCompute(RoleHook):
         if step >= self._plan.steps:
             return
         left_s = end - now()
-        has_time = left_s > _MARGIN * self._load_s[self._begins_epoch(step)] > 0
+        has_time = left_s > _MARGIN * self._load_s[self._place(step)] > 0
         if has_time and wait_until(end - (1 - _LATER) * left_s, self._stopped):
             self._ahead[step] = self._load(step)

@@ -253,8 +253,10 @@ class Attempt:
         """
         with self._interrupts.held():
             events = self._take_events()
-            self._state.take_all(events)
-            self._sinks.take_all(events)
+            try:
+                self._state.take_all(events)
+            finally:
+                self._sinks.take_all(events)
             fresh = self.statistics.history[self._written :]
             if fresh:
                 self._directory.append_lines("metrics.jsonl", fresh)

@@ -8,7 +8,7 @@ is one, and a thread that waits has to be woken. What that comes to is fitted to
 take (`splitrun.simulate.calibrate`).
 
 With more batches in flight there are more versions and activations than caches hold, and steps take
-longer. So where the pipeline that these runs speak for is deeper, one of its depth is run, too, and
+longer. So where what these runs say first is a deeper pipeline, one of that depth is run, too, and
 counts instead.
 
 Other processes on the machine make all of it slower. So each half of the rounds is asked by itself

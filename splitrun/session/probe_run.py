@@ -190,7 +190,7 @@ class ProbeRun:
 
     @property
     def _typical(self) -> _ProbeTrial:
-        """The one in the middle: a run, too, has slow moments and fast ones."""
+        """The one in the middle, of two the slower: a run, too, has slow moments and fast ones."""
         by_speed = sorted(self._trials, key=lambda trial: trial.period_s)
         return by_speed[len(by_speed) // 2]
 

@@ -21,7 +21,7 @@ from splitrun.simulate.programs import programs_of
 
 _FEWEST_CORES = 0.2
 _LONGEST_WAKEUP_LATENCY_S = 5e-3
-_PRECISION = 1e-4
+_PRECISION = 1e-5
 """How exactly a value is found, as a share of the interval in which it is looked for."""
 _PASSES = 3
 """Each value depends a little on the other."""
@@ -124,6 +124,8 @@ def _root(function: Callable[[float], float], low: _Point, high: _Point, width: 
         middle = (left * above - right * below) / (above - below)
         middle = min(max(middle, left + width / 2), right - width / 2)
         found = function(middle)
+        if not found:
+            return middle
         if found < 0:
             left, below = middle, found
             if stayed == "right":

@@ -6,8 +6,9 @@ package, too, and a validation does without psutil and msgspec.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.telemetry.jsonl import JsonLines
@@ -22,16 +23,11 @@ __all__ = [
     "shares",
 ]
 
-_IMPORTED_ON_USE = {
-    "JsonLines": "jsonl",
-    **dict.fromkeys(("Recording", "read_events", "shares"), "reading"),
-    "Sampler": "sampler",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _IMPORTED_ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_IMPORTED_ON_USE[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        "JsonLines": ".jsonl",
+        **dict.fromkeys(("Recording", "read_events", "shares"), ".reading"),
+        "Sampler": ".sampler",
+    },
+)

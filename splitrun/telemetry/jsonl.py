@@ -92,9 +92,9 @@ class JsonLines:
             OSError: they cannot be written; the recording ends there.
         """
         try:
-            if events and isinstance(events[0], RunStarted):
+            if isinstance(events[0], RunStarted):
                 self._file = self._first_part(Path(events[0].run_dir))
-            if events and self._file is not None:
+            if self._file is not None:
                 self._take(self._file, events)
         except OSError:
             if self._file is not None:

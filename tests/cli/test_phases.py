@@ -133,11 +133,14 @@ def test_something_is_said_before_anything_large_is_imported(arguments: list[str
     assert "imports " in said
 
 
-def test_a_terminal_without_commands_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_commands_gets_lines_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     made = Terminal()
     ForgivingStream(made).show_status("starting …")
     assert made.getvalue() == ""
+    terminal = on_terminal("train", "trial.yaml")
+    assert terminal.statuses() == []
+    assert terminal.getvalue().startswith("loading data and models …\n")
 
 
 def test_what_is_no_terminal_gets_nothing(capsys: pytest.CaptureFixture[str]) -> None:

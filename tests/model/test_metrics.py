@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 
 from splitrun.model import evaluate
 from splitrun.model.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from splitrun.spec.contracts import Metric
 
 LABELS = torch.tensor([0, 1, 1, 0])
 SIGMOID = BinaryCrossEntropy(type="binary_cross_entropy")
@@ -108,3 +109,20 @@ def test_no_figure_comes_of_predictions_that_are_not_numbers() -> None:
     odd = Odd(type="binary_cross_entropy")
     labels = LABELS[:, None].float()
     assert evaluate(odd, ("auroc",), LOGITS[:, None], labels)["auroc"] is None
+
+
+def test_a_loss_whose_predictions_are_rows_alone_has_the_errors_of_one_with_a_column() -> None:
+    class Rows(MeanSquaredError):
+        def predictions(self, outputs: torch.Tensor) -> torch.Tensor:
+            return outputs[:, 0]
+
+    class TwoColumns(MeanSquaredError):
+        def predictions(self, outputs: torch.Tensor) -> torch.Tensor:
+            return outputs.expand(-1, 2)
+
+    outputs, labels = torch.randn(40, 1), torch.randn(40, 1)
+    metrics: tuple[Metric, ...] = ("rmse", "mae", "r2")
+    column = evaluate(MeanSquaredError(type="mse"), metrics, outputs, labels)
+    assert evaluate(Rows(type="mse"), metrics, outputs, labels) == column
+    with pytest.raises(ValueError, match="reshape"):
+        evaluate(TwoColumns(type="mse"), metrics, outputs, labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +12,12 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event as Record
 
 from splitrun.errors import MissingExtra, UsageError
-from splitrun.events import Evaluated, Sink, StepDone
+from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sink, StepDone
+from splitrun.session import train
 from splitrun.session.attempt import make_sinks
 from splitrun.spec.contracts import SinkSection
 from splitrun.telemetry.tensorboard import TensorBoardSink
+from tests.runtime.running import prepared, synthetic
 from tests.telemetry.recordings import CLOCK, ended, started
 
 
@@ -80,3 +82,25 @@ def test_a_sink_that_cannot_be_made_is_an_error_of_the_command() -> None:
 def test_a_sink_that_the_spec_has_is_not_made_twice() -> None:
     section = TensorBoardSink(type="tensorboard")
     assert len(make_sinks([section], ["tensorboard", "tensorboard"])) == 1
+
+
+class Lists:
+    """A sink that takes lists."""
+
+    def __init__(self) -> None:
+        self.taken: list[list[Event]] = []
+
+    def __call__(self, event: Event) -> None:  # noqa: ARG002
+        raise AssertionError("it has a better way")
+
+    def take_all(self, events: Sequence[Event]) -> None:
+        self.taken.append(list(events))
+
+
+def test_a_sink_that_takes_lists_is_given_the_same_events_in_the_same_order(tmp_path: Path) -> None:
+    lists, one_by_one = Lists(), list[Event]()
+    train(prepared(synthetic()), tmp_path, [lists, one_by_one.append])
+    assert all(lists.taken)
+    assert [event for events in lists.taken for event in events] == one_by_one
+    assert isinstance(one_by_one[0], RunStarted)
+    assert isinstance(one_by_one[-1], RunEnded)

@@ -75,7 +75,7 @@ class CustomBottomStage(_Watched, BottomStage):
         alone: no other role may touch the random generators.
     """
 
-    _keeps = WatchedVersions
+    _versions_type = WatchedVersions
     _versions: WatchedVersions
 
     def __init__(
