@@ -33,13 +33,11 @@ from splitrun.model.state import parameters_of
 class Version:
     """A published copy of the parameters, and how many batches still need it."""
 
-    __slots__ = ("readers", "shares", "tensors")
+    __slots__ = ("readers", "tensors")
 
     def __init__(self, masters: Iterable[Tensor]) -> None:
         self.tensors = [torch.empty_like(master) for master in masters]
         self.readers = 0
-        self.shares = False
-        """Whether others have one of its tensors, too, so that it can't be used again."""
 
 
 class InFlight(NamedTuple):
@@ -72,7 +70,6 @@ class WeightVersions:
         self._parameters = [parameters[name] for name in names]
         self._masters = [parameter.data for parameter in self._parameters]
         self._current: Version | None = None
-        self._in_use: list[Version] = []
         self._free: list[Version] = []
         self._predict = predict
         self._reach = 0.0
@@ -139,9 +136,7 @@ class WeightVersions:
     def _let_go(self, version: Version) -> None:
         """Use it again, once nobody reads it."""
         if not version.readers:
-            self._in_use.remove(version)
-            if not version.shares:
-                self._free.append(version)
+            self._free.append(version)
 
     def _publish(self) -> Version:
         if self._free:
@@ -150,7 +145,6 @@ class WeightVersions:
             version = Version(self._masters)
             self._made += 1
         self._current = version
-        self._in_use.append(version)
         if self._masters:
             torch._foreach_copy_(version.tensors, self._masters)
             if self._predict and self._reach:

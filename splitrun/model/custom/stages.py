@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from splitrun.errors import RunFailed, WrongGradients
 from splitrun.model.bottom_stage import BottomStage
@@ -20,22 +20,25 @@ from splitrun.model.custom.recomputation import Recomputation, Stash, is_due
 from splitrun.model.custom.trial import graph_nodes, learning
 from splitrun.model.custom.versions import WatchedVersions
 from splitrun.model.randomness import Untouched
-from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.state import State, Tensors
-from splitrun.model.top_stage import Fusion, TopStage
+from splitrun.model.top_stage import TopStage
 from splitrun.model.versions import InFlight, Version
-from splitrun.plan import Role, RoleFacts
-from splitrun.spec.contracts import LossSection
 
 
 class _Watched(Stage):
-    """What bottoms and tops of a user's class have in common."""
+    """What bottoms and tops of a user's class have in common.
 
-    _recomputes: bool
-    """Whether its backward is known to run forwards."""
-    _alone: bool
-    """Whether no other role may touch the random generators."""
+    Args:
+        common: what a stage of our own models takes.
+        alone: no other role may touch the random generators.
+    """
+
+    def __init__(self, *common: Any, alone: bool) -> None:
+        super().__init__(*common)
+        self._alone = alone
+        self._recomputes = self._facts.recomputes
+        """Whether its backward is known to run forwards."""
 
     def _watch(self, key: Key, action: Callable[[], None]) -> None:
         """A backward: on generators of its own if forwards are run in it, else watched for it.
@@ -72,31 +75,19 @@ class CustomBottomStage(_Watched, BottomStage):
 
     Args:
         steps: of the run.
-        alone: no other role may touch the random generators.
     """
 
     _versions_type = WatchedVersions
     _versions: WatchedVersions
 
-    def __init__(
-        self,
-        role: Role,
-        facts: RoleFacts,
-        module: nn.Module,
-        optimizer: RoleOptimizer,
-        seed: int,
-        *,
-        steps: int,
-        alone: bool,
-    ) -> None:
-        super().__init__(role, facts, module, optimizer, seed)
-        self._recomputes, self._alone = facts.recomputes, alone
+    def __init__(self, *common: Any, steps: int, alone: bool) -> None:
+        super().__init__(*common, alone=alone)
         self._steps = steps
         self._first_step: int | None = None
         self._again: Recomputation | None = None
         self._stashes: dict[Key, Stash] = {}
-        if facts.repeatable and role.depth > 1:
-            self._again = Recomputation(module, self._versions)
+        if self._facts.repeatable and self._role.depth > 1:
+            self._again = Recomputation(self.module, self._versions)
         self._looks_at_once = False
         self._sound_until = 0
 
@@ -188,26 +179,7 @@ class CustomBottomStage(_Watched, BottomStage):
 
 
 class CustomTopStage(_Watched, TopStage):
-    """A user's class as a top model in training.
-
-    Args:
-        alone: no other role may touch the random generators.
-    """
-
-    def __init__(
-        self,
-        role: Role,
-        facts: RoleFacts,
-        module: nn.Module,
-        optimizer: RoleOptimizer,
-        seed: int,
-        fusion: Fusion,
-        loss: LossSection,
-        *,
-        alone: bool,
-    ) -> None:
-        super().__init__(role, facts, module, optimizer, seed, fusion, loss)
-        self._recomputes, self._alone = facts.recomputes, alone
+    """A user's class as a top model in training."""
 
     def _fused(self, cuts: Sequence[Tensors]) -> Tensors:
         """The module's arguments; it may write to them, as to what no leaf is."""

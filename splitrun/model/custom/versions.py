@@ -7,39 +7,30 @@ what can be followed is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from splitrun.model.state import parameters_of
 from splitrun.model.versions import InFlight, Version, WeightVersions
 
 
 class WatchedVersions(WeightVersions):
-    """The versions of one module that is a user's.
+    """The versions of one module that is a user's; made as `WeightVersions` are."""
 
-    Args:
-        module: its parameters show the masters whenever nothing runs here.
-        names: of the parameters that are to have versions; none makes every operation free.
-        predict: moves a version on by a `reach`; see `Prediction`.
-    """
-
-    def __init__(
-        self,
-        module: nn.Module,
-        names: Iterable[str],
-        predict: Callable[[Sequence[Tensor], float], None] | None = None,
-    ) -> None:
-        versioned = tuple(names)
-        super().__init__(module, versioned, predict)
-        parameters = parameters_of(module)
-        self._every = tuple(parameters.values())
-        others = [each for name, each in parameters.items() if name not in versioned]
+    def __init__(self, *options: Any) -> None:
+        super().__init__(*options)
+        self._every = tuple(parameters_of(self._module).values())
+        versioned = {id(parameter) for parameter in self._parameters}
+        others = [parameter for parameter in self._every if id(parameter) not in versioned]
         self._frozen = [each for each in others if not each.requires_grad]
         self.leaves_out = len(others) > len(self._frozen)
         """Whether there are parameters that learn and have no versions."""
+        self._in_use: list[Version] = []
+        self._shared: set[Version] = set()
+        """Of those in use, the ones that have a tensor of others, and can't be used again."""
         self._rebound = False
         """Whether somebody gave a parameter other memory to show."""
 
@@ -88,6 +79,20 @@ class WatchedVersions(WeightVersions):
                     self._thaw()
                     break
 
+    def _publish(self) -> Version:
+        version = super()._publish()
+        self._in_use.append(version)
+        return version
+
+    def _let_go(self, version: Version) -> None:
+        if version.readers:
+            return
+        self._in_use.remove(version)
+        if version in self._shared:
+            self._shared.remove(version)
+        else:
+            super()._let_go(version)
+
     def _learn(self, wanted: tuple[bool, ...] = ()) -> tuple[bool, ...]:
         """Let parameters learn or not, where anything is wanted; gives what they did before."""
         before = tuple([parameter.requires_grad for parameter in self._every])
@@ -104,9 +109,9 @@ class WatchedVersions(WeightVersions):
         for parameter in learning:
             for version in self._in_use:
                 version.tensors.append(parameter.data)
-                version.shares = True
             self._parameters.append(parameter)
             self._masters.append(parameter.data.clone())
+        self._shared.update(self._in_use)
         self._free.clear()
         self._show(self._masters)
 
