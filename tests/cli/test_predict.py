@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from splitrun.cli.app import run
+from splitrun.plan import EVALUATION_BATCH_ROWS
 from tests.cli.trial import ROWS, SPEC, refusal, says, write
 
 NEW = "id,age,job,income,city\n7,31,cook,1200,Ulm\n8,44,pilot,1800,Bonn\n9,52,clerk,900,Rome\n"
@@ -213,3 +214,10 @@ def test_eval_tells_metrics_of_another_file_and_writes_labels_beside_predictions
     assert out.splitlines()[1].startswith("  input    loss ")
     text = refusal(capsys, "eval", "run", "--predictions", "-")
     assert text == "--predictions -: stdout carries the metrics; name a file\n"
+
+
+def test_the_help_tells_the_default_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is written there by hand, for the plan, which knows it, is not imported for a help."""
+    assert run(["predict", "--help"]) == 0
+    shown = capsys.readouterr().out.replace("│", " ").split()
+    assert f"default: {EVALUATION_BATCH_ROWS}, as in the training" in " ".join(shown)

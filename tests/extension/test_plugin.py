@@ -130,7 +130,10 @@ def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tupl
     """By mistake, the exit status and what stderr says; all of one process."""
     overrides = [override for override, _ in MISTAKES]
     directory = tmp_path_factory.mktemp("mistakes")
-    return json.loads(python(site, directory, "-c", VALIDATE_EACH, *overrides).stdout)  # type: ignore[no-any-return]
+    said: dict[str, tuple[int, str]] = json.loads(
+        python(site, directory, "-c", VALIDATE_EACH, *overrides).stdout
+    )
+    return said
 
 
 @pytest.mark.parametrize(("override", "message"), MISTAKES)
