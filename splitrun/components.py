@@ -74,6 +74,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
 RUNTIMES: Mapping[str, str] = {
     "serial": "splitrun.runtime.serial:run",
     "threaded": "splitrun.runtime.threaded:run",
+    "processes": "splitrun.processes.run:run",
 }
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 

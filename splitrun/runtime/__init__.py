@@ -30,6 +30,8 @@ from splitrun.runtime.job import (
     StartPoint,
     find_runtime,
 )
+from splitrun.runtime.status import RoleStatus
+from splitrun.runtime.watchdog import Watchdog, stacks
 
 __all__ = [
     "AffinityTuner",
@@ -49,6 +51,7 @@ __all__ = [
     "RoleContext",
     "RoleHook",
     "RoleOutcome",
+    "RoleStatus",
     "RoleWork",
     "Run",
     "Runtime",
@@ -56,6 +59,8 @@ __all__ = [
     "Send",
     "SenderEnd",
     "StartPoint",
+    "Watchdog",
     "find_runtime",
     "open_channel",
+    "stacks",
 ]

@@ -46,7 +46,7 @@ def wait_until(deadline: float, interrupted: threading.Event) -> bool:
     if remaining > _AWAKE_S:
         time.sleep(remaining - _AWAKE_S)
     while now() < deadline:
-        _yield()
+        yield_core()
     return not interrupted.is_set()
 
 
@@ -54,7 +54,7 @@ def _sleep_briefly() -> None:
     time.sleep(0)
 
 
-_yield: Callable[[], None] = getattr(os, "sched_yield", _sleep_briefly)
+yield_core: Callable[[], None] = getattr(os, "sched_yield", _sleep_briefly)
 """Lets other threads have the core and Python's lock."""
 
 

@@ -47,13 +47,14 @@ class Faults:
         fired: Collection[int] = (),
         on_fire: OnFire = lambda *_: None,
     ) -> None:
+        self.fired = frozenset(fired)
+        self.on_fire = on_fire
         self._left = [fault for fault in planned if fault.index not in fired]
-        self._on_fire = on_fire
 
     def for_role(self, context: RoleContext) -> RoleHook | None:
         """The faults that a role is to meet."""
         own = [fault for fault in self._left if fault.role == context.role.name]
-        return _RoleFaults(context, own, self._on_fire) if own else None
+        return _RoleFaults(context, own, self.on_fire) if own else None
 
 
 class _RoleFaults(RoleHook):

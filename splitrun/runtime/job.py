@@ -23,13 +23,17 @@ from torch import Tensor
 
 from splitrun.components import RUNTIMES, imported
 from splitrun.data import Batch
-from splitrun.events import Emit, Event, Phase
+from splitrun.events import Emit, Phase
 from splitrun.model import Stage, State
+from splitrun.party import Party
 from splitrun.plan import Channel, Deadline, Instruction, Op, Plan, Role
 from splitrun.runtime.channel import ChannelStatistics, Message, ReceiverEnd, SenderEnd
+from splitrun.runtime.status import RoleStatus
+from splitrun.spec.contracts import Metric
 
 if TYPE_CHECKING:
     from splitrun.runtime.affinity import AffinityTuner
+    from splitrun.runtime.faults import Faults
 
 WORK = (Op.FORWARD, Op.LOSS, Op.BACKWARD, Op.UPDATE)
 """The instructions that compute: what hardware can be emulated for."""
@@ -131,6 +135,12 @@ class Job:
     deadline: Deadline | None = None
     """Of instructions; default: what the plan suggests."""
     hooks: Sequence[Hook] = ()
+    faults: Faults | None = None
+    """That are to come to pass; their hook acts within the others."""
+    parties: Sequence[Party] = ()
+    """Whose roles they are, for a runtime that makes the roles again elsewhere;"""
+    metrics: Sequence[Metric] = ()
+    """likewise, what evaluations come to, besides the loss."""
     senders: Mapping[str, SenderEnd] = field(default_factory=dict)
     """By channel name, the ends of channels that lead to roles elsewhere; between roles that are
     here there are local channels."""
@@ -146,7 +156,7 @@ Collect = Callable[[str, int, Callable[[], State]], None]
 """Takes a copy of a role's state after so many steps, in the role's thread; returns soon."""
 
 
-def _pass_by(_: Event) -> None:
+def _pass_by(_: object) -> None:
     """Hear nothing."""
 
 
@@ -160,6 +170,8 @@ class Observer:
     """Called ten times a second in the thread that asked for the run; what it raises ends it."""
     collect: Collect | None = None
     """Called at every checkpoint; without it, a checkpoint is a drain and nothing more."""
+    look: Callable[[Sequence[RoleStatus]], None] = _pass_by
+    """Told before each `poll` what every role is at."""
 
 
 @dataclass(frozen=True)

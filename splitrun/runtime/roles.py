@@ -273,7 +273,8 @@ def make_workers(
         if role.name not in job.roles:
             continue
         work, context = job.roles[role.name], RoleContext(job.plan, role, job.start, stopped)
-        here = [hook.for_role(context) for hook in job.hooks]
+        outer = (*job.hooks, *((job.faults,) if job.faults else ()))
+        here = [hook.for_role(context) for hook in outer]
         if role.compute is not None:
             emulation, pin = ComputeEmulation(role.compute), pins.get(role.name) if pins else None
             emulated = EmulatedCompute(context, emulation, work.batches, pin)
@@ -309,6 +310,7 @@ def watchdog_of(job: Job, observer: Observer, threads: Mapping[str, Sequence[Wor
         {thread: [worker.name for worker in workers] for thread, workers in threads.items()},
         job.deadline or Deadline.of(job.plan),
         observer.emit,
+        observer.look,
     )
 
 

@@ -11,7 +11,6 @@ role that hangs.
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import traceback
@@ -25,6 +24,7 @@ from splitrun.errors import Lost, RunFailed, Stalled
 from splitrun.events import Emit, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
 from splitrun.runtime.clock import now
+from splitrun.runtime.status import RoleStatus
 
 _LONGEST_LOOK_S = 0.5
 """Between two looks at most this much is counted: the whole process may have been asleep."""
@@ -39,24 +39,6 @@ _TOLD_FROM = 1 / 8
 _TOLD_AT_LAST = 3 / 4
 """and from this part on it is, whatever was seen."""
 _TELL_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class RoleStatus:
-    """What a role is at, at one moment; times are the run's clock's, in seconds."""
-
-    role: str
-    doing: Instruction | None = None
-    """None between instructions, before the first and after the last."""
-    since: float = -math.inf
-    """When it began that."""
-    waits_for: str = ""
-    """The role without which it cannot go on; empty where it is at work itself, or waits for a
-    message that is under way."""
-    under_way: bool = False
-    """Whether it waits for a message that has been sent and has not arrived."""
-    due: float = -math.inf
-    """When what it is at should be over, as far as hardware and links are emulated."""
 
 
 @dataclass
@@ -109,6 +91,7 @@ class Watchdog:
         threads: the roles of each thread, by its name.
         deadline: of their instructions.
         emit: given an event of what is stuck.
+        report: told what every role is at, at each look.
         clock: that the time of a look is read from, in seconds.
     """
 
@@ -116,6 +99,7 @@ class Watchdog:
     threads: Mapping[str, Sequence[str]]
     deadline: Deadline
     emit: Emit = lambda _: None
+    report: Callable[[Sequence[RoleStatus]], None] = lambda _: None
     clock: Callable[[], float] = now
     _by_role: dict[str, _Watched] = field(init=False)
     _longest_s: float = 0.0
@@ -152,6 +136,7 @@ class Watchdog:
                 just_sent = status.under_way and not before.under_way
                 watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
             watched.status = status
+        self.report([watched.status for watched in self._by_role.values()])
 
     def tell(self, alive: Collection[str] | None = None) -> None:
         """Emit what is stuck: when that is noticed, then now and then, and when it is over.
@@ -208,13 +193,13 @@ class Watchdog:
         cause = f"{culprit} for {culprit.watched.blamed_s:.1f} s, {limit}"
         return self._with_stacks(Stalled(name, str(at), self._told(name, cause)))
 
-    def lost(self, thread: str) -> RunFailed:
-        """The error that names the role whose thread ended without a word."""
+    def lost(self, thread: str, how: str = "its thread ended without a word") -> RunFailed:
+        """The error that names the role whose thread, or process, is gone."""
         self.look()
         watched = [self._by_role[role] for role in self.threads[thread]]
         lost = next((each for each in watched if each.doing is not None), watched[0])
         at = str(lost.doing or "an unknown point")
-        told = self._told(lost.name, "its thread ended without a word")
+        told = self._told(lost.name, how)
         return self._with_stacks(Lost(lost.name, at, told))
 
     def gives_up(self, thread: str) -> bool:

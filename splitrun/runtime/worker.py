@@ -24,7 +24,7 @@ from splitrun.runtime.job import (
     Run,
     Send,
 )
-from splitrun.runtime.watchdog import RoleStatus
+from splitrun.runtime.status import RoleStatus
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
@@ -166,6 +166,9 @@ class Worker:
     def _send(self, instruction: Instruction) -> None:
         _, step, micro, peer, phase = instruction
         tensors = self._outgoing.pop((peer, (phase, step, micro)))
+        # In one order in memory, whatever the model: over a wire they have no other, and kernels
+        # may round by it.
+        tensors = tuple([tensor.contiguous() for tensor in tensors])
         self._sends[peer](Message(phase, step, micro, self._batches[phase, step].digest, tensors))
         if phase == "evaluate":
             del self._batches[phase, step]

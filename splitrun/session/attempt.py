@@ -115,8 +115,8 @@ class Attempt:
         self.has_begun = True
         attempt, run_dir = len(self._state.attempts), str(self._directory.path)
         self._events.append(run_started(self.plan, run_dir, attempt, start.step))
-        hooks = (*job.hooks, self._faults())
-        return replace(job, start=start, deadline=self._deadline, hooks=hooks, digests=False)
+        faults = self._faults()
+        return replace(job, start=start, deadline=self._deadline, faults=faults, digests=False)
 
     def _faults(self) -> Faults:
         directory = self._directory

@@ -56,4 +56,6 @@ def job_of(
             *((Checksums(),) if has_checksums(spec) else ()),
             *(section.build() for section in spec.hooks),
         ),
+        parties=here,
+        metrics=metrics,
     )

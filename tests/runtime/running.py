@@ -108,7 +108,8 @@ def trained(
         job,
         roles=roles,
         intra_op_threads=intra_op_threads,
-        hooks=(*job.hooks, faults, *hooks),
+        hooks=(*job.hooks, *hooks),
+        faults=faults,
         affinity_tuner=affinity_tuner,
     )
     outcome = find_runtime(kind)(job, Observer(both))

@@ -12,7 +12,8 @@ import pytest
 from splitrun.errors import Lost, Stalled
 from splitrun.events import Event, Stuck, Waiting
 from splitrun.plan import Deadline, Instruction, Op
-from splitrun.runtime.watchdog import RoleStatus, Watchdog
+from splitrun.runtime.status import RoleStatus
+from splitrun.runtime.watchdog import Watchdog
 from tests.runtime.running import prepared, synthetic
 
 

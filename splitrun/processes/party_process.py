@@ -1,0 +1,200 @@
+"""The process of one party: it makes the party's roles again from what it is given, runs them in
+threads, and tells the process that has started it what happens.
+
+It ends when it is told to, and by itself when nobody listens any more.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from splitrun.data.encoded_files import read_data
+from splitrun.data.on_disk import read_tensors
+from splitrun.errors import RunFailed, one_line
+from splitrun.events import AnyEvent, Event
+from splitrun.model import Stage, State
+from splitrun.party import Party
+from splitrun.plan import Deadline, Instruction, planned_faults
+from splitrun.processes.control import (
+    Assignment,
+    Due,
+    Ended,
+    Failure,
+    Fired,
+    Message,
+    News,
+    Stacks,
+    Stop,
+    hear,
+    tell,
+)
+from splitrun.processes.ring import RingHandle
+from splitrun.processes.states import read_state, write_state
+from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
+from splitrun.session.job import job_of
+from splitrun.spec import Spec
+
+_LEAVES_S = 10.0
+"""When nobody listens any more, a process is gone after so long, whatever its threads are at."""
+
+
+class _Stopped(KeyboardInterrupt):
+    """The process was told to stop."""
+
+
+def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[RingHandle]) -> None:
+    """Run a party's roles to their end, or until told to stop.
+
+    Args:
+        pipe: to the process that has started this one.
+        sources: of channels that the party's roles send over to other parties.
+        targets: of channels that they receive over.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):  # of a terminal: whoever started this one decides
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError, EOFError):  # nobody listens
+        assignment = hear(pipe)
+        assert isinstance(assignment, Assignment)
+        _PartyProcess(pipe, assignment, sources, targets).run()
+
+
+class _PartyProcess:
+    def __init__(
+        self,
+        pipe: Connection,
+        assignment: Assignment,
+        sources: Sequence[RingHandle],
+        targets: Sequence[RingHandle],
+    ) -> None:
+        self._pipe, self._assignment = pipe, assignment
+        self._sources, self._targets = sources, targets
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._events: deque[Event] = deque()
+        self._statuses: Sequence[RoleStatus] = ()
+        self._stages: dict[str, Stage] = {}
+        self._numbers = count()
+
+    def run(self) -> None:
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            ended = self._run()
+        except _Stopped as stopped:
+            left = getattr(stopped, "__notes__", ())
+            ended = Ended({} if left else self._states())
+        except RunFailed as error:
+            ended = Ended({}, failure=Failure.of(error))
+        except Exception as error:  # noqa: BLE001 - told to whoever started this
+            name = self._assignment.party
+            failed = RunFailed(name, "its start", one_line(error))
+            failed.stacks = traceback.format_exc()
+            ended = Ended({}, failure=Failure.of(failed))
+        self._flush()
+        self._tell(ended)
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+    def _run(self) -> Ended:
+        assignment = self._assignment
+        if assignment.cores:
+            os.sched_setaffinity(0, assignment.cores)
+        torch.set_num_threads(assignment.intra_op_threads)
+        job = self._job()
+        observer = Observer(
+            self._events.append,
+            self._poll,
+            self._collect if assignment.collects else None,
+            look=self._look,
+        )
+        outcome = find_runtime("threaded")(job, observer)
+        return Ended(self._states(), outcome.roles, outcome.channels)
+
+    def _job(self) -> Job:
+        given = self._assignment
+        ids = read_tensors(Path(given.rows)).tensors
+        data = replace(
+            read_data(Path(given.data)),
+            train_ids=ids["train_ids"],
+            validation_ids=ids["validation_ids"],
+            test_ids=ids["test_ids"],
+        )
+        spec = Spec.model_validate(given.spec)
+        party = Party(spec, given.party, Path(given.directory), data)
+        job = job_of([party], given.plan, given.metrics)
+        self._stages = {name: work.stage for name, work in job.roles.items()}
+        for role, path in given.states.items():
+            self._stages[role].restore(read_state(Path(path)), given.step)
+        faults = planned_faults(spec, given.plan) if given.faults else ()
+        emit = self._events.append
+        return replace(
+            job,
+            intra_op_threads=given.intra_op_threads,
+            start=StartPoint(given.step, given.epoch_loss),
+            deadline=Deadline(math.inf, given=True),  # who started this looks at all roles together
+            hooks=job.hooks if given.hooks else (),
+            faults=Faults(faults, given.fired, self._fire) if faults else None,
+            senders={end.channel.name: end.sender(emit) for end in self._sources},
+            receivers={end.channel.name: end.receiver() for end in self._targets},
+            digests=given.digests,
+        )
+
+    def _listen(self) -> None:
+        """In a thread of its own: hear what is wanted."""
+        with suppress(OSError, EOFError):
+            while True:
+                message = hear(self._pipe)
+                if isinstance(message, Stop):
+                    self._stopped.set()
+                    if message.tell_stacks:
+                        self._tell(Stacks(stacks()))
+        self._stopped.set()
+        threading.Timer(_LEAVES_S, os._exit, (1,)).start()
+
+    def _tell(self, message: Message) -> None:
+        with self._lock, suppress(OSError):
+            tell(self._pipe, message)
+
+    def _poll(self) -> None:
+        self._flush()
+        if self._stopped.is_set():
+            raise _Stopped
+
+    def _flush(self) -> None:
+        take = self._events.popleft
+        events = [take() for _ in range(len(self._events))]
+        self._tell(News(cast("Sequence[AnyEvent]", events), self._statuses))
+
+    def _look(self, statuses: Sequence[RoleStatus]) -> None:
+        self._statuses = statuses
+
+    def _collect(self, role: str, step: int, copy: Callable[[], State]) -> None:
+        path = write_state(self._new_file(), copy())
+        self._tell(Due(role, step, path))
+
+    def _fire(self, index: int, role: str, instruction: Instruction) -> None:
+        self._tell(Fired(index, role, instruction))
+
+    def _states(self) -> dict[str, str]:
+        return {
+            role: write_state(self._new_file(), stage.state())
+            for role, stage in self._stages.items()
+        }
+
+    def _new_file(self) -> Path:
+        name = f"{os.getpid()}-{next(self._numbers)}.safetensors"
+        return Path(self._assignment.scratch) / name

@@ -1,0 +1,337 @@
+"""Channels between two processes of one machine: rings of slots in memory that both map.
+
+A channel's memory has two counters, of messages sent and of messages received, and as many slots as
+messages may be under way. Each counter is written by one end alone, after what it tells of. An end
+that has to wait looks at the other's counter for a moment, and then sleeps at a socket, by which
+the other end rings whenever it has moved its own. So the socket carries no message, and rings too
+often do no harm. When a process ends, however it does, the system closes its sockets, and whoever
+sleeps at the other end wakes.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import socket
+import struct
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.reduction import DupFd
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splitrun.events import Emit, Phase, Sent
+from splitrun.plan import Channel, LinkState, Plan, TensorFacts
+from splitrun.runtime import ChannelClosed, ChannelStatistics, Message
+from splitrun.runtime.clock import now, wait_until, yield_core
+
+_LINE = 64
+"""Bytes of a cache line: counters that two cores write to are on lines of their own."""
+_SENT, _RECEIVED = 0, _LINE // 8
+_COUNTERS_BYTES = 2 * _LINE
+_HEAD = struct.Struct("<?IQQd?I8s")
+"""Of a message: whether it is of an evaluation, micro-batch, step, rows, when it arrives, whether
+it has a checksum, its checksum, the digest of its samples."""
+_LOOKS_S = 1e-4
+"""Who waits looks for so long before it sleeps: to wake a thread takes half of that."""
+_PHASES: tuple[Phase, Phase] = ("train", "evaluate")
+
+
+@dataclass(frozen=True)
+class RingLayout:
+    """How a channel's memory is divided."""
+
+    capacity: int
+    """Slots, each of which holds one message."""
+    tensors: tuple[TensorFacts, ...]
+    """Of every message, per row: a message has rows of these and nothing else."""
+    rows: int
+    """The most that a message has."""
+
+    @classmethod
+    def of(cls, plan: Plan, channel: Channel) -> RingLayout:
+        """That of a channel of a plan."""
+        top = plan.top.name
+        bottom = channel.source if channel.target == top else channel.target
+        rows = max(min(plan.batch_size, plan.facts.train_rows), plan.largest_evaluation_batch)
+        return cls(channel.capacity, plan.role_facts(bottom).cut, rows)
+
+    @property
+    def slot_bytes(self) -> int:
+        """Of a slot: the message's head, and each tensor from the beginning of a line on."""
+        return _LINE + sum(_whole_lines(self.rows * it.bytes_per_row) for it in self.tensors)
+
+    @property
+    def total_bytes(self) -> int:
+        """Of the whole memory."""
+        return _COUNTERS_BYTES + self.capacity * self.slot_bytes
+
+
+def _whole_lines(size: int) -> int:
+    return -(-size // _LINE) * _LINE
+
+
+class RingHandle:
+    """One end of a channel, on its way to the process that is to use it.
+
+    Args:
+        memory: a file, of the layout's size.
+        bell: this end's socket.
+    """
+
+    def __init__(self, channel: Channel, layout: RingLayout, memory: int, bell: socket.socket):
+        self.channel = channel
+        self.layout = layout
+        self._memory, self._bell = memory, bell.fileno()
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.channel, self.layout, DupFd(self._memory), DupFd(self._bell)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.channel, self.layout, memory, bell = state
+        self._memory, self._bell = memory.detach(), bell.detach()
+
+    def sender(self, emit: Emit) -> RingSender:
+        """The sending end, in the process that has the handle now."""
+        return RingSender(self.channel, self._opened(), emit)
+
+    def receiver(self) -> RingReceiver:
+        """The receiving end, likewise."""
+        return RingReceiver(self.channel, self._opened())
+
+    def _opened(self) -> _Ring:
+        memory = mmap.mmap(self._memory, self.layout.total_bytes)
+        os.close(self._memory)
+        return _Ring(self.layout, memory, socket.socket(fileno=self._bell))
+
+
+class RingPair:
+    """Both ends of a new channel, in the process that hands them to others; a context."""
+
+    def __init__(self, plan: Plan, channel: Channel) -> None:
+        layout = RingLayout.of(plan, channel)
+        self._memory = _unnamed_file(channel.name)
+        os.ftruncate(self._memory, layout.total_bytes)
+        self._bells = socket.socketpair()
+        self.source, self.target = (
+            RingHandle(channel, layout, self._memory, bell) for bell in self._bells
+        )
+
+    def close(self) -> None:
+        """The ends are with others now, or needed no more."""
+        os.close(self._memory)
+        for bell in self._bells:
+            bell.close()
+
+
+def _unnamed_file(name: str) -> int:
+    """A file in memory, gone with the last process that has it open. Shared memory that has a name
+    would need somebody to remove it, and is short where containers limit it."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+class _Ring:
+    """A channel's memory and bell, as one end has them."""
+
+    def __init__(self, layout: RingLayout, memory: mmap.mmap, bell: socket.socket) -> None:
+        self.layout = layout
+        self.counters = memoryview(memory)[:_COUNTERS_BYTES].cast("Q")
+        self._memory = memory
+        self._bytes = torch.frombuffer(memory, dtype=torch.uint8)
+        self._bell = bell
+        self._fence = threading.Lock()
+        self._views: dict[tuple[int, int], Sequence[Tensor]] = {}
+        """Of slots, by place and rows: batches have few different lengths."""
+        self.closed = threading.Event()
+
+    def place(self, number: int) -> int:
+        """Where the slot of a message begins."""
+        return _COUNTERS_BYTES + number % self.layout.capacity * self.layout.slot_bytes
+
+    def count(self, which: int, number: int) -> None:
+        """Tell the other end that so many messages have been sent, or received."""
+        with self._fence:  # what is told of is written before
+            self.counters[which] = number
+        with suppress(OSError):  # full: it will wake. Or closed: whoever waits for it hears of it
+            self._bell.send(b"\0", socket.MSG_DONTWAIT)
+
+    def await_more(self, which: int, than: int) -> bool:
+        """Wait until a counter is more than this; False once the channel is closed."""
+        counters = self.counters
+        if counters[which] <= than:
+            until = now() + _LOOKS_S
+            while counters[which] <= than and now() < until:
+                yield_core()
+            while counters[which] <= than:
+                if self.closed.is_set() or not self._rung():
+                    return counters[which] > than and not self.closed.is_set()
+        with self._fence:  # what it tells of is read after
+            return not self.closed.is_set()
+
+    def _rung(self) -> bool:
+        try:
+            return bool(self._bell.recv(4096))
+        except OSError:
+            return False
+
+    def head(self, place: int) -> memoryview:
+        """The memory of a message's head."""
+        return memoryview(self._memory)[place : place + _LINE]
+
+    def tensors(self, place: int, rows: int) -> Sequence[Tensor]:
+        """The tensors of a message with so many rows, in the ring's own memory."""
+        found = self._views.get((place, rows))
+        if found is None:
+            found = self._views[place, rows] = self._made(place, rows)
+        return found
+
+    def _made(self, place: int, rows: int) -> Sequence[Tensor]:
+        start = place + _LINE
+        found = []
+        for facts in self.layout.tensors:
+            size = rows * facts.bytes_per_row
+            content = self._bytes[start : start + size]
+            found.append(content.view(getattr(torch, facts.dtype)).view(rows, *facts.shape))
+            start += _whole_lines(self.layout.rows * facts.bytes_per_row)
+        return found
+
+    def close(self) -> None:
+        self.closed.set()
+        with suppress(OSError):
+            self._bell.shutdown(socket.SHUT_RDWR)
+
+
+class RingSender:
+    """The sending end of a channel to another process of this machine."""
+
+    def __init__(self, channel: Channel, ring: _Ring, emit: Emit) -> None:
+        self._channel, self._ring, self._emit = channel, ring, emit
+        self._link = LinkState()
+        self._sent = self._bytes = self._peak_bytes = 0
+        self._under_way: deque[int] = deque()
+        """Bytes of the messages that had not been received when the last one was sent."""
+
+    def ready(self) -> bool:
+        """Whether `send` would go through without waiting."""
+        return self._sent - self._ring.counters[_RECEIVED] < self._channel.capacity
+
+    def send(self, message: Message) -> None:
+        """Copy a message into the ring; waits while the channel is at capacity. One that arrives at
+        infinity never does, and nobody is told of it.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+            ValueError: its tensors are not those of the plan.
+        """
+        ring, channel = self._ring, self._channel
+        if ring.closed.is_set() or not ring.await_more(_RECEIVED, self._sent - channel.capacity):
+            raise ChannelClosed(channel.name)
+        start = now()
+        phase, step, micro, digest, tensors, arrive, checksum = message
+        rows, size = self._rows(tensors), sum(tensor.nbytes for tensor in tensors)
+        if channel.timing is not None:
+            self._link = channel.timing.send(self._link, start, size, self._sent)
+            arrive = max(arrive, self._link.last_arrival)
+        place = ring.place(self._sent)
+        has_checksum = checksum is not None
+        evaluates = phase == "evaluate"
+        head = (evaluates, micro, step, rows, arrive, has_checksum, checksum or 0, digest)
+        _HEAD.pack_into(ring.head(place), 0, *head)
+        for target, tensor in zip(ring.tensors(place, rows), tensors, strict=True):
+            target.copy_(tensor)
+        self._sent += 1
+        ring.count(_SENT, self._sent)
+        self._weigh(size)
+        if arrive < math.inf:
+            end = max(start, arrive)
+            self._emit(Sent(channel.name, phase, step, micro, size, start, end))
+
+    def _rows(self, tensors: Sequence[Tensor]) -> int:
+        layout = self._ring.layout
+        rows = len(tensors[0]) if tensors and tensors[0].ndim else 0
+        wanted = [((rows, *it.shape), getattr(torch, it.dtype)) for it in layout.tensors]
+        if [(tuple(it.shape), it.dtype) for it in tensors] != wanted or rows > layout.rows:
+            told = " and ".join(f"{it.dtype} {list(it.shape)}" for it in tensors)
+            planned = " and ".join(f"{dtype} {list(shape)}" for shape, dtype in wanted)
+            raise ValueError(f"it sends {told}, where the plan has {planned}")
+        return rows
+
+    def _weigh(self, size: int) -> None:
+        """Note what is under way."""
+        self._bytes += size
+        self._under_way.append(size)
+        while len(self._under_way) > self._sent - self._ring.counters[_RECEIVED]:
+            self._under_way.popleft()
+        self._peak_bytes = max(self._peak_bytes, sum(self._under_way))
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        self._ring.close()
+
+    def statistics(self) -> ChannelStatistics:
+        """What has been sent so far; from any thread."""
+        return ChannelStatistics(self._sent, self._bytes, self._peak_bytes)
+
+
+class RingReceiver:
+    """The receiving end of a channel from another process of this machine."""
+
+    def __init__(self, channel: Channel, ring: _Ring) -> None:
+        self._channel, self._ring = channel, ring
+        self._received = self._bytes = self._peak_bytes = 0
+        self._due: float | None = None
+
+    def ready(self) -> bool:
+        """Whether a message has been sent, be it still under way."""
+        return self._ring.counters[_SENT] > self._received
+
+    def due(self) -> float | None:
+        """When the message that is waited for should arrive, where it has been sent."""
+        return self._due
+
+    def receive(self) -> Message:
+        """The next message, in the order of sending; waits for it to be sent and to arrive.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
+        ring = self._ring
+        if ring.closed.is_set() or not ring.await_more(_SENT, self._received):
+            raise ChannelClosed(self._channel.name)
+        place = ring.place(self._received)
+        evaluates, micro, step, rows, arrive, has_checksum, checksum, digest = _HEAD.unpack_from(
+            ring.head(place)
+        )
+        if arrive > now():
+            self._due = arrive
+            arrived = wait_until(arrive, ring.closed)
+            self._due = None
+            if not arrived:
+                raise ChannelClosed(self._channel.name)
+        tensors = tuple([tensor.clone() for tensor in ring.tensors(place, rows)])
+        size = sum(tensor.nbytes for tensor in tensors)
+        under_way = ring.counters[_SENT] - self._received
+        self._received += 1
+        self._bytes += size
+        self._peak_bytes = max(self._peak_bytes, under_way * size)
+        ring.count(_RECEIVED, self._received)
+        check = checksum if has_checksum else None
+        return Message(_PHASES[evaluates], step, micro, digest, tensors, arrive, check)
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        self._ring.close()
+
+    def statistics(self) -> ChannelStatistics:
+        """What has been received so far; from any thread."""
+        return ChannelStatistics(self._received, self._bytes, self._peak_bytes)
