@@ -121,7 +121,7 @@ class _PartyProcess:
             self._collect if assignment.collects else None,
             look=self._look,
         )
-        outcome = find_runtime("threaded")(job, observer)
+        outcome = find_runtime(os.environ.get("INNER","threaded"))(job, observer)
         return Ended(self._states(), outcome.roles, outcome.channels)
 
     def _job(self) -> Job:

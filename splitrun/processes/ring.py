@@ -2,10 +2,11 @@
 
 A channel's memory has two counters, of messages sent and of messages received, and as many slots as
 messages may be under way. Each counter is written by one end alone, after what it tells of. An end
-that has to wait looks at the other's counter for a moment, and then sleeps at a socket, by which
-the other end rings whenever it has moved its own. So the socket carries no message, and rings too
-often do no harm. When a process ends, however it does, the system closes its sockets, and whoever
-sleeps at the other end wakes.
+that has to wait looks at the other's counter for a moment; then it says that it sleeps, and sleeps
+at a socket, by which the other end rings when it has moved its counter: to wake somebody takes the
+system longer than to copy a batch. The socket carries no message, and rings too often do no harm.
+When a process ends, however it does, the system closes its sockets, and whoever sleeps at the other
+end wakes.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ from splitrun.runtime.clock import now, wait_until, yield_core
 
 _LINE = 64
 """Bytes of a cache line: counters that two cores write to are on lines of their own."""
-_SENT, _RECEIVED = 0, _LINE // 8
-_COUNTERS_BYTES = 2 * _LINE
+_SENT, _RECEIVED, _RECEIVER_SLEEPS, _SENDER_SLEEPS = range(0, 4 * _LINE // 8, _LINE // 8)
+_COUNTERS_BYTES = 4 * _LINE
+_SLEEPS_AT = {_SENT: _RECEIVER_SLEEPS, _RECEIVED: _SENDER_SLEEPS}
+"""Who wants to know of a counter says there that it sleeps."""
+_LONGEST_SLEEP_S = 0.05
 _HEAD = struct.Struct("<?IQQd?I8s")
 """Of a message: whether it is of an evaluation, micro-batch, step, rows, when it arrives, whether
 it has a checksum, its checksum, the digest of its samples."""
@@ -149,7 +153,8 @@ class _Ring:
         self._memory = memory
         self._bytes = torch.frombuffer(memory, dtype=torch.uint8)
         self._bell = bell
-        self._fence = threading.Lock()
+        self._bell.settimeout(_LONGEST_SLEEP_S)
+        self._lock = threading.Lock()
         self._views: dict[tuple[int, int], Sequence[Tensor]] = {}
         """Of slots, by place and rows: batches have few different lengths."""
         self.closed = threading.Event()
@@ -160,10 +165,13 @@ class _Ring:
 
     def count(self, which: int, number: int) -> None:
         """Tell the other end that so many messages have been sent, or received."""
-        with self._fence:  # what is told of is written before
-            self.counters[which] = number
-        with suppress(OSError):  # full: it will wake. Or closed: whoever waits for it hears of it
-            self._bell.send(b"\0", socket.MSG_DONTWAIT)
+        counters = self.counters
+        self._fence()  # what is told of is written before
+        counters[which] = number
+        self._fence()
+        if counters[_SLEEPS_AT[which]]:
+            with suppress(OSError):  # the channel is closed: whoever waits for it hears of that
+                self._bell.send(b"\0")
 
     def await_more(self, which: int, than: int) -> bool:
         """Wait until a counter is more than this; False once the channel is closed."""
@@ -172,17 +180,31 @@ class _Ring:
             until = now() + _LOOKS_S
             while counters[which] <= than and now() < until:
                 yield_core()
-            while counters[which] <= than:
-                if self.closed.is_set() or not self._rung():
-                    return counters[which] > than and not self.closed.is_set()
-        with self._fence:  # what it tells of is read after
-            return not self.closed.is_set()
+            if counters[which] <= than:
+                counters[_SLEEPS_AT[which]] = 1
+                self._fence()
+                while counters[which] <= than and not self.closed.is_set() and self._sleep():
+                    pass
+                counters[_SLEEPS_AT[which]] = 0
+        self._fence()  # what it tells of is read after
+        return counters[which] > than and not self.closed.is_set()
 
-    def _rung(self) -> bool:
+    def _sleep(self) -> bool:
+        """Until it rings, or for a moment; False if the other end is gone."""
         try:
             return bool(self._bell.recv(4096))
+        except TimeoutError:
+            return True
         except OSError:
             return False
+
+    def _fence(self) -> None:
+        """What this thread has written before, others see before what it writes after; likewise
+        what it reads: to take a lock twice is that on every processor."""
+        with self._lock:
+            pass
+        with self._lock:
+            pass
 
     def head(self, place: int) -> memoryview:
         """The memory of a message's head."""

@@ -1,13 +1,15 @@
-"""The serial runtime: one thread runs all roles in a canonical order. It is the oracle.
+"""The serial runtime: one thread runs all roles that are here, in a canonical order. Of a whole
+plan, it is the oracle.
 
 The order is that of a loop written by hand: all forwards that can run, then what they send, then
 the loss, all backwards, all updates. Instructions of one kind thus run one after the other, while
-their code is still in the processor's caches. Time has no part in it.
+their code is still in the processor's caches. Time has no part in it. Where other roles are
+elsewhere, and none here can move without them, the thread waits for one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 
 from splitrun.errors import PlanInvalid
@@ -19,15 +21,20 @@ from splitrun.runtime.worker import Worker
 
 
 def run(job: Job, observer: Observer) -> Outcome:
-    """Run all roles of a plan in one thread; see `splitrun.runtime.Runtime`."""
+    """Run all roles of a job in one thread; see `splitrun.runtime.Runtime`."""
     workers = make_workers(job, observer)
-    group = ThreadGroup({"serial": partial(_interleave, workers)}, workers, job.intra_op_threads)
+    task = partial(_interleave, workers, frozenset(job.roles))
+    group = ThreadGroup({"serial": task}, workers, job.intra_op_threads)
     group.run(observer.poll, watchdog_of(job, observer, {"serial": workers}))
     return outcome_of(job, workers)
 
 
-def _interleave(workers: Sequence[Worker]) -> None:
-    """Sweep over the kinds of instructions until every program has ended."""
+def _interleave(workers: Sequence[Worker], here: Set[str]) -> None:
+    """Sweep over the kinds of instructions until every program has ended.
+
+    Args:
+        here: the workers' roles, by name.
+    """
     programs = [worker.program() for worker in workers]
     waiting = [next(program, None) for program in programs]
     kinds, indexed = tuple(Op), tuple(enumerate(workers))
@@ -40,5 +47,13 @@ def _interleave(workers: Sequence[Worker]) -> None:
                     worker.run((instruction,))
                     instruction = waiting[index] = next(programs[index], None)
                     moved = True
-        if not moved:
+        if moved:
+            continue
+        for index, worker in indexed:
+            instruction = waiting[index]
+            if instruction and instruction.peer not in here:
+                worker.run((instruction,))
+                waiting[index] = next(programs[index], None)
+                break
+        else:
             raise PlanInvalid(f"no role can move: {waiting}")
