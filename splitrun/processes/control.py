@@ -16,6 +16,7 @@ from splitrun.events import AnyEvent
 from splitrun.plan import Instruction, Plan
 from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus
 from splitrun.spec.contracts import Metric
+from splitrun.usage import Usage
 
 
 class Message(msgspec.Struct, tag=True):
@@ -56,20 +57,18 @@ class Assignment(Message):
     """A directory for files that are handed over."""
 
 
+class Go(Message):
+    """To a party's process: all are ready."""
+
+
 class Stop(Message):
     """To a party's process: end, for the run has failed or is not wanted any more."""
 
     tell_stacks: bool = False
 
 
-class Usage(msgspec.Struct):
-    """What a process has used, and holds."""
-
-    cpu_s: float
-    memory_bytes: int
-    threads: int
-    descriptors: int
-    role_cpu_s: Mapping[str, float]
+class Ready(Message):
+    """From a party's process: its roles are about to start."""
 
 
 class News(Message):
@@ -77,6 +76,8 @@ class News(Message):
 
     events: Sequence[AnyEvent]
     statuses: Sequence[RoleStatus]
+    usage: Usage | None = None
+    """Told now and then, and at the end."""
 
 
 class Due(Message):
@@ -152,7 +153,7 @@ class Ended(Message):
     failure: Failure | None = None
 
 
-Told = Assignment | Stop | News | Due | Fired | Stacks | Ended
+Told = Assignment | Go | Stop | Ready | News | Due | Fired | Stacks | Ended
 _decoder = msgspec.msgpack.Decoder(Told)
 
 

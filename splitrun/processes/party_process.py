@@ -38,6 +38,7 @@ from splitrun.processes.control import (
     Fired,
     Message,
     News,
+    Ready,
     Stacks,
     Stop,
     hear,
@@ -46,11 +47,16 @@ from splitrun.processes.control import (
 from splitrun.processes.ring import RingHandle
 from splitrun.processes.states import read_state, write_state
 from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
+from splitrun.runtime.clock import now
 from splitrun.session.job import job_of
 from splitrun.spec import Spec
+from splitrun.usage import Meter
 
 _LEAVES_S = 10.0
 """When nobody listens any more, a process is gone after so long, whatever its threads are at."""
+
+
+_METERED_EVERY_S = 0.5
 
 
 class _Stopped(KeyboardInterrupt):
@@ -84,11 +90,15 @@ class _PartyProcess:
         self._pipe, self._assignment = pipe, assignment
         self._sources, self._targets = sources, targets
         self._lock = threading.Lock()
+        self._told = threading.Event()
+        """To begin, or to stop."""
         self._stopped = threading.Event()
         self._events: deque[Event] = deque()
         self._statuses: Sequence[RoleStatus] = ()
         self._stages: dict[str, Stage] = {}
         self._numbers = count()
+        self._meter = Meter([role.name for role in assignment.plan.roles])
+        self._meter_at = 0.0
 
     def run(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -104,6 +114,7 @@ class _PartyProcess:
             failed = RunFailed(name, "its start", one_line(error))
             failed.stacks = traceback.format_exc()
             ended = Ended({}, failure=Failure.of(failed))
+        self._meter_at = 0.0
         self._flush()
         self._tell(ended)
         sys.stdout.flush()
@@ -119,10 +130,16 @@ class _PartyProcess:
             self._events.append,
             self._poll,
             self._collect if assignment.collects else None,
-            look=self._look,
+            self._begin,
+            self._look,
         )
-        outcome = find_runtime(os.environ.get("INNER","threaded"))(job, observer)
+        outcome = find_runtime(_runtime_of(job))(job, observer)
         return Ended(self._states(), outcome.roles, outcome.channels)
+
+    def _begin(self) -> None:
+        self._tell(Ready())
+        self._told.wait()
+        self._poll()
 
     def _job(self) -> Job:
         given = self._assignment
@@ -162,7 +179,9 @@ class _PartyProcess:
                     self._stopped.set()
                     if message.tell_stacks:
                         self._tell(Stacks(stacks()))
+                self._told.set()
         self._stopped.set()
+        self._told.set()
         threading.Timer(_LEAVES_S, os._exit, (1,)).start()
 
     def _tell(self, message: Message) -> None:
@@ -177,7 +196,10 @@ class _PartyProcess:
     def _flush(self) -> None:
         take = self._events.popleft
         events = [take() for _ in range(len(self._events))]
-        self._tell(News(cast("Sequence[AnyEvent]", events), self._statuses))
+        usage = None
+        if (time := now()) >= self._meter_at:
+            usage, self._meter_at = self._meter.read(), time + _METERED_EVERY_S
+        self._tell(News(cast("Sequence[AnyEvent]", events), self._statuses, usage))
 
     def _look(self, statuses: Sequence[RoleStatus]) -> None:
         self._statuses = statuses
@@ -198,3 +220,11 @@ class _PartyProcess:
     def _new_file(self) -> Path:
         name = f"{os.getpid()}-{next(self._numbers)}.safetensors"
         return Path(self._assignment.scratch) / name
+
+
+def _runtime_of(job: Job) -> str:
+    """How the roles of one party run: in one thread, for two would take turns at Python's lock, and
+    by its changing hands alone they lose more than they win. But where links or hardware are
+    emulated, a role waits for what is not here, and another one can work meanwhile."""
+    waits = any(channel.timing for channel in job.plan.channels if channel.name in job.receivers)
+    return "threaded" if waits or any(role.compute for role in job.plan.roles) else "serial"

@@ -23,6 +23,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
 
+from splitrun import usage
 from splitrun.data.encoded_files import write_data
 from splitrun.data.on_disk import write_tensors
 from splitrun.errors import Lost, RunFailed, UsageError
@@ -33,7 +34,9 @@ from splitrun.processes.control import (
     Due,
     Ended,
     Fired,
+    Go,
     News,
+    Ready,
     Stacks,
     Stop,
     hear,
@@ -99,6 +102,7 @@ class _PartyAtWork:
     """What somebody raised who was told of it."""
     stacks: str = ""
     has_told_stacks: threading.Event = field(default_factory=threading.Event)
+    is_ready: bool = False
     is_gone: bool = False
     """Nothing comes from it any more."""
 
@@ -106,20 +110,26 @@ class _PartyAtWork:
         """Take in all that it tells, to its end; in a thread of its own."""
         try:
             while True:
-                self._take(hear(self.pipe), job, observer)
+                self._take(hear(self.pipe), job, observer, moved)
         except (EOFError, OSError):
             pass
         except Exception as error:  # noqa: BLE001 - raised by `run`
             self.error = error
+        usage.forget(self.process_id)
         self.has_told_stacks.set()
         self.is_gone = True
         moved.set()
 
-    def _take(self, message: object, job: Job, observer: Observer) -> None:
+    def _take(self, message: object, job: Job, observer: Observer, moved: threading.Event) -> None:
         match message:
+            case Ready():
+                self.is_ready = True
+                moved.set()
             case News():
                 for event in message.events:
                     observer.emit(event)
+                if message.usage is not None:
+                    usage.note(self.process_id, message.usage)
                 self.statuses.update({status.role: status for status in message.statuses})
             case Due() if observer.collect is not None:
                 path = Path(message.state)
@@ -133,7 +143,12 @@ class _PartyAtWork:
             case Ended():
                 self.ended = message
 
-    def tell(self, message: Stop) -> None:
+    @property
+    def process_id(self) -> int:
+        """As the system counts."""
+        return self.process.pid or 0
+
+    def tell(self, message: Go | Stop) -> None:
         """Say something to it, if it is still there."""
         with suppress(OSError):
             tell(self.pipe, message)
@@ -199,6 +214,15 @@ class _Group:
         Raises:
             RunFailed: one of them has failed, is gone, or is past its deadline.
         """
+        while not all(party.is_ready for party in self._parties):
+            self._moved.wait(LOOK_EVERY_S)
+            self._moved.clear()
+            self._observer.poll()
+            if failure := self._failure():
+                raise failure
+        self._observer.begin()
+        for party in self._parties:
+            party.tell(Go())
         while not all(party.is_gone for party in self._parties):
             self._moved.wait(LOOK_EVERY_S)
             self._moved.clear()

@@ -170,6 +170,8 @@ class Observer:
     """Called ten times a second in the thread that asked for the run; what it raises ends it."""
     collect: Collect | None = None
     """Called at every checkpoint; without it, a checkpoint is a drain and nothing more."""
+    begin: Callable[[], None] = lambda: None
+    """Called once, in the thread that asked for the run, when the roles are about to start."""
     look: Callable[[Sequence[RoleStatus]], None] = _pass_by
     """Told before each `poll` what every role is at."""
 

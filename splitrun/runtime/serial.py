@@ -25,6 +25,7 @@ def run(job: Job, observer: Observer) -> Outcome:
     workers = make_workers(job, observer)
     task = partial(_interleave, workers, frozenset(job.roles))
     group = ThreadGroup({"serial": task}, workers, job.intra_op_threads)
+    observer.begin()
     group.run(observer.poll, watchdog_of(job, observer, {"serial": workers}))
     return outcome_of(job, workers)
 

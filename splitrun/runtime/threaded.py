@@ -38,6 +38,7 @@ def run(job: Job, observer: Observer) -> Outcome:
     workers = _placed_workers(job, observer)
     tasks = {worker.name: partial(worker.run, worker.program()) for worker in workers}
     group = ThreadGroup(tasks, workers, job.intra_op_threads)
+    observer.begin()
     group.run(observer.poll, watchdog_of(job, observer, {it.name: [it] for it in workers}))
     return outcome_of(job, workers)
 

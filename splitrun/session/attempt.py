@@ -78,6 +78,9 @@ class Attempt:
         self.has_begun = False
         """Whether the models are those that the statistics tell of."""
         self._events: deque[Event] = deque()
+        self._has_started = False
+        """Whether sinks have been, or will be, told that the run has."""
+        self._open_sources = ExitStack()
         self._written = len(self.statistics.history)
         self._stages: Mapping[str, Stage] = {}
         """By role name, once there are any."""
@@ -101,7 +104,7 @@ class Attempt:
     @property
     def observer(self) -> Observer:
         """Who takes the run's events and checkpoints."""
-        return Observer(self._events.append, self.poll, self._state.collect)
+        return Observer(self._events.append, self.poll, self._state.collect, self._start)
 
     def begin(self) -> Job:
         """What a runtime is to do: all that is left of the plan, on stages of the state that the
@@ -113,8 +116,6 @@ class Attempt:
         self._stages = {name: work.stage for name, work in job.roles.items()}
         start = self._state.begin(self._stages)
         self.has_begun = True
-        attempt, run_dir = len(self._state.attempts), str(self._directory.path)
-        self._events.append(run_started(self.plan, run_dir, attempt, start.step))
         faults = self._faults()
         return replace(job, start=start, deadline=self._deadline, faults=faults, digests=False)
 
@@ -123,12 +124,22 @@ class Attempt:
         forget_torn(directory)
         return Faults(self._planned, fired_faults(directory), partial(note_fired, directory))
 
+    def _start(self) -> None:
+        """The roles are about to start."""
+        self._tell_the_start()
+        for source in self._sources:
+            self._open_sources.enter_context(source(self._events.append))
+
+    def _tell_the_start(self) -> None:
+        attempt, run_dir = len(self._state.attempts), str(self._directory.path)
+        started = run_started(self.plan, run_dir, attempt, self._state.first_step)
+        self._events.append(started)
+        self._has_started = True
+
     @contextmanager
     def sources(self) -> Iterator[None]:
-        """In here, what emits events of its own does."""
-        with ExitStack() as stack:
-            for source in self._sources:
-                stack.enter_context(source(self._events.append))
+        """In here, what emits events of its own does, once the roles start."""
+        with self._open_sources:
             yield
 
     def finish(self, outcome: Outcome) -> RunResult:
@@ -218,6 +229,8 @@ class Attempt:
 
     def _tell_the_end(self, status: RunStatus, message: str) -> None:
         warned = len(self._sinks.warnings)
+        if not self._has_started:
+            self._tell_the_start()
         events = [*self._take_events(), RunEnded(status, message, now())]
         for event in events:
             with suppress(Exception):

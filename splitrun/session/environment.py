@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ import psutil
 from splitrun import __version__
 from splitrun.records.run import Environment, Git
 from splitrun.runtime.clock import now
+from splitrun.usage import cpu_s
 
 _PACKAGES = ("torch", "numpy", "pandas", "pydantic", "safetensors")
 
@@ -116,13 +116,13 @@ class LoadMeter:
 
     def __init__(self) -> None:
         self._cores = usable_cores()
-        self._start, self._ours_s, self._used_s = now(), time.process_time(), self._busy_s()
+        self._start, self._ours_s, self._used_s = now(), cpu_s(), self._busy_s()
 
     def so_far(self) -> MachineLoad:
         """What there was until now."""
         elapsed_s = max(1e-9, now() - self._start)
         used_s = self._busy_s() - self._used_s
-        others_s = used_s - (time.process_time() - self._ours_s)
+        others_s = used_s - (cpu_s() - self._ours_s)
         idle_s = len(self._cores) * elapsed_s - used_s
         return MachineLoad(*(max(0.0, 100 * each / elapsed_s) for each in (others_s, idle_s)))
 

@@ -8,7 +8,6 @@ between builds or draws elsewhere; its arms would be compared for what they are 
 from __future__ import annotations
 
 import gc
-import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,6 +30,7 @@ from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.spec import Spec
 from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
+from splitrun.usage import cpu_s
 
 RuntimeName = str
 
@@ -124,14 +124,20 @@ def train_fresh(
     gc.collect()
     job = replace(subject.job(metrics), affinity_tuner=affinity_tuner)
     events = _Recorded(job.plan, recorder) if recorder else _Counted(job.plan)
-    cpu_s, start = time.process_time(), now()
+    used_s, start = cpu_s(), now()
     with ExitStack() as stack:
-        for source in recorder.sources if recorder else ():
-            stack.enter_context(source(events.emit))
-        outcome = find_runtime(kind)(job, Observer(events.emit, events.enter))
-        wall_s, cpu_s = now() - start, time.process_time() - cpu_s
+
+        def begin() -> None:
+            nonlocal used_s, start
+            used_s, start = cpu_s(), now()
+            events.begin()
+            for source in recorder.sources if recorder else ():
+                stack.enter_context(source(events.emit))
+
+        outcome = find_runtime(kind)(job, Observer(events.emit, events.enter, begin=begin))
+        wall_s, used_s = now() - start, cpu_s() - used_s
     events.close()
-    return TrainingOutcome(events.statistics, weights_sha256(outcome.digests), cpu_s, wall_s)
+    return TrainingOutcome(events.statistics, weights_sha256(outcome.digests), used_s, wall_s)
 
 
 class _Recorded:
@@ -139,9 +145,14 @@ class _Recorded:
 
     def __init__(self, plan: Plan, recorder: Recorder) -> None:
         self.statistics = RunStatistics()
+        self._plan, self._directory = plan, str(recorder.directory)
         self._sinks: tuple[Sink, ...] = (self.statistics, *recorder.sinks)
-        self._events: deque[Event] = deque([run_started(plan, str(recorder.directory))])
+        self._events: deque[Event] = deque()
         self.emit = self._events.append
+
+    def begin(self) -> None:
+        """The roles are about to start."""
+        self.emit(run_started(self._plan, self._directory))
 
     def enter(self) -> None:
         """Called in this thread."""
@@ -160,7 +171,12 @@ class _Counted:
 
     def __init__(self, plan: Plan) -> None:
         self.statistics = RunStatistics()
-        self._events: deque[Event] = deque([run_started(plan)])
+        self._plan = plan
+        self._events: deque[Event] = deque()
+
+    def begin(self) -> None:
+        """The roles are about to start."""
+        self._events.append(run_started(self._plan))
 
     def emit(self, event: Event) -> None:
         """Called in the roles' threads."""

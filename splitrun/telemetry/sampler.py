@@ -1,4 +1,4 @@
-"""Samples of the machine and of this process while a run goes on, taken in a thread of their own.
+"""Samples of the machine and of a run's processes while it goes on, taken in a thread of their own.
 
 Graphics processors are asked through NVIDIA's management library (NVML).
 """
@@ -6,7 +6,6 @@ Graphics processors are asked through NVIDIA's management library (NVML).
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -18,6 +17,7 @@ import pynvml
 
 from splitrun.errors import one_line
 from splitrun.events import Emit, Gpu, Sampled
+from splitrun.usage import Meter, cpu_s, others
 
 _FAILURES = (pynvml.NVMLError, UnicodeDecodeError)
 """What a query raises: the library's own errors, and a name that is no text."""
@@ -89,9 +89,6 @@ class _Device:
         return None if self._handle is None else self._ask(query, self._handle)
 
 
-_THREAD_CLOCK = 6
-"""Linux numbers a thread's processor clock so: its id inverted, and below it three bits, of which
-these say that it is a thread's, and exact."""
 _SHORTEST_S = 0.1
 """Systems count what cores do in ticks of 10 ms, which of a shorter time tell next to nothing."""
 
@@ -105,11 +102,10 @@ class Gauge:
     """
 
     def __init__(self, roles: Collection[str], read_gpus: Callable[[], tuple[Gpu, ...]]) -> None:
-        self._roles = frozenset(roles)
         self._read_gpus = read_gpus
-        self._process = psutil.Process()
+        self._meter = Meter(roles)
         self._role_cpu_s: dict[str, float] = {}
-        self._time, self._cpu_s = time.perf_counter(), time.process_time()
+        self._time, self._cpu_s = time.perf_counter(), cpu_s()
         self._cores: tuple[float, ...] = ()
         self._cores_at = self._time
         psutil.cpu_percent(percpu=True)
@@ -117,50 +113,26 @@ class Gauge:
     def read(self) -> Sampled:
         """A sample of this moment, its shares since the one before; those of cores are the last
         ones still if that was only just now."""
-        now, cpu_s = time.perf_counter(), time.process_time()
-        busy = (cpu_s - self._cpu_s) / (now - self._time)
-        self._time, self._cpu_s = now, cpu_s
-        self._role_cpu_s |= role_cpu_s(self._roles)
-        process = self._process
-        with process.oneshot():
-            return Sampled(
-                time=now,
-                cpu_percent=100 * busy,
-                core_percents=self._core_percents(now),
-                memory_bytes=process.memory_info().rss,
-                threads=process.num_threads(),
-                descriptors=_descriptors(process),
-                role_cpu_s=dict(self._role_cpu_s),
-                gpus=self._read_gpus(),
-            )
+        own, there = self._meter.read(), others()
+        now, used_s = time.perf_counter(), own.cpu_s + there.cpu_s
+        busy = max(0.0, used_s - self._cpu_s) / (now - self._time)
+        self._time, self._cpu_s = now, used_s
+        self._role_cpu_s |= {**own.role_cpu_s, **there.role_cpu_s}
+        return Sampled(
+            time=now,
+            cpu_percent=100 * busy,
+            core_percents=self._core_percents(now),
+            memory_bytes=own.memory_bytes + there.memory_bytes,
+            threads=own.threads + there.threads,
+            descriptors=own.descriptors + there.descriptors,
+            role_cpu_s=dict(self._role_cpu_s),
+            gpus=self._read_gpus(),
+        )
 
     def _core_percents(self, now: float) -> tuple[float, ...]:
         if not self._cores or now - self._cores_at >= _SHORTEST_S:
             self._cores, self._cores_at = tuple(psutil.cpu_percent(percpu=True)), now
         return self._cores
-
-
-def role_cpu_s(roles: Collection[str]) -> dict[str, float]:
-    """Processor seconds of the running threads that are named as roles, since they started.
-
-    Empty on systems that do not tell.
-    """
-    if sys.platform != "linux":
-        return {}
-    seconds = {}
-    for thread in threading.enumerate():
-        if thread.name in roles and thread.native_id is not None:
-            try:
-                seconds[thread.name] = time.clock_gettime((~thread.native_id << 3) | _THREAD_CLOCK)
-            except OSError:  # it ended just now
-                continue
-    return seconds
-
-
-def _descriptors(process: psutil.Process) -> int:
-    if sys.platform == "win32":
-        return process.num_handles()
-    return process.num_fds()
 
 
 _PATIENCE_S = 2.0

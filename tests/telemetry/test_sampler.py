@@ -17,7 +17,8 @@ import pytest
 from splitrun.events import Event, Sampled
 from splitrun.session import train
 from splitrun.telemetry import JsonLines, Sampler, read_events
-from splitrun.telemetry.sampler import Gauge, following, role_cpu_s
+from splitrun.telemetry.sampler import Gauge, following
+from splitrun.usage import role_cpu_s
 from tests.runtime.running import prepared, synthetic
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads' processor time is Linux's")
