@@ -13,7 +13,8 @@
     │   ├── Misaligned            two parties put different samples into one batch
     │   ├── Damaged               a message is not what was sent
     │   ├── Stalled               an instruction, or a message on its way, is past its deadline
-    │   └── Lost                  a role's thread ended without a word
+    │   └── Lost                  a role's thread, or its party's process, ended without a word
+    │       └── LostPeer          noticed by the role at the other end of a channel
     ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
     ├── Unprinted             5   what was asked for is done, and could not be printed
@@ -210,6 +211,10 @@ class Stalled(RunFailed):
 
 class Lost(RunFailed):
     """A role ended without a word before its program did: its thread, or its process."""
+
+
+class LostPeer(Lost):
+    """The role at the other end of a channel has ended, and what ended it is told elsewhere."""
 
 
 class MissingExtra(SplitrunError):

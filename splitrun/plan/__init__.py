@@ -14,7 +14,9 @@ from splitrun.plan.plan import (
     Role,
     RoleFacts,
     TensorFacts,
+    plan_from_bytes,
     plan_sha256,
+    plan_to_bytes,
 )
 from splitrun.plan.schedule import Instruction, Op, Program, Segment
 
@@ -42,7 +44,9 @@ __all__ = [
     "deadline_of",
     "memory",
     "peak_bytes",
+    "plan_from_bytes",
     "plan_sha256",
+    "plan_to_bytes",
     "planned_faults",
     "top_name",
 ]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from splitrun.components import registry
 from splitrun.events import EvaluatedRows
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
@@ -314,3 +315,25 @@ def plan_sha256(plan: Plan) -> str:
 def _section(section: Any) -> Any:
     """A section of the spec, as plain data."""
     return section.model_dump(mode="json")
+
+
+def plan_to_bytes(plan: Plan) -> bytes:
+    """All that a plan says; `plan_from_bytes` gives it back in another process."""
+    return msgspec.msgpack.encode(plan, enc_hook=_section)
+
+
+def plan_from_bytes(content: bytes) -> Plan:
+    """What `plan_to_bytes` was given.
+
+    Raises:
+        ValueError: it is no plan.
+        UsageError: a rule of it is not installed here.
+    """
+    return msgspec.msgpack.decode(content, type=Plan, dec_hook=_rule)
+
+
+def _rule(kind: type, content: Any) -> Any:
+    """A rule, which as plain data is its name alone where the rest is as by default."""
+    assert kind is RuleSection
+    given = {"type": content} if isinstance(content, str) else content
+    return registry().find("compensation", given["type"]).model_validate(given)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import Any
 
 import msgspec
 
+from splitrun import errors
 from splitrun.errors import RunFailed
 from splitrun.events import AnyEvent
-from splitrun.plan import Instruction, Plan
+from splitrun.plan import Instruction
 from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus
 from splitrun.spec.contracts import Metric
 from splitrun.usage import Usage
@@ -27,8 +27,8 @@ class Assignment(Message):
     """To a party's process, first: what it is to run."""
 
     party: str
-    spec: dict[str, Any]
-    """JSON."""
+    spec: str
+    """YAML."""
     directory: str
     """Where the party's paths and classes are looked up."""
     data: str
@@ -37,7 +37,8 @@ class Assignment(Message):
     """A file with the numbers of those that are trained and evaluated on."""
     states: Mapping[str, str]
     """By role, where the state is that it begins with."""
-    plan: Plan
+    plan: bytes
+    """See `plan_to_bytes`."""
     metrics: Sequence[Metric]
     step: int
     epoch_loss: float
@@ -131,9 +132,8 @@ class Failure(msgspec.Struct):
 
     def error(self) -> RunFailed:
         """The same error, here."""
-        kinds = {kind.__name__: kind for kind in RunFailed.__subclasses__()}
-        kind = kinds.get(self.kind, RunFailed)
-        error = kind.__new__(kind, self.message)
+        kind = getattr(errors, self.kind, RunFailed)
+        error: RunFailed = kind.__new__(kind, self.message)
         error.role, error.instruction = self.role, self.instruction
         error.stacks, error.left_behind = self.stacks, self.left_behind
         error.sound_until = self.sound_until

@@ -29,7 +29,7 @@ from splitrun.errors import RunFailed, one_line
 from splitrun.events import AnyEvent, Event
 from splitrun.model import Stage, State
 from splitrun.party import Party
-from splitrun.plan import Deadline, Instruction, planned_faults
+from splitrun.plan import Deadline, Instruction, plan_from_bytes, planned_faults
 from splitrun.processes.control import (
     Assignment,
     Due,
@@ -49,7 +49,7 @@ from splitrun.processes.states import read_state, write_state
 from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
 from splitrun.runtime.clock import now
 from splitrun.session.job import job_of
-from splitrun.spec import Spec
+from splitrun.spec import loads
 from splitrun.usage import Meter
 
 _LEAVES_S = 10.0
@@ -76,7 +76,12 @@ def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[Ring
     with suppress(OSError, EOFError):  # nobody listens
         assignment = hear(pipe)
         assert isinstance(assignment, Assignment)
-        _PartyProcess(pipe, assignment, sources, targets).run()
+        try:
+            _PartyProcess(pipe, assignment, sources, targets).run()
+        except Exception as error:  # noqa: BLE001 - told to whoever started this
+            failed = RunFailed(assignment.party, "its start", one_line(error))
+            failed.stacks = traceback.format_exc()
+            tell(pipe, Ended({}, failure=Failure.of(failed)))
 
 
 class _PartyProcess:
@@ -97,7 +102,8 @@ class _PartyProcess:
         self._statuses: Sequence[RoleStatus] = ()
         self._stages: dict[str, Stage] = {}
         self._numbers = count()
-        self._meter = Meter([role.name for role in assignment.plan.roles])
+        self._plan = plan_from_bytes(assignment.plan)
+        self._meter = Meter([role.name for role in self._plan.roles])
         self._meter_at = 0.0
 
     def run(self) -> None:
@@ -109,11 +115,6 @@ class _PartyProcess:
             ended = Ended({} if left else self._states())
         except RunFailed as error:
             ended = Ended({}, failure=Failure.of(error))
-        except Exception as error:  # noqa: BLE001 - told to whoever started this
-            name = self._assignment.party
-            failed = RunFailed(name, "its start", one_line(error))
-            failed.stacks = traceback.format_exc()
-            ended = Ended({}, failure=Failure.of(failed))
         self._meter_at = 0.0
         self._flush()
         self._tell(ended)
@@ -150,13 +151,13 @@ class _PartyProcess:
             validation_ids=ids["validation_ids"],
             test_ids=ids["test_ids"],
         )
-        spec = Spec.model_validate(given.spec)
+        spec = loads(given.spec, "resolved.yaml").spec
         party = Party(spec, given.party, Path(given.directory), data)
-        job = job_of([party], given.plan, given.metrics)
+        job = job_of([party], self._plan, given.metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
         for role, path in given.states.items():
             self._stages[role].restore(read_state(Path(path)), given.step)
-        faults = planned_faults(spec, given.plan) if given.faults else ()
+        faults = planned_faults(spec, self._plan) if given.faults else ()
         emit = self._events.append
         return replace(
             job,

@@ -26,9 +26,9 @@ from types import ModuleType
 from splitrun import usage
 from splitrun.data.encoded_files import write_data
 from splitrun.data.on_disk import write_tensors
-from splitrun.errors import Lost, RunFailed, UsageError
+from splitrun.errors import Lost, LostPeer, RunFailed, UsageError
 from splitrun.party import Party
-from splitrun.plan import Deadline
+from splitrun.plan import Deadline, plan_to_bytes
 from splitrun.processes.control import (
     Assignment,
     Due,
@@ -54,9 +54,8 @@ from splitrun.runtime import (
     RoleStatus,
     Watchdog,
 )
-from splitrun.runtime.clock import now
 from splitrun.runtime.watchdog import LOOK_EVERY_S
-from splitrun.spec import has_checksums
+from splitrun.spec import has_checksums, resolved_yaml
 
 _LEAVE_S = 6.0
 """Processes that are told to stop have so long to do so; a little longer than they give their
@@ -260,17 +259,15 @@ class _Group:
     def _cause(self, error: BaseException) -> BaseException:
         """What the error was that others followed from: whose process is gone is missed by others
         first."""
-        found = self._failure()
-        if found is None or not isinstance(error, Lost):
-            return error
-        return min((error, found), key=_rank)
+        return min(filter(None, (error, self._failure())), key=_rank)
 
     def _stop(self, error: BaseException) -> None:
         """End all, and kill who does not."""
         for party in self._parties:
             party.tell(Stop())
-        until = now() + _LEAVE_S
-        while now() < until and not all(party.is_gone for party in self._parties):
+        for _ in range(round(_LEAVE_S / LOOK_EVERY_S)):  # looks: what is stopped has not slept long
+            if all(party.is_gone for party in self._parties):
+                break
             self._moved.wait(LOOK_EVERY_S)
             self._moved.clear()
         for party in self._parties:
@@ -304,11 +301,9 @@ class _Group:
         return Outcome({role: roles[role] for role in order}, channels)
 
 
-def _rank(error: BaseException) -> int:
-    """Of several errors, that with the lowest is the cause of the others."""
-    if not isinstance(error, Lost):
-        return 0
-    return 1 if "process" in str(error) else 2
+def _rank(error: BaseException) -> bool:
+    """Of several errors, those with the lowest are not what others came to at another party."""
+    return isinstance(error, LostPeer)
 
 
 def _start(job: Job, observer: Observer, scratch: Path, stack: ExitStack) -> Sequence[_PartyAtWork]:
@@ -394,7 +389,7 @@ def _assignment(
     own = [role for role in job.plan.roles if role.party == party.name]
     return Assignment(
         party.name,
-        party.spec.model_dump(mode="json"),
+        resolved_yaml(party.spec),
         str(party.directory),
         str(files[0]),
         str(files[1]),
@@ -404,7 +399,7 @@ def _assignment(
             )
             for role in own
         },
-        job.plan,
+        plan_to_bytes(job.plan),
         job.metrics,
         job.start.step,
         job.start.epoch_loss,

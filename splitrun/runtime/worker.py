@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from splitrun.data import Batch
-from splitrun.errors import Lost, Misaligned, NonFiniteWeights, RunFailed, one_line
+from splitrun.errors import LostPeer, Misaligned, NonFiniteWeights, RunFailed, one_line
 from splitrun.events import Executed, Phase
 from splitrun.model import State, Tensors
 from splitrun.plan import ComputeEmulation, Instruction, Op, Program
@@ -101,7 +101,7 @@ class Worker:
                 if self._context.stopped.is_set():
                     raise
                 cause = f"{closed} was closed at its other end, so that role's run has ended"
-                raise Lost(name, str(instruction), cause) from closed
+                raise LostPeer(name, str(instruction), cause) from closed
             except (Exception, SystemExit) as error:
                 raise RunFailed(name, str(instruction), one_line(error)) from error
             staleness = self.stage.staleness if op is Op.UPDATE else 0

@@ -6,83 +6,11 @@ and messages are held up.
 
 from __future__ import annotations
 
-import math
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.runtime.contents import contents
 from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
-
-bottoms = st.fixed_dictionaries(
-    {
-        "type": st.just("mlp"),
-        "hidden": st.sampled_from([[], [8], [8, 8]]),
-        "out": st.just(4),
-        "normalization": st.sampled_from(["none", "batch", "layer"]),
-        "dropout": st.sampled_from([0.0, 0.3]),
-        "activation": st.sampled_from(["relu", "tanh"]),
-    }
-)
-optimizers = st.sampled_from(
-    [
-        {"type": "sgd", "lr": 0.1, "momentum": 0.9},
-        {"type": "adam", "lr": 0.01},
-        {"type": "adam", "lr": 0.01, "fused": True},
-        {"type": "adagrad", "lr": 0.05},
-        {"type": "rmsprop", "lr": 0.01},
-    ]
-)
-
-
-def training_rows(rows: int, validation_fraction: float) -> int:
-    """After a fifth is held out."""
-    return rows - math.ceil(rows * 0.2) - math.ceil(rows * validation_fraction)
-
-
-@st.composite
-def contents(draw: st.DrawFn) -> Content:
-    """Specs of 2–5 parties, each with a bottom, an optimizer and a depth of its own."""
-    schedule = draw(st.sampled_from(["sequential", "microbatch", "stale"]))
-    parties = draw(st.integers(2, 5))
-    validation_fraction = draw(st.sampled_from([0.0, 0.1]))
-    # BatchNorm refuses a batch of one.
-    several = st.integers(700, 900).filter(
-        lambda n: training_rows(n, validation_fraction) % 64 != 1
-    )
-    content = synthetic(
-        parties=parties,
-        rows=draw(several),
-        dataset={"validation_fraction": validation_fraction},
-        top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"]))},
-        training={
-            "epochs": draw(st.integers(1, 2)),
-            "optimizer": draw(optimizers),
-            "lr_schedule": draw(st.sampled_from(["constant", "cosine"])),
-            "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
-        },
-        pipeline={"schedule": schedule},
-        links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
-    )
-    if every_steps := draw(st.sampled_from([None, 3, 10])):
-        content["checkpoint"] = {"every_steps": every_steps}
-    content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
-    if schedule == "stale":
-        content["pipeline"]["depth"] = draw(st.integers(1, 8))
-        content["pipeline"]["compensation"] = draw(st.sampled_from(["none", "discount", "auto"]))
-    if schedule == "microbatch":
-        content["pipeline"]["micro_batches"] = draw(st.integers(1, 4))
-    for name in content["parties"]:
-        bottom = draw(bottoms)
-        if schedule == "microbatch" and bottom["normalization"] == "batch":
-            bottom = bottom | {"normalization": "layer"}
-        content["parties"][name] = {"bottom": bottom}
-        if schedule == "stale" and draw(st.booleans()):
-            content["parties"][name]["depth"] = draw(st.integers(1, 8))
-    if draw(st.booleans()):
-        for party in content["parties"].values():
-            party["compute"] = {"forward_ms": 0.5, "backward_ms": 0.5, "update_ms": 0.3}
-        content["top"]["compute"] = {"loss_ms": 0.6, "update_ms": 0.3}
-    return content
 
 
 @settings(max_examples=40)

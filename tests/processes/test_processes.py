@@ -1,0 +1,292 @@
+"""Each party in a process of its own: the bits of one process, and an end whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from hypothesis import given, settings
+
+from splitrun.errors import Lost, NonFiniteLoss, RunFailed, Stalled, UsageError
+from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone
+from splitrun.runtime import Checksums, Job, Observer, find_runtime
+from splitrun.session import evaluate_run, find_restart, prepare, prepare_resume, train
+from splitrun.session.job import job_of
+from splitrun.spec import loads
+from splitrun.telemetry import JsonLines, Sampler, read_events
+from tests.runtime.contents import contents
+from tests.runtime.running import Content, prepared, synthetic, trained
+
+STALE = {"schedule": "stale", "depth": 4}
+CLASS = """
+import torch
+from torch import nn
+
+class Tower(nn.Module):
+    def __init__(self, in_features, out=4):
+        super().__init__()
+        self.scale = nn.Parameter(torch.randn(in_features))
+        self.layers = nn.Sequential(nn.Linear(in_features, 8), nn.Dropout(0.2), nn.Linear(8, out))
+
+    def forward(self, x):
+        return self.layers(x * self.scale).t().contiguous().t()
+"""
+
+
+def three_parties(**sections: Any) -> Content:
+    """A spec of three parties, of which one has dropout and one BatchNorm."""
+    made = synthetic(parties=3, pipeline=STALE, checkpoint={"every_steps": 7})
+    bottom = {"type": "mlp", "hidden": [12], "out": 4}
+    made["parties"]["p1"]["bottom"] = bottom | {"dropout": 0.3}
+    made["parties"]["p2"]["bottom"] = bottom | {"normalization": "batch"}
+    return made | sections
+
+
+SPECS: Mapping[str, Callable[[], Content]] = {
+    "several bottoms": three_parties,
+    "micro-batches": lambda: (
+        three_parties(pipeline={"schedule": "microbatch", "micro_batches": 3})
+        | {"parties": synthetic(parties=2)["parties"]}
+    ),
+    "links and compensation": lambda: three_parties(
+        links={"default": {"latency_ms": 1, "bandwidth_mbps": 100, "jitter_ms": 1}},
+        pipeline=STALE | {"compensation": "discount"},
+    ),
+    "sums": lambda: three_parties() | synthetic(parties=3, top={"fusion": "sum"}),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str) -> None:
+    threaded = trained(prepared(SPECS[name]()), "threaded")
+    apart = trained(prepared(SPECS[name]()), "processes")
+    assert apart.outcome.digests == threaded.outcome.digests
+    assert {name: stage.digest() for name, stage in apart.stages.items()} == dict(
+        threaded.outcome.digests
+    )
+
+    def told(events: list[Event]) -> list[object]:
+        steps = [(it.step, it.rows, it.loss) for it in events if isinstance(it, StepDone)]
+        return [*steps, *((it.step, it.metrics) for it in events if isinstance(it, Evaluated))]
+
+    assert told(apart.events) == told(threaded.events)
+
+
+@settings(max_examples=6)
+@given(contents())
+def test_the_law_holds_for_processes(content: Content) -> None:
+    serial = trained(prepared(content), "serial")
+    apart = trained(prepared(content), "processes")
+    assert apart.outcome.digests == serial.outcome.digests
+
+
+def test_every_role_and_channel_tells_what_it_tells_in_one_process() -> None:
+    threaded = trained(prepared(three_parties()), "threaded")
+    apart = trained(prepared(three_parties()), "processes")
+
+    def told(events: list[Event]) -> set[object]:
+        return {
+            (it.role, it.op, it.phase, it.step, it.micro, it.peer)
+            if isinstance(it, Executed)
+            else (it.channel, it.phase, it.step, it.micro, it.bytes)
+            for it in events
+            if isinstance(it, Executed | Sent)
+        }
+
+    assert told(apart.events) == told(threaded.events)
+    passed = {name: (it.messages, it.bytes) for name, it in apart.outcome.channels.items()}
+    assert passed == {n: (it.messages, it.bytes) for n, it in threaded.outcome.channels.items()}
+
+
+def test_a_users_class_is_made_again_in_its_partys_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tower.py").write_text(CLASS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    made = three_parties()
+    made["parties"]["p1"]["bottom"] = {"class": "tower:Tower"}
+    document = loads(yaml.safe_dump(made, sort_keys=False), "spec.yaml")
+    one, other = (
+        trained(prepare(document, allow_code=True), kind).outcome.digests
+        for kind in ("processes", "serial")
+    )
+    assert one == other
+
+
+def test_a_run_over_processes_has_a_model_a_recording_and_samples_of_all_processes(
+    tmp_path: Path,
+) -> None:
+    made = three_parties(runtime={"type": "processes"}, links={"default": {"latency_ms": 10}})
+    result = train(prepared(made), tmp_path, [JsonLines()], [partial(Sampler, interval_s=0.02)])
+    calm = train(prepared(three_parties()), tmp_path)
+    assert result.weights_sha256 == calm.weights_sha256
+    assert evaluate_run(Path(result.run_dir)).metrics == calm.metrics["test"]
+    events = list(read_events(Path(result.run_dir)))
+    samples = [event for event in events if isinstance(event, Sampled)]
+    assert max(it.memory_bytes for it in samples) > 1.5 * psutil.Process().memory_info().rss
+
+
+def stopped_at(job: Job, step: int, act: Callable[[], None]) -> Observer:
+    """An observer that acts once, when a step is done."""
+    acted: list[bool] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step >= step and not acted:
+            acted.append(True)
+            act()
+
+    return Observer(emit)
+
+
+def processes_of_parties() -> list[psutil.Process]:
+    """Those that have been started and not ended: two are the system's helpers, of the library that
+    forks."""
+    servers = psutil.Process().children()
+    return [child for server in servers for child in server.children()]
+
+
+def long_job(**sections: Any) -> Job:
+    made = three_parties(training={"epochs": 200}, **sections)
+    experiment = prepared(made)
+    return job_of(experiment.parties, experiment.plan)
+
+
+def test_a_process_that_is_killed_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    job = long_job()
+
+    def kill() -> None:
+        processes_of_parties()[1].send_signal(signal.SIGKILL)
+
+    before = set(Path(tempfile.gettempdir()).glob("splitrun-*"))
+    with pytest.raises(Lost, match=r"its process was killed by SIGKILL"):
+        find_runtime("processes")(job, stopped_at(job, 3, kill))
+    assert not processes_of_parties()
+    assert set(Path(tempfile.gettempdir()).glob("splitrun-*")) == before
+
+
+def test_an_interrupt_brings_back_what_was_trained_until_then() -> None:
+    job, first = long_job(), {}
+    first = {name: work.stage.digest() for name, work in job.roles.items()}
+    done: list[int] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepDone):
+            done.append(event.step)
+
+    def poll() -> None:
+        if len(done) > 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_runtime("processes")(job, Observer(emit, poll))
+    now = {name: work.stage.digest() for name, work in job.roles.items()}
+    assert all(now[name] != first[name] for name in first)
+    assert not processes_of_parties()
+
+
+FAULTS: Mapping[str, tuple[Content, type[RunFailed], str]] = {
+    "a role raises": (
+        {"type": "raise", "step": 3, "role": "p1.bottom"},
+        RunFailed,
+        r"p1\.bottom failed at FORWARD 3: InjectedError",
+    ),
+    "a role does not come back": (
+        {"type": "stall", "step": 3, "role": "p2.bottom"},
+        Stalled,
+        r"p2\.bottom failed at FORWARD 3: it has not come back",
+    ),
+    "a thread dies": (
+        {"type": "die", "step": 3, "role": "p1.bottom"},
+        Lost,
+        r"p1\.bottom failed at FORWARD 3: its thread ended without a word",
+    ),
+    "a process is killed": ({"type": "kill", "step": 3}, Lost, r"p0\.\w+ failed at .* SIGKILL"),
+    "a message is lost": (
+        {"type": "silence", "step": 3, "link": "p1->p0"},
+        Stalled,
+        r"p0\.top failed at RECV 3 from p1\.bottom: p1\.bottom->p0\.top is silent",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_goes_wrong_in_a_process_is_told_as_in_one(name: str, tmp_path: Path) -> None:
+    fault, kind, message = FAULTS[name]
+    made = three_parties(
+        faults=[fault], runtime={"type": "processes"}, supervision={"deadline_s": 1}
+    )
+    with pytest.raises(kind, match=message) as failed:
+        train(prepared(made), tmp_path)
+    if kind is Stalled:
+        assert "party_process.py" in failed.value.stacks
+    assert not processes_of_parties()
+
+
+def test_a_loss_that_is_not_finite_is_told_as_in_one_process(tmp_path: Path) -> None:
+    made = three_parties(training={"epochs": 2, "optimizer": {"type": "sgd", "lr": 1e30}})
+    messages = []
+    for kind in ("threaded", "processes"):
+        with pytest.raises(NonFiniteLoss) as failed:
+            train(prepared(made | {"runtime": {"type": kind}}), tmp_path / kind)
+        assert failed.value.recurs
+        messages.append(str(failed.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_with_the_undisturbed_weights(
+    tmp_path: Path,
+) -> None:
+    calm = train(prepared(three_parties()), tmp_path / "calm")
+    made = three_parties(
+        faults=[{"type": "kill", "step": 16}],
+        runtime={"type": "processes"},
+        links={"default": {"latency_ms": 50}},
+    )
+    with pytest.raises(Lost) as failed:
+        train(prepared(made), tmp_path)
+    resume = find_restart(Path(failed.value.run_dir))
+    assert resume.step >= 7
+    result = train(prepare_resume(resume), tmp_path, resume=resume)
+    assert result.weights_sha256 == calm.weights_sha256
+    assert result.metrics == calm.metrics
+
+
+def test_hooks_that_are_objects_of_this_process_are_refused() -> None:
+    experiment = prepared(synthetic())
+    job = replace(job_of(experiment.parties, experiment.plan), hooks=[Checksums()])
+    with pytest.raises(UsageError, match="name them in the spec"):
+        find_runtime("processes")(job, Observer())
+
+
+def test_checksums_of_the_spec_act_in_every_process() -> None:
+    made = synthetic(
+        pipeline=STALE,
+        runtime={"checksums": "on"},
+        faults=[{"type": "damage", "step": 3, "link": "p1->p0"}],
+    )
+    with pytest.raises(RunFailed, match="its checksum differs"):
+        trained(prepared(made), "processes")
+
+
+def test_processes_are_not_those_of_this_one() -> None:
+    told: set[int] = set()
+    job = long_job()
+
+    def look() -> None:
+        told.update(process.pid for process in processes_of_parties())
+        raise KeyboardInterrupt
+
+    observer = Observer(poll=lambda: None, begin=look)
+    with pytest.raises(KeyboardInterrupt):
+        find_runtime("processes")(job, observer)
+    assert len(told) == 3
+    assert os.getpid() not in told
