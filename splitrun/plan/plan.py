@@ -329,11 +329,13 @@ def plan_from_bytes(content: bytes) -> Plan:
         ValueError: it is no plan.
         UsageError: a rule of it is not installed here.
     """
-    return msgspec.msgpack.decode(content, type=Plan, dec_hook=_rule)
+    return msgspec.msgpack.decode(content, type=Plan, dec_hook=_section_of)
 
 
-def _rule(kind: type, content: Any) -> Any:
-    """A rule, which as plain data is its name alone where the rest is as by default."""
-    assert kind is RuleSection
+def _section_of(kind: type[Any], content: Any) -> Any:
+    """What `_section` was given: a rule, which may be told by its name alone, or another section of
+    this class."""
+    if kind is not RuleSection:
+        return kind.model_validate(content)
     given = {"type": content} if isinstance(content, str) else content
     return registry().find("compensation", given["type"]).model_validate(given)
