@@ -179,7 +179,7 @@ class Sampler:
         roles: names of the threads whose processor time is told.
     """
 
-    def __init__(self, emit: Emit, interval_s: float = 0.25, roles: Collection[str] = ()) -> None:
+    def __init__(self, emit: Emit, interval_s: float = 0.5, roles: Collection[str] = ()) -> None:
         self.note = ""
         self._emit = emit
         self._interval_s = interval_s
