@@ -141,7 +141,8 @@ def probe_costs(
         if over or (certainty.sure and not shallow):
             return ProbeResult(probe_runs.costs(), pipelines, certainty)
         if shallow:
-            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each))
+            tuner = pipelined.affinity_tuner  # what keeps cores busy is the same, however deep
+            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each), affinity_tuner=tuner)
             run_rounds([deep], serial.rounds)
             probe_runs = replace(probe_runs, pipelined=deep)
         run_rounds(probe_runs.busy, effort.more_rounds)
