@@ -8,8 +8,8 @@ is one, and a thread that waits has to be woken. What that comes to is fitted to
 take (`splitrun.simulate.calibrate`).
 
 With more batches in flight there are more versions and activations than caches hold, and steps take
-longer. So where what these runs say first is a deeper pipeline, one of that depth is run, too, and
-counts instead.
+longer. So where the first rounds speak for a deeper pipeline, one of that depth is run from then
+on, and counts instead.
 
 Other processes on the machine make all of it slower. So each half of the rounds is asked by itself
 which depth is the fastest: where they differ, or others had the cores meanwhile, more rounds are
@@ -32,7 +32,7 @@ from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import frozen, now
 from splitrun.session.environment import LoadMeter, usable_cores
 from splitrun.session.probe_run import ProbeRun, ProbeSubject, run_rounds
-from splitrun.simulate import MOST_UNEVEN, Certainty, Cost, Costs, calibrate
+from splitrun.simulate import FEWEST_ROUNDS, MOST_UNEVEN, Certainty, Cost, Costs, calibrate
 from splitrun.spec import Spec
 from splitrun.spec.model import Pipeline
 from splitrun.spec.section import Section
@@ -62,10 +62,8 @@ class ProbeEffort:
     shortest_trial_s: float = 0.1
     """Seconds of a trial at least, with more steps if need be: from shorter ones nobody sees how
     uneven speed is."""
-    rounds: int = 5
-    """Every probe run has a trial a round."""
-    repeating_rounds: int = 8
-    """Rounds after which there is no waiting for fastest trials to be repeated."""
+    rounds: int = 2
+    """Every probe run has a trial a round; after so many it shows how deep a pipeline to run."""
     paused_rounds: int = 3
     """Rounds of the probe run with pauses, after the first rounds of the others."""
     more_rounds: int = 3
@@ -125,10 +123,10 @@ def probe_costs(
     pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
     probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
     start, meter = now(), LoadMeter()
-    run_rounds(probe_runs.busy, effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
-    run_rounds([paused], effort.paused_rounds, effort.paused_rounds)
+    run_rounds(probe_runs.busy, effort.rounds)
+    run_rounds([paused], effort.paused_rounds)
     while True:
-        each = [fastest(costs, pipelines) for costs in probe_runs.halves()]
+        each = [fastest(costs, pipelines) for costs in probe_runs.opinions()]
         load = meter.so_far()
         certainty = Certainty(
             min(each),
@@ -139,14 +137,15 @@ def probe_costs(
             load.idle_percent,
         )
         over = serial.rounds >= effort.most_rounds or certainty.seconds >= effort.budget_s
-        if not over and probe_runs.are_shallow_for(max(each)):
-            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each))
-            run_rounds([deep], effort.rounds, min(effort.repeating_rounds, effort.most_rounds))
-            probe_runs = replace(probe_runs, pipelined=deep)
-            continue
-        if certainty.sure or over:
+        shallow = probe_runs.are_shallow_for(max(each))
+        if over or (certainty.sure and not shallow):
             return ProbeResult(probe_runs.costs(), pipelines, certainty)
-        run_rounds(probe_runs.busy, effort.more_rounds, effort.more_rounds)
+        if shallow:
+            tuner = pipelined.affinity_tuner  # what keeps cores busy is the same, however deep
+            deep = ProbeRun(subject, "threaded", full, steps, depth=max(each), affinity_tuner=tuner)
+            run_rounds([deep], serial.rounds)
+            probe_runs = replace(probe_runs, pipelined=deep)
+        run_rounds(probe_runs.busy, effort.more_rounds)
 
 
 @dataclass(frozen=True)
@@ -181,9 +180,10 @@ class _ProbeRuns:
         )
         return replace(costs, unevenness=_unevenness(self.busy))
 
-    def halves(self) -> Sequence[Costs]:
-        """The costs that every other trial comes to, and those of the others."""
-        if self.serial.rounds < 2:
+    def opinions(self) -> Sequence[Costs]:
+        """The costs that every other trial comes to, and those of the others; of trials so few that
+        no probe is sure of them, those of all."""
+        if self.serial.rounds < FEWEST_ROUNDS:
             return [self.costs()]
         return [self._half(first) for first in (0, 1)]
 

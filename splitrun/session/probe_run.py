@@ -27,9 +27,6 @@ from splitrun.session.environment import usable_cores
 from splitrun.session.job import job_of
 from splitrun.simulate import TimedPlan, with_depth
 
-_ALIKE = 1.05
-"""Two trials whose times differ by no more than this are as fast as each other."""
-
 _MOMENT_S = 0.05
 """In which speed is counted: longer than bursts of steps, and no longer than most links' loops."""
 _MOST_ATTEMPTS = 6
@@ -57,19 +54,12 @@ class ProbeSubject:
         return cls(parties, facts, {name: stage.module for name, stage in stages.items()})
 
 
-def run_rounds(probe_runs: Sequence[ProbeRun], fewest: int, most: int) -> None:
-    """Let probe runs make trials, round by round, until the fastest of each could be repeated: then
-    the machine was there for all of them.
-
-    Args:
-        fewest: rounds there are at least.
-        most: rounds after which there is no hope of it.
-    """
-    for number in range(1, most + 1):
+def run_rounds(probe_runs: Sequence[ProbeRun], rounds: int) -> None:
+    """Let probe runs make trials in turn, so that what slows the machine down for a while slows
+    down all of them."""
+    for _ in range(rounds):
         for probe_run in probe_runs:
             probe_run.run()
-        if number >= fewest and all(probe_run.settled for probe_run in probe_runs):
-            return
 
 
 @dataclass(frozen=True)
@@ -166,12 +156,6 @@ class ProbeRun:
             yield
         finally:
             self._trials = trials
-
-    @property
-    def settled(self) -> bool:
-        """Whether the two fastest trials were as fast as each other."""
-        periods_s = sorted(trial.period_s for trial in self._trials)
-        return len(periods_s) > 1 and periods_s[1] <= _ALIKE * periods_s[0]
 
     def timed(self) -> TimedPlan:
         """Seconds a step."""

@@ -18,10 +18,18 @@ from splitrun.simulate.calibrate import TimedPlan, calibrate
 from splitrun.simulate.costs import MOST_UNEVEN, Cost, Costs
 from splitrun.simulate.engine import simulate, simulate_serial
 from splitrun.simulate.predict import ThroughputPrediction, predict
-from splitrun.simulate.recommendation import Certainty, HeldBack, Recommendation, ShownDepths, shown
+from splitrun.simulate.recommendation import (
+    FEWEST_ROUNDS,
+    Certainty,
+    HeldBack,
+    Recommendation,
+    ShownDepths,
+    shown,
+)
 from splitrun.simulate.simulation import InstructionSpan, Simulation, Transit, events
 
 __all__ = [
+    "FEWEST_ROUNDS",
     "MICRO_BATCHES",
     "MOST_UNEVEN",
     "Bound",

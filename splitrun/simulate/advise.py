@@ -1,8 +1,9 @@
 """Advice: the depth that pays, if one does, as far as it is shown to be accurate.
 
 More depth is never slower in the long run, since it adds tokens to a marked graph (Cohen, Dubois,
-Quadrat and Viot 1985), and gains nothing once something else than a loop is the limit. So few
-depths have to be simulated: the search bisects.
+Quadrat and Viot 1985), and gains nothing once something else than a loop is the limit. Until then
+throughput grows about as depth does. So few depths have to be simulated: each that is too small
+says how much deeper to look.
 
 What is compared is the same plan at another depth, in other slices, with another batch size,
 consistent with `splitrun.plan.compile`, which makes plans from specs.
@@ -198,8 +199,16 @@ class _DepthSearch:
         enough = ENOUGH * self.prediction(useful[-1]).samples_per_s
         if self.prediction(1).samples_per_s >= enough:
             return 1
-        place = bisect_left(useful, enough, key=lambda depth: self.prediction(depth).samples_per_s)
-        return useful[place]
+        small, large = 0, len(useful) - 1
+        while large - small > 1:
+            depth = useful[small]
+            in_proportion = depth * enough / self.prediction(depth).samples_per_s
+            place = min(max(bisect_left(useful, in_proportion), small + 1), large - 1)
+            if self.prediction(useful[place]).samples_per_s < enough:
+                small = place
+            else:
+                large = place
+        return useful[large]
 
     def _useful(self, depths: Sequence[int]) -> list[int]:
         """Depths up to about twice that at which no loop is the limit any more: what jitter at its

@@ -25,6 +25,8 @@ _PRECISION = 1e-5
 """How exactly a value is found, as a share of the interval in which it is looked for."""
 _PASSES = 3
 """Each value depends a little on the other."""
+_NEAR = 0.001
+"""How far from what was found, as a share of the same interval, a value is looked for again."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +60,30 @@ def calibrate(
     """
     where = CalibrationPoint(sequential.plan.rows(0), cores)
     fitted = replace(costs, effective_cores=cores, wakeup_latency_s=0.0, found_with=where)
+    one_at_a_time = _Match(sequential, 0.0, _LONGEST_WAKEUP_LATENCY_S)
+    several = _Match(pipelined, 1 / cores, 1 / _FEWEST_CORES) if pipelined else None
     for _ in range(_PASSES):
-        if pipelined is not None:
-            fitted = _fit_cores(fitted, pipelined, cores)
-        fitted = _fit_wakeup_latency(fitted, sequential)
-    return _fit_coldness(fitted, paused)
+        if several is not None:
+            fitted = _fit_cores(fitted, several)
+        fitted = _fit_wakeup_latency(fitted, one_at_a_time)
+    return _fit_coldness(fitted, _Match(paused, 0.0, 1.0))
 
 
-def _fit_cores(costs: Costs, timed: TimedPlan, most: float) -> Costs:
+def _fit_cores(costs: Costs, match: _Match) -> Costs:
     def with_slowness(slowness: float) -> Costs:
         return replace(costs, effective_cores=1 / slowness)
 
-    return with_slowness(_match(timed, with_slowness, 1 / most, 1 / _FEWEST_CORES))
+    return with_slowness(match.find(with_slowness))
 
 
-def _fit_wakeup_latency(costs: Costs, timed: TimedPlan) -> Costs:
+def _fit_wakeup_latency(costs: Costs, match: _Match) -> Costs:
     def with_latency(wakeup_latency_s: float) -> Costs:
         return replace(costs, wakeup_latency_s=wakeup_latency_s)
 
-    return with_latency(_match(timed, with_latency, 0.0, _LONGEST_WAKEUP_LATENCY_S))
+    return with_latency(match.find(with_latency))
 
 
-def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
+def _fit_coldness(costs: Costs, match: _Match) -> Costs:
     def with_part(part: float) -> Costs:
         roles = {
             role: {op: replace(cost, cold_s=part * cost.cold_s) for op, cost in of.items()}
@@ -87,24 +91,45 @@ def _fit_coldness(costs: Costs, timed: TimedPlan) -> Costs:
         }
         return replace(costs, roles=roles)
 
-    return with_part(_match(timed, with_part, 0.0, 1.0))
+    return with_part(match.find(with_part))
 
 
-def _match(timed: TimedPlan, costs_at: Callable[[float], Costs], low: float, high: float) -> float:
-    """Where, between two values, the simulated period becomes longer than the real one."""
-    segment = replace(next(timed.plan.segments()), evaluation_batches=0)
-    programs = programs_of(timed.plan, segment)
+class _Match:
+    """Looks for where, between two values, the simulated period becomes longer than the real one;
+    again and again, as what else costs are changes, and then near to what was found before."""
 
-    def excess_s(value: float) -> float:
-        simulation = simulate(timed.plan, costs_at(value), segment, programs)
-        return simulation.period_s - timed.period_s
+    def __init__(self, timed: TimedPlan, low: float, high: float) -> None:
+        self._timed = timed
+        self._low, self._high = low, high
+        self._near = low, high
+        self._segment = replace(next(timed.plan.segments()), evaluation_batches=0)
+        self._programs = programs_of(timed.plan, self._segment)
 
-    below, above = excess_s(low), excess_s(high)
-    if below >= 0:
-        return low
-    if above <= 0:
-        return high
-    return _root(excess_s, (low, below), (high, above), (high - low) * _PRECISION)
+    def find(self, costs_at: Callable[[float], Costs]) -> float:
+        """The value, or the end of the interval that comes closest."""
+
+        def excess_s(value: float) -> float:
+            costs = costs_at(value)
+            simulation = simulate(self._timed.plan, costs, self._segment, self._programs)
+            return simulation.period_s - self._timed.period_s
+
+        low, high = self._low, self._high
+        left, right = self._near
+        below, above = excess_s(left), excess_s(right)
+        if below > 0 and left > low:
+            left, below, right, above = low, excess_s(low), left, below
+        elif above < 0 and right < high:
+            left, below, right, above = right, above, high, excess_s(high)
+        if below >= 0:
+            found = left
+        elif above <= 0:
+            found = right
+        else:
+            width = (high - low) * _PRECISION
+            found = _root(excess_s, (left, below), (right, above), width)
+        near = (high - low) * _NEAR
+        self._near = max(low, found - near), min(high, found + near)
+        return found
 
 
 _Point = tuple[float, float]

@@ -33,19 +33,19 @@ class Workload:
         self._loads_ahead = loads_ahead(role, self._costs, plan.rows(0))
         self._loaded = False
         """Whether the next batch is there before its LOAD."""
-        works = ((rows, self._costs.get(op, FREE)) for op, rows in program.works)
-        self._known = [(rows, cost.of(rows), cost.cold_s) for rows, cost in works]
+        works = ((op, rows, self._costs.get(op, FREE)) for op, rows in program.works)
+        self._known = [(op, rows, cost.of(rows), cost.cold_s) for op, rows, cost in works]
         self._idle_s: dict[Op, float] = {}
         """How long nobody had worked when each operation was last begun."""
 
-    def start(self, op: Op, kind: int, idle_s: float) -> tuple[int, float]:
+    def start(self, kind: int, idle_s: float) -> tuple[int, float]:
         """Rows that an instruction works on, and its seconds of work.
 
         Args:
             kind: of the instruction, in the role's program.
             idle_s: how long nobody has worked in all.
         """
-        rows, work_s, cold_s = self._known[kind]
+        op, rows, work_s, cold_s = self._known[kind]
         if self._loaded and op is Op.LOAD:
             self._loaded = False
             return rows, 0.0
@@ -163,6 +163,7 @@ class _Engine:
 
     def _process(self, number: int, role: Role) -> _Process:
         clock, done, ready = self._clock, self._times[role.name].append, self._ready
+        work, receive, send = clock.work, Op.RECV, Op.SEND
         program, wakeup_latency_s = self._programs[role.name], self._costs.wakeup_latency_s
         begin = (workload := Workload(self._plan, self._costs, role, program)).start
         pace = ComputeEmulation(role.compute) if role.compute else None
@@ -175,35 +176,40 @@ class _Engine:
         for (op, step, micro, peer, _), kind in zip(
             program.instructions, program.kinds, strict=True
         ):
-            start = clock.now
-            if op is Op.RECV:
+            now = start = clock.now
+            if op is receive:
                 pipe = incoming[peer]
                 if not pipe.arrivals:
                     pipe.blocked = number
                     yield
+                    now = clock.now
                 arrive = pipe.arrivals.popleft()
-                if clock.now > start or arrive > clock.now:
-                    clock.sleep(number, max(arrive, clock.now) + wakeup_latency_s)
+                if now > start or arrive > now:
+                    clock.sleep(number, max(arrive, now) + wakeup_latency_s)
                     yield
+                    now = clock.now
                 pipe.credits += 1
                 pipe.wake(ready)
-            elif op is Op.SEND:
+            elif op is send:
                 pipe = outgoing[peer]
                 if not pipe.credits:
                     yield from self._wait_for_credit(number, pipe)
+                    now = clock.now
                 pipe.credits -= 1
-            waited = clock.now - start
-            rows, work_s = begin(op, kind, clock.idle_s)
+            waited = now - start
+            rows, work_s = begin(kind, clock.idle_s)
             if work_s:
-                clock.work(number, work_s)
+                work(number, work_s)
                 yield
+                now = clock.now
             if pace:
-                end = start + pace.lasts(op, clock.now - start)
+                end = start + pace.lasts(op, now - start)
                 yield from self._wait_for_hardware(number, end, workload)
-            if op is Op.SEND:
-                pipe.enter(clock.now, step, micro, rows)
+                now = clock.now
+            if op is send:
+                pipe.enter(now, step, micro, rows)
                 pipe.wake(ready)
-            done((start, clock.now, waited))
+            done((start, now, waited))
         self._unfinished.remove(role.name)
 
     def _wait_for_credit(self, number: int, pipe: Pipe) -> _Process:
@@ -302,7 +308,7 @@ class _SerialRole:
             pipe.credits += 1
         waited = now - start
         kind = self._program.kinds[len(self.times)]
-        rows, work_s = self._workload.start(op, kind, now - thread.worked_s)
+        rows, work_s = self._workload.start(kind, now - thread.worked_s)
         now += work_s
         thread.worked_s += work_s
         if self._pace and (end := start + self._pace.lasts(op, now - start)) > now:

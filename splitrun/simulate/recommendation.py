@@ -119,7 +119,7 @@ class HeldBack:
 
 _SURE = 1.25
 """How many times the least of several answers the greatest may be."""
-_FEWEST_ROUNDS = 4
+FEWEST_ROUNDS = 4
 """Rounds of a probe, two for each half: of one trial nobody knows whether it was disturbed."""
 _IDLE_PERCENT, _OTHERS_PERCENT = 30, 25
 """Percent of a core: with less idle, and more taken by others, the probe lacked cores."""
@@ -149,7 +149,7 @@ class Certainty:
     def sure(self) -> bool:
         """Whether all of the probe says nearly the same, undisturbed."""
         alike = self.high <= max(self.low + 1, _SURE * self.low)
-        return alike and self.rounds >= _FEWEST_ROUNDS and not self.crowded
+        return alike and self.rounds >= FEWEST_ROUNDS and not self.crowded
 
     def including(self, depth: int) -> Certainty:
         """With what all of the rounds together say."""
@@ -171,7 +171,7 @@ class Certainty:
         between = f"{self.low} to {self.high}" if self.high > self.low else f"{self.low}"
         if self.sure:
             return f"the probe is sure of {between}"
-        if self.rounds < _FEWEST_ROUNDS:
+        if self.rounds < FEWEST_ROUNDS:
             return f"the probe is not sure of {between}: too few rounds"
         if self.crowded:
             others = f"others take {self.others_percent:.0f} % of a core"

@@ -199,3 +199,30 @@ def test_a_parameter_that_begins_to_learn_has_versions_from_then_on() -> None:
     versions.seeing(late.version, lambda: seen.append(last.weight.detach().clone()))
     assert torch.equal(seen[0], old)
     assert torch.equal(last.weight, old + 1)
+
+
+class Rebinding(nn.Linear):
+    """Gives its weight other memory to show in every forward."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.weight.data = self.weight.data.clone()
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, Rebinding])
+def test_it_is_noted_if_a_forward_gives_a_parameter_other_memory(kind: type[nn.Linear]) -> None:
+    module = kind(4, 3)
+    mine = module.weight.data_ptr()
+    _, batch = WatchedVersions(module, ("weight",)).forward(torch.randn(2, 4))
+    assert batch.is_written == (kind is Rebinding)
+    assert module.weight.data_ptr() == mine
+
+
+def test_gradients_are_refused_of_an_output_that_was_given_another_shape() -> None:
+    """One of fewer rows, autograd itself would take: it would add up the gradient's rows."""
+    versions = WatchedVersions(nn.Linear(4, 3), ("weight",))
+    output, batch = versions.forward(torch.randn(2, 4))
+    gradient = torch.ones(2, 3)
+    output.as_strided_((1, 3), (3, 1))
+    with pytest.raises(RuntimeError, match="another shape"):
+        versions.backward(batch, (output,), (gradient,))

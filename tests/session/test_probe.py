@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from splitrun.session import Experiment, RunDirectory, prepare, train
 from splitrun.session.environment import MachineLoad
 from splitrun.session.probe import ProbeEffort, probe_costs
 from splitrun.session.probe_run import ProbeRun, ProbeSubject, moment_rates
+from splitrun.simulate import Costs, TimedPlan
 from splitrun.spec import loads
 from tests.probing import BRIEF
 from tests.runtime.running import Content, prepared, synthetic
@@ -102,33 +104,43 @@ def test_what_is_not_advised_cannot_be_unproven() -> None:
 def test_a_probe_goes_on_until_it_is_sure_or_its_budget_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its answers are made up: the halves differ at first, and once more when a pipeline of the
-    depth that they speak for was run, and agree once there are more rounds."""
+    """Its answers are made up: first rounds are asked as a whole, and a pipeline of the depth that
+    they speak for is run from then on; then halves differ, and agree once there are more rounds."""
     quiet = MachineLoad(others_percent=0.0, idle_percent=100.0)
     monkeypatch.setattr("splitrun.session.environment.LoadMeter.so_far", lambda _: quiet)
-    monkeypatch.setattr("splitrun.session.probe.calibrate", lambda costs, *_: costs)
+    calibrated_at: list[int] = []
+
+    def calibrate(costs: Costs, _: object, pipelined: TimedPlan, *__: object) -> Costs:
+        calibrated_at.append(pipelined.plan.depth)
+        return costs
+
+    monkeypatch.setattr("splitrun.session.probe.calibrate", calibrate)
     effort = ProbeEffort(
         warm_up_s=0.0,
         trial_s=0.01,
         fewest_steps=4,
         shortest_trial_s=0.01,
         rounds=2,
-        repeating_rounds=2,
         paused_rounds=2,
         more_rounds=1,
     )
     experiment = prepared(synthetic())
 
-    def rounds(effort: ProbeEffort, *answers: int) -> int:
-        each = iter(answers)
-        probed = probe_costs(experiment.parties, lambda *_: next(each), effort)
-        assert probed.certainty.sure is (answers[-1] == answers[-2])
-        assert (probed.certainty.low, probed.certainty.high) == tuple(sorted(answers[-2:]))
+    def rounds(effort: ProbeEffort, *asked: tuple[int, ...]) -> int:
+        calibrated_at.clear()
+        answers = chain(*asked)
+        probed = probe_costs(experiment.parties, lambda *_: next(answers), effort)
+        assert probed.certainty.sure is (len(asked[-1]) == 2 and len({*asked[-1]}) == 1)
+        assert (probed.certainty.low, probed.certainty.high) == (min(asked[-1]), max(asked[-1]))
+        assert list(answers) == []
         return probed.certainty.rounds
 
-    assert rounds(replace(effort, budget_s=0.0), 12, 44) == 2
-    assert rounds(replace(effort, budget_s=1e6), 12, 44, 12, 44, 19, 29, 30, 30) == 4
-    assert rounds(replace(effort, budget_s=1e6, most_rounds=3), 12, 44, 12, 44, 19, 29) == 3
+    assert rounds(replace(effort, budget_s=0.0), (12,)) == 2
+    assert {*calibrated_at} == {8}
+    assert rounds(replace(effort, budget_s=1e6), (12,), (44,), (19, 29), (30, 30)) == 5
+    assert calibrated_at == [8, 12, 12, 12, 12, 12, 12]
+    assert rounds(replace(effort, budget_s=1e6, most_rounds=4), (9,), (44,), (19, 29)) == 4
+    assert calibrated_at == [8, 8, 44, 44, 44]
 
 
 def test_auto_heeds_the_greatest_staleness() -> None:

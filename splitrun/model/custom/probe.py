@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from splitrun.errors import one_line
@@ -32,6 +31,7 @@ from splitrun.model.custom.trial import (
     same,
     step,
 )
+from splitrun.model.eager import backward
 from splitrun.model.probe import Probed, Use, explained, gradient_bytes, probe, refused_model
 from splitrun.model.randomness import draws_random, seeded_apart
 from splitrun.model.state import (
@@ -119,7 +119,7 @@ def _of_custom(
         pairs = learning(outputs, generic_gradients(outputs))
         if pairs[0]:
             nodes = graph_nodes()
-            draws = draws_random(lambda: torch.autograd.backward(*pairs))
+            draws = draws_random(lambda: backward(*pairs))
             recomputes = graph_nodes() != nodes
         gradients = {name: each.grad for name, each in parameters_of(module).items()}
 

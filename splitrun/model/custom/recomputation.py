@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 
-import torch
 from torch import Tensor, nn
 
 from splitrun.model.custom.python_state import Captured
 from splitrun.model.custom.trial import Step, difference, learning, same, take_gradients
 from splitrun.model.custom.versions import WatchedVersions
+from splitrun.model.eager import backward
 from splitrun.model.state import Tensors, as_tensors, buffers_of, own, parameters_of
 from splitrun.model.versions import Version
 from splitrun.seeds import derive_seed
@@ -37,7 +38,13 @@ def is_due(step: int, first: int, last: int) -> bool:
     window, place = divmod(since, _EVERY)
     if window == 0:
         return since in _EARLY or step == last
-    return place == derive_seed("a step again", window) % _EVERY or step == last
+    return place == _place(window) or step == last
+
+
+@lru_cache(maxsize=8)
+def _place(window: int) -> int:
+    """Where in a window of 256 steps the one is that is run again."""
+    return derive_seed("a step again", window) % _EVERY
 
 
 class Kept:
@@ -105,8 +112,8 @@ class Recomputation:
         version: Version,
         outputs: Tensors,
         upstream: Tensors,
-        forward: Seeded,
-        backward: Seeded,
+        seeded_forward: Seeded,
+        seeded_backward: Seeded,
     ) -> str:
         """What is different when a step is run again; empty if nothing.
 
@@ -124,13 +131,13 @@ class Recomputation:
         now = Kept(module)
         stash.kept.put_back()
         try:
-            with forward():
+            with seeded_forward():
                 again = as_tensors(versions.seeing(version, lambda: module(*stash.inputs)))
             sent = tuple(each.detach().clone() for each in again)
             kept, given = learning(again, upstream)
             if kept:
-                with backward():
-                    versions.seeing(version, lambda: torch.autograd.backward(kept, given))
+                with seeded_backward():
+                    versions.seeing(version, lambda: backward(kept, given))
         finally:
             found = take_gradients(module)
             now.put_back()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from splitrun.errors import RunFailed, WrongGradients
@@ -192,4 +191,4 @@ class CustomTopStage(_Watched, TopStage):
         Raises:
             WrongGradients: nothing tells that they are right.
         """
-        self._watch(key, lambda: torch.autograd.backward(loss))
+        self._watch(key, partial(super()._backward, key, loss))

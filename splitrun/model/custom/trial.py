@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from splitrun.model.custom.python_state import Captured, Look, python_state
+from splitrun.model.eager import backward
 from splitrun.model.randomness import seeded_apart
 from splitrun.model.state import Tensors, as_tensors, fingerprint, named_tensors, own, parameters_of
 from splitrun.seeds import derive_seed
@@ -236,7 +237,7 @@ def step(module: nn.Module, inputs: Tensors, *stream: str | int) -> Step:
     pairs = learning(outputs, generic_gradients(outputs))
     if pairs[0]:
         with seeded_apart("trial", "backward", *stream):
-            torch.autograd.backward(*pairs)
+            backward(*pairs)
     return Step(sent, take_gradients(module))
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from splitrun.model.state import parameters_of
+from splitrun.model.eager import backward
+from splitrun.model.state import Tensors, parameters_of
 from splitrun.model.versions import InFlight, Version, WeightVersions
 
 
@@ -31,8 +31,6 @@ class WatchedVersions(WeightVersions):
         self._in_use: list[Version] = []
         self._shared: set[Version] = set()
         """Of those in use, the ones that have a tensor of others, and can't be used again."""
-        self._rebound = False
-        """Whether somebody gave a parameter other memory to show."""
 
     def forward(self, *inputs: Tensor, reach: float = 0.0) -> tuple[Any, InFlight]:
         """Run the module on the current weights; the version is the batch's until it is released.
@@ -42,10 +40,10 @@ class WatchedVersions(WeightVersions):
         version = self._newest(reach)
         version.readers += 1
         versioned = self._parameters[:]
-        writes, self._rebound = _writes(versioned), False
-        output = self.seeing(version, lambda: self._module(*inputs))
-        written = self._rebound or _writes(versioned) > writes
-        return output, InFlight(version, self._learn(), written)
+        writes = _writes(versioned)
+        output, is_rebound = self.seeing(version, lambda: self._run(version, inputs))
+        is_written = is_rebound or _writes(versioned) > writes
+        return output, InFlight(version, self._learn(), is_written)
 
     def contents(self, reach: float = 0.0) -> list[Tensor]:
         """Copies of the weights that the next forward is going to see."""
@@ -54,9 +52,15 @@ class WatchedVersions(WeightVersions):
     def backward(
         self, batch: InFlight, outputs: Sequence[Tensor], gradients: Sequence[Tensor]
     ) -> None:
-        """Add the gradients of a batch, given those of its outputs."""
+        """Add the gradients of a batch, given those of its outputs.
+
+        Raises:
+            RuntimeError: an output has been given another shape since, or autograd's own.
+        """
+        if [each.shape for each in outputs] != [each.shape for each in gradients]:
+            raise RuntimeError("its output has another shape than it had after the forward")
         now = self._learn(batch.learn)
-        self.seeing(batch.version, lambda: torch.autograd.backward(outputs, gradients))
+        self.seeing(batch.version, lambda: backward(outputs, gradients))
         self._learn(now)
 
     def seeing(self, version: Version, action: Callable[[], Any]) -> Any:
@@ -71,13 +75,17 @@ class WatchedVersions(WeightVersions):
         try:
             return action()
         finally:
-            shown = zip(self._parameters, version.tensors, strict=True)
-            self._rebound |= any(one.data_ptr() != other.data_ptr() for one, other in shown)
             self._show(self._masters)
             for parameter in self._frozen:
                 if parameter.requires_grad:
                     self._thaw()
                     break
+
+    def _run(self, version: Version, inputs: Tensors) -> tuple[Any, bool]:
+        """What the module gives while a version is shown, and whether it has given a parameter
+        other memory to show."""
+        output = self._module(*inputs)
+        return output, _addresses(self._parameters) != _addresses(version.tensors)
 
     def _publish(self) -> Version:
         version = super()._publish()
@@ -118,3 +126,7 @@ class WatchedVersions(WeightVersions):
 
 def _writes(parameters: Sequence[Tensor]) -> int:
     return sum([parameter._version for parameter in parameters])  # noqa: SLF001
+
+
+def _addresses(tensors: Sequence[Tensor]) -> list[int]:
+    return [tensor.data_ptr() for tensor in tensors]
