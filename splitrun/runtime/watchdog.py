@@ -242,8 +242,8 @@ class Watchdog:
         """Whom a late role waits for in the end; None if that one is getting on."""
         chain = [late]
         while role := chain[-1].status.waits_for:
-            last = self._by_role[role]
-            if not is_late(last):
+            last = self._by_role.get(role)
+            if last is None or not is_late(last):  # elsewhere, where others watch; or it gets on
                 return None
             if last.doing is None:
                 return self._blamed(chain[-1], "ended")

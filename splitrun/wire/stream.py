@@ -1,0 +1,203 @@
+"""gRPC as a wire: one bidirectional stream between two parties, over TLS or on one machine.
+
+The label holder listens and the others dial, and dial again when a connection is lost. Who a peer
+is its certificate says; without TLS, which only one machine has, it says so itself.
+
+gRPC takes no longer messages than a piece of a frame, and nobody need take more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+
+from splitrun.wire.link import PIECE_BYTES, Connection, Link
+
+_PATH = "/splitrun.Party/Stream"
+_PARTY = "party"
+"""The metadata that names who dials."""
+_OPTIONS = (
+    ("grpc.max_receive_message_length", PIECE_BYTES + 64),
+    ("grpc.max_send_message_length", PIECE_BYTES + 64),
+    ("grpc.keepalive_time_ms", 5000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 2000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.so_reuseport", 0),
+)
+_BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)
+"""Before each attempt to dial again; the last one for all that follow."""
+_PRIMES = 16
+"""Paddings of 64 KB each way at a connection's start: a cold one is slow for its first round trips,
+and with some congestion controls for as long as little is sent."""
+_PADDING = b"\x05" + bytes(64 << 10)
+
+
+class _Queue:
+    """What is to be written to a stream, until it is closed."""
+
+    def __init__(self) -> None:
+        self._messages: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def write(self, message: bytes) -> None:
+        """Never waits."""
+        self._messages.put(message)
+
+    def close(self) -> None:
+        """All that was written before still goes."""
+        self._messages.put(None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._messages.get, None)
+
+
+class Listener:
+    """The label holder's side: takes connections of the parties that it knows.
+
+    Args:
+        links: by the parties' names.
+        credentials: the server's, that ask for the peer's certificate; None on one machine alone.
+        on_refused: told why somebody was turned away, on one line.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        links: Mapping[str, Link],
+        credentials: grpc.ServerCredentials | None,
+        on_refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._links, self._has_tls, self._on_refused = links, credentials is not None, on_refused
+        threads = ThreadPoolExecutor(2 * len(links) + 4, thread_name_prefix="listener")
+        self._server = grpc.server(threads, options=_OPTIONS)
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            self._serve
+        )
+        service, method = _PATH[1:].split("/")
+        generic = grpc.method_handlers_generic_handler(service, {method: handler})
+        self._server.add_generic_rpc_handlers((generic,))
+        if credentials is not None:
+            self.port = self._server.add_secure_port(address, credentials)
+        else:
+            self.port = self._server.add_insecure_port(address)
+        self._server.start()
+
+    def close(self) -> None:
+        """Take nobody any more; what was written to streams before still goes."""
+        self._server.stop(grace=1.0).wait()
+
+    def _serve(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        name = str(dict(context.invocation_metadata()).get(_PARTY, ""))
+        names = _names(context.auth_context()) if self._has_tls else {name}
+        if name not in self._links or name not in names:
+            said = f"whose certificate is of {', '.join(sorted(names)) or 'nobody'}, "
+            why = f"somebody {said if self._has_tls else ''}says to be {name!r}"
+            self._on_refused(f"{context.peer()}: {why}, and is turned away")
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, f"you are not {name!r} here")
+        queue = _Queue()
+        connection = self._links[name].attach(queue.write)
+        for _ in range(_PRIMES):
+            queue.write(_PADDING)
+        context.add_callback(queue.close)
+        threading.Thread(
+            target=_read, args=(messages, connection, queue), name=f"from {name}", daemon=True
+        ).start()
+        yield from queue
+
+
+def _names(auth: Mapping[str, Any]) -> set[str]:
+    return {name.decode(errors="replace") for name in auth.get("x509_subject_alternative_name", ())}
+
+
+def _read(messages: Iterator[bytes], connection: Connection, queue: _Queue) -> None:
+    """Take in what comes over a stream, to its end."""
+    why = "it has closed the connection"
+    try:
+        for message in messages:
+            connection.read(message)
+    except grpc.RpcError as error:
+        why = _why(error)
+    except Exception as error:  # noqa: BLE001 - gRPC's server raises plain ones
+        why = str(error) or "the connection was lost"
+    connection.lost(why)
+    queue.close()
+
+
+def _why(error: grpc.RpcError) -> str:
+    code = error.code() if isinstance(error, grpc.Call) else None
+    details = error.details() if isinstance(error, grpc.Call) else ""
+    return f"{code.name.lower().replace('_', ' ')}: {details}" if code else str(error)
+
+
+class Dialer:
+    """Another party's side: keeps a connection to the label holder, until it is closed.
+
+    Args:
+        name: of the party that dials.
+        peer: the label holder's, which its certificate must say.
+        credentials: None on one machine alone.
+        on_lost: told why there is no connection, each time that there is none.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        link: Link,
+        credentials: grpc.ChannelCredentials | None,
+        on_lost: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._address, self._name, self._link = address, name, link
+        self._credentials, self._on_lost = credentials, on_lost
+        self._closed = threading.Event()
+        self._queue: _Queue | None = None
+        self._thread = threading.Thread(target=self._run, name=f"to {link.peer}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let what was written go, and dial no more."""
+        self._closed.set()
+        if self._queue is not None:
+            self._queue.close()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self._closed.is_set():
+            before = self._link.down_since
+            self._connect()
+            attempt = attempt + 1 if self._link.down_since == before else 0
+            if not self._closed.is_set():
+                self._on_lost(self._link.why_down)
+                self._closed.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
+
+    def _connect(self) -> None:
+        """One connection, to its end."""
+        options = (*_OPTIONS, ("grpc.ssl_target_name_override", self._link.peer))
+        if self._credentials is None:
+            channel = grpc.insecure_channel(self._address, _OPTIONS)
+        else:
+            channel = grpc.secure_channel(self._address, self._credentials, options)
+        with channel:
+            try:
+                grpc.channel_ready_future(channel).result(timeout=_DIAL_S)
+            except grpc.FutureTimeoutError:
+                self._link.why_down = "nobody answers there"
+                return
+            queue = self._queue = _Queue()
+            stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_PATH)
+            messages = stream(iter(queue), metadata=((_PARTY, self._name),))
+            connection = self._link.attach(queue.write)
+            for _ in range(_PRIMES):
+                queue.write(_PADDING)
+            _read(messages, connection, queue)
+
+
+_DIAL_S = 3.0
