@@ -53,7 +53,7 @@ class AttemptState:
         self._store = Store(directory.checkpoints, digests, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
-            roles = len(experiment.plan.roles)
+            roles = sum(role.party in digests for role in experiment.plan.roles)
             self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
         self.attempts = begun(self._earlier(resume), self.first_step, changes)

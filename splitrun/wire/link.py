@@ -63,17 +63,24 @@ class Link:
 
     Args:
         peer: the party's name.
-        on_control: told what the peer says beside the channels, in the reading thread.
+        on_control: told who the peer is and what it says beside the channels, in the reading
+            thread; what it may not say raises a `ValueError`.
+        on_attach: told of each connection, as soon as something can be said over it.
     """
 
-    def __init__(self, peer: str, on_control: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        peer: str,
+        on_control: Callable[[str, bytes], None],
+        on_attach: Callable[[Link], None] = lambda _: None,
+    ) -> None:
         self.peer = peer
         self.refusal = ""
         """Why something that came was refused."""
         self.down_since: float | None = now()
         """Since when there is no connection; None while there is one."""
         self.why_down = "it has not been heard of yet"
-        self._on_control = on_control
+        self._on_control, self._on_attach = on_control, on_attach
         self.lock = threading.RLock()
         """Held while anything is put on the wire, so that it goes in order."""
         self._connection: Connection | None = None
@@ -93,6 +100,7 @@ class Link:
             for sender in self._channels.senders.values():
                 sender.is_wanted = False
             self._say_what_is_wanted()
+            self._on_attach(self)
         return connection
 
     def detach(self, connection: Connection, why: str) -> None:
@@ -185,16 +193,22 @@ class Link:
         """What has come over a connection; what is late, of one before, is dropped."""
         with self.lock:
             if connection is not self._connection or self.refusal:
-                return
+                return None
             try:
                 control = self._taken(message)
             except (ValueError, struct.error) as error:
-                self.refusal = f"{self.peer} has sent what it may not: {error}"
-                control = None
-        if self.refusal:
-            self.close()
-        elif control is not None:
-            self._on_control(control)
+                return self._refuse(error)
+        if control is None:
+            return None
+        try:
+            self._on_control(self.peer, control)
+        except ValueError as error:
+            self._refuse(error)
+        return None
+
+    def _refuse(self, error: Exception) -> None:
+        self.refusal = f"{self.peer} has sent what it may not: {error}"
+        self.close()
 
     def _taken(self, message: bytes) -> bytes | None:
         if not message:

@@ -89,9 +89,9 @@ def run_apart(
     plan, found = experiment.plan, Apart()
     holder = plan.top.party
     links = {
-        name: Link(name, lambda _: None) for name in experiment.parties.by_name if name != holder
+        name: Link(name, lambda *_: None) for name in experiment.parties.by_name if name != holder
     }
-    back = {name: Link(holder, lambda _: None) for name in links}
+    back = {name: Link(holder, lambda *_: None) for name in links}
     jobs: dict[str, Job] = {}
     for party in experiment.parties:
         job = job_of([party], plan)
