@@ -41,6 +41,11 @@ class Memory:
             connection.read(message)
         connection.lost("it was cut")
 
+    def offend(self) -> None:
+        """Each side is told what no peer may say."""
+        for queue in self._queues:
+            queue.put(b"\xff")
+
     def cut(self) -> None:
         """What is under way is lost; another connection takes its place."""
         for queue in self._queues:
