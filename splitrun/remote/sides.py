@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -142,7 +142,8 @@ class Side:
     def _compiled(self, facts: list[PartyFacts]) -> Plan:
         plan = compile(self.own.document.spec, merge(self.own.document.spec, facts))
         check(plan)
-        return plan
+        channels = [replace(channel, timing=None) for channel in plan.channels]
+        return replace(plan, channels=tuple(channels))  # links are real here, whatever they are
 
 
 class Holder(Side):

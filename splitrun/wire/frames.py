@@ -8,6 +8,7 @@ little-endian, as tensors are in memory.
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,10 @@ from splitrun.model import is_finite
 from splitrun.plan import Channel, Op, Plan, TensorFacts
 from splitrun.runtime import Message
 
-_HEAD = struct.Struct("<HIQ?IQI?I8s4x")
+_HEAD = struct.Struct("<HIQ?IQI?I8sd12x")
 """Channel, life, number, whether it is of an evaluation, micro-batch, step, rows, whether there is
-a checksum, the checksum, the digest of the samples."""
+a checksum, the checksum, the digest of the samples, and when it arrives, where a link is emulated
+between processes of one machine."""
 _PHASES: tuple[Phase, Phase] = ("train", "evaluate")
 
 
@@ -89,7 +91,7 @@ def encode(layout: Layout, life: int, number: int, message: Message) -> bytearra
     Raises:
         ValueError: its tensors are not those of the plan, or not finite.
     """
-    phase, step, micro, digest, tensors, _, checksum = message
+    phase, step, micro, digest, tensors, arrive, checksum = message
     rows = len(tensors[0]) if tensors and tensors[0].ndim else 0
     wanted = [((rows, *it.shape), getattr(torch, it.dtype)) for it in layout.tensors]
     if [(tuple(it.shape), it.dtype) for it in tensors] != wanted:
@@ -99,7 +101,7 @@ def encode(layout: Layout, life: int, number: int, message: Message) -> bytearra
     frame = bytearray(layout.size(rows))
     has_checksum = checksum is not None
     where = (layout.number, life, number, phase == "evaluate", micro, step, rows)
-    _HEAD.pack_into(frame, 0, *where, has_checksum, checksum or 0, digest)
+    _HEAD.pack_into(frame, 0, *where, has_checksum, checksum or 0, digest, arrive)
     for target, tensor in zip(_tensors(layout, frame, rows), tensors, strict=True):
         target.copy_(tensor)
         if not is_finite(target):
@@ -127,7 +129,9 @@ def decode(layout: Layout, place: Place, frame: bytearray) -> Message:
     Raises:
         ValueError: it belongs elsewhere, is longer or shorter, or not finite.
     """
-    *_, evaluates, micro, step, rows, has_checksum, checksum, digest = _HEAD.unpack_from(frame)
+    _, _, _, evaluates, micro, step, rows, has_checksum, checksum, digest, arrive = (
+        _HEAD.unpack_from(frame)
+    )
     told = Place(_PHASES[evaluates], step, micro, rows)
     if told != place:
         raise ValueError(f"{_text(told)} came, where {_text(place)} was due")
@@ -137,7 +141,8 @@ def decode(layout: Layout, place: Place, frame: bytearray) -> Message:
     if not all(map(is_finite, tensors)):
         raise ValueError("what came is not finite")
     check = checksum if has_checksum else None
-    return Message(place.phase, step, micro, digest, tuple(tensors), checksum=check)
+    emulated = arrive if layout.channel.timing is not None else -math.inf
+    return Message(place.phase, step, micro, digest, tuple(tensors), emulated, check)
 
 
 def _tensors(layout: Layout, frame: bytearray, rows: int) -> Sequence[Tensor]:

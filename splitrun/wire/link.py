@@ -9,6 +9,7 @@ is refused, and ends the run.
 
 from __future__ import annotations
 
+import math
 import struct
 import threading
 from collections import deque
@@ -16,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from queue import SimpleQueue
 
 from splitrun.events import Emit, Sent
-from splitrun.plan import Plan
+from splitrun.plan import LinkState, Plan
 from splitrun.runtime import ChannelClosed, ChannelStatistics, Message
-from splitrun.runtime.clock import now
+from splitrun.runtime.clock import now, wait_until
 from splitrun.wire.frames import (
     Layout,
     Place,
@@ -151,6 +152,10 @@ class Link:
             {end.name: end for end in senders.values()},
             {end.name: end for end in receivers.values()},
         )
+
+    def is_consumed(self) -> bool:
+        """Whether the peer has consumed all that was sent."""
+        return not any(sender.is_kept() for sender in self._channels.senders.values())
 
     def close(self) -> None:
         """No channel of it is needed any more."""
@@ -320,6 +325,7 @@ class WireSender:
         """Frames that have not been consumed."""
         self._sent = self._consumed = 0
         self._bytes = self._peak_bytes = 0
+        self._emulated = LinkState()
         self._closed = False
         self.is_wanted = False
         """Whether the peer has said, over this connection, where to go on."""
@@ -340,8 +346,13 @@ class WireSender:
             if self._closed:
                 raise ChannelClosed(self.name)
         start = now()
-        frame = encode(self._layout, self._life, self._sent, message)
+        timing, arrive = self._layout.channel.timing, message.arrive
         size = sum(tensor.nbytes for tensor in message.tensors)
+        if timing is not None:
+            self._emulated = timing.send(self._emulated, start, size, self._sent)
+            arrive = max(arrive, self._emulated.last_arrival)
+            message = message._replace(arrive=arrive)
+        frame = encode(self._layout, self._life, self._sent, message)
         with self._link.lock:
             with self._changed:
                 self._kept.append(frame)
@@ -350,7 +361,8 @@ class WireSender:
                 self._peak_bytes = max(self._peak_bytes, size * len(self._kept))
             self._link.send(self, self._life, frame)
         phase, step, micro = message[:3]
-        self._emit(Sent(self.name, phase, step, micro, size, start, now()))
+        if arrive < math.inf:
+            self._emit(Sent(self.name, phase, step, micro, size, start, max(now(), arrive)))
 
     def note_consumed(self, count: int) -> None:
         """The peer has consumed so many.
@@ -380,6 +392,10 @@ class WireSender:
                 )
             return list(self._kept)[number - self._consumed :]
 
+    def is_kept(self) -> bool:
+        """Whether something is kept that the peer has not consumed."""
+        return bool(self._kept)
+
     def close(self) -> None:
         """Close the channel, from any thread; closing it again does nothing more."""
         with self._changed:
@@ -403,6 +419,7 @@ class WireReceiver:
         self.received = 0
         """How many messages have come."""
         self._consumed = self._bytes = self._peak_bytes = 0
+        self._due: float | None = None
         self._closed = threading.Event()
 
     def awaits(self, number: int) -> int:
@@ -435,8 +452,9 @@ class WireReceiver:
         return not self._messages.empty()
 
     def due(self) -> float | None:
-        """Nobody knows when a message arrives over a real link."""
-        return None
+        """When the message that is waited for should arrive, over an emulated link; over a real
+        one nobody knows."""
+        return self._due
 
     def receive(self) -> Message:
         """The next message, in the order of sending; waits for it.
@@ -447,6 +465,12 @@ class WireReceiver:
         message = None if self._closed.is_set() else self._messages.get()
         if message is None or self._closed.is_set():
             raise ChannelClosed(self.name)
+        if message.arrive > now():
+            self._due = message.arrive
+            arrived = wait_until(message.arrive, self._closed)
+            self._due = None
+            if not arrived:
+                raise ChannelClosed(self.name)
         self._consumed += 1
         self._bytes += sum(tensor.nbytes for tensor in message.tensors)
         self._link.consumed(self._layout.number, self._life, self._consumed)
