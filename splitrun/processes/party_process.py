@@ -44,7 +44,7 @@ from splitrun.processes.control import (
     hear,
     tell,
 )
-from splitrun.processes.ring import RingHandle
+from splitrun.processes.ends import Close, PartyEnds
 from splitrun.processes.states import read_state, write_state
 from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
 from splitrun.runtime.clock import now
@@ -63,13 +63,12 @@ class _Stopped(KeyboardInterrupt):
     """The process was told to stop."""
 
 
-def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[RingHandle]) -> None:
+def main(pipe: Connection, ends: PartyEnds) -> None:
     """Run a party's roles to their end, or until told to stop.
 
     Args:
         pipe: to the process that has started this one.
-        sources: of channels that the party's roles send over to other parties.
-        targets: of channels that they receive over.
+        ends: of the channels to other parties.
     """
     for number in (signal.SIGINT, signal.SIGHUP):  # of a terminal: whoever started this one decides
         signal.signal(number, signal.SIG_IGN)
@@ -77,7 +76,7 @@ def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[Ring
         assignment = hear(pipe)
         assert isinstance(assignment, Assignment)
         try:
-            _PartyProcess(pipe, assignment, sources, targets).run()
+            _PartyProcess(pipe, assignment, ends).run()
         except Exception as error:  # noqa: BLE001 - told to whoever started this
             failed = RunFailed(assignment.party, "its start", one_line(error))
             failed.stacks = traceback.format_exc()
@@ -85,15 +84,9 @@ def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[Ring
 
 
 class _PartyProcess:
-    def __init__(
-        self,
-        pipe: Connection,
-        assignment: Assignment,
-        sources: Sequence[RingHandle],
-        targets: Sequence[RingHandle],
-    ) -> None:
-        self._pipe, self._assignment = pipe, assignment
-        self._sources, self._targets = sources, targets
+    def __init__(self, pipe: Connection, assignment: Assignment, ends: PartyEnds) -> None:
+        self._pipe, self._assignment, self._ends = pipe, assignment, ends
+        self._close: Close = lambda: None
         self._lock = threading.Lock()
         self._told = threading.Event()
         """To begin, or to stop."""
@@ -135,6 +128,7 @@ class _PartyProcess:
             self._look,
         )
         outcome = find_runtime(_runtime_of(job))(job, observer)
+        self._close()
         return Ended(self._states(), outcome.roles, outcome.channels)
 
     def _begin(self) -> None:
@@ -159,6 +153,7 @@ class _PartyProcess:
             self._stages[role].restore(read_state(Path(path)), given.step)
         faults = planned_faults(spec, self._plan) if given.faults else ()
         emit = self._events.append
+        senders, receivers, self._close = self._ends.open(self._plan, given.step, emit)
         return replace(
             job,
             intra_op_threads=given.intra_op_threads,
@@ -166,8 +161,8 @@ class _PartyProcess:
             deadline=Deadline(math.inf, given=True),  # who started this looks at all roles together
             hooks=job.hooks if given.hooks else (),
             faults=Faults(faults, given.fired, self._fire) if faults else None,
-            senders={end.channel.name: end.sender(emit) for end in self._sources},
-            receivers={end.channel.name: end.receiver() for end in self._targets},
+            senders=senders,
+            receivers=receivers,
             digests=given.digests,
         )
 

@@ -42,8 +42,8 @@ from splitrun.processes.control import (
     hear,
     tell,
 )
+from splitrun.processes.ends import MakeEnds, grpc_ends, ring_ends
 from splitrun.processes.party_process import main
-from splitrun.processes.ring import RingHandle, RingPair
 from splitrun.processes.states import read_state, write_state
 from splitrun.runtime import (
     ChannelStatistics,
@@ -70,10 +70,23 @@ def run(job: Job, observer: Observer) -> Outcome:
     Raises:
         UsageError: the job has what cannot be handed to another process.
     """
+    return _run(job, observer, ring_ends)
+
+
+def run_over_grpc(job: Job, observer: Observer) -> Outcome:
+    """The same over gRPC with mutual TLS on this machine, as between organisations.
+
+    Raises:
+        UsageError: the job has what cannot be handed to another process.
+    """
+    return _run(job, observer, grpc_ends)
+
+
+def _run(job: Job, observer: Observer, make_ends: MakeEnds) -> Outcome:
     with ExitStack() as stack:
         directory = tempfile.TemporaryDirectory(prefix="splitrun-", dir=_roomy())
         scratch = Path(stack.enter_context(directory))
-        parties = _start(job, observer, scratch, stack)
+        parties = _start(job, observer, scratch, make_ends, stack)
         return _Group(job, observer, parties).run()
 
 
@@ -306,27 +319,21 @@ def _rank(error: BaseException) -> bool:
     return isinstance(error, LostPeer)
 
 
-def _start(job: Job, observer: Observer, scratch: Path, stack: ExitStack) -> Sequence[_PartyAtWork]:
+def _start(
+    job: Job, observer: Observer, scratch: Path, make_ends: MakeEnds, stack: ExitStack
+) -> Sequence[_PartyAtWork]:
     """Start the parties' processes, which end with the stack."""
     plan = job.plan
     context = get_context("forkserver")
-    context.set_forkserver_preload(["splitrun.processes.party_process"])
+    context.set_forkserver_preload(["splitrun.processes.party_process", "splitrun.wire.stream"])
     party_of = {role.name: role.party for role in plan.roles}
-    with ExitStack() as rings:
-        sources: dict[str, list[RingHandle]] = {party.name: [] for party in job.parties}
-        targets: dict[str, list[RingHandle]] = {party.name: [] for party in job.parties}
-        for channel in plan.channels:
-            source, target = party_of[channel.source], party_of[channel.target]
-            if source != target:
-                pair = RingPair(plan, channel)
-                rings.callback(pair.close)
-                sources[source].append(pair.source)
-                targets[target].append(pair.target)
+    with ExitStack() as starting:
+        ends = make_ends(plan, [party.name for party in job.parties], starting)
         cores = _cores(job)
         started = []
         for number, party in enumerate(job.parties):
             ours, theirs = context.Pipe()
-            arguments = (theirs, sources[party.name], targets[party.name])
+            arguments = (theirs, ends[party.name])
             process = context.Process(target=main, args=arguments, name=party.name, daemon=True)
             with _no_main_module():
                 process.start()

@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 
+from splitrun.certificates import Credentials
 from splitrun.wire.link import PIECE_BYTES, Connection, Link
 
 _PATH = "/splitrun.Party/Stream"
@@ -34,10 +35,24 @@ _OPTIONS = (
 )
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)
 """Before each attempt to dial again; the last one for all that follow."""
+_DIAL_S, _LOOK_S = 3.0, 0.1
+_GRACE_S = 2.0
+"""Streams that are to end have so long to carry what was written to them."""
 _PRIMES = 16
 """Paddings of 64 KB each way at a connection's start: a cold one is slow for its first round trips,
 and with some congestion controls for as long as little is sent."""
 _PADDING = b"\x05" + bytes(64 << 10)
+
+
+def listening(ours: Credentials) -> grpc.ServerCredentials:
+    """For a `Listener`: the peer must show a certificate of the same authority."""
+    pairs = [(ours.key, ours.certificate)]
+    return grpc.ssl_server_credentials(pairs, ours.ca, require_client_auth=True)
+
+
+def dialing(ours: Credentials) -> grpc.ChannelCredentials:
+    """For a `Dialer`."""
+    return grpc.ssl_channel_credentials(ours.ca, ours.key, ours.certificate)
 
 
 class _Queue:
@@ -75,6 +90,7 @@ class Listener:
         on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._links, self._has_tls, self._on_refused = links, credentials is not None, on_refused
+        self._queues: list[_Queue] = []
         threads = ThreadPoolExecutor(2 * len(links) + 4, thread_name_prefix="listener")
         self._server = grpc.server(threads, options=_OPTIONS)
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
@@ -91,7 +107,10 @@ class Listener:
 
     def close(self) -> None:
         """Take nobody any more; what was written to streams before still goes."""
-        self._server.stop(grace=1.0).wait()
+        stopped = self._server.stop(grace=_GRACE_S)
+        for queue in self._queues:
+            queue.close()
+        stopped.wait()
 
     def _serve(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         name = str(dict(context.invocation_metadata()).get(_PARTY, ""))
@@ -102,6 +121,7 @@ class Listener:
             self._on_refused(f"{context.peer()}: {why}, and is turned away")
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"you are not {name!r} here")
         queue = _Queue()
+        self._queues.append(queue)
         connection = self._links[name].attach(queue.write)
         for _ in range(_PRIMES):
             queue.write(_PADDING)
@@ -166,7 +186,7 @@ class Dialer:
         self._closed.set()
         if self._queue is not None:
             self._queue.close()
-        self._thread.join(2.0)
+        self._thread.join(_GRACE_S)
 
     def _run(self) -> None:
         attempt = 0
@@ -186,9 +206,7 @@ class Dialer:
         else:
             channel = grpc.secure_channel(self._address, self._credentials, options)
         with channel:
-            try:
-                grpc.channel_ready_future(channel).result(timeout=_DIAL_S)
-            except grpc.FutureTimeoutError:
+            if not self._answers(channel):
                 self._link.why_down = "nobody answers there"
                 return
             queue = self._queue = _Queue()
@@ -199,5 +217,16 @@ class Dialer:
                 queue.write(_PADDING)
             _read(messages, connection, queue)
 
-
-_DIAL_S = 3.0
+    def _answers(self, channel: grpc.Channel) -> bool:
+        """Whether somebody takes the connection, within a while."""
+        ready = grpc.channel_ready_future(channel)
+        for _ in range(round(_DIAL_S / _LOOK_S)):
+            if self._closed.is_set():
+                break
+            try:
+                ready.result(timeout=_LOOK_S)
+            except grpc.FutureTimeoutError:
+                continue
+            return True
+        ready.cancel()
+        return False
