@@ -17,6 +17,7 @@ from splitrun.errors import UsageError, one_line
 from splitrun.files import read_bytes
 
 if TYPE_CHECKING:
+    from splitrun.certificates import Credentials
     from splitrun.events import Emit, Sink
     from splitrun.records.run import RunResult
     from splitrun.remote import Apart, Meeting, OwnParty
@@ -43,6 +44,15 @@ def party(
     connect: Annotated[
         str, typer.Option("--connect", metavar="HOST:PORT", help="Everybody else's.")
     ] = "",
+    tls: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls",
+            metavar="DIR",
+            help="ca.crt, NAME.crt and NAME.key, see `splitrun certs`; without them, parties are "
+            "on one machine.",
+        ),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -61,7 +71,8 @@ def party(
     from splitrun.remote import OwnParty, run_party
     from splitrun.session.prepare import refuse_code
 
-    address = _address(document, name, listen, connect)
+    address = _address(document, name, listen, connect, has_tls=tls is not None)
+    credentials = _credentials(tls, name)
     with document.located(), own_stdout():
         if not allow_code:
             refuse_code(document.spec, document.directory, name)
@@ -69,7 +80,7 @@ def party(
         own = OwnParty.of(document, loaded, runs_dir)
     attempts = _Attempts(runs_dir, progress)
     with ExitStack() as stack, own_stdout():
-        meeting = _meeting(own, address, stack)
+        meeting = _meeting(own, address, credentials, stack)
         result = run_party(own, meeting, attempts.run, phases.line)
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
@@ -119,7 +130,19 @@ def _own(name: str, local: Path | None) -> list[str]:
     ]
 
 
-def _address(document: Document, name: str, listen: str, connect: str) -> str:
+def _credentials(tls: Path | None, name: str) -> Credentials | None:
+    """What the party shows to others."""
+    if tls is None:
+        return None
+    from splitrun.certificates import credentials
+
+    found = credentials(tls, name)
+    for warning in found.warnings:
+        echo(f"warning: {warning}", err=True)
+    return found
+
+
+def _address(document: Document, name: str, listen: str, connect: str, *, has_tls: bool) -> str:
     """Where to listen or to dial.
 
     Raises:
@@ -136,8 +159,9 @@ def _address(document: Document, name: str, listen: str, connect: str) -> str:
     host, colon, port = given.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > _LAST_PORT:
         raise UsageError(f"{wanted} {given}: not HOST:PORT; such as 127.0.0.1:7000")
-    if not _is_loopback(host):
-        raise UsageError(f"{wanted} {given}: without TLS only this machine; use 127.0.0.1:{port}")
+    if not has_tls and not _is_loopback(host):
+        remedy = f"give --tls DIR, or use 127.0.0.1:{port}"
+        raise UsageError(f"{wanted} {given}: without TLS only this machine; {remedy}")
     return given
 
 
@@ -151,24 +175,36 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _meeting(own: OwnParty, address: str, stack: ExitStack) -> Meeting:
+def _meeting(
+    own: OwnParty, address: str, credentials: Credentials | None, stack: ExitStack
+) -> Meeting:
     """Where the parties meet; its connections end with the stack."""
+    from splitrun.certificates import why_refused
     from splitrun.remote import Meeting, PartyState, RunState
-    from splitrun.wire.stream import Dialer, Listener
+    from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
-    spec, name = own.document.spec, own.party.name
+    spec, name, holder = own.document.spec, own.party.name, own.document.spec.top.party
     if own.party.holds_label:
         peers = [each for each in spec.parties if each != name]
         meeting = Meeting(name, peers, RunState(own.introduction))
+        server = listening(credentials) if credentials else None
         listener = Listener(
-            address, meeting.links, None, lambda why: echo(f"warning: {why}", err=True)
+            address, meeting.links, server, lambda why: echo(f"warning: {why}", err=True)
         )
         stack.callback(listener.close)
-    else:
-        meeting = Meeting(name, [spec.top.party], PartyState(own.introduction))
-        (link,) = meeting.links.values()
-        dialer = Dialer(address, name, link, None)
-        stack.callback(dialer.close)
+        return meeting
+    meeting = Meeting(name, [holder], PartyState(own.introduction))
+    link = meeting.links[holder]
+    host, _, port = address.rpartition(":")
+
+    def find_out() -> None:
+        """gRPC itself hardly tells why there is no connection."""
+        if why := why_refused(host.strip("[]"), int(port), credentials, holder):
+            link.why_down = why
+
+    client = dialing(credentials) if credentials else None
+    dialer = Dialer(address, name, link, client, find_out)
+    stack.callback(dialer.close)
     return meeting
 
 

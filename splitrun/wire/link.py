@@ -49,9 +49,12 @@ class Connection:
     def __init__(self, link: Link, write: Write) -> None:
         self._link = link
         self.write = write
+        self.has_read = False
+        """Whether anything has come over it."""
 
     def read(self, message: bytes) -> None:
         """Take in what has come over it, in order, in one thread."""
+        self.has_read = True
         self._link.take(self, message)
 
     def lost(self, why: str) -> None:

@@ -163,7 +163,7 @@ class Dialer:
         name: of the party that dials.
         peer: the label holder's, which its certificate must say.
         credentials: None on one machine alone.
-        on_lost: told why there is no connection, each time that there is none.
+        on_silence: called each time that nobody answers, or the stream is refused at once.
     """
 
     def __init__(
@@ -172,10 +172,10 @@ class Dialer:
         name: str,
         link: Link,
         credentials: grpc.ChannelCredentials | None,
-        on_lost: Callable[[str], None] = lambda _: None,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
         self._address, self._name, self._link = address, name, link
-        self._credentials, self._on_lost = credentials, on_lost
+        self._credentials, self._on_silence = credentials, on_silence
         self._closed = threading.Event()
         self._queue: _Queue | None = None
         self._thread = threading.Thread(target=self._run, name=f"to {link.peer}", daemon=True)
@@ -191,15 +191,14 @@ class Dialer:
     def _run(self) -> None:
         attempt = 0
         while not self._closed.is_set():
-            before = self._link.down_since
-            self._connect()
-            attempt = attempt + 1 if self._link.down_since == before else 0
-            if not self._closed.is_set():
-                self._on_lost(self._link.why_down)
-                self._closed.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
+            is_up = self._connect()
+            if not is_up:
+                self._on_silence()
+            attempt = 0 if is_up else attempt + 1
+            self._closed.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
 
-    def _connect(self) -> None:
-        """One connection, to its end."""
+    def _connect(self) -> bool:
+        """One connection, to its end; whether there was one."""
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", self._link.peer))
         if self._credentials is None:
             channel = grpc.insecure_channel(self._address, _OPTIONS)
@@ -208,7 +207,7 @@ class Dialer:
         with channel:
             if not self._answers(channel):
                 self._link.why_down = "nobody answers there"
-                return
+                return False
             queue = self._queue = _Queue()
             stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_PATH)
             messages = stream(iter(queue), metadata=((_PARTY, self._name),))
@@ -216,6 +215,7 @@ class Dialer:
             for _ in range(_PRIMES):
                 queue.write(_PADDING)
             _read(messages, connection, queue)
+            return connection.has_read
 
     def _answers(self, channel: grpc.Channel) -> bool:
         """Whether somebody takes the connection, within a while."""
