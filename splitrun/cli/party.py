@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -194,16 +195,10 @@ def _meeting(
         stack.callback(listener.close)
         return meeting
     meeting = Meeting(name, [holder], PartyState(own.introduction))
-    link = meeting.links[holder]
     host, _, port = address.rpartition(":")
-
-    def find_out() -> None:
-        """gRPC itself hardly tells why there is no connection."""
-        if why := why_refused(host.strip("[]"), int(port), credentials, holder):
-            link.why_down = why
-
+    find_out = partial(why_refused, host.strip("[]"), int(port), credentials, holder)
     client = dialing(credentials) if credentials else None
-    dialer = Dialer(address, name, link, client, find_out)
+    dialer = Dialer(address, name, meeting.links[holder], client, find_out)
     stack.callback(dialer.close)
     return meeting
 

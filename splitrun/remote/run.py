@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
@@ -93,10 +94,16 @@ class Apart:
             out, into = link.open(self._plan, life, step, party, emit)
             senders |= out
             receivers |= into
-        known = self._meeting.roles
         there = [role.name for role in self._plan.roles if role.name not in job.roles]
-        elsewhere = [lambda role=role: known.get(role, RoleStatus(role)) for role in there]
+        elsewhere = [partial(self._status, role) for role in there]
         return replace(job, senders=senders, receivers=receivers, elsewhere=elsewhere)
+
+    def _status(self, role: str) -> RoleStatus:
+        """What a role elsewhere is at. While a connection is lost nobody knows, and it is that
+        which is waited for."""
+        is_up = all(link.down_since is None for link in self._meeting.links.values())
+        known = self._meeting.roles.get(role)
+        return known if is_up and known else RoleStatus(role, since=now())
 
     def begin(self, poll: Callable[[], None]) -> None:
         """Wait until everybody's channels are open."""

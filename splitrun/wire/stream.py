@@ -8,13 +8,16 @@ gRPC takes no longer messages than a piece of a frame, and nobody need take more
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
 
-import grpc
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else it writes its own lines to stderr
+
+import grpc  # noqa: E402
 
 from splitrun.certificates import Credentials
 from splitrun.wire.link import PIECE_BYTES, Connection, Link
@@ -163,7 +166,8 @@ class Dialer:
         name: of the party that dials.
         peer: the label holder's, which its certificate must say.
         credentials: None on one machine alone.
-        on_silence: called each time that nobody answers, or the stream is refused at once.
+        why_silent: finds out why nobody answers, or a stream is refused at once, which gRPC hardly
+            tells; empty if it cannot.
     """
 
     def __init__(
@@ -172,10 +176,10 @@ class Dialer:
         name: str,
         link: Link,
         credentials: grpc.ChannelCredentials | None,
-        on_silence: Callable[[], None] = lambda: None,
+        why_silent: Callable[[], str] = str,
     ) -> None:
         self._address, self._name, self._link = address, name, link
-        self._credentials, self._on_silence = credentials, on_silence
+        self._credentials, self._why_silent = credentials, why_silent
         self._closed = threading.Event()
         self._queue: _Queue | None = None
         self._thread = threading.Thread(target=self._run, name=f"to {link.peer}", daemon=True)
@@ -192,8 +196,8 @@ class Dialer:
         attempt = 0
         while not self._closed.is_set():
             is_up = self._connect()
-            if not is_up:
-                self._on_silence()
+            if not is_up and not self._closed.is_set():
+                self._link.why_down = self._why_silent() or self._link.why_down
             attempt = 0 if is_up else attempt + 1
             self._closed.wait(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
 
@@ -206,7 +210,6 @@ class Dialer:
             channel = grpc.secure_channel(self._address, self._credentials, options)
         with channel:
             if not self._answers(channel):
-                self._link.why_down = "nobody answers there"
                 return False
             queue = self._queue = _Queue()
             stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_PATH)
