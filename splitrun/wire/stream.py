@@ -17,7 +17,7 @@ from typing import Any
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else it writes its own lines to stderr
 
-import grpc  # noqa: E402
+import grpc
 
 from splitrun.certificates import Credentials
 from splitrun.wire.link import PIECE_BYTES, Connection, Link
