@@ -19,6 +19,7 @@ from splitrun.certificates.issue import (
     Authority,
     checked_name,
     is_authority,
+    is_on_known_curve,
     key_fingerprint,
     names_of,
     new_authority,
@@ -130,6 +131,8 @@ def party_faults(
         yield f"is for {told}, not for {name}; have a request of {name} signed"
     if is_authority(certificate.extensions):
         yield "is a CA's; ask whoever runs the CA for a party's"
+    if not is_on_known_curve(certificate.public_key()):
+        yield "has a key on neither P-256 nor P-384; make another by splitrun certs request"
     if not _is_for_both_ends(certificate):
         yield "is not for TLS servers and clients; have it made by splitrun certs sign"
     remedy = f"have the request signed again: splitrun certs sign {name} {name}.csr"
