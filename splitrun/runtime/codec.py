@@ -74,13 +74,14 @@ def _to_16_bits(dtype: torch.dtype) -> Callable[[Tensor], Tensors]:
 
 
 def _to_8_bits(tensor: Tensor) -> Tensors:
-    rows = tensor.view(len(tensor), tensor.shape[1:].numel())
-    if rows.element_size() < 4:
-        rows = rows.float()
-    scales = (rows.abs().amax(1) / _STEPS).float().clamp_(min=_LEAST_SCALE)
+    rows = tensor if tensor.element_size() >= 4 else tensor.float()
+    largest = rows.abs()
+    if rows.ndim > 1:
+        largest = largest.amax(tuple(range(1, rows.ndim)), keepdim=True)
+    scales = largest.div_(_STEPS).float().clamp_(min=_LEAST_SCALE)
     if not scales.sum().item() <= _LARGEST_SCALE and not (scales <= _LARGEST_SCALE).all():
         _refuse_finite(tensor)
-    return scales, (rows / scales.unsqueeze(1)).round_().to(torch.int8).view(tensor.shape)
+    return scales.view(-1), (rows / scales).round_().to(torch.int8)
 
 
 def _of_8_bits(scales: Tensor, numbers: Tensor) -> Tensor:
