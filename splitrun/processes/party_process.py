@@ -147,6 +147,7 @@ class _PartyProcess:
         return self._with_states(Ended(roles=outcome.roles, channels=outcome.channels))
 
     def _begin(self) -> None:
+        self._flush()  # what its start has used is no part of what the run uses
         self._tell(Ready())
         self._told.wait()
         self._poll()

@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 import threading
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -116,9 +117,8 @@ class RingEnd:
         return _Ring(self.layout, memory, socket.socket(fileno=self.bell))
 
 
-def new_ring(plan: Plan, channel: Channel) -> tuple[RingEnd, RingEnd]:
-    """The sending and the receiving end of a new channel."""
-    layout = RingLayout.of(plan, channel)
+def open_ring(channel: Channel, layout: RingLayout) -> tuple[RingEnd, RingEnd]:
+    """The sending and the receiving end of a channel that nothing has passed through."""
     memory = unnamed_file(0)  # in memory, however large it becomes
     os.ftruncate(memory, layout.total_bytes)
     source, target = (bell.detach() for bell in socket.socketpair())
@@ -137,6 +137,7 @@ class _Ring:
         self._bytes = torch.frombuffer(memory, dtype=torch.uint8)
         self._bell = bell
         self._bell.settimeout(_LONGEST_SLEEP_S)
+        weakref.finalize(self, bell.close)  # no earlier, for a thread may still sleep there
         self._lock = threading.Lock()
         self._views: dict[tuple[int, int], Sequence[Tensor]] = {}
         """Of slots, by place and rows: batches have few different lengths."""

@@ -21,7 +21,7 @@ from splitrun.processes.control import Assignment, tell
 from splitrun.processes.files import write_state
 from splitrun.processes.group import Group
 from splitrun.processes.party_process import main
-from splitrun.processes.ring import RingEnd, new_ring
+from splitrun.processes.ring import RingEnd, RingLayout, open_ring
 from splitrun.processes.server import server, start
 from splitrun.processes.started_party import StartedParty
 from splitrun.runtime import Job, Observer, Outcome
@@ -55,7 +55,7 @@ def _start(
         for channel in plan.channels:
             source, target = party_of[channel.source], party_of[channel.target]
             if source != target:
-                sending, receiving = new_ring(plan, channel)
+                sending, receiving = open_ring(channel, RingLayout.of(plan, channel))
                 given.callback(sending.close)
                 given.callback(receiving.close)
                 sources[source].append(sending)
