@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import bench, compare, init, predict, runs, specs, streams, train
+from splitrun.cli import bench, certs, compare, init, predict, runs, specs, streams, train
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -87,6 +87,7 @@ app.command("watch")(runs.watch)
 app.command("trace")(runs.trace)
 app.command("report")(runs.report)
 app.command("schema")(specs.schema)
+app.add_typer(certs.app, name="certs")
 
 
 @app.callback(invoke_without_command=True)

@@ -61,10 +61,8 @@ class RingLayout:
     @classmethod
     def of(cls, plan: Plan, channel: Channel) -> RingLayout:
         """That of a channel of a plan."""
-        top = plan.top.name
-        bottom = channel.source if channel.target == top else channel.target
         rows = max(min(plan.batch_size, plan.facts.train_rows), plan.largest_evaluation_batch)
-        return cls(channel.capacity, plan.role_facts(bottom).cut, rows)
+        return cls(channel.capacity, plan.message(channel), rows)
 
     @property
     def slot_bytes(self) -> int:

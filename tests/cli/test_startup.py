@@ -59,7 +59,13 @@ def test_planning_imports_no_more_than_training() -> None:
 
 def test_the_list_of_commands_imports_neither_specs_nor_what_draws() -> None:
     heavy = {"torch", "numpy", "pydantic", "msgspec", "yaml", "rich", "psutil", "pynvml"}
-    assert not heavy & imported("--help")
+    assert not (heavy | {"cryptography", "grpc", "ssl"}) & imported("--help")
+
+
+def test_certificates_are_made_without_torch(tmp_path: Path) -> None:
+    modules = imported("certs", "init", tmp_path)
+    assert "cryptography" in modules
+    assert not {"torch", "numpy", "grpc", "rich"} & modules
 
 
 def test_validating_imports_neither_torch_nor_numpy_nor_what_draws() -> None:
