@@ -169,6 +169,23 @@ class NonFiniteLoss(RunFailed):
     recurs = True
 
 
+class CodecOverflow(RunFailed):
+    """A finite number of a cut, or of a gradient, is more than its link's codec holds.
+
+    Args:
+        what: that the role sends.
+        reach: the largest magnitude of it.
+    """
+
+    recurs = True
+
+    def __init__(self, role: str, instruction: str, what: str, reach: str, codec: str) -> None:
+        wider = "bf16, int8 or none" if codec == "fp16" else "none"
+        cause = f"{what} reaches {reach}, more than the link's codec {codec} holds"
+        remedy = f"use {wider} as its links.*.codec, or a lower training.optimizer.lr"
+        super().__init__(role, instruction, f"{cause}; {remedy}")
+
+
 class NonFiniteWeights(RunFailed):
     """What a checkpoint or a model is to keep became NaN or infinite, so it is not written.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -27,11 +27,12 @@ from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, on
 from splitrun.files import is_directory
 
 if TYPE_CHECKING:
+    from splitrun.spec import Codec
     from splitrun.study.arms import Arm, Schedule
     from splitrun.study.comparison import Comparison
 
 _OF_SPECS = (
-    *("schedules", "depths", "repeats", "budget", "seeds"),
+    *("schedules", "depths", "codecs", "repeats", "budget", "seeds"),
     *("metric", "margin", "target", "arm", "fail_below", "unproven"),
 )
 """Options that mean nothing where two runs are compared."""
@@ -74,6 +75,14 @@ def compare(
             "--depths",
             metavar="N,N,…",
             help="Depths of stale, beside what is foretold the fastest; default: 2,4,8.",
+        ),
+    ] = None,
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            "--codecs",
+            metavar="A,B,…",
+            help="Every arm takes part again with each of these codecs of all links.",
         ),
     ] = None,
     repeats: Annotated[
@@ -149,6 +158,7 @@ def compare(
         return
     _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
+    chosen_codecs = _codecs(codecs)
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
     document = load_document(spec, overrides, data_dir)
@@ -163,7 +173,8 @@ def compare(
     from splitrun.study.directory import comparison_directory, keep
 
     settings = CompareSettings(
-        chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven
+        *(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven),
+        chosen_codecs,
     )
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
@@ -172,6 +183,7 @@ def compare(
                 chosen_schedules,
                 chosen_depths,
                 ComparisonProgress(Screen() if quiet else LineScreen()),
+                codecs=chosen_codecs,
                 data_dir=data_dir,
                 on_download=on_download,
                 allow_code=allow_code,
@@ -259,14 +271,26 @@ def _write_page(directory: Path) -> SplitrunError | None:
 def _schedules(text: str | None) -> tuple[Schedule, ...] | None:
     from splitrun.study.arms import SCHEDULES
 
-    if text is None:
-        return None
+    return None if text is None else _named(text, SCHEDULES, "--schedules")
+
+
+def _codecs(text: str | None) -> tuple[Codec, ...]:
+    from splitrun.study.arms import CODECS
+
+    return () if text is None else _named(text, CODECS, "--codecs")
+
+
+_Name = TypeVar("_Name", bound=str)
+
+
+def _named(text: str, known: tuple[_Name, ...], option: str) -> tuple[_Name, ...]:
+    """The words that a list names, in the order in which they are known."""
     names = [part.strip() for part in text.split(",")]
     for name in names:
-        if name not in SCHEDULES:
-            message = f"{name!r} is not one of {', '.join(SCHEDULES)}"
-            raise typer.BadParameter(message, param_hint="--schedules")
-    return tuple(schedule for schedule in SCHEDULES if schedule in names)
+        if name not in known:
+            message = f"{name!r} is not one of {', '.join(known)}"
+            raise typer.BadParameter(message, param_hint=option)
+    return tuple(name for name in known if name in names)
 
 
 def _depths(text: str | None) -> tuple[int, ...] | None:

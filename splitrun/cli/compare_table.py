@@ -36,7 +36,7 @@ def show_comparison(comparison: Comparison) -> None:
     console.print(
         fitted(console.width, figures, [_row(result, comparison) for result in comparison.arms])
     )
-    baseline = next(result for result in comparison.arms if result.arm.schedule == "sequential")
+    baseline = next(result for result in comparison.arms if result.arm.is_baseline)
     other = "threaded" if baseline.runtime == "serial" else "serial"
     on = " on the validation rows" if comparison.decided_on == "validation" else ""
     lines = (
@@ -91,7 +91,7 @@ def _least_width(columns: Mapping[str, Sequence[str]]) -> int:
 
 def _row(result: ArmResult, comparison: Comparison) -> tuple[str, ...]:
     unproven = result.arm in comparison.choice.faster_unproven
-    if result.arm.schedule == "sequential":
+    if result.arm.is_baseline:
         speedup, difference = "1", "0"
     else:
         gain, change = result.speedup, result.comparison.difference

@@ -128,6 +128,9 @@ def _show(plan: PlanRecord) -> None:
         highlight=False,
     )
     cuts = _table("channel", "tensors", "a step", "in flight", "latency", "transfer")
+    encoded = any(channel.codec != "none" for channel in plan.channels.values())
+    if encoded:
+        cuts.add_column("codec")
     for name, channel in plan.channels.items():
         cuts.add_row(
             name,
@@ -136,6 +139,7 @@ def _show(plan: PlanRecord) -> None:
             SCREEN.size(channel.in_flight_bytes),
             f"{channel.latency_ms:g} ms",
             f"{channel.transfer_ms:.2f} ms",
+            *([channel.codec] if encoded else []),
         )
     console.print(cuts)
     console.print()

@@ -9,6 +9,7 @@ that began so: others, such as a mask of -inf, are what their module wants.
 
 from __future__ import annotations
 
+import cmath
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -203,7 +204,7 @@ def is_finite(tensor: Tensor) -> bool:
     if tensor.element_size() == 1:  # 8-bit floats have no arithmetic
         tensor = tensor.float()
     # A finite sum has finite terms, and is found in half the time; one that is not may overflow.
-    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
+    return cmath.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())
 
 
 class Finite:

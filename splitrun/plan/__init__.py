@@ -13,12 +13,12 @@ from splitrun.plan.plan import (
     Plan,
     Role,
     RoleFacts,
-    TensorFacts,
     plan_from_bytes,
     plan_sha256,
     plan_to_bytes,
 )
 from splitrun.plan.schedule import Instruction, Op, Program, Segment
+from splitrun.plan.tensors import TensorFacts, encoded
 
 __all__ = [
     "EVALUATION_BATCH_ROWS",
@@ -42,6 +42,7 @@ __all__ = [
     "check",
     "compile",
     "deadline_of",
+    "encoded",
     "memory",
     "peak_bytes",
     "plan_from_bytes",

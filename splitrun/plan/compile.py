@@ -74,8 +74,11 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
 
 def _channel(spec: Spec, source: Role, target: Role, capacity: int) -> Channel:
     link = link_between(spec, source.party, target.party)
-    timing = LinkTiming.of(link, spec.seed, source.name, target.name) if link else None
-    return Channel(source.name, target.name, timing, capacity)
+    if link is None:
+        return Channel(source.name, target.name, None, capacity)
+    stream = (spec.seed, source.name, target.name)
+    timing = LinkTiming.of(link, *stream) if link.is_emulated else None
+    return Channel(source.name, target.name, timing, capacity, link.codec)
 
 
 def _refuse_depth_beyond_steps(spec: Spec, plan: Plan) -> None:

@@ -171,4 +171,5 @@ def _channel(plan: Plan, channel: Channel) -> ChannelRecord:
         latency_ms=timing.latency_s * 1e3 if timing else 0.0,
         transfer_ms=bytes_per_step / timing.bytes_per_s * 1e3 if timing else 0.0,
         jitter_ms=timing.jitter_s * 1e3 if timing else 0.0,
+        codec=channel.codec,
     )

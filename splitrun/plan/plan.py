@@ -16,26 +16,9 @@ from splitrun.components import registry
 from splitrun.events import EvaluatedRows
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.schedule import Program, Segment, bottom_program, top_program
-from splitrun.spec import Compute
+from splitrun.plan.tensors import TensorFacts, encoded
+from splitrun.spec import Codec, Compute
 from splitrun.spec.contracts import RuleSection
-
-
-@dataclass(frozen=True)
-class TensorFacts:
-    """One tensor of a cut, per row: its trailing shape and its element size in bytes."""
-
-    shape: tuple[int, ...]
-    itemsize: int
-    dtype: str = "float32"
-    """As PyTorch names it."""
-
-    @property
-    def bytes_per_row(self) -> int:
-        """Bytes of one row."""
-        size = self.itemsize
-        for extent in self.shape:
-            size *= extent
-        return size
 
 
 @dataclass(frozen=True)
@@ -156,6 +139,8 @@ class Channel:
     capacity: int
     """Most messages sent and not yet received. Training never reaches past it by construction;
     it keeps an evaluation from running ahead."""
+    codec: Codec = "none"
+    """What its messages are encoded by."""
 
     @property
     def name(self) -> str:
@@ -236,10 +221,19 @@ class Plan:
         """What the probe found out about a role's model."""
         return self.facts.roles[name]
 
-    def bytes_per_row(self, channel: Channel) -> int:
-        """Of a message: a gradient is as large as the cut it belongs to."""
+    def cut(self, channel: Channel) -> tuple[TensorFacts, ...]:
+        """What roles give to a channel and get from it: a gradient has the tensors of the cut it
+        belongs to."""
         bottom = channel.target if channel.source == self.top.name else channel.source
-        return self.role_facts(bottom).cut_bytes_per_row
+        return self.role_facts(bottom).cut
+
+    def message(self, channel: Channel) -> tuple[TensorFacts, ...]:
+        """What a channel's messages carry: a cut, encoded."""
+        return tuple(part for it in self.cut(channel) for part in encoded(channel.codec, it))
+
+    def bytes_per_row(self, channel: Channel) -> int:
+        """Of a message."""
+        return sum(tensor.bytes_per_row for tensor in self.message(channel))
 
     def segments(self, start: int = 0) -> Iterator[Segment]:
         """The run between its drains: each ends with an evaluation, where there are rows for it,

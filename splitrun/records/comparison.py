@@ -120,6 +120,8 @@ class ArmRecord(Record, frozen=True, kw_only=True):
     schedule: str
     depth: Depth
     micro_batches: int = 1
+    codec: str | None = None
+    """Of every link; None: each has the spec's own."""
     runtime: str = ""
     samples_per_s: MedianRecord
     speedup: MedianRecord
@@ -148,7 +150,7 @@ class ArmRecord(Record, frozen=True, kw_only=True):
     @property
     def sequential(self) -> bool:
         """Whether this is the arm that the others are compared with."""
-        return self.schedule == "sequential"
+        return self.schedule == "sequential" and self.codec is None
 
 
 class BaselineRecord(Record, frozen=True, kw_only=True):
@@ -217,15 +219,7 @@ class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
     @property
     def chosen(self) -> ArmRecord | None:
         """The arm that is recommended, if it took part."""
-        wanted = (
-            self.recommended.schedule,
-            self.recommended.depth,
-            self.recommended.micro_batches,
-        )
-        return next(
-            (arm for arm in self.arms if (arm.schedule, arm.depth, arm.micro_batches) == wanted),
-            None,
-        )
+        return next((arm for arm in self.arms if _way(arm) == _way(self.recommended)), None)
 
     @property
     def target(self) -> float | None:
@@ -237,6 +231,11 @@ class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
     def seeds(self) -> int:
         """Trainings per arm."""
         return max((len(arm.curves) for arm in self.arms), default=0)
+
+
+def _way(of: ArmRecord | ChoiceRecord) -> tuple[str, int, int, str | None]:
+    """What tells an arm from others."""
+    return of.schedule, of.depth, of.micro_batches, of.codec
 
 
 class ComparisonStatus(FileRecord, frozen=True, kw_only=True):

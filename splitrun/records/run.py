@@ -161,6 +161,7 @@ class ChannelRecord(Record, frozen=True, kw_only=True):
     latency_ms: float = 0.0
     transfer_ms: float = 0.0
     jitter_ms: float = 0.0
+    codec: str = "none"
 
     @property
     def bandwidth_mbps(self) -> float | None:
@@ -183,6 +184,8 @@ class ChoiceRecord(Record, frozen=True, kw_only=True):
     schedule: str
     depth: int
     micro_batches: int = 1
+    codec: str | None = None
+    """Of every link; None: each has the spec's own."""
     predicted_samples_per_s: float | None = None
     speedup: float | None = None
     """Over one batch at a time."""

@@ -44,14 +44,18 @@ def band(arm: ArmRecord) -> str:
 
 
 def symbol(arm: ArmRecord, arms: Sequence[ArmRecord]) -> str:
-    """The marker that tells an arm without its colour."""
+    """The marker that tells an arm without its colour; one with a codec of its own has a dot."""
     if arm.schedule != "stale":
-        return "x" if arm.schedule == "microbatch" else "circle-open"
-    return _SYMBOLS[_rank(arm, arms)]
+        plain = "x" if arm.schedule == "microbatch" else "circle-open"
+    else:
+        plain = _SYMBOLS[_rank(arm, arms)]
+    return f"{plain.removesuffix('-open')}-open-dot" if arm.codec else plain
 
 
 def dash(arm: ArmRecord) -> str:
-    """The line that tells a schedule without its colour."""
+    """The line that tells a schedule, or an arm with a codec of its own, without its colour."""
+    if arm.codec:
+        return "dashdot"
     return {"stale": "solid", "microbatch": "dot"}.get(arm.schedule, "dash")
 
 

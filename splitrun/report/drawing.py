@@ -159,6 +159,12 @@ _GLYPHS = {
     "star": "★",
     "circle-open": "○",
     "x": "✖",
+    "circle-open-dot": "⊙",
+    "square-open-dot": "⊡",
+    "diamond-open-dot": "◈",
+    "triangle-up-open-dot": "◬",
+    "star-open-dot": "✪",
+    "x-open-dot": "⊗",
 }
 _LABEL_PX = 18
 """From one line's name to the next."""

@@ -1,4 +1,4 @@
-"""The hooks that come with the runtimes: checksums, and hardware that is emulated."""
+"""The hooks that come with the runtimes: codecs, checksums, and hardware that is emulated."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Literal
 import torch
 
 from splitrun.data import Batch
-from splitrun.errors import Damaged
+from splitrun.errors import CodecOverflow, Damaged
 from splitrun.events import Phase
 from splitrun.plan import Channel, ComputeEmulation, Instruction, Op
 from splitrun.runtime.affinity import CpuPin
 from splitrun.runtime.channel import Message
 from splitrun.runtime.clock import now, wait_until
+from splitrun.runtime.codec import decode, encode
 from splitrun.runtime.job import WORK, BatchLoader, Receive, RoleContext, RoleHook, Run, Send
 
 _MARGIN = 2
@@ -21,6 +22,50 @@ _MARGIN = 2
 _LATER = 0.25
 """Of such a wait passes first: at its beginning, roles that the same message has set going want
 Python's lock."""
+
+
+class Codecs:
+    """Encodes what roles send over a link with a codec, and decodes it on arrival."""
+
+    def for_role(self, context: RoleContext) -> RoleHook | None:
+        """Of roles that have such a link."""
+        name = context.role.name
+        own = [it for it in context.plan.channels if name in (it.source, it.target)]
+        has_codec = any(channel.codec != "none" for channel in own)
+        return _EncodedMessages(context) if has_codec else None
+
+
+class _EncodedMessages(RoleHook):
+    def __init__(self, context: RoleContext) -> None:
+        self._role, self._plan = context.role, context.plan
+
+    def around_send(self, channel: Channel, send: Send) -> Send:
+        codec, cut = channel.codec, self._plan.cut(channel)
+        if codec == "none":
+            return send
+
+        def encoding(message: Message) -> None:
+            try:
+                coded = encode(codec, cut, message.tensors)
+            except OverflowError as error:
+                phase, step, micro = message[:3]
+                at = Instruction(Op.SEND, step, micro, channel.target, phase)
+                what = "its cut" if self._role.kind == "bottom" else "the gradient that it sends"
+                raise CodecOverflow(self._role.name, str(at), what, str(error), codec) from error
+            send(message._replace(tensors=coded))
+
+        return encoding
+
+    def around_receive(self, channel: Channel, receive: Receive) -> Receive:
+        codec, cut = channel.codec, self._plan.cut(channel)
+        if codec == "none":
+            return receive
+
+        def decoding() -> Message:
+            message = receive()
+            return message._replace(tensors=decode(codec, cut, message.tensors))
+
+        return decoding
 
 
 class Checksums:

@@ -17,7 +17,7 @@ from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
 from splitrun.runtime.affinity import CpuPin
 from splitrun.runtime.channel import ReceiverEnd, SenderEnd, open_channel
 from splitrun.runtime.clock import now
-from splitrun.runtime.hooks import EmulatedCompute
+from splitrun.runtime.hooks import Codecs, EmulatedCompute
 from splitrun.runtime.job import (
     Hook,
     Job,
@@ -273,7 +273,8 @@ def make_workers(
         if role.name not in job.roles:
             continue
         work, context = job.roles[role.name], RoleContext(job.plan, role, job.start, stopped)
-        outer = (*job.hooks, *((job.faults,) if job.faults else ()))
+        # Codecs are outside all others, which act on what is on its way.
+        outer = (Codecs(), *job.hooks, *((job.faults,) if job.faults else ()))
         here = [hook.for_role(context) for hook in outer]
         if role.compute is not None:
             emulation, pin = ComputeEmulation(role.compute), pins.get(role.name) if pins else None

@@ -18,10 +18,11 @@ from splitrun.spec.effective import (
     reference_to,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
-from splitrun.spec.model import Compute, Link, Spec
+from splitrun.spec.model import Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 
 __all__ = [
+    "Codec",
     "Compute",
     "Document",
     "Link",

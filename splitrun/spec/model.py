@@ -6,9 +6,10 @@ where a key stands in its file is known to `load`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
 
 from splitrun.components import RUNTIMES, registry
 from splitrun.spec.contracts import (
@@ -146,8 +147,12 @@ PRESETS: dict[str, tuple[float, float]] = {
 100 Mbit/s and a 50 ms round trip, which is `wan`."""
 
 
+Codec = Literal["none", "fp16", "bf16", "int8"]
+
+
 class Link(Section):
-    """What lies between two parties. Explicit values win over the preset's."""
+    """What lies between two parties, and how they encode what they send over it. Explicit values
+    win over the preset's."""
 
     preset: Literal["lan", "metro", "wan"] | None = None
     latency_ms: NonNegativeFloat = Field(0, description="One way.")
@@ -155,6 +160,22 @@ class Link(Section):
         None, description="10^6 bit/s, per direction; default: without limit."
     )
     jitter_ms: NonNegativeFloat = Field(0, description="Uniform in [0, jitter_ms].")
+    codec: Codec = Field(
+        "none",
+        description="What cuts and gradients are encoded as: 16 bits a number, or 8 bits and a "
+        "32-bit scale for each row. Weights change with it.",
+    )
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it makes messages later."""
+        return bool(self.latency_ms or self.bandwidth_mbps or self.jitter_ms)
+
+    @model_serializer(mode="wrap")
+    def _without_codec(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """A link without one is written as it was when there was none."""
+        given = serialize(self)
+        return {key: value for key, value in given.items() if (key, value) != ("codec", "none")}
 
     @model_validator(mode="before")
     @classmethod
@@ -251,7 +272,8 @@ class Runtime(Section):
     """What runs the plan; the result does not depend on it."""
 
     type: RuntimeName = Field(
-        "threaded", description="All roles in one thread, or a thread for each."
+        "threaded",
+        description="All roles in one thread, a thread for each, or a process for each party.",
     )
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."

@@ -17,7 +17,7 @@ from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.prepare import Tell, memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
-from splitrun.spec import Document, Spec
+from splitrun.spec import Codec, Document, Link, Spec
 from splitrun.spec.contracts import Metric
 from splitrun.spec.effective import DEFAULT_MICRO_BATCHES
 from splitrun.spec.model import Pipeline
@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 
 Schedule = Literal["sequential", "microbatch", "stale"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+CODECS: tuple[Codec, ...] = get_args(Codec)
 DEPTHS = (2, 4, 8)
 """Depths of `stale`, unless others are asked for."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One schedule; the depth is the same at every bottom."""
+    """One schedule; the depth is the same at every bottom, and the codec at every link."""
 
     schedule: Schedule
     depth: int = 1
     micro_batches: int = 1
+    codec: Codec | None = None
+    """None: each link has the spec's own."""
 
     @classmethod
     def of(cls, plan: Plan) -> Arm:
@@ -46,13 +49,19 @@ class Arm:
         return cls(plan.schedule, plan.depth, plan.micro_batches)
 
     def __str__(self) -> str:
+        codec = f"+{self.codec}" if self.codec else ""
         match self.schedule:
             case "stale":
-                return f"stale:{self.depth}"
+                return f"stale:{self.depth}{codec}"
             case "microbatch":
-                return f"microbatch:{self.micro_batches}"
+                return f"microbatch:{self.micro_batches}{codec}"
             case "sequential":
-                return "sequential"
+                return f"sequential{codec}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the one that the others are compared with."""
+        return self == BASELINE
 
     def applied(self, spec: Spec) -> Spec:
         """The experiment, run this arm's way."""
@@ -62,7 +71,12 @@ class Arm:
             micro_batches=self.micro_batches,
             compensation=spec.pipeline.compensation,
         )
-        return piped(spec, pipeline)
+        applied = piped(spec, pipeline)
+        if self.codec is None:
+            return applied
+        links = {"default": Link()} | spec.links
+        coded = {k: link.model_copy(update={"codec": self.codec}) for k, link in links.items()}
+        return applied.model_copy(update={"links": coded})
 
 
 BASELINE = Arm("sequential")
@@ -77,9 +91,14 @@ def piped(spec: Spec, pipeline: Pipeline) -> Spec:
 
 
 def choose_arms(
-    spec: Spec, schedules: Sequence[Schedule], depths: Sequence[int], fastest: Arm
+    spec: Spec,
+    schedules: Sequence[Schedule],
+    depths: Sequence[int],
+    fastest: Arm,
+    codecs: Sequence[Codec] = (),
 ) -> tuple[Arm, ...]:
-    """The baseline, the schedules asked for, `stale` at every depth, and what is foretold best."""
+    """The baseline, the schedules asked for, `stale` at every depth, and what is foretold best;
+    each of them again with every codec asked for."""
     micro_batches = spec.pipeline.micro_batches or 1
     sliced = micro_batches if micro_batches > 1 else DEFAULT_MICRO_BATCHES
     arms = {BASELINE, fastest}
@@ -87,9 +106,14 @@ def choose_arms(
         arms.add(Arm("microbatch", 1, sliced))
     if "stale" in schedules:
         arms |= {Arm("stale", depth) for depth in depths}
-    return tuple(
-        sorted(arms, key=lambda arm: (SCHEDULES.index(arm.schedule), arm.depth, arm.micro_batches))
-    )
+    arms |= {replace(arm, codec=codec) for arm in arms for codec in codecs}
+    return tuple(sorted(arms, key=_place))
+
+
+def _place(arm: Arm) -> tuple[int, ...]:
+    """Where an arm stands among others."""
+    codec = 0 if arm.codec is None else 1 + CODECS.index(arm.codec)
+    return SCHEDULES.index(arm.schedule), arm.depth, arm.micro_batches, codec
 
 
 def named(arms: Sequence[Arm], name: str) -> Arm:
@@ -141,6 +165,7 @@ def line_up(
     depths: tuple[int, ...] | None,
     watcher: Watcher,
     *,
+    codecs: Sequence[Codec] = (),
     data_dir: Path | None = None,
     on_download: OnDownload | None = None,
     allow_code: bool = False,
@@ -154,6 +179,7 @@ def line_up(
             all that the models can be run with.
         depths: of `stale`; None: 2, 4 and 8, as far as the run has steps for them.
         watcher: told what was left out.
+        codecs: with which each arm takes part once more.
         data_dir: where known datasets are looked up first.
         on_download: told of downloads.
         allow_code: import and run the classes that the spec names.
@@ -188,7 +214,8 @@ def line_up(
     initial_weights = InitialWeights()
     fastest = Arm.of(experiment.advice.fastest)
     tell("preparing the arms …")
-    for arm in choose_arms(document.spec, schedules or SCHEDULES, depths or DEPTHS, fastest):
+    chosen_schedules, chosen_depths = schedules or SCHEDULES, depths or DEPTHS
+    for arm in choose_arms(document.spec, chosen_schedules, chosen_depths, fastest, codecs):
         subject = Subject(experiment.parties.under(arm.applied(document.spec)))
         try:
             plan = _plan(arm, subject, document, initial_weights)

@@ -15,6 +15,7 @@ from splitrun.plan import Plan
 from splitrun.records.comparison import DepthForecast
 from splitrun.runtime.clock import frozen
 from splitrun.simulate import Costs, bound, predict, with_depth
+from splitrun.spec import Codec
 from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
@@ -61,6 +62,8 @@ class CompareSettings:
     """A value of the metric: the time until it is reached is told."""
     unproven: bool = False
     """Whether the fastest arm is taken, whatever its verdict."""
+    codecs: tuple[Codec, ...] = ()
+    """With which each arm takes part once more."""
 
 
 @frozen()

@@ -86,6 +86,7 @@ class ArmResult:
             schedule=self.arm.schedule,
             depth=self.arm.depth,
             micro_batches=self.arm.micro_batches,
+            codec=self.arm.codec,
             runtime=self.runtime,
             samples_per_s=self.samples_per_s.to_record(),
             speedup=replace(speedup.to_record(), lower_bound=speedup.interval.lower_bound),
@@ -199,4 +200,6 @@ def recording_path(arm: Arm) -> str:
 
 
 def _choice(arm: Arm) -> ChoiceRecord:
-    return ChoiceRecord(schedule=arm.schedule, depth=arm.depth, micro_batches=arm.micro_batches)
+    return ChoiceRecord(
+        schedule=arm.schedule, depth=arm.depth, micro_batches=arm.micro_batches, codec=arm.codec
+    )

@@ -38,10 +38,10 @@ from statistics import median_high
 import torch
 
 from splitrun.data import Data
-from splitrun.errors import NonFiniteLoss, RunFailed, UsageError
+from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
 from splitrun.session.run_statistics import RunStatistics
-from splitrun.spec import Spec
+from splitrun.spec import Link, Spec
 from splitrun.spec.contracts import Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
@@ -99,7 +99,7 @@ def score(
                 value = outcome.statistics.decisive.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
-            except NonFiniteLoss as error:
+            except (NonFiniteLoss, CodecOverflow) as error:
                 if arm == BASELINE:
                     raise
                 watcher.tell(f"left out {arm}: {error}")
@@ -134,13 +134,14 @@ def _curve(statistics: RunStatistics, metric: str) -> Curve:
 
 
 def _bare(spec: Spec, index: int) -> Spec:
-    """Without links and emulated hardware, at the seed of this index."""
+    """Without emulated links and hardware, at the seed of this index; codecs stay."""
     parties = {
         name: party.model_copy(update={"compute": None}) for name, party in spec.parties.items()
     }
     top = spec.top.model_copy(update={"compute": None})
     seed = (spec.seed + index) % _SEEDS
-    return spec.model_copy(update={"links": {}, "parties": parties, "top": top, "seed": seed})
+    links = {key: Link(codec=link.codec) for key, link in spec.links.items()}
+    return spec.model_copy(update={"links": links, "parties": parties, "top": top, "seed": seed})
 
 
 _POWER = 0.8

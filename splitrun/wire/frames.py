@@ -52,9 +52,7 @@ class Layout:
     @classmethod
     def of(cls, plan: Plan, channel: Channel) -> Layout:
         """That of a channel of a plan."""
-        top = plan.top.name
-        bottom = channel.source if channel.target == top else channel.target
-        return cls(plan.channels.index(channel), channel, plan.role_facts(bottom).cut)
+        return cls(plan.channels.index(channel), channel, plan.message(channel))
 
     def size(self, rows: int) -> int:
         """Bytes of a frame with so many rows."""

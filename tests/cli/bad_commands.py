@@ -32,6 +32,11 @@ COMMAND_LINES: dict[str, tuple[list[str], str]] = {
         HELP.format(" train")
         + "Invalid value for '--progress': …'fancy' is not one of 'auto', 'bar', 'plain', 'none'.",
     ),
+    "a codec that there is none of": (
+        ["compare", "trial.yaml", "--codecs", "int8,zip"],
+        HELP.format(" compare")
+        + "Invalid value for --codecs: 'zip' is not one of none, fp16, bf16, int8",
+    ),
     "a spec that is not there": (
         ["train", "trail.yaml"],
         "trail.yaml: no such file; did you mean trial.yaml?",

@@ -57,6 +57,21 @@ def test_sequential_can_be_what_is_recommended(tmp_path: Path) -> None:
     assert "A few steady steps" in report.charts
 
 
+@pytest.mark.parametrize("name", ["sequential", "microbatch:4", "stale:4"])
+def test_an_arm_with_a_codec_of_its_own_is_another_than_the_one_without(
+    tmp_path: Path, name: str
+) -> None:
+    arms = [arm("microbatch:4", 1100.0), arm("stale:2", 2000.0), arm("stale:4", 3000.0)]
+    coded = arm(name, 3900.0) | {"name": f"{name}+int8", "codec": "int8"}
+    kind, _, number = name.partition(":")
+    depth, slices = (int(number or 1) if kind == it else 1 for it in ("stale", "microbatch"))
+    recommended = {"schedule": kind, "depth": depth, "micro_batches": slices, "codec": "int8"}
+    report = page(tmp_path, *arms, coded, recommended=recommended)
+    assert report.verdict.startswith(f"{name}+int8 is recommended: 3.90× as fast as sequential")
+    (emphasised,) = report.texts("tr", "emphasised")
+    assert emphasised.startswith(f"{name}+int8")
+
+
 def test_the_page_has_every_arm_and_every_chart(tmp_path: Path) -> None:
     report = page(tmp_path, arm("microbatch:4", 1100.0), arm("stale:4", 3900.0))
     assert list(report.charts) == [

@@ -27,6 +27,7 @@ optimizers = st.sampled_from(
         {"type": "rmsprop", "lr": 0.01},
     ]
 )
+codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
 
 
 def training_rows(rows: int, validation_fraction: float) -> int:
@@ -58,6 +59,9 @@ def contents(draw: st.DrawFn) -> Content:
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
     )
+    content["links"]["default"]["codec"] = draw(codecs)
+    if draw(st.booleans()):
+        content["links"]["p1->p0"] = {"codec": draw(codecs)}
     if every_steps := draw(st.sampled_from([None, 3, 10])):
         content["checkpoint"] = {"every_steps": every_steps}
     content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))

@@ -79,7 +79,10 @@ class PipeEnd:
     def send(self, message: runtime.Message) -> None:
         self._next()
         phase, step, micro, digest, tensors, *_ = message
-        parts = [(str(it.dtype)[6:], tuple(it.shape), it.numpy().tobytes()) for it in tensors]
+        parts = [
+            (str(it.dtype)[6:], tuple(it.shape), it.flatten().view(torch.uint8).numpy().tobytes())
+            for it in tensors
+        ]
         size = sum(tensor.nbytes for tensor in tensors)
         self._write(Frame(phase, step, micro, digest, parts), size)
         self._emit(Sent(self._name, phase, step, micro, size, now(), now()))

@@ -68,6 +68,17 @@ def test_the_finest_link_wins() -> None:
     assert link_between(document(BANK).spec, "bob", "alice") is None
 
 
+def test_a_link_without_a_codec_is_written_as_before_there_were_any() -> None:
+    def written(links: str) -> dict[str, Any]:
+        text = resolved_yaml(document(BANK, f"links={links}").spec)
+        links_of: dict[str, Any] = yaml.safe_load(text)["links"]["default"]
+        return links_of
+
+    wan = {"preset": "wan", "latency_ms": 25, "bandwidth_mbps": 100, "jitter_ms": 0}
+    assert written("wan") == written("{default: {preset: wan, codec: none}}") == wan
+    assert written("{default: {preset: wan, codec: int8}}") == wan | {"codec": "int8"}
+
+
 def test_a_role_has_its_own_optimizer_or_everybodys() -> None:
     spec = document(BANK, "parties.bob.optimizer=sgd", "top.optimizer=adagrad").spec
     kinds = [optimizer_of(spec, role).type for role in ("alice", "bob", None)]

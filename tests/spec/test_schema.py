@@ -51,6 +51,7 @@ def test_long_forms_fit_it(text: str) -> None:
     [
         "links: wan",
         "links: {default: lan, bob-alice: metro, bob->alice: {latency_ms: 5}}",
+        "links: {default: {codec: int8}, bob->alice: {preset: wan, codec: bf16}}",
         "runtime: serial",
         "training: {optimizer: sgd, lr_schedule: cosine}",
     ],
@@ -74,6 +75,7 @@ def test_short_forms_fit_it(more: str) -> None:
         ("pipeline: sequential", "pipeline: asynchronous"),
         ("pipeline: sequential", "pipeline: {depht: 4}"),
         ("pipeline: sequential", "links: {bob: wan}"),
+        ("pipeline: sequential", "links: {default: {codec: int4}}"),
         ("optimizer: {type: adam", "lr_schedule: step\n  optimizer: {type: adam"),
         ("pipeline: sequential", "depth: 4"),
     ],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import splitrun.session
 from splitrun.cli.app import run
-from splitrun.errors import Interrupted, RunFailed
+from splitrun.errors import Interrupted, RunFailed, UsageError
 from splitrun.events import Sent, StepDone
 from splitrun.model.compensation import Discount
 from splitrun.plan import Plan
@@ -19,11 +21,12 @@ from splitrun.records.run import Staleness
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import comparison_directory
-from splitrun.study.quality import TimeToTarget, time_to_target
-from splitrun.study.timing import shorten
+from splitrun.study.quality import TimeToTarget, score, time_to_target
+from splitrun.study.timing import Watcher, shorten
 from splitrun.study.training import Subject, train_fresh
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
+from tests.probing import given_costs
 from tests.runtime.running import Content, prepared, synthetic
 from tests.study.conftest import ARGUMENTS, Compared
 
@@ -50,6 +53,16 @@ ARM = {
 """What scripts rely on in every arm."""
 
 
+class Told(Watcher):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+
 def written(directory: Path, content: Content | None = None) -> str:
     path = directory / "spec.yaml"
     path.write_text(yaml.safe_dump(content or synthetic(rows=300, links={"default": "lan"})))
@@ -61,6 +74,59 @@ def test_arms_compensate_as_the_spec_says() -> None:
     spec = prepared(synthetic(rows=300, pipeline=pipeline)).document.spec
     applied = Arm("stale", 2).applied(spec)
     assert applied.pipeline.compensation == (Discount(type="discount"),)
+
+
+def test_an_arm_with_a_codec_encodes_what_every_link_carries() -> None:
+    links = {"default": {"codec": "fp16"}, "p1->p0": "wan"}
+    spec = prepared(synthetic(rows=300, links=links)).document.spec
+    coded, own = (Arm("stale", 2, codec=codec).applied(spec).links for codec in ("int8", None))
+    assert {key: link.codec for key, link in coded.items()} == dict.fromkeys(links, "int8")
+    assert coded["p1->p0"].latency_ms == 25
+    assert own == spec.links
+    bare = prepared(synthetic(rows=300)).document.spec
+    assert Arm("sequential", codec="bf16").applied(bare).links["default"].codec == "bf16"
+
+
+def test_codecs_asked_for_are_arms_with_fewer_bytes_and_a_verdict_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepares = sys.modules[splitrun.session.prepare.__module__]
+    monkeypatch.setattr(prepares, "probe_costs", given_costs)
+    options = ("--schedules", "stale", "--depths", "2", "--codecs", "int8,fp16")
+    gate = ("--arm", "stale:2+int8", "--assert", "identical")
+    places = ("--runs-dir", str(tmp_path / "runs"), "--json")
+    assert run(["compare", written(tmp_path), *QUICK, *options, *gate, *places]) == 4
+    captured = capsys.readouterr()
+    assert captured.err.startswith("--assert identical: stale:2+int8 is ")
+    found = {arm["name"]: arm for arm in json.loads(captured.out)["arms"]}
+    plain = ["sequential", "stale:2"]
+    assert [name for name in found if name.partition("+")[0] in plain] == [
+        f"{name}{codec}" for name in plain for codec in ("", "+fp16", "+int8")
+    ]
+    for name in plain:
+        size = found[name]["bytes_per_step"]
+        assert found[f"{name}+fp16"]["bytes_per_step"] == size / 2
+        assert found[f"{name}+int8"]["bytes_per_step"] == size * (6 + 4) / (4 * 6)
+        assert [found[it]["codec"] for it in (name, f"{name}+int8")] == [None, "int8"]
+    assert found["sequential+fp16"]["verdict"] != "identical"
+
+
+def test_an_arm_whose_codec_cannot_hold_a_cut_is_left_out() -> None:
+    content = synthetic(rows=300, training={"epochs": 1})
+    content["parties"]["p1"] = {
+        "bottom": {"type": "mlp", "hidden": [], "out": 6},
+        "optimizer": {"type": "sgd", "lr": 1e20},
+    }
+    experiment = prepared(content)
+    arms = [Arm("sequential"), Arm("sequential", codec="fp16")]
+    spec = experiment.document.spec
+    subjects = {arm: Subject(experiment.parties.under(arm.applied(spec))) for arm in arms}
+    watcher = Told()
+    scores = score(subjects, "auroc", 1, watcher)
+    assert list(scores) == arms[:1]
+    assert re.search(
+        r"left out sequential\+fp16: p1.bottom failed at SEND 1 to p0.top", watcher.lines[-1]
+    )
 
 
 def test_json_holds_every_arm_with_all_that_scripts_rely_on(compared: Compared) -> None:
@@ -262,6 +328,12 @@ def test_arms_are_the_baseline_what_was_asked_for_and_what_is_recommended() -> N
     arms = choose_arms(spec, ("stale",), (8, 2), Arm("stale", 5))
     assert [str(arm) for arm in arms] == ["sequential", "stale:2", "stale:5", "stale:8"]
     assert named(arms, "stale:5") == Arm("stale", 5)
+    coded = choose_arms(spec, ("stale",), (2,), Arm("stale", 2), ("int8",))
+    names = ["sequential", "sequential+int8", "stale:2", "stale:2+int8"]
+    assert [str(arm) for arm in coded] == names
+    assert named(coded, "stale:2+int8") == Arm("stale", 2, codec="int8")
+    with pytest.raises(UsageError, match=r"name one of sequential, sequential\+int8, "):
+        named(coded, "stale")
 
 
 def _subject(arm: Arm) -> Subject:
