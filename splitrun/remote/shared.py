@@ -12,7 +12,7 @@ _OWN_KEYS = {"path", "test_path", "key", "on", "reading", "columns"}
 """Of a party's section: what is its alone. The others never need it, nor what it is."""
 _OWN_DATASET_KEYS = {"path", "test_path", "cache", "key"}
 _OWN_SECTIONS = {"runtime", "sinks", "links"}
-"""They change no result: each party has its own."""
+"""They change no result, but for codecs: each party has its own."""
 
 
 def shared(spec: Spec) -> dict[str, str]:
@@ -23,6 +23,9 @@ def shared(spec: Spec) -> dict[str, str]:
     found["parties"] = {
         name: _without(party, _OWN_KEYS) for name, party in content["parties"].items()
     }
+    codecs = {name: link.get("codec", "none") for name, link in content["links"].items()}
+    if set(codecs.values()) - {"none"}:
+        found["links"] = {name: {"codec": codec} for name, codec in codecs.items()}
     found["intra_op_threads"] = content["runtime"]["intra_op_threads"]
     return dict(_flat(found, ""))
 
