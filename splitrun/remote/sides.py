@@ -37,7 +37,16 @@ class OwnParty:
 
     @classmethod
     def of(cls, document: Document, party: Party, runs_dir: Path) -> OwnParty:
-        """A party's, which is probed; a run of it that was not finished is found again."""
+        """A party's, which is probed; a run of it that was not finished is found again.
+
+        Raises:
+            UsageError: its rows are joined with others' by keys, which one process alone can do.
+        """
+        spec = document.spec
+        if getattr(spec.dataset, "key", None) or any(it.key for it in spec.parties.values()):
+            what = "dataset.key: parties apart do not join rows by keys yet"
+            remedy = "join them first, give everybody the same rows in the same order, and no key"
+            raise UsageError(f"{what}; {remedy}")
         earlier = find_earlier(runs_dir, document, party.name)
         return cls(document, party, party.facts(), earlier, secrets.token_hex(8))
 
