@@ -31,6 +31,7 @@ _PARTY = "party"
 _OPTIONS = (
     ("grpc.max_receive_message_length", PIECE_BYTES + 64),
     ("grpc.max_send_message_length", PIECE_BYTES + 64),
+    ("grpc.http2.lookahead_bytes", 4 << 20),
     ("grpc.keepalive_time_ms", 5000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
