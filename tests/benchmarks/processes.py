@@ -75,8 +75,8 @@ CASES: list[tuple[str, float, Callable[[], tuple[Measure, Measure]]]] = [
         "64 → 512 → 64, batch 4,096, against serial `sequential`",
         1 / 1.5,
         lambda: (
-            ours(4096, 64, "processes", PIPELINE, *WIDE),
-            ours(4096, 64, "serial", "pipeline=sequential", *WIDE),
+            ours(4096, 32, "processes", PIPELINE, *WIDE),
+            ours(4096, 32, "serial", "pipeline=sequential", *WIDE),
         ),
     ),
     (
