@@ -13,6 +13,7 @@ from itertools import chain
 
 from tests.benchmarks import (
     checkpoints,
+    codecs,
     compensation,
     endurance,
     fraction,
@@ -50,6 +51,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "depth": (prediction.sweep, 3),
     "growth": (growth.measure, 1),
     "speedup": (speedup.measure, 5),
+    "codecs": (codecs.measure, 5),
     "peer": (peer.measure, 5),
     "checkpoints": (checkpoints.measure, 3),
     "larger_than_memory": (larger_than_memory.measure, 5),
