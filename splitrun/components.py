@@ -78,6 +78,9 @@ RUNTIMES: Mapping[str, str] = {
 }
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 
+AHEAD: Mapping[str, str] = {"processes": "splitrun.processes.server:start"}
+"""What a runtime needs that takes seconds to start, and starts while data are read."""
+
 CONTRACTS: Mapping[str, str] = {
     "sources": "splitrun.spec.datasets:DatasetSection",
     "losses": "splitrun.spec.contracts:LossSection",
@@ -223,6 +226,12 @@ def imported(value: str) -> Any:
     """What `module:attribute` names."""
     module, _, attribute = value.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def start_ahead(runtime: str) -> None:
+    """Start what a runtime will need, if that takes long; returns at once."""
+    if runtime in AHEAD:
+        imported(AHEAD[runtime])()
 
 
 @cache

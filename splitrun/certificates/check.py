@@ -19,6 +19,7 @@ from splitrun.certificates.issue import (
     Authority,
     checked_name,
     is_authority,
+    is_on_known_curve,
     key_fingerprint,
     names_of,
     new_authority,
@@ -122,7 +123,7 @@ def party_faults(
     certificate: x509.Certificate, ca: x509.Certificate, name: str, now: datetime
 ) -> Iterator[str]:
     """What is wrong with a party's certificate."""
-    if not is_signed_by(certificate, ca):
+    if not _is_signed_by(certificate, ca):
         yield f"is not signed by {CA_CERTIFICATE}; both have to come from the same CA"
     names = names_of(certificate.extensions)
     if name not in names:
@@ -130,13 +131,15 @@ def party_faults(
         yield f"is for {told}, not for {name}; have a request of {name} signed"
     if is_authority(certificate.extensions):
         yield "is a CA's; ask whoever runs the CA for a party's"
+    if not is_on_known_curve(certificate.public_key()):
+        yield "has a key on neither P-256 nor P-384; make another by splitrun certs request"
     if not _is_for_both_ends(certificate):
         yield "is not for TLS servers and clients; have it made by splitrun certs sign"
     remedy = f"have the request signed again: splitrun certs sign {name} {name}.csr"
     yield from _date_faults(certificate, now, remedy)
 
 
-def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+def _is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     """Whether a certificate names this CA, and has its signature."""
     try:
         certificate.verify_directly_issued_by(ca)

@@ -125,11 +125,16 @@ def why_unfit(asked: x509.CertificateSigningRequest, name: str) -> str:
     if names != {name}:
         told = listed(sorted(names))
         return f"the request is for {told}, not for {name}; sign it for nobody else"
-    if not (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)):
+    if not is_on_known_curve(key):
         return f"the request's key is on neither P-256 nor P-384; {again}"
     if not is_proven:
         return "the request is not signed with its own key, or was changed; have it sent again"
     return f"the request asks for the rights of a CA; {again}" if asks_to_sign else ""
+
+
+def is_on_known_curve(key: PublicKeyTypes) -> bool:
+    """Whether a key is of P-256 or P-384."""
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
 def names_of(extensions: x509.Extensions) -> tuple[str, ...]:

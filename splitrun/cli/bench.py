@@ -26,6 +26,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
 from splitrun.cli.streams import deliver
+from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, SplitrunError, UsageError
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def bench(
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
+    start_ahead(document.spec.runtime.type)
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.study.bench.measure import BenchSettings
     from splitrun.study.bench.store import BenchDirectory, check_export

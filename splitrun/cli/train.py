@@ -24,6 +24,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
 from splitrun.cli.streams import printed
+from splitrun.components import start_ahead
 from splitrun.errors import SplitrunError, UsageError
 from splitrun.files import is_something
 
@@ -85,6 +86,7 @@ def train(
         document = own_document(resume, overrides)
     else:
         context.fail("Missing argument 'SPEC'.")
+    start_ahead(document.spec.runtime.type)
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised

@@ -6,21 +6,34 @@ Each file has the digest of its content in it, and is looked through when it is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from splitrun.data.encoding import PartyEncoder
 from splitrun.data.join import Alignment, Join
-from splitrun.data.on_disk import read_tensors, write_tensors
+from splitrun.data.on_disk import (
+    MappedTensors,
+    map_tensors,
+    new_file,
+    path_of_open,
+    unnamed_file,
+    write_tensors,
+)
 from splitrun.data.party_data import Data
 from splitrun.data.table import Categories
 from splitrun.errors import Problem
+from splitrun.files import open_regular
 from splitrun.records.data import JoinRecord, PartySummary
 
 
@@ -41,6 +54,92 @@ def write_data(path: Path, data: Data) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    with new_file(path) as file:
+        _write(file, data)
+
+
+def read_data(path: Path) -> Data:
+    """What `write_data` wrote, looked through.
+
+    Raises:
+        OSError, ValueError, RunDirectoryError: it is missing or damaged.
+    """
+    with open_regular(path, elsewhere=True) as file:
+        mapped = map_tensors(file)
+    data, digests = _data_of(mapped, path)
+    if _digests(data) != digests:
+        raise ValueError(f"{path.name} is not what was written")
+    mapped.expect_random_access()
+    _remember(data, path)
+    return data
+
+
+def open_data(data: Data) -> int:
+    """A party's rows as an open file, for another process to map: the one that they are mapped from
+    where there is one; else one without a name, which is written once for as long as there are
+    these rows.
+
+    Raises:
+        DataError: there is no room for it.
+    """
+    first = _rows(data)[0]
+    known: _Known | None = _files.get(first)  # type: ignore[no-untyped-call]
+    if known is not None and known.is_of(data):
+        with suppress(OSError):  # it has been removed meanwhile
+            return _opened(known.path)
+    file = unnamed_file(sum(tensor.nbytes for tensor in _rows(data)))
+    weakref.finalize(first, os.close, file)
+    with os.fdopen(os.dup(file), "wb") as writable:
+        _write(writable, data)
+    path = path_of_open(file)
+    _remember(data, path)
+    return _opened(path)
+
+
+def map_data(file: int) -> Data:
+    """What `open_data` of another process gave, mapped, and not looked through; the file is
+    closed."""
+    with os.fdopen(file, "rb") as readable:
+        mapped = map_tensors(readable)
+    mapped.expect_random_access()
+    data, _ = _data_of(mapped, Path("rows"))
+    return data
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A file with rows."""
+
+    rows: Sequence[weakref.ref[Tensor]]
+    encoder: PartyEncoder
+    path: Path
+
+    def is_of(self, data: Data) -> bool:
+        """Whether the rows are these, whatever part of them is trained on."""
+        rows = _rows(data)
+        same = len(rows) == len(self.rows) and self.encoder is data.encoder
+        return same and all(ref() is row for ref, row in zip(self.rows, rows, strict=True))
+
+
+_files: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""By the first tensor of a party's rows, the file that they are in."""
+
+
+def _remember(data: Data, path: Path) -> None:
+    if rows := _rows(data):
+        _files[rows[0]] = _Known([weakref.ref(tensor) for tensor in rows], data.encoder, path)
+
+
+def _rows(data: Data) -> Sequence[Tensor]:
+    optional = (data.labels, data.own_rows)
+    return (*data.features, *(tensor for tensor in optional if tensor is not None))
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _write(file: BinaryIO, data: Data) -> None:
     optional = {"labels": data.labels, "own_rows": data.own_rows}
     tensors = {
         "train_ids": data.train_ids,
@@ -58,16 +157,11 @@ def write_data(path: Path, data: Data) -> None:
         data.doubts,
         data.notes,
     )
-    write_tensors(path, tensors, {"about": msgspec.json.encode(about).decode()})
+    write_tensors(file, tensors, {"about": msgspec.json.encode(about).decode()})
 
 
-def read_data(path: Path) -> Data:
-    """What `write_data` wrote, looked through.
-
-    Raises:
-        OSError, ValueError, RunDirectoryError: it is missing or damaged.
-    """
-    mapped = read_tensors(path)
+def _data_of(mapped: MappedTensors, path: Path) -> tuple[Data, Mapping[str, str]]:
+    """The rows in a file, and the digests that they should have."""
     tensors = mapped.tensors
     try:
         about = msgspec.json.decode(mapped.about["about"], type=_About)
@@ -87,10 +181,7 @@ def read_data(path: Path) -> Data:
         )
     except (KeyError, TypeError, msgspec.DecodeError) as error:
         raise ValueError(f"{path.name}: {error}") from error
-    if _digests(data) != about.digests:
-        raise ValueError(f"{path.name} is not what was written")
-    mapped.expect_random_access()
-    return data
+    return data, about.digests
 
 
 class _AboutJoin(msgspec.Struct, frozen=True):
@@ -113,7 +204,8 @@ def write_join(path: Path, join: Join) -> None:
         **_of_keys(join.keys),
     }
     about = _AboutJoin(join.record, join.warnings, _sha256(tensors))
-    write_tensors(path, tensors, {"about": msgspec.json.encode(about).decode()})
+    with new_file(path) as file:
+        write_tensors(file, tensors, {"about": msgspec.json.encode(about).decode()})
 
 
 def read_join(path: Path, data: Mapping[str, Data]) -> Join:
@@ -125,7 +217,8 @@ def read_join(path: Path, data: Mapping[str, Data]) -> Join:
     Raises:
         OSError, ValueError: it is missing or damaged.
     """
-    mapped = read_tensors(path)
+    with open_regular(path, elsewhere=True) as file:
+        mapped = map_tensors(file)
     try:
         about = msgspec.json.decode(mapped.about["about"], type=_AboutJoin)
     except (KeyError, TypeError, msgspec.DecodeError) as error:

@@ -11,12 +11,13 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -28,7 +29,6 @@ from splitrun.data.sources.files import FileSource
 from splitrun.data.sources.held_out import HeldOutSource
 from splitrun.data.table import Table
 from splitrun.errors import DataError
-from splitrun.files import open_regular
 
 _DTYPES = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64, "U8": torch.uint8}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
@@ -41,6 +41,30 @@ IN_MEMORY_BYTES = 256 * 2**20
 """Larger arrays of new rows are on the disk."""
 
 
+def unnamed_file(size: int) -> int:
+    """An open file of no bytes yet that has no name: it is gone with the last process that has it
+    open. A large one lies on the disk, so that the system may keep of it what there is memory for.
+
+    Raises:
+        DataError: there is no room for so many bytes.
+    """
+    if size <= IN_MEMORY_BYTES and hasattr(os, "memfd_create"):
+        return os.memfd_create("splitrun")
+    try:
+        with TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(1, size))
+            return os.dup(file.fileno())
+    except OSError as error:
+        message = f"{gettempdir()}: no room for {size:,} bytes: {error.strerror}"
+        raise DataError(f"{message}; set TMPDIR to a directory with more") from error
+
+
+def path_of_open(file: int) -> Path:
+    """Where this process finds a file that it has open, whether it has a name or not."""
+    return Path("/dev/fd", str(file))
+
+
 def unnamed_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """An array to write encoded rows into. A large one lies in a file without a name, so that the
     system may keep of it what there is memory for; it is gone with the array.
@@ -51,13 +75,8 @@ def unnamed_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY_BYTES:
         return np.empty(shape, dtype)
-    try:
-        with TemporaryFile() as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, dtype, "r+", shape=shape)
-    except OSError as error:
-        message = f"{gettempdir()}: no room for {size:,} bytes of encoded rows: {error.strerror}"
-        raise DataError(f"{message}; set TMPDIR to a directory with more") from error
+    with os.fdopen(unnamed_file(size), "r+b") as file:
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 class ScratchColumn:
@@ -139,8 +158,8 @@ def _on_disk(source: Source, scratch: Scratch) -> Source:
     return OnDisk(source, scratch) if isinstance(source, FileSource) else source
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """A new safetensors file, on the disk for good.
+def write_tensors(file: BinaryIO, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Fill a new file with tensors in the layout of safetensors.
 
     Args:
         about: what else is to be told, by name.
@@ -161,11 +180,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
         }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for _, tensor in ordered:
+        if tensor.numel():
+            file.write(tensor.contiguous().view(-1).numpy().data)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write, on the disk for good when that is done.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     with path.open("xb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for _, tensor in ordered:
-            if tensor.numel():
-                file.write(tensor.contiguous().view(-1).numpy().data)
+        yield file
         file.flush()
         os.fsync(file.fileno())
 
@@ -183,25 +212,24 @@ class MappedTensors:
         self._mapping.madvise(mmap.MADV_RANDOM)
 
 
-def read_tensors(path: Path) -> MappedTensors:
-    """Map a file that `write_tensors` wrote.
+def map_tensors(file: BinaryIO) -> MappedTensors:
+    """Map what `write_tensors` wrote.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no such file, or damaged.
+        ValueError: it is something else, or damaged.
     """
-    with open_regular(path, elsewhere=True) as file:
-        size = os.fstat(file.fileno()).st_size
-        start = 8 + int.from_bytes(file.read(8), "little")
-        if not 8 < start <= size:
-            raise ValueError("its header is cut off")
-        header = json.loads(file.read(start - 8))
-        mapping = mmap.mmap(
-            file.fileno(),
-            size,
-            flags=mmap.MAP_PRIVATE | _NO_RESERVE,
-            prot=mmap.PROT_READ | mmap.PROT_WRITE,
-        )
+    size = os.fstat(file.fileno()).st_size
+    start = 8 + int.from_bytes(file.read(8), "little")
+    if not 8 < start <= size:
+        raise ValueError("its header is cut off")
+    header = json.loads(file.read(start - 8))
+    mapping = mmap.mmap(
+        file.fileno(),
+        size,
+        flags=mmap.MAP_PRIVATE | _NO_RESERVE,
+        prot=mmap.PROT_READ | mmap.PROT_WRITE,
+    )
     try:
         about = header.pop("__metadata__")
         tensors = {name: _tensor(mapping, start, entry) for name, entry in header.items()}

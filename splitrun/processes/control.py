@@ -1,10 +1,13 @@
-"""What a party's process and the one that started it tell each other, over a pipe.
+"""What a party's process and the one that started it tell each other, over a pipe, and the open
+files that go with it.
 
 Both run the same code, as the same user, and one has started the other: what is said is trusted.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from multiprocessing.connection import Connection
 
@@ -18,25 +21,36 @@ from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus
 from splitrun.spec.contracts import Metric
 from splitrun.usage import Usage
 
+_FILES_AT_ONCE = 200
+"""The system takes no more than 253."""
 
-class Message(msgspec.Struct, tag=True):
+
+class Message(msgspec.Struct, tag=True, kw_only=True):
     """Base of all that is told."""
+
+    files: Sequence[int] = ()
+    """Open files that go with it, by their numbers in the process that tells or has heard it."""
 
 
 class Assignment(Message):
-    """To a party's process, first: what it is to run."""
+    """To a party's process, first: what it is to run.
+
+    With it go a file with the party's rows; a state for each of its roles; and for each channel
+    memory and bell.
+    """
 
     party: str
     spec: str
     """YAML."""
     directory: str
     """Where the party's paths and classes are looked up."""
-    data: str
-    """A file with the party's encoded rows."""
-    rows: str
-    """A file with the numbers of those that are trained and evaluated on."""
-    states: Mapping[str, str]
-    """By role, where the state is that it begins with."""
+    ids: Mapping[str, bytes]
+    """By field of `Data`, int64: the rows that are trained and evaluated on."""
+    roles: Sequence[str]
+    sources: Sequence[str]
+    """Channels to other parties that its roles send over,"""
+    targets: Sequence[str]
+    """and from others that they receive over."""
     plan: bytes
     """See `plan_to_bytes`."""
     metrics: Sequence[Metric]
@@ -52,10 +66,8 @@ class Assignment(Message):
     """Whether those of the spec come to pass,"""
     fired: Collection[int]
     """but for these, which have before."""
-    cores: Sequence[int]
-    """That its threads keep to; all, if empty."""
-    scratch: str
-    """A directory for files that are handed over."""
+    core: int | None
+    """That its threads keep to until others want it, too; None for no such core."""
 
 
 class Go(Message):
@@ -77,17 +89,30 @@ class News(Message):
 
     events: Sequence[AnyEvent]
     statuses: Sequence[RoleStatus]
+    printed: str
+    """What somebody's code has printed since."""
     usage: Usage | None = None
     """Told now and then, and at the end."""
 
 
-class Due(Message):
-    """From a party's process: a role's state at a checkpoint."""
+class Reached(Message):
+    """From a party's process: a role has come to a checkpoint, and waits for what is decided."""
 
     role: str
     step: int
-    state: str
-    """The file."""
+
+
+class Decided(Message):
+    """To a party's process: whether the role's state is wanted."""
+
+    role: str
+    wanted: bool
+
+
+class Due(Message):
+    """From a party's process, where it is: the role's state, in a file that goes with it."""
+
+    role: str
 
 
 class Fired(Message):
@@ -143,34 +168,54 @@ class Failure(msgspec.Struct):
 
 
 class Ended(Message):
-    """From a party's process, last: what its roles have come to."""
+    """From a party's process, last: what its roles have come to.
 
-    states: Mapping[str, str]
-    """By role, the file of its state; none of a failure that left threads behind."""
+    With it go the states of its roles; none of a failure that left threads behind.
+    """
+
+    states: Sequence[str] = ()
+    """The roles, in the order of the files."""
     roles: Mapping[str, RoleOutcome] = {}
     """Of a run that came to its end, as are the next."""
     channels: Mapping[str, ChannelStatistics] = {}
     failure: Failure | None = None
 
 
-Told = Assignment | Go | Stop | Ready | News | Due | Fired | Stacks | Ended
+Told = Assignment | Go | Stop | Ready | News | Reached | Decided | Due | Fired | Stacks | Ended
 _decoder = msgspec.msgpack.Decoder(Told)
 
 
 def tell(pipe: Connection, message: Message) -> None:
-    """Say something.
+    """Say something. The files that go with it stay open here.
 
     Raises:
         OSError: nobody is at the other end any more.
     """
     pipe.send_bytes(msgspec.msgpack.encode(message))
+    files = message.files
+    with _as_socket(pipe) as channel:
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            socket.send_fds(channel, [b"\0"], files[start : start + _FILES_AT_ONCE])
 
 
 def hear(pipe: Connection) -> Told:
-    """What is said next; waits for it.
+    """What is said next; waits for it. The files that go with it are the caller's to close.
 
     Raises:
         EOFError, OSError: nobody is at the other end any more.
     """
     told: Told = _decoder.decode(pipe.recv_bytes())
+    files: list[int] = []
+    with _as_socket(pipe) as channel:
+        while len(files) < len(told.files):
+            content, more, _, _ = socket.recv_fds(channel, 1, _FILES_AT_ONCE)
+            if not content:
+                raise EOFError
+            files += more
+    told.files = files
     return told
+
+
+def _as_socket(pipe: Connection) -> socket.socket:
+    """The same end, for what pipes have no words for."""
+    return socket.socket(fileno=os.dup(pipe.fileno()))

@@ -6,46 +6,49 @@ It ends when it is told to, and by itself when nobody listens any more.
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import signal
-import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
-from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
 from typing import cast
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from splitrun.data.encoded_files import read_data
-from splitrun.data.on_disk import read_tensors
-from splitrun.errors import RunFailed, one_line
+from splitrun.data.encoded_files import map_data
+from splitrun.errors import LostPeer, RunFailed, one_line
 from splitrun.events import AnyEvent, Event
 from splitrun.model import Stage, State
 from splitrun.party import Party
 from splitrun.plan import Deadline, Instruction, plan_from_bytes, planned_faults
 from splitrun.processes.control import (
     Assignment,
+    Decided,
     Due,
     Ended,
     Failure,
     Fired,
     Message,
     News,
+    Reached,
     Ready,
     Stacks,
     Stop,
     hear,
     tell,
 )
-from splitrun.processes.ring import RingHandle
-from splitrun.processes.states import read_state, write_state
+from splitrun.processes.core import Core
+from splitrun.processes.files import read_state, write_state
+from splitrun.processes.ring import RingEnd, RingLayout
 from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
 from splitrun.runtime.clock import now
 from splitrun.session.job import job_of
@@ -63,68 +66,74 @@ class _Stopped(KeyboardInterrupt):
     """The process was told to stop."""
 
 
-def main(pipe: Connection, sources: Sequence[RingHandle], targets: Sequence[RingHandle]) -> None:
+class _Printed(io.TextIOBase):
+    """Keeps what somebody's code prints until it is told."""
+
+    def __init__(self) -> None:
+        self._parts: deque[str] = deque()
+
+    def write(self, text: str, /) -> int:
+        self._parts.append(text)
+        return len(text)
+
+    def take(self) -> str:
+        """What has been printed since the last time."""
+        return "".join(self._parts.popleft() for _ in range(len(self._parts)))
+
+
+def main(pipe: Connection) -> None:
     """Run a party's roles to their end, or until told to stop.
 
     Args:
         pipe: to the process that has started this one.
-        sources: of channels that the party's roles send over to other parties.
-        targets: of channels that they receive over.
     """
-    for number in (signal.SIGINT, signal.SIGHUP):  # of a terminal: whoever started this one decides
-        signal.signal(number, signal.SIG_IGN)
     with suppress(OSError, EOFError):  # nobody listens
         assignment = hear(pipe)
         assert isinstance(assignment, Assignment)
         try:
-            _PartyProcess(pipe, assignment, sources, targets).run()
+            _PartyProcess(pipe, assignment).run()
         except Exception as error:  # noqa: BLE001 - told to whoever started this
             failed = RunFailed(assignment.party, "its start", one_line(error))
             failed.stacks = traceback.format_exc()
-            tell(pipe, Ended({}, failure=Failure.of(failed)))
+            tell(pipe, Ended(failure=Failure.of(failed)))
 
 
 class _PartyProcess:
-    def __init__(
-        self,
-        pipe: Connection,
-        assignment: Assignment,
-        sources: Sequence[RingHandle],
-        targets: Sequence[RingHandle],
-    ) -> None:
+    def __init__(self, pipe: Connection, assignment: Assignment) -> None:
         self._pipe, self._assignment = pipe, assignment
-        self._sources, self._targets = sources, targets
         self._lock = threading.Lock()
         self._told = threading.Event()
         """To begin, or to stop."""
         self._stopped = threading.Event()
         self._events: deque[Event] = deque()
+        self._printed = _Printed()
         self._statuses: Sequence[RoleStatus] = ()
         self._stages: dict[str, Stage] = {}
-        self._numbers = count()
+        self._decided = {role: SimpleQueue[bool]() for role in assignment.roles}
         self._plan = plan_from_bytes(assignment.plan)
-        self._meter = Meter([role.name for role in self._plan.roles])
+        self._core = Core(assignment.core)
+        self._meter = Meter(assignment.roles)
         self._meter_at = 0.0
 
     def run(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
-        try:
-            ended = self._run()
-        except _Stopped as stopped:
-            left = getattr(stopped, "__notes__", ())
-            ended = Ended({} if left else self._states())
-        except RunFailed as error:
-            ended = Ended({}, failure=Failure.of(error))
+        with redirect_stdout(self._printed), redirect_stderr(self._printed):
+            try:
+                ended = self._run()
+            except _Stopped as stopped:
+                left = getattr(stopped, "__notes__", ())
+                ended = Ended() if left else self._with_states(Ended())
+            except RunFailed as error:
+                ended = Ended(failure=Failure.of(error))
+                if isinstance(error, LostPeer) and not error.left_behind:
+                    self._with_states(ended)  # another one may have heard of an interrupt before
         self._meter_at = 0.0
         self._flush()
         self._tell(ended)
-        sys.stdout.flush()
-        sys.stderr.flush()
 
     def _run(self) -> Ended:
         assignment = self._assignment
-        if assignment.cores:
-            os.sched_setaffinity(0, assignment.cores)
+        self._core.take()
         torch.set_num_threads(assignment.intra_op_threads)
         job = self._job()
         observer = Observer(
@@ -135,18 +144,19 @@ class _PartyProcess:
             self._look,
         )
         outcome = find_runtime(_runtime_of(job))(job, observer)
-        return Ended(self._states(), outcome.roles, outcome.channels)
+        return self._with_states(Ended(roles=outcome.roles, channels=outcome.channels))
 
     def _begin(self) -> None:
+        self._flush()  # what its start has used is no part of what the run uses
         self._tell(Ready())
         self._told.wait()
         self._poll()
 
     def _job(self) -> Job:
-        given = self._assignment
-        ids = read_tensors(Path(given.rows)).tensors
+        given, files = self._assignment, iter(self._assignment.files)
+        ids = {name: _ids(content) for name, content in given.ids.items()}
         data = replace(
-            read_data(Path(given.data)),
+            map_data(next(files)),
             train_ids=ids["train_ids"],
             validation_ids=ids["validation_ids"],
             test_ids=ids["test_ids"],
@@ -155,8 +165,14 @@ class _PartyProcess:
         party = Party(spec, given.party, Path(given.directory), data)
         job = job_of([party], self._plan, given.metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
-        for role, path in given.states.items():
-            self._stages[role].restore(read_state(Path(path)), given.step)
+        for role in given.roles:
+            self._stages[role].restore(read_state(next(files)), given.step)
+        plan, channels = self._plan, {channel.name: channel for channel in self._plan.channels}
+        ends = {
+            name: RingEnd(it, RingLayout.of(plan, it), next(files), next(files))
+            for name in (*given.sources, *given.targets)
+            if (it := channels[name])
+        }
         faults = planned_faults(spec, self._plan) if given.faults else ()
         emit = self._events.append
         return replace(
@@ -166,8 +182,8 @@ class _PartyProcess:
             deadline=Deadline(math.inf, given=True),  # who started this looks at all roles together
             hooks=job.hooks if given.hooks else (),
             faults=Faults(faults, given.fired, self._fire) if faults else None,
-            senders={end.channel.name: end.sender(emit) for end in self._sources},
-            receivers={end.channel.name: end.receiver() for end in self._targets},
+            senders={name: ends[name].sender(emit) for name in given.sources},
+            receivers={name: ends[name].receiver() for name in given.targets},
             digests=given.digests,
         )
 
@@ -175,15 +191,23 @@ class _PartyProcess:
         """In a thread of its own: hear what is wanted."""
         with suppress(OSError, EOFError):
             while True:
-                message = hear(self._pipe)
-                if isinstance(message, Stop):
-                    self._stopped.set()
-                    if message.tell_stacks:
-                        self._tell(Stacks(stacks()))
-                self._told.set()
+                match hear(self._pipe):
+                    case Decided() as decided:
+                        self._decided[decided.role].put(decided.wanted)
+                    case Stop() as stop:
+                        self._stop()
+                        if stop.tell_stacks:
+                            self._tell(Stacks(stacks()))
+                    case _:
+                        self._told.set()
+        self._stop()
+        threading.Timer(_LEAVES_S, os._exit, (1,)).start()
+
+    def _stop(self) -> None:
         self._stopped.set()
         self._told.set()
-        threading.Timer(_LEAVES_S, os._exit, (1,)).start()
+        for decided in self._decided.values():
+            decided.put(False)
 
     def _tell(self, message: Message) -> None:
         with self._lock, suppress(OSError):
@@ -197,30 +221,36 @@ class _PartyProcess:
     def _flush(self) -> None:
         take = self._events.popleft
         events = [take() for _ in range(len(self._events))]
+        self._core.look()
         usage = None
         if (time := now()) >= self._meter_at:
             usage, self._meter_at = self._meter.read(), time + _METERED_EVERY_S
-        self._tell(News(cast("Sequence[AnyEvent]", events), self._statuses, usage))
+        told = cast("Sequence[AnyEvent]", events)
+        self._tell(News(told, self._statuses, self._printed.take(), usage))
 
     def _look(self, statuses: Sequence[RoleStatus]) -> None:
         self._statuses = statuses
 
     def _collect(self, role: str, step: int, copy: Callable[[], State]) -> None:
-        path = write_state(self._new_file(), copy())
-        self._tell(Due(role, step, path))
+        """In the role's thread: hand over a copy of its state, if it is wanted."""
+        self._tell(Reached(role, step))
+        if self._decided[role].get():
+            file = write_state(copy())
+            self._tell(Due(role, files=(file,)))
+            os.close(file)
 
     def _fire(self, index: int, role: str, instruction: Instruction) -> None:
         self._tell(Fired(index, role, instruction))
 
-    def _states(self) -> dict[str, str]:
-        return {
-            role: write_state(self._new_file(), stage.state())
-            for role, stage in self._stages.items()
-        }
+    def _with_states(self, ended: Ended) -> Ended:
+        """With what the roles have trained."""
+        ended.states = tuple(self._stages)
+        ended.files = [write_state(stage.state()) for stage in self._stages.values()]
+        return ended
 
-    def _new_file(self) -> Path:
-        name = f"{os.getpid()}-{next(self._numbers)}.safetensors"
-        return Path(self._assignment.scratch) / name
+
+def _ids(content: bytes) -> Tensor:
+    return torch.from_numpy(np.frombuffer(bytearray(content), np.int64))
 
 
 def _runtime_of(job: Job) -> str:

@@ -16,18 +16,17 @@ import mmap
 import os
 import socket
 import struct
-import tempfile
 import threading
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.reduction import DupFd
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from splitrun.data.on_disk import unnamed_file
 from splitrun.events import Emit, Phase, Sent
 from splitrun.plan import Channel, LinkState, Plan, TensorFacts
 from splitrun.runtime import ChannelClosed, ChannelStatistics, Message
@@ -80,66 +79,50 @@ def _whole_lines(size: int) -> int:
     return -(-size // _LINE) * _LINE
 
 
-class RingHandle:
-    """One end of a channel, on its way to the process that is to use it.
+@dataclass(frozen=True)
+class RingEnd:
+    """One end of a channel, in whatever process has its files open. Whoever opens it as a sender or
+    a receiver gives it these."""
 
-    Args:
-        memory: a file, of the layout's size.
-        bell: this end's socket.
-    """
+    channel: Channel
+    layout: RingLayout
+    memory: int
+    """An open file, of the layout's size."""
+    bell: int
+    """This end's socket."""
 
-    def __init__(self, channel: Channel, layout: RingLayout, memory: int, bell: socket.socket):
-        self.channel = channel
-        self.layout = layout
-        self._memory, self._bell = memory, bell.fileno()
-
-    def __getstate__(self) -> tuple[Any, ...]:
-        return self.channel, self.layout, DupFd(self._memory), DupFd(self._bell)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.channel, self.layout, memory, bell = state
-        self._memory, self._bell = memory.detach(), bell.detach()
+    @property
+    def files(self) -> tuple[int, int]:
+        """What another process needs of it."""
+        return self.memory, self.bell
 
     def sender(self, emit: Emit) -> RingSender:
-        """The sending end, in the process that has the handle now."""
+        """The sending end."""
         return RingSender(self.channel, self._opened(), emit)
 
     def receiver(self) -> RingReceiver:
-        """The receiving end, likewise."""
+        """The receiving end."""
         return RingReceiver(self.channel, self._opened())
 
-    def _opened(self) -> _Ring:
-        memory = mmap.mmap(self._memory, self.layout.total_bytes)
-        os.close(self._memory)
-        return _Ring(self.layout, memory, socket.socket(fileno=self._bell))
-
-
-class RingPair:
-    """Both ends of a new channel, in the process that hands them to others; a context."""
-
-    def __init__(self, plan: Plan, channel: Channel) -> None:
-        layout = RingLayout.of(plan, channel)
-        self._memory = _unnamed_file(channel.name)
-        os.ftruncate(self._memory, layout.total_bytes)
-        self._bells = socket.socketpair()
-        self.source, self.target = (
-            RingHandle(channel, layout, self._memory, bell) for bell in self._bells
-        )
-
     def close(self) -> None:
-        """The ends are with others now, or needed no more."""
-        os.close(self._memory)
-        for bell in self._bells:
-            bell.close()
+        """It is with another process now."""
+        os.close(self.memory)
+        os.close(self.bell)
+
+    def _opened(self) -> _Ring:
+        memory = mmap.mmap(self.memory, self.layout.total_bytes)
+        os.close(self.memory)
+        return _Ring(self.layout, memory, socket.socket(fileno=self.bell))
 
 
-def _unnamed_file(name: str) -> int:
-    """A file in memory, gone with the last process that has it open. Shared memory that has a name
-    would need somebody to remove it, and is short where containers limit it."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create(name)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+def open_ring(channel: Channel, layout: RingLayout) -> tuple[RingEnd, RingEnd]:
+    """The sending and the receiving end of a channel that nothing has passed through."""
+    memory = unnamed_file(0)  # in memory, however large it becomes
+    os.ftruncate(memory, layout.total_bytes)
+    source, target = (bell.detach() for bell in socket.socketpair())
+    ends = ((memory, source), (os.dup(memory), target))
+    sending, receiving = (RingEnd(channel, layout, *files) for files in ends)
+    return sending, receiving
 
 
 class _Ring:
@@ -152,6 +135,7 @@ class _Ring:
         self._bytes = torch.frombuffer(memory, dtype=torch.uint8)
         self._bell = bell
         self._bell.settimeout(_LONGEST_SLEEP_S)
+        weakref.finalize(self, bell.close)  # no earlier, for a thread may still sleep there
         self._lock = threading.Lock()
         self._views: dict[tuple[int, int], Sequence[Tensor]] = {}
         """Of slots, by place and rows: batches have few different lengths."""

@@ -272,7 +272,8 @@ class Runtime(Section):
     """What runs the plan; the result does not depend on it."""
 
     type: RuntimeName = Field(
-        "threaded", description="All roles in one thread, or a thread for each."
+        "threaded",
+        description="All roles in one thread, a thread for each, or a process for each party.",
     )
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."

@@ -90,6 +90,8 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "codecs.TIMES": 1,
     },
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
+    "processes": {"processes.STEPS": 8, "processes.ROWS": 1024, "overhead.SPEC": _FEW_ROWS},
+    "messages": {"messages.SIZES": (1024, 65536), "messages.LASTS_S": 0.001},
     "checkpoints": {
         "checkpoints.SPEC": checkpoints.SPEC.replace("rows: 6400", "rows: 128"),
         "checkpoints.STEPS": 12,

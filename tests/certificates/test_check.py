@@ -7,13 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
 )
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from splitrun.certificates import Credentials, credentials, throw_away
+from splitrun.certificates.files import pem
 from splitrun.certificates.issue import new_authority, new_key
 from splitrun.errors import UsageError
 from tests.certificates.making import DAY, NOW, authority, credentials_of, write
@@ -32,6 +37,22 @@ def of_ca(since_days: int) -> Credentials:
     """Of a CA that is valid for 200 days, from so many ago."""
     since = NOW - since_days * DAY
     return credentials_of(new_authority(200 * DAY, since), "bank", max(since, NOW - 200 * DAY))
+
+
+def of_another_maker(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *usages: x509.ObjectIdentifier
+) -> Credentials:
+    """What an organisation's own CA could have made."""
+    certificate = (
+        x509.CertificateBuilder(CA.certificate.subject, x509.Name([]), key.public_key(), 1)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + 90 * DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("bank")]), critical=True)
+    )
+    if usages:
+        certificate = certificate.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    signed = certificate.sign(CA.key, hashes.SHA256())
+    return Credentials(pem(CA.certificate), pem(signed), pem(key))
 
 
 WRONG: dict[str, tuple[Credentials, str]] = {
@@ -66,6 +87,14 @@ WRONG: dict[str, tuple[Credentials, str]] = {
     "the CA's certificate and key for the party's": (
         Credentials(BANK.ca, BANK.ca, BANK.key),
         "bank.key: is another key than its certificate's; have the request signed that …",
+    ),
+    "a certificate for one end alone": (
+        of_another_maker(new_key(), ExtendedKeyUsageOID.SERVER_AUTH),
+        "bank.crt: is not for TLS servers and clients; have it made by splitrun certs sign",
+    ),
+    "an RSA key, with which an older TLS could do": (
+        of_another_maker(rsa.generate_private_key(65537, 2048)),
+        "bank.crt: has a key on neither P-256 nor P-384; make another by splitrun certs request",
     ),
     "another key": (
         replace(BANK, key=SHOP.key),
@@ -134,6 +163,11 @@ def test_a_name_that_is_none_is_refused_before_its_files_are_looked_for(tmp_path
 
 def test_what_is_right_is_what_the_files_hold(tmp_path: Path) -> None:
     assert credentials(write(tmp_path, "bank", BANK), "bank") == BANK
+
+
+def test_what_another_ca_has_made_is_taken_if_it_is_as_the_page_says(tmp_path: Path) -> None:
+    content = of_another_maker(ec.generate_private_key(ec.SECP384R1()))
+    assert credentials(write(tmp_path, "bank", content), "bank") == content
 
 
 def test_a_link_to_a_key_is_followed_as_secrets_are_often_mounted(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ that there is to know of each file."""
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -280,3 +281,35 @@ def test_a_ca_that_has_ended_signs_nothing(capsys: pytest.CaptureFixture[str]) -
     message = "ca/ca.crt: expired on …; a new CA has to sign all parties' requests"
     assert says(text, message), text
     assert not Path("bank.crt").exists()
+
+
+# --- docs/certificates.md -------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+SENT = {
+    "request bank tls": {"tls/bank.csr": "bank.csr"},
+    "sign bank": {"bank.crt": "tls/bank.crt", "CA/ca.crt": "tls/ca.crt"},
+}
+"""What the parties and the CA send each other, by the command that makes it."""
+
+
+def test_every_command_of_the_page_does_what_it_says() -> None:
+    lines = re.findall(r"^ *\$ splitrun certs (.+)$", PAGE, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"init", "request", "sign", "show"}
+    for line in lines:
+        certs(*line.split())
+        for command, files in SENT.items():
+            if line.startswith(command):
+                for source, target in files.items():
+                    content = Path(source.replace("CA", line.split()[-1])).read_bytes()
+                    Path(target).write_bytes(content)
+        if line.startswith("sign"):
+            assert credentials(Path("tls"), "bank").warnings == ()
+
+
+def test_the_page_tells_how_long_certificates_are_valid(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    signed("bank")
+    assert "valid for 90 days, the CA's for five years" in PAGE
+    assert value(told(capsys, "show", "bank"), "left") == ["89 days", "1,824 days"]
