@@ -123,7 +123,7 @@ def party_faults(
     certificate: x509.Certificate, ca: x509.Certificate, name: str, now: datetime
 ) -> Iterator[str]:
     """What is wrong with a party's certificate."""
-    if not is_signed_by(certificate, ca):
+    if not _is_signed_by(certificate, ca):
         yield f"is not signed by {CA_CERTIFICATE}; both have to come from the same CA"
     names = names_of(certificate.extensions)
     if name not in names:
@@ -139,7 +139,7 @@ def party_faults(
     yield from _date_faults(certificate, now, remedy)
 
 
-def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+def _is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     """Whether a certificate names this CA, and has its signature."""
     try:
         certificate.verify_directly_issued_by(ca)
