@@ -37,7 +37,8 @@ def show_comparison(comparison: Comparison) -> None:
         fitted(console.width, figures, [_row(result, comparison) for result in comparison.arms])
     )
     baseline = next(result for result in comparison.arms if result.arm.is_baseline)
-    other = "threaded" if baseline.runtime == "serial" else "serial"
+    pipelined = next(each.runtime for each in comparison.arms if not each.arm.is_baseline)
+    other = pipelined if baseline.runtime == "serial" else "serial"
     on = " on the validation rows" if comparison.decided_on == "validation" else ""
     lines = (
         f"{baseline.samples_per_s.count} rounds; sequential is on the {baseline.runtime} runtime, "

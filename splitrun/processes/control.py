@@ -215,7 +215,7 @@ def hear(pipe: Connection) -> Told:
             if not content:
                 raise EOFError
             files += more
-    told.files = files
+    told.files = tuple(files)
     return told
 
 

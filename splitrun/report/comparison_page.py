@@ -263,7 +263,8 @@ def remarks(comparison: ComparisonRecord) -> list[str]:
         told.append(f"Advice: {comparison.advice.rstrip('.')}.")
     baseline = comparison.baseline
     if baseline is not None and baseline.gain is not None:
-        other = "threaded" if baseline.runtime == "serial" else "serial"
+        pipelined = next((each.runtime for each in comparison.arms if not each.sequential), "")
+        other = pipelined if baseline.runtime == "serial" else "serial"
         told.append(
             f"Sequential is on the {baseline.runtime} runtime, {PAGE.factor(baseline.gain)} as "
             f"fast as on the {other} one."

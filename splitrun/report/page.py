@@ -81,7 +81,7 @@ COMPARISON_TERMS = (
     (
         "recorded trial",
         "One trial of each arm with all its events, which timelines, shares and utilisation show. "
-        "The sequential one is on the threaded runtime, so that each role has a row.",
+        "The sequential one is not on the serial runtime, so that each role has a row.",
     ),
     TIMELINE,
     WAITING,

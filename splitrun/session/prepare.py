@@ -182,10 +182,14 @@ def prepare(
     if not (auto or probe):
         return Experiment(document, directory, parties, plan)
 
+    def on_runtime(costs: Costs) -> Costs:
+        """Costs of threads, on the spec's runtime."""
+        return costs.apart(len(spec.parties)) if spec.runtime.type == "processes" else costs
+
     def fastest(costs: Costs, pipelines: bool) -> int:  # noqa: FBT001 - the probe's callback
         return fastest_depth(
             plan,
-            costs,
+            on_runtime(costs),
             pipelines=pipelines,
             memory_limit_bytes=limit,
             max_staleness=spec.pipeline.max_staleness,
@@ -193,9 +197,10 @@ def prepare(
 
     tell("measuring costs on this machine …")
     probed = probe_costs(parties, fastest)
+    costs = on_runtime(probed.costs)
     advice = recommend(
         plan,
-        probed.costs,
+        costs,
         shown=shown(spec, plan.steps),
         certainty=probed.certainty,
         pipelines=probed.pipelines,
@@ -210,7 +215,7 @@ def prepare(
         document, parties = replace(document, spec=spec), parties.under(spec)
         plan = compile(spec, facts)
         check(plan)
-    return Experiment(document, directory, parties, plan, probed.costs, advice, unproven=unproven)
+    return Experiment(document, directory, parties, plan, costs, advice, unproven=unproven)
 
 
 def memory_limit_bytes(spec: Spec) -> float:

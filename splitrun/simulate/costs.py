@@ -25,6 +25,8 @@ _COOLING_S = 2.5e-3
 """How long caches remember: after pauses of 0.3, 0.6, 1, 2, 4 and 8 ms, a step of 0.7 ms took 0.73,
 0.81, 0.9, 1.3, 1.6 and 1.8 ms on a virtual machine whose processor others share. Spinning through
 the pause instead of sleeping made no difference."""
+_RING_LATENCY_S = 5e-5
+"""What a message takes from one process to another."""
 MOST_UNEVEN = 0.5
 """What speeds may differ by so that slow moments still get something done."""
 _OF_WHOLE_BATCHES = frozenset({Op.LOAD, Op.UPDATE})
@@ -119,6 +121,18 @@ class Costs:
         here, there = (_slice_work_s(self, size) for size in (rows, self.found_with.rows))
         scale = here / there if there else 1.0
         return min(self.found_with.cores, self.effective_cores * scale)
+
+    def apart(self, parties: int) -> Costs:
+        """The same where each of so many parties has a process of its own: none waits for another
+        one's lock, and whoever waits for a message looks for it before it sleeps."""
+        cores = self.found_with.cores if self.found_with else self.effective_cores
+        wakeup_latency_s = min(self.wakeup_latency_s, _RING_LATENCY_S)
+        return replace(
+            self,
+            effective_cores=min(cores, parties),
+            wakeup_latency_s=wakeup_latency_s,
+            found_with=None,
+        )
 
     def alone(self) -> Costs:
         """The same roles, each with a core to itself that never sleeps nor forgets: none can be

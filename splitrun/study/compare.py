@@ -33,6 +33,7 @@ from splitrun.study.timing import (
     Watcher,
     baseline_of,
     enter,
+    pipelining,
     rates,
     time_rounds,
     trial_s,
@@ -104,9 +105,11 @@ def compare(
     )
     watcher.tell("recording a trial of each arm …")
     recordings = {
-        each.arm: record(each.subject, each.plan, directory / recording_path(each.arm))
+        each.arm: record(
+            each.subject, each.plan, each.runtime, directory / recording_path(each.arm)
+        )
         for each in timed_arms
-        if each.runtime == "threaded"
+        if each.runtime != "serial"
     }
     return _Measured(arms, settings, name, scores, diverged, trials, recordings).comparison()
 
@@ -245,7 +248,7 @@ def _forecast(arms: ArmSet, budget_s: float, baseline: RuntimeName) -> list[Dept
             break
         plan = _shortened(with_depth(base, depth), costs, length_s)
         limit = bound(plan, costs).segment_samples_per_s
-        runtime = baseline if depth == 1 else "threaded"
+        runtime = baseline if depth == 1 else pipelining(arms.subjects[BASELINE].spec)
         rate = predict(plan, costs, runtime).samples_per_s
         forecasts.append(
             DepthForecast(depth=depth, bound_samples_per_s=limit, predicted_samples_per_s=rate)

@@ -47,7 +47,7 @@ class ArmResult:
 
     arm: Arm
     runtime: RuntimeName
-    """The threads' or, where it is the faster baseline, the serial one."""
+    """The spec's, or threads; the serial one where it is the faster baseline."""
     samples_per_s: MedianEstimate
     speedup: MedianEstimate
     bound_samples_per_s: float

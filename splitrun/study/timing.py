@@ -17,6 +17,7 @@ from splitrun.runtime import AffinityTuner
 from splitrun.runtime.clock import now
 from splitrun.session.environment import usable_cores
 from splitrun.simulate import Costs, predict
+from splitrun.spec import Spec
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.statistics import (
     FEWEST_TO_STOP,
@@ -94,9 +95,10 @@ _WARM_UP_STEPS = 12
 def enter(
     subjects: Mapping[Arm, Subject], plans: Mapping[Arm, Plan], costs: Costs, budget_s: float
 ) -> list[TimedArm]:
-    """All arms on threads; the baseline on the serial runtime besides."""
+    """All arms on the spec's runtime, or on threads where that is the serial one; the baseline on
+    the serial runtime besides."""
     kinds: list[tuple[Arm, RuntimeName]] = [(BASELINE, "serial")]
-    kinds += [(arm, "threaded") for arm in subjects]
+    kinds += [(arm, pipelining(subject.spec)) for arm, subject in subjects.items()]
     length_s = trial_s(budget_s, len(kinds))
     timed_arms = []
     for arm, kind in kinds:
@@ -104,6 +106,11 @@ def enter(
         shortened = shorten(subjects[arm], steps)
         timed_arms.append(TimedArm(arm, kind, shortened, shortened.plan()))
     return timed_arms
+
+
+def pipelining(spec: Spec) -> RuntimeName:
+    """The runtime that arms with several batches in flight are run on."""
+    return "threaded" if spec.runtime.type == "serial" else spec.runtime.type
 
 
 def time_rounds(

@@ -233,8 +233,8 @@ class RecordedTrial:
     """How busy the graphics processors were, whoever's work it was; None where there is none."""
 
 
-def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:
-    """Run one trial on threads and keep its `events.jsonl` in a new directory.
+def record(subject: Subject, plan: Plan, kind: RuntimeName, directory: Path) -> RecordedTrial:
+    """Run one trial and keep its `events.jsonl` in a new directory.
 
     Raises:
         RunFailed: a role failed.
@@ -246,7 +246,7 @@ def record(subject: Subject, plan: Plan, directory: Path) -> RecordedTrial:
     sampler = partial(Sampler, interval_s=_SAMPLES_EVERY_S, roles=roles)
     recorder = Recorder(directory, [JsonLines(), events.append], [sampler])
     with locked(directory):
-        train_fresh(subject, "threaded", recorder=recorder)
+        train_fresh(subject, kind, recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]
     return RecordedTrial(
         roles=shares(events),

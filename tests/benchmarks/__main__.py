@@ -13,6 +13,7 @@ from itertools import chain
 
 from tests.benchmarks import (
     checkpoints,
+    codecs,
     compensation,
     endurance,
     fraction,
@@ -52,6 +53,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "depth": (prediction.sweep, 3),
     "growth": (growth.measure, 1),
     "speedup": (speedup.measure, 5),
+    "codecs": (codecs.measure, 5),
     "peer": (peer.measure, 5),
     "processes": (processes.measure, 15),
     "messages": (messages.measure, 3),

@@ -71,6 +71,7 @@ def _threads(size: int, stack: ExitStack) -> Trip:
 
 
 def _other_process(pipe: Connection, size: int) -> None:
+    torch.set_num_threads(1)
     files = hear(pipe).files
     receiver = RingEnd(_THERE, _layout(size), *files[:2]).receiver()
     _echo(receiver, RingEnd(_BACK, _layout(size), *files[2:]).sender(lambda _: None))
@@ -145,6 +146,7 @@ def _one_way_s(trip: Trip) -> list[float]:
 
 def measure(repeats: int) -> Iterator[str]:
     """Rows of a Markdown table: medians, and what they are of the socket's."""
+    torch.set_num_threads(1)  # as roles have it; more would copy large messages together
     yield HEADER
     for size in SIZES:
         with ExitStack() as stack:

@@ -20,7 +20,7 @@ HEADER = (
     "| case | aim | ratio, median | quartiles | 95 % interval | ms a step | reference, ms a step "
     "| CPU ms a step | reference, CPU ms a step |\n|---|---|---|---|---|---|---|---|---|"
 )
-ROWS, STEPS = 16_384, 512
+ROWS = 16_384
 PIPELINE = "pipeline={schedule: stale, depth: 4}"
 WIDE = [
     *(f"parties.{name}.bottom={{type: mlp, hidden: [512], out: 64}}" for name in ("alice", "bob")),
@@ -40,9 +40,9 @@ class Cost:
 Measure = Callable[[], Cost]
 
 
-def ours(batch_size: int, kind: RuntimeName, *overrides: str) -> Measure:
+def ours(batch_size: int, steps: int, kind: RuntimeName, *overrides: str) -> Measure:
     """A training with its events recorded, from when its roles begin."""
-    epochs = -(-STEPS * batch_size // ROWS)
+    epochs = -(-steps * batch_size // ROWS)
     document = loads(overhead.SPEC % (batch_size, epochs), "processes.yaml", overrides)
     experiment = prepare(document)
     subject = Subject(experiment.parties).with_facts_of(experiment.plan)
@@ -57,9 +57,9 @@ def ours(batch_size: int, kind: RuntimeName, *overrides: str) -> Measure:
     return measure
 
 
-def hand_written(batch_size: int) -> Measure:
+def hand_written(batch_size: int, steps: int) -> Measure:
     """The loop of `overhead`."""
-    epochs = -(-STEPS * batch_size // ROWS)
+    epochs = -(-steps * batch_size // ROWS)
     loop, steps = overhead.plain_loop(batch_size, epochs), epochs * ROWS // batch_size
 
     def measure() -> Cost:
@@ -75,19 +75,19 @@ CASES: list[tuple[str, float, Callable[[], tuple[Measure, Measure]]]] = [
         "64 → 512 → 64, batch 4,096, against serial `sequential`",
         1 / 1.5,
         lambda: (
-            ours(4096, "processes", PIPELINE, *WIDE),
-            ours(4096, "serial", "pipeline=sequential", *WIDE),
+            ours(4096, 32, "processes", PIPELINE, *WIDE),
+            ours(4096, 32, "serial", "pipeline=sequential", *WIDE),
         ),
     ),
     (
         "24 → 100 → 64, batch 1,024, against the loop",
         0.75,
-        lambda: (ours(1024, "processes", PIPELINE), hand_written(1024)),
+        lambda: (ours(1024, 512, "processes", PIPELINE), hand_written(1024, 512)),
     ),
     (
         "24 → 100 → 64, batch 128, against the loop",
         0.90,
-        lambda: (ours(128, "processes", PIPELINE), hand_written(128)),
+        lambda: (ours(128, 1024, "processes", PIPELINE), hand_written(128, 1024)),
     ),
 ]
 """What is measured, the aim, and what makes the two measures."""

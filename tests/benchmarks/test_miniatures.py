@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from splitrun.spec import Document, load
 from splitrun.study.arms import Arm
 from tests.benchmarks import (
     checkpoints,
+    codecs,
     compensation,
     machine,
     one_run,
@@ -19,7 +21,7 @@ from tests.benchmarks import (
     versions,
 )
 from tests.benchmarks.__main__ import STUDIES
-from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED
+from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED, way
 
 _FEW_ROWS = overhead.SPEC.replace("rows: 16384", "rows: 1024")
 
@@ -80,8 +82,15 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "growth.RUN_STEPS": (4, 8),
     },
     "speedup": {"speedup.RACES": ((speedup.FAR, Arm("stale", 2), 4, 1.0),)},
+    "codecs": {
+        "codecs.NARROW": replace(codecs.NARROW, batch_size=16, links={"default": way(1, 20)}),
+        "codecs.DEPTH": 2,
+        "codecs.STEPS": 8,
+        "codecs.SIZES": ((4, 3),),
+        "codecs.TIMES": 1,
+    },
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
-    "processes": {"processes.STEPS": 8, "processes.ROWS": 1024, "overhead.SPEC": _FEW_ROWS},
+    "processes": {"processes.ROWS": 10**6, "overhead.SPEC": _FEW_ROWS},
     "messages": {"messages.SIZES": (1024, 65536), "messages.LASTS_S": 0.001},
     "checkpoints": {
         "checkpoints.SPEC": checkpoints.SPEC.replace("rows: 6400", "rows: 128"),

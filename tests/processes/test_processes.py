@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
+from splitrun.data.encoded_files import open_data
 from splitrun.errors import Lost, NonFiniteLoss, RunFailed, Stalled, UsageError
 from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone
 from splitrun.runtime import Checksums, Job, Observer, find_runtime
@@ -290,3 +294,90 @@ def test_processes_are_not_those_of_this_one() -> None:
         find_runtime("processes")(job, observer)
     assert len(told) == 3
     assert os.getpid() not in told
+
+
+def test_a_checkpoint_that_nobody_takes_is_copied_nowhere_and_changes_nothing() -> None:
+    asked: list[tuple[str, int]] = []
+    experiment = prepared(three_parties())
+    job = job_of(experiment.parties, experiment.plan)
+    observer = Observer(collect=lambda role, step, _: asked.append((role, step)))
+    outcome = find_runtime("processes")(job, observer)
+    assert outcome.digests == trained(prepared(three_parties()), "serial").outcome.digests
+    steps = {step for _, step in asked}
+    assert sorted(asked) == sorted((role, step) for role in job.roles for step in steps)
+    assert 7 in steps
+
+
+def test_what_a_users_class_prints_is_printed_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = CLASS.replace("        return", "        print('a forward')\n        return")
+    (tmp_path / "speaking.py").write_text(said, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    made = synthetic(parties=2, training={"epochs": 1})
+    made["parties"]["p1"]["bottom"] = {"class": "speaking:Tower"}
+    experiment = prepare(loads(yaml.safe_dump(made, sort_keys=False), "spec.yaml"), allow_code=True)
+    capsys.readouterr()
+    steps = experiment.plan.steps
+    trained(experiment, "processes")
+    assert capsys.readouterr().out.count("a forward\n") >= steps
+
+
+def test_rows_are_written_once_for_all_trainings_of_them_and_never_where_a_cache_has_them(
+    tmp_path: Path,
+) -> None:
+    def inodes(made: Content) -> list[int]:
+        party = next(iter(prepared(made).parties))
+        ids = party.data.train_ids
+        found = []
+        for data in (party.data, replace(party.data, train_ids=ids[: len(ids) // 2])):
+            file = open_data(data)
+            found.append(os.fstat(file).st_ino)
+            os.close(file)
+        return found
+
+    one, other = inodes(synthetic())
+    assert one == other
+    rows = "\n".join(f"{row % 7},{row % 5},{row % 2}" for row in range(300))
+    (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}\n", encoding="utf-8")
+    made = synthetic()
+    made["dataset"] = {
+        "type": "csv",
+        "path": str(tmp_path / "rows.csv"),
+        "label": "y",
+        "batch_size": 64,
+        "cache": str(tmp_path / "cache"),
+    }
+    for name, column in (("p0", "a"), ("p1", "b")):
+        made["parties"][name]["columns"] = [column]
+    found = inodes(made)
+    kept = {path.stat().st_ino for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert set(found) <= kept
+
+
+KILLED = """
+import os, signal
+from splitrun.runtime import Observer, find_runtime
+from tests.processes.test_processes import long_job, processes_of_parties
+
+def kill():
+    print(*(process.pid for process in processes_of_parties()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    find_runtime("processes")(long_job(), Observer(begin=kill))
+"""
+
+
+def test_no_process_outlives_the_one_that_has_started_it() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED], check=False, capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL
+    processes = []
+    for number in map(int, killed.stdout.split()):
+        with suppress(psutil.NoSuchProcess):
+            processes.append(psutil.Process(number))
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert len(killed.stdout.split()) == 3
+    assert not alive

@@ -14,7 +14,7 @@ from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
 from splitrun.events import RunStarted, StepDone
 from splitrun.lock import locked
-from splitrun.session import find_resume, prepare, prepare_resume, train
+from splitrun.session import evaluate_run, find_resume, prepare, prepare_resume, train
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events
 from tests.chaos.trial import trial
@@ -45,6 +45,19 @@ def test_a_resumed_run_ends_with_the_undisturbed_ones_weights_on_either_runtime(
     assert lines(result.run_dir) == lines(undisturbed.run_dir)
     _, on_threads = resumed(stopped(content_of(variant, "serial"), tmp_path / "s"), "threaded")
     assert on_threads.weights_sha256 == undisturbed.weights_sha256
+
+
+@pytest.mark.parametrize("codec", ["fp16", "int8"])
+def test_a_run_with_a_codec_is_resumed_and_evaluated_with_it(codec: str, tmp_path: Path) -> None:
+    near, far = ({"default": {"codec": codec, "latency_ms": it}} for it in (0, 30))
+    undisturbed = train(prepared(content_of(links=near)), tmp_path / "calm")
+    resume, result = resumed(stopped(content_of(links=far), tmp_path), "serial")
+    assert 0 < resume.step < undisturbed.steps
+    assert result.weights_sha256 == undisturbed.weights_sha256
+    assert result.metrics == undisturbed.metrics
+    assert evaluate_run(Path(result.run_dir)).metrics == undisturbed.metrics["test"]
+    plain = train(prepared(content_of(links={})), tmp_path / "plain")
+    assert plain.weights_sha256 != result.weights_sha256
 
 
 def test_checkpoints_are_part_of_the_program_so_that_they_change_a_stale_runs_weights(
