@@ -79,7 +79,10 @@ RUNTIMES: Mapping[str, str] = {
 }
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 
-AHEAD: Mapping[str, str] = {"processes": "splitrun.processes.server:start"}
+AHEAD: Mapping[str, str] = {
+    "processes": "splitrun.processes.server:start",
+    "grpc": "splitrun.processes.server:start",
+}
 """What a runtime needs that takes seconds to start, and starts while data are read."""
 
 CONTRACTS: Mapping[str, str] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from splitrun import units
+from splitrun.components import AHEAD
 from splitrun.data import OnDownload
 from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
@@ -184,7 +185,7 @@ def prepare(
 
     def on_runtime(costs: Costs) -> Costs:
         """Costs of threads, on the spec's runtime."""
-        return costs.apart(len(spec.parties)) if spec.runtime.type == "processes" else costs
+        return costs.apart(len(spec.parties)) if spec.runtime.type in AHEAD else costs
 
     def fastest(costs: Costs, pipelines: bool) -> int:  # noqa: FBT001 - the probe's callback
         return fastest_depth(

@@ -273,7 +273,8 @@ class Runtime(Section):
 
     type: RuntimeName = Field(
         "threaded",
-        description="All roles in one thread, a thread for each, or a process for each party.",
+        description="All roles in one thread, a thread for each, or a process for each party, over "
+        "shared memory or gRPC.",
     )
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."

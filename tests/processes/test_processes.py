@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import pytest
@@ -69,10 +69,14 @@ SPECS: Mapping[str, Callable[[], Content]] = {
 }
 
 
+Apart = Literal["processes", "grpc"]
+
+
+@pytest.mark.parametrize("kind", ["processes", "grpc"])
 @pytest.mark.parametrize("name", SPECS)
-def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str) -> None:
+def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str, kind: Apart) -> None:
     threaded = trained(prepared(SPECS[name]()), "threaded")
-    apart = trained(prepared(SPECS[name]()), "processes")
+    apart = trained(prepared(SPECS[name]()), kind)
     assert apart.outcome.digests == threaded.outcome.digests
     assert {name: stage.digest() for name, stage in apart.stages.items()} == dict(
         threaded.outcome.digests
@@ -89,8 +93,9 @@ def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str) -> N
 @given(contents())
 def test_the_law_holds_for_processes(content: Content) -> None:
     serial = trained(prepared(content), "serial")
-    apart = trained(prepared(content), "processes")
-    assert apart.outcome.digests == serial.outcome.digests
+    kinds: tuple[Apart, Apart] = ("processes", "grpc")
+    for kind in kinds:
+        assert trained(prepared(content), kind).outcome.digests == serial.outcome.digests
 
 
 def test_every_role_and_channel_tells_what_it_tells_in_one_process() -> None:
