@@ -75,6 +75,7 @@ RUNTIMES: Mapping[str, str] = {
     "serial": "splitrun.runtime.serial:run",
     "threaded": "splitrun.runtime.threaded:run",
     "processes": "splitrun.processes.run:run",
+    "grpc": "splitrun.processes.run:run_over_grpc",
 }
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 

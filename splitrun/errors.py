@@ -13,8 +13,9 @@
     │   ├── Misaligned            two parties put different samples into one batch
     │   ├── Damaged               a message is not what was sent
     │   ├── Stalled               an instruction, or a message on its way, is past its deadline
-    │   └── Lost                  a role's thread, or its party's process, ended without a word
-    │       └── LostPeer          noticed by the role at the other end of a channel
+    │   ├── Lost                  a role's thread, or its party's process, ended without a word
+    │   │   └── LostPeer          noticed by the role at the other end of a channel
+    │   └── Refused               what another party has sent is not what the plan says
     ├── MissingExtra          3   what was asked for wants a package that is not installed
     ├── GateFailed            4   the run is done, and not what a gate demands
     ├── Unprinted             5   what was asked for is done, and could not be printed
@@ -232,6 +233,12 @@ class Lost(RunFailed):
 
 class LostPeer(Lost):
     """The role at the other end of a channel has ended, and what ended it is told elsewhere."""
+
+
+class Refused(RunFailed):
+    """What another party has sent is not what the plan says, and nothing of it was used."""
+
+    recurs = True
 
 
 class MissingExtra(SplitrunError):

@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import bench, certs, compare, init, predict, runs, specs, streams, train
+from splitrun.cli import bench, certs, compare, init, party, predict, runs, specs, streams, train
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -76,6 +76,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("party")(party.party)
 app.command("init")(init.init)
 app.command("eval")(runs.evaluate)
 app.command("predict")(predict.predict)

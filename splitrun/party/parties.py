@@ -105,6 +105,11 @@ class Parties:
         return self.by_name[self.spec.top.party]
 
     @property
+    def first(self) -> Party:
+        """The label holder or, where that is elsewhere, the first party."""
+        return self.by_name.get(self.spec.top.party) or next(iter(self))
+
+    @property
     def digests(self) -> dict[str, str]:
         """Digests of all that is trained on, by what they are of, in words."""
         return {what: digest for party in self for what, digest in party.data.digests.items()}

@@ -19,7 +19,7 @@ _MOST_CLASSES = 100
 
 def summarise(parties: Parties) -> DataSummary:
     """Counts of what was read, for who knows what was meant; warnings are not in it yet."""
-    holder = parties.label_holder.data
+    holder = parties.first.data
     label = LabelSummary()
     if holder.encoder.label is not None and holder.labels is not None:
         binary = parties.spec.top.loss.labels == "binary"
@@ -37,7 +37,7 @@ def doubts(parties: Parties, summary: DataSummary) -> Iterator[Problem]:
 
     A column that tells the label is looked for where all parties' rows are in one process.
     """
-    spec, holder = parties.spec, parties.label_holder.data
+    spec, holder = parties.spec, parties.first.data
     for party in parties:
         yield from party.data.doubts
     yield from label_doubts(summary.label, spec)

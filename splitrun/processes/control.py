@@ -17,6 +17,7 @@ from splitrun import errors
 from splitrun.errors import RunFailed
 from splitrun.events import AnyEvent
 from splitrun.plan import Instruction
+from splitrun.processes.streams import Streams
 from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus
 from splitrun.spec.contracts import Metric
 from splitrun.usage import Usage
@@ -36,7 +37,7 @@ class Assignment(Message):
     """To a party's process, first: what it is to run.
 
     With it go a file with the party's rows; a state for each of its roles; and for each channel
-    memory and bell.
+    memory and bell, or what goes with `streams`.
     """
 
     party: str
@@ -68,6 +69,8 @@ class Assignment(Message):
     """but for these, which have before."""
     core: int | None
     """That its threads keep to until others want it, too; None for no such core."""
+    streams: Streams | None
+    """That its channels to other parties go over, instead of memory."""
 
 
 class Go(Message):

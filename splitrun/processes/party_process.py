@@ -12,7 +12,7 @@ import os
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -49,7 +49,17 @@ from splitrun.processes.control import (
 from splitrun.processes.core import Core
 from splitrun.processes.files import read_state, write_state
 from splitrun.processes.ring import RingEnd, RingLayout
-from splitrun.runtime import Faults, Job, Observer, RoleStatus, StartPoint, find_runtime, stacks
+from splitrun.runtime import (
+    Faults,
+    Job,
+    Observer,
+    ReceiverEnd,
+    RoleStatus,
+    SenderEnd,
+    StartPoint,
+    find_runtime,
+    stacks,
+)
 from splitrun.runtime.clock import now
 from splitrun.session.job import job_of
 from splitrun.spec import loads
@@ -112,6 +122,8 @@ class _PartyProcess:
         self._decided = {role: SimpleQueue[bool]() for role in assignment.roles}
         self._plan = plan_from_bytes(assignment.plan)
         self._core = Core(assignment.core)
+        self._close: Callable[[], None] = lambda: None
+        """Ends what its channels go over."""
         self._meter = Meter(assignment.roles)
         self._meter_at = 0.0
 
@@ -144,6 +156,7 @@ class _PartyProcess:
             self._look,
         )
         outcome = find_runtime(_runtime_of(job))(job, observer)
+        self._close()
         return self._with_states(Ended(roles=outcome.roles, channels=outcome.channels))
 
     def _begin(self) -> None:
@@ -175,6 +188,12 @@ class _PartyProcess:
         }
         faults = planned_faults(spec, self._plan) if given.faults else ()
         emit = self._events.append
+        senders: Mapping[str, SenderEnd] = {name: ends[name].sender(emit) for name in given.sources}
+        receivers: Mapping[str, ReceiverEnd] = {
+            name: ends[name].receiver() for name in given.targets
+        }
+        if given.streams is not None:
+            senders, receivers, self._close = given.streams.open(plan, given.step, files, emit)
         return replace(
             job,
             intra_op_threads=given.intra_op_threads,
@@ -182,8 +201,8 @@ class _PartyProcess:
             deadline=Deadline(math.inf, given=True),  # who started this looks at all roles together
             hooks=job.hooks if given.hooks else (),
             faults=Faults(faults, given.fired, self._fire) if faults else None,
-            senders={name: ends[name].sender(emit) for name in given.sources},
-            receivers={name: ends[name].receiver() for name in given.targets},
+            senders=senders,
+            receivers=receivers,
             digests=given.digests,
         )
 

@@ -24,6 +24,7 @@ from splitrun.processes.party_process import main
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
 from splitrun.processes.server import server, start
 from splitrun.processes.started_party import StartedParty
+from splitrun.processes.streams import streams_of
 from splitrun.runtime import Job, Observer, Outcome
 from splitrun.spec import has_checksums, resolved_yaml
 
@@ -37,13 +38,27 @@ def run(job: Job, observer: Observer) -> Outcome:
     Raises:
         UsageError: the job has what cannot be handed to another process.
     """
+    return _run(job, observer, over_grpc=False)
+
+
+def run_over_grpc(job: Job, observer: Observer) -> Outcome:
+    """The same over gRPC with mutual TLS, as between organisations.
+
+    Raises:
+        UsageError: the job has what cannot be handed to another process.
+    """
+    return _run(job, observer, over_grpc=True)
+
+
+def _run(job: Job, observer: Observer, *, over_grpc: bool) -> Outcome:
     with ExitStack() as stack:
         moved = threading.Event()
-        return Group(job, observer, _start(job, observer, moved, stack), moved).run()
+        parties = _start(job, observer, moved, stack, over_grpc=over_grpc)
+        return Group(job, observer, parties, moved).run()
 
 
 def _start(
-    job: Job, observer: Observer, moved: threading.Event, stack: ExitStack
+    job: Job, observer: Observer, moved: threading.Event, stack: ExitStack, *, over_grpc: bool
 ) -> Sequence[StartedParty]:
     """Start the parties' processes, which end with the stack."""
     plan, hooks, cores = job.plan, _has_hooks(job), _cores(job)
@@ -54,14 +69,20 @@ def _start(
         targets: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
         for channel in plan.channels:
             source, target = party_of[channel.source], party_of[channel.target]
-            if source != target:
+            if source != target and not over_grpc:
                 sending, receiving = open_ring(channel, RingLayout.of(plan, channel))
                 given.callback(sending.close)
                 given.callback(receiving.close)
                 sources[source].append(sending)
                 targets[target].append(receiving)
+        names = [party.name for party in job.parties]
+        streams = streams_of(plan, names) if over_grpc else {}
+        for _, pipes in streams.values():
+            for pipe in pipes:
+                given.callback(os.close, pipe)
         started = []
         for party in job.parties:
+            stream, pipes = streams.get(party.name, (None, ()))
             ours, theirs = server().Pipe()
             process = server().Process(target=main, args=(theirs,), name=party.name)
             with _no_main_module():
@@ -96,7 +117,8 @@ def _start(
                 faults=job.faults is not None,
                 fired=job.faults.fired if job.faults else (),
                 core=cores.get(party.name),
-                files=[*files, *(file for end in (*out, *into) for file in end.files)],
+                streams=stream,
+                files=[*files, *(file for end in (*out, *into) for file in end.files), *pipes],
             )
             with suppress(OSError):  # whoever reads what it tells sees that it is gone
                 tell(ours, assignment)

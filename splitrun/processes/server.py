@@ -27,6 +27,7 @@ _IMPORTED = (
     "splitrun.runtime.threaded",
     "splitrun.runtime.worker",
     "splitrun.telemetry.tensorboard",
+    "splitrun.wire.stream",
     "numpy.random",
 )
 """Modules that parties' processes come to need."""

@@ -146,6 +146,8 @@ class Job:
     here there are local channels."""
     receivers: Mapping[str, ReceiverEnd] = field(default_factory=dict)
     """Likewise, of channels that come from roles elsewhere."""
+    elsewhere: Sequence[Callable[[], RoleStatus]] = ()
+    """What roles elsewhere are at, as far as one hears of them: whom a role here waits for."""
     affinity_tuner: AffinityTuner | None = None
     """Of an earlier run of such a plan, which knows where its roles belong."""
     digests: bool = True

@@ -307,7 +307,10 @@ def _channels(job: Job, observer: Observer) -> Mapping[str, RoleChannels]:
 def watchdog_of(job: Job, observer: Observer, threads: Mapping[str, Sequence[Worker]]) -> Watchdog:
     """Who watches the workers of every thread, by its name."""
     return Watchdog(
-        [worker.status for workers in threads.values() for worker in workers],
+        [
+            *(worker.status for workers in threads.values() for worker in workers),
+            *job.elsewhere,
+        ],
         {thread: [worker.name for worker in workers] for thread, workers in threads.items()},
         job.deadline or Deadline.of(job.plan),
         observer.emit,

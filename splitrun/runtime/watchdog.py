@@ -136,7 +136,8 @@ class Watchdog:
                 just_sent = status.under_way and not before.under_way
                 watched.blamed_s = 0.0 if just_sent else watched.blamed_s + passed_s
             watched.status = status
-        self.report([watched.status for watched in self._by_role.values()])
+        here = [role for roles in self.threads.values() for role in roles]
+        self.report([self._by_role[role].status for role in here])
 
     def tell(self, alive: Collection[str] | None = None) -> None:
         """Emit what is stuck: when that is noticed, then now and then, and when it is over.
@@ -242,8 +243,8 @@ class Watchdog:
         """Whom a late role waits for in the end; None if that one is getting on."""
         chain = [late]
         while role := chain[-1].status.waits_for:
-            last = self._by_role[role]
-            if not is_late(last):
+            last = self._by_role.get(role)
+            if last is None or not is_late(last):  # elsewhere, where others watch; or it gets on
                 return None
             if last.doing is None:
                 return self._blamed(chain[-1], "ended")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol
 
 from msgspec import structs
 from pydantic import ValidationError
@@ -30,7 +31,7 @@ from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
-from splitrun.runtime import Faults, Job, Observer, Outcome
+from splitrun.runtime import Faults, Job, Observer, Outcome, RoleStatus
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
 from splitrun.session.environment import environment
@@ -46,6 +47,35 @@ _LONGEST_MESSAGE = 100_000
 """Of how a run ended, in characters: a line of events has its bounds."""
 
 RunStatus = Literal["done", "failed", "interrupted"]
+
+
+class Elsewhere(Protocol):
+    """The parties of a run that are not here, for an attempt of those that are."""
+
+    def enter(self, directory: Path) -> None:
+        """The attempt has its run directory."""
+        ...
+
+    def join(self, job: Job, emit: Emit) -> Job:
+        """The job with the ends of channels that lead there."""
+        ...
+
+    def begin(self, poll: Callable[[], None]) -> None:
+        """Wait until all are ready, calling `poll` meanwhile."""
+        ...
+
+    def look(self, statuses: Sequence[RoleStatus]) -> None:
+        """Told what roles here are at."""
+        ...
+
+    def poll(self) -> None:
+        """Look at what they have come to.
+
+        Raises:
+            RunFailed: it ends the attempt here, too.
+        """
+        ...
+
 
 Source = Callable[[Emit], AbstractContextManager[object]]
 """What emits events of its own, from within its context, while the roles are at work."""
@@ -63,6 +93,7 @@ class Attempt:
         sources: Sequence[Source],
         resume: Resume | None,
         interrupts: Interrupts,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._state = AttemptState(experiment, directory, resume)
         self.statistics = self._state.statistics
@@ -75,6 +106,9 @@ class Attempt:
         self._sinks = sinks
         self._sources = sources
         self._interrupts = interrupts
+        self._elsewhere = elsewhere
+        if elsewhere is not None:
+            elsewhere.enter(directory.path)
         self.has_begun = False
         """Whether the models are those that the statistics tell of."""
         self._events: deque[Event] = deque()
@@ -104,7 +138,15 @@ class Attempt:
     @property
     def observer(self) -> Observer:
         """Who takes the run's events and checkpoints."""
-        return Observer(self._events.append, self.poll, self._state.collect, self._start)
+        emit, collect = self._events.append, self._state.collect
+        if self._elsewhere is None:
+            return Observer(emit, self.poll, collect, self._start)
+        return Observer(emit, self._poll_all, collect, self._start, self._elsewhere.look)
+
+    def _poll_all(self) -> None:
+        self.poll()
+        if self._elsewhere is not None:
+            self._elsewhere.poll()
 
     def begin(self) -> Job:
         """What a runtime is to do: all that is left of the plan, on stages of the state that the
@@ -116,6 +158,8 @@ class Attempt:
         self._stages = {name: work.stage for name, work in job.roles.items()}
         start = self._state.begin(self._stages)
         self.has_begun = True
+        if self._elsewhere is not None:
+            job = self._elsewhere.join(job, self._events.append)
         faults = self._faults()
         return replace(job, start=start, deadline=self._deadline, faults=faults, digests=False)
 
@@ -126,13 +170,17 @@ class Attempt:
 
     def _start(self) -> None:
         """The roles are about to start."""
+        if self._elsewhere is not None:
+            self._elsewhere.begin(self._poll_all)
         self._tell_the_start()
         for source in self._sources:
             self._open_sources.enter_context(source(self._events.append))
 
     def _tell_the_start(self) -> None:
         attempt, run_dir = len(self._state.attempts), str(self._directory.path)
-        started = run_started(self.plan, run_dir, attempt, self._state.first_step)
+        here = {party.name for party in self._experiment.parties}
+        roles = [role.name for role in self.plan.roles if role.party in here]
+        started = run_started(self.plan, run_dir, attempt, self._state.first_step, roles)
         self._events.append(started)
         self._has_started = True
 
@@ -187,15 +235,16 @@ class Attempt:
     def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""
         statistics, plan = self.statistics, self._experiment.plan
+        samples = statistics.samples or plan.samples_before(statistics.steps)
         return RunResult(
             run_dir=str(self._directory.path),
             schedule=plan.schedule,
             depth=plan.depth,
             steps=statistics.steps,
-            samples=statistics.samples,
+            samples=samples,
             wall_s=statistics.train_s,
             evaluation_s=statistics.evaluation_s,
-            samples_per_s=statistics.samples / statistics.train_s if statistics.train_s else 0.0,
+            samples_per_s=samples / statistics.train_s if statistics.train_s else 0.0,
             train_loss=statistics.last_loss,
             metrics=statistics.metrics,
             staleness={

@@ -53,7 +53,7 @@ class AttemptState:
         self._store = Store(directory.checkpoints, digests, section.keep if section else 1)
         self._collector: Collector | None = None
         if section:
-            roles = len(experiment.plan.roles)
+            roles = sum(role.party in digests for role in experiment.plan.roles)
             self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
         self.attempts = begun(self._earlier(resume), self.first_step, changes)
@@ -248,7 +248,7 @@ def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> 
                 remedy = "remove it to go on from one before it, or train anew"
                 raise RunDirectoryError(f"{message}: {role}'s {odd} is not finite; {remedy}")
             losses += [float(state["epoch_loss"])] if "epoch_loss" in state else []
-        (loss,) = losses
+        (loss,) = losses or (0.0,)  # none where the top is elsewhere
         return loss
     except _MISFIT as error:
         message = f"{path}: the checkpoint does not fit {role}: {one_line(error)}"

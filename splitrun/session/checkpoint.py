@@ -126,10 +126,21 @@ class Store:
             with suppress(OSError):  # it is found again when the next one is written
                 remove(path)
 
-    def newest(self) -> Found:
-        """The newest checkpoint that is whole."""
+    @property
+    def steps(self) -> list[int]:
+        """Those of which there is a checkpoint, the newest first."""
+        return self._steps()
+
+    def newest(self, at_most: int | None = None) -> Found:
+        """The newest checkpoint that is whole.
+
+        Args:
+            at_most: of no later step.
+        """
         damaged: list[str] = []
         for step in self._steps():
+            if at_most is not None and step > at_most:
+                continue
             paths = {name: path / f"step-{step:08d}" for name, path in self._shards.items()}
             roles, statistics, data = dict[str, State](), dict[str, Any](), {}
             path = self._directory

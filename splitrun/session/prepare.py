@@ -40,11 +40,12 @@ Tell = Callable[[str], object]
 """Told in a few words what is begun."""
 
 
-def refuse_code(spec: Spec, directory: Path) -> None:
+def refuse_code(spec: Spec, directory: Path, party: str | None = None) -> None:
     """Refuse a spec that names classes; nothing is imported to tell where they come from.
 
     Args:
         directory: where custom classes are looked up first.
+        party: whose code alone is to run here; default: everybody's.
 
     Raises:
         ModelError: naming each class and the file it would be imported from.
@@ -56,6 +57,7 @@ def refuse_code(spec: Spec, directory: Path) -> None:
             "if you trust it with all that you may do here, add --allow-code",
         )
         for path, class_path in named_classes(spec).items()
+        if party in (None, path[1] if path[0] == "parties" else spec.top.party)
     ]
     if problems:
         raise ModelError(problems)
@@ -112,7 +114,7 @@ class Experiment:
         with intra_op_threads(self.document.spec.runtime.intra_op_threads):
             odd = list(doubts(self.parties, summary))
         told = (self.document.problem(it.path, it.what, it.remedy) for it in odd)
-        notes = self.parties.label_holder.data.notes
+        notes = self.parties.first.data.notes
         joined = self.parties.join.warnings if self.parties.join else ()
         return msgspec.structs.replace(summary, warnings=(*joined, *notes, *map(str, told)))
 

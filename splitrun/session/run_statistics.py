@@ -117,8 +117,9 @@ class RunStatistics:
 
     @property
     def steps(self) -> int:
-        """Training steps that are done."""
-        return self._top.steps
+        """Training steps that are done: by the top or, where that is elsewhere, by all bottoms."""
+        updates = (part.staleness.updates for part in self._roles.values())
+        return self._top.steps or min(updates, default=0)
 
     @property
     def samples(self) -> int:
@@ -222,8 +223,18 @@ class RunStatistics:
             yield max(0.0, max(ends, default=start) - start)
 
 
-def run_started(plan: Plan, run_dir: str = "", attempt: int = 1, first_step: int = 0) -> RunStarted:
-    """The first event of a run of this plan, whose clock starts now."""
+def run_started(
+    plan: Plan,
+    run_dir: str = "",
+    attempt: int = 1,
+    first_step: int = 0,
+    roles: Sequence[str] = (),
+) -> RunStarted:
+    """The first event of a run of this plan, whose clock starts now.
+
+    Args:
+        roles: those that run here; all, if empty.
+    """
     return RunStarted(
         run_dir=run_dir,
         schedule=plan.schedule,
@@ -231,7 +242,7 @@ def run_started(plan: Plan, run_dir: str = "", attempt: int = 1, first_step: int
         steps=plan.steps,
         steps_per_epoch=plan.steps_per_epoch,
         samples=plan.epochs * plan.facts.train_rows,
-        roles=tuple(role.name for role in plan.roles),
+        roles=tuple(roles) or tuple(role.name for role in plan.roles),
         channels=tuple(channel.name for channel in plan.channels),
         clock=now(),
         attempt=attempt,

@@ -14,7 +14,7 @@ from splitrun.lock import locked
 from splitrun.plan import planned_faults
 from splitrun.records.run import RunResult
 from splitrun.runtime import find_runtime
-from splitrun.session.attempt import Attempt, SinkGroup, Source, Warn
+from splitrun.session.attempt import Attempt, Elsewhere, SinkGroup, Source, Warn
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
@@ -27,6 +27,7 @@ def train(
     sources: Sequence[Source] = (),
     resume: Resume | None = None,
     warn: Warn = lambda _: None,
+    elsewhere: Elsewhere | None = None,
 ) -> RunResult:
     """Run an experiment's plan, or what is left of it, and save what comes of it.
 
@@ -37,6 +38,7 @@ def train(
         sinks: they only show the run: one that fails is left out, and the run goes on.
         resume: go on in its directory, from its checkpoint; `runs_dir` has no part in it then.
         warn: told at once of a sink that is left out; the manifest tells of it, too.
+        elsewhere: parties of the plan that are not the experiment's.
 
     Raises:
         RunFailed: naming role, instruction and batch.
@@ -55,7 +57,7 @@ def train(
             group = SinkGroup(sinks, warn)
             try:
                 attempt = Attempt(
-                    experiment, directory, planned, group, sources, resume, interrupts
+                    experiment, directory, planned, group, sources, resume, interrupts, elsewhere
                 )
             except OSError as error:
                 message = (
@@ -66,7 +68,8 @@ def train(
             interrupts.let_through()
             job = attempt.begin()
             with attempt.sources():
-                outcome = find_runtime(document.spec.runtime.type)(job, attempt.observer)
+                kind = "threaded" if elsewhere else document.spec.runtime.type
+                outcome = find_runtime(kind)(job, attempt.observer)
             return attempt.finish(outcome)
 
 

@@ -1,0 +1,81 @@
+"""gRPC between parties' processes of one machine, with certificates of the run's own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from splitrun.certificates import Credentials, throw_away
+from splitrun.events import Emit
+from splitrun.plan import Plan
+from splitrun.runtime import ReceiverEnd, SenderEnd
+
+_LEAVES_S = 5.0
+"""What was sent last has so long to be consumed before its sender ends."""
+
+
+class Streams(msgspec.Struct, frozen=True):
+    """A party's streams to others. With it goes a pipe for each of them, by which the label holder
+    tells the port that it listens at."""
+
+    party: str
+    peers: Sequence[str]
+    listens: bool
+    credentials: Credentials
+
+    def open(
+        self, plan: Plan, step: int, pipes: Iterator[int], emit: Emit
+    ) -> tuple[Mapping[str, SenderEnd], Mapping[str, ReceiverEnd], Callable[[], None]]:
+        """Senders and receivers by channel, and what ends them in order.
+
+        Args:
+            step: the first of the run.
+            pipes: open files, in the peers' order.
+        """
+        from splitrun.wire.link import Link
+        from splitrun.wire.stream import Dialer, Listener, dialing, listening
+
+        links = {peer: Link(peer, lambda *_: None) for peer in self.peers}
+        opened = [link.open(plan, 1, step, self.party, emit) for link in links.values()]
+        wires: list[Dialer | Listener] = []
+        if self.listens:
+            listener = Listener("127.0.0.1:0", links, listening(self.credentials))
+            wires.append(listener)
+        for link, pipe in zip(links.values(), pipes, strict=False):
+            with os.fdopen(pipe, "wb" if self.listens else "rb") as file:
+                if self.listens:
+                    file.write(str(listener.port).encode())
+                else:
+                    address = f"127.0.0.1:{file.read().decode()}"
+                    wires.append(Dialer(address, self.party, link, dialing(self.credentials)))
+
+        def close() -> None:
+            until = time.monotonic() + _LEAVES_S
+            while not all(it.is_consumed() for it in links.values()) and time.monotonic() < until:
+                time.sleep(0.005)
+            for wire in wires:
+                wire.close()
+
+        senders = {name: end for out, _ in opened for name, end in out.items()}
+        receivers = {name: end for _, into in opened for name, end in into.items()}
+        return senders, receivers, close
+
+
+def streams_of(plan: Plan, parties: Sequence[str]) -> Mapping[str, tuple[Streams, Sequence[int]]]:
+    """By party, its streams to others and the open files that go with them: the label holder
+    listens, the others dial."""
+    holder = plan.top.party
+    credentials = throw_away(parties)
+    others = [party for party in parties if party != holder]
+    pipes = {party: os.pipe() for party in others}
+    told = Streams(holder, others, listens=True, credentials=credentials[holder])
+    found: dict[str, tuple[Streams, Sequence[int]]] = {
+        holder: (told, [write for _, write in pipes.values()])
+    }
+    for party, (read, _) in pipes.items():
+        own = Streams(party, [holder], listens=False, credentials=credentials[party])
+        found[party] = own, [read]
+    return found

@@ -1,0 +1,154 @@
+"""`splitrun party`: one party of a run, from its own files to its own part of the model.
+
+The parties meet; what differs is named on both sides. The label holder brings their facts together,
+everybody compiles the same plan, and the run begins in its first life. Whenever a party is started
+again, all go back to the newest checkpoint that everybody has, in a new life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from splitrun.errors import Lost, Refused, RunFailed, one_line
+from splitrun.events import Emit
+from splitrun.party import Parties
+from splitrun.plan import Plan, deadline_of
+from splitrun.records.run import RunResult
+from splitrun.remote.directory import note
+from splitrun.remote.meeting import Meeting
+from splitrun.remote.sides import Holder, Other, OwnParty
+from splitrun.remote.states import PartyState, RunState
+from splitrun.runtime import Job, RoleStatus
+from splitrun.runtime.clock import now
+from splitrun.session import Experiment
+from splitrun.session.prepare import Tell
+from splitrun.session.resume import Resume
+
+Attempt = Callable[[Experiment, Resume | None, "Apart"], RunResult]
+"""One attempt, to a run directory and with sinks that the caller chooses; see `session.train`."""
+
+
+class StartedAgain(RunFailed):
+    """A party has been started again, so that all go back to a checkpoint."""
+
+
+def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> RunResult:
+    """Take part in a run to its end.
+
+    Args:
+        meeting: whose connections are being made.
+        attempt: one attempt.
+        tell: told what is waited for, whenever that changes.
+
+    Raises:
+        UsageError: the parties do not fit together; with each difference.
+        RunFailed: the run, here or at another party.
+    """
+    side = (Holder if own.party.holds_label else Other)(own, meeting, tell)
+    try:
+        plan = side.agree()
+        deadline_s = deadline_of(own.document.spec, plan).base_s
+        parties = Parties(own.document.spec, {own.party.name: own.party})
+        experiment = Experiment(own.document, own.party.directory, parties, plan)
+        while True:
+            state = side.next_life(plan)
+            apart = Apart(meeting, plan, state, deadline_s)
+            try:
+                result = attempt(experiment, side.resume(state), apart)
+            except StartedAgain as again:
+                tell(str(again))
+                side.leave(apart.directory)
+                continue
+            side.finish(state.life, deadline_s)
+            return result
+    except BaseException as error:
+        meeting.say(failure=str(error) if isinstance(error, RunFailed) else one_line(error))
+        raise
+    finally:
+        for link in meeting.links.values():
+            link.close()
+
+
+class Apart:
+    """The parties that are elsewhere, for one life of a run; see `Elsewhere`."""
+
+    def __init__(self, meeting: Meeting, plan: Plan, state: RunState, deadline_s: float) -> None:
+        self._meeting, self._plan, self._state = meeting, plan, state
+        self._deadline_s = deadline_s
+        self._has_begun = False
+        self.directory = Path()
+
+    def enter(self, directory: Path) -> None:
+        """The attempt has its run directory."""
+        self.directory = directory
+        note(directory, self._meeting.party, self._state.run, self._state.life)
+
+    def join(self, job: Job, emit: Emit) -> Job:
+        """The job with the ends of channels that lead to other parties."""
+        life, step, party = self._state.life, self._state.step, self._meeting.party
+        senders, receivers = dict(job.senders), dict(job.receivers)
+        for link in self._meeting.links.values():
+            out, into = link.open(self._plan, life, step, party, emit)
+            senders |= out
+            receivers |= into
+        there = [role.name for role in self._plan.roles if role.name not in job.roles]
+        elsewhere = [partial(self._status, role) for role in there]
+        return replace(job, senders=senders, receivers=receivers, elsewhere=elsewhere)
+
+    def _status(self, role: str) -> RoleStatus:
+        """What a role elsewhere is at. While a connection is lost nobody knows, and it is that
+        which is waited for."""
+        is_up = all(link.down_since is None for link in self._meeting.links.values())
+        known = self._meeting.roles.get(role)
+        return known if is_up and known else RoleStatus(role, since=now())
+
+    def begin(self, poll: Callable[[], None]) -> None:
+        """Wait until everybody's channels are open."""
+        life, meeting = self._state.life, self._meeting
+        if isinstance(meeting.mine, RunState):
+            theirs = meeting.theirs
+            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), poll)
+            meeting.say(go=life)
+        else:
+            meeting.say(life=life)
+            (holder,) = meeting.links
+            meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, poll)
+        self._has_begun = True
+
+    def look(self, statuses: Sequence[RoleStatus]) -> None:
+        """Told what roles here are at."""
+        self._meeting.look(statuses)
+
+    def poll(self) -> None:
+        """Look at what the others have come to.
+
+        Raises:
+            RunFailed: it ends the attempt here, too.
+        """
+        at = f"life {self._state.life}"
+        for peer, link in self._meeting.links.items():
+            theirs = self._meeting.theirs[peer]
+            if link.refusal:
+                raise Refused(self._meeting.party, at, link.refusal)
+            if theirs.failure:
+                raise RunFailed(peer, "its own machine", theirs.failure)
+            if self._is_over_with(theirs):
+                raise StartedAgain(peer, at, "a party has been started again; all go back")
+            since = link.down_since
+            if since is not None and now() - since > self._deadline_s:
+                cause = f"no connection for {now() - since:.1f} s: {link.why_down}"
+                raise Lost(peer, at, cause)
+
+    def _is_over_with(self, theirs: PartyState | RunState) -> bool:
+        """Whether this life is over, as somebody was started again."""
+        state = self._state
+        if isinstance(theirs, RunState):
+            return theirs.life != state.life or (self._has_begun and theirs.go != state.life)
+        return theirs.introduction.process != state.members[theirs.introduction.party]
+
+
+def _go(state: PartyState | RunState) -> int:
+    return state.go if isinstance(state, RunState) else 0

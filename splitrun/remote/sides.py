@@ -1,0 +1,249 @@
+"""How a party comes from its own facts to the next life of a run: the label holder, and others."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from splitrun.errors import Refused, RunFailed, UsageError
+from splitrun.party import Party, PartyFacts, merge
+from splitrun.plan import Plan, check, compile, plan_sha256
+from splitrun.remote.directory import Earlier, earlier_in, find_earlier, resume_at
+from splitrun.remote.meeting import Meeting
+from splitrun.remote.shared import differences, shared
+from splitrun.remote.states import PROTOCOL, Introduction, PartyState, RunState
+from splitrun.runtime.clock import now
+from splitrun.session.prepare import Tell
+from splitrun.session.resume import Resume
+from splitrun.session.run_directory import RunDirectory
+from splitrun.spec import Document
+
+_VERSIONS = ("splitrun", "torch", "numpy")
+
+
+@dataclass
+class OwnParty:
+    """What a party brings to a run."""
+
+    document: Document
+    party: Party
+    facts: PartyFacts
+    earlier: Earlier | None
+    """What there is to go on from."""
+    process: str
+
+    @classmethod
+    def of(cls, document: Document, party: Party, runs_dir: Path) -> OwnParty:
+        """A party's, which is probed; a run of it that was not finished is found again.
+
+        Raises:
+            UsageError: its rows are joined with others' by keys, which one process alone can do.
+        """
+        spec = document.spec
+        if getattr(spec.dataset, "key", None) or any(it.key for it in spec.parties.values()):
+            what = "dataset.key: parties apart do not join rows by keys yet"
+            remedy = "join them first, give everybody the same rows in the same order, and no key"
+            raise UsageError(f"{what}; {remedy}")
+        earlier = find_earlier(runs_dir, document, party.name)
+        return cls(document, party, party.facts(), earlier, secrets.token_hex(8))
+
+    @property
+    def introduction(self) -> Introduction:
+        """What it says of itself."""
+        earlier = self.earlier
+        return Introduction(
+            PROTOCOL,
+            self.party.name,
+            self.process,
+            {name: version(name) for name in _VERSIONS},
+            shared(self.document.spec),
+            self.facts.to_json(),
+            earlier.run if earlier else "",
+            earlier.steps if earlier else (),
+            earlier.life if earlier else 0,
+        )
+
+
+class Side:
+    """What both sides do alike.
+
+    Args:
+        tell: told what is waited for, whenever that changes.
+    """
+
+    def __init__(self, own: OwnParty, meeting: Meeting, tell: Tell) -> None:
+        self.own, self.meeting, self._tell = own, meeting, tell
+        self._told = ""
+
+    def agree(self) -> Plan:
+        """The plan that the facts of all come to.
+
+        Raises:
+            UsageError: the parties do not fit together; with a line for each difference.
+            RunFailed: another party has given up.
+        """
+        raise NotImplementedError
+
+    def next_life(self, plan: Plan) -> RunState:
+        """Where all begin, or go on.
+
+        Raises:
+            RunFailed: another party has given up.
+        """
+        raise NotImplementedError
+
+    def is_over(self, life: int) -> bool:
+        """Whether a life is over for all, as far as this one may know."""
+        raise NotImplementedError
+
+    def leave(self, directory: Path) -> None:
+        """An attempt has ended early: what there is to go on from is more than before."""
+        self.own.earlier = earlier_in(RunDirectory.open(directory), self.own.party.name)
+
+    def resume(self, state: RunState) -> Resume | None:
+        """Where this party begins a life; None for a directory of its own."""
+        earlier = self.own.earlier
+        if earlier is None or (state.step and earlier.run != state.run):
+            return None
+        return resume_at(earlier.directory, self.own.party.name, state.step)
+
+    def finish(self, life: int, deadline_s: float) -> None:
+        """Tell that all is saved here, and wait until it is everywhere; not for ever, since nothing
+        depends on it here."""
+        until = now() + deadline_s
+        self.meeting.say(done=life)
+        self._wait_for(lambda: self.is_over(life) or now() > until, "waiting for the others …")
+
+    def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
+        self.meeting.wait_for(is_there, lambda: self._look(what))
+
+    def _look(self, what: str) -> None:
+        """Something is waited for: whoever has given up is not, and who is missing is told."""
+        for peer, link in self.meeting.links.items():
+            if link.refusal:
+                raise Refused(self.own.party.name, "the meeting", link.refusal)
+            theirs = self.meeting.theirs.get(peer)
+            if theirs is not None and theirs.failure:
+                raise RunFailed(peer, "its own machine", theirs.failure)
+        links = self.meeting.links.items()
+        missing = [f"{name} ({link.why_down})" for name, link in links if link.down_since]
+        said = f"waiting for {' and '.join(missing)} …" if missing else what
+        if said != self._told:
+            self._told = said
+            self._tell(said)
+
+    def _refuse_differences(self, theirs: Introduction) -> None:
+        mine, me, them = self.own.introduction, self.own.party.name, theirs.party
+        lines = differences(
+            {"protocol": str(mine.protocol), **mine.versions},
+            {"protocol": str(theirs.protocol), **theirs.versions},
+            me,
+            them,
+        )
+        lines += differences(mine.spec, theirs.spec, me, them)
+        if lines:
+            last = f"{me} and {them} differ; all parties need one spec and the same versions"
+            raise UsageError("\n".join([*lines, last]))
+
+    def _compiled(self, facts: list[PartyFacts]) -> Plan:
+        plan = compile(self.own.document.spec, merge(self.own.document.spec, facts))
+        check(plan)
+        channels = [replace(channel, timing=None) for channel in plan.channels]
+        return replace(plan, channels=tuple(channels))  # links are real here, whatever they are
+
+
+class Holder(Side):
+    """The label holder's: it brings facts together, and says when and where all begin."""
+
+    def agree(self) -> Plan:
+        """The plan that the facts of all come to; see `Side`."""
+        meeting = self.meeting
+        self._wait_for(lambda: len(meeting.theirs) == len(meeting.links), "comparing …")
+        introductions = [each.introduction for each in meeting.theirs.values()]
+        for each in introductions:
+            self._refuse_differences(each)
+        told = [PartyFacts.from_json(each.facts) for each in introductions]
+        complete = self.own.party.with_top([self.own.facts, *told])
+        plan = self._compiled([complete, *told])
+        meeting.say(facts=[each.to_json() for each in (complete, *told)])
+        return plan
+
+    def next_life(self, plan: Plan) -> RunState:
+        """Where all begin, or go on, once all have left the life before; see `Side`."""
+        meeting = self.meeting
+        meeting.say(go=0)
+        self._wait_for(lambda: all(map(_is_ready, meeting.theirs.values())), "comparing plans …")
+        states = [each for each in meeting.theirs.values() if isinstance(each, PartyState)]
+        digest = plan_sha256(plan)
+        for each in states:
+            if each.plan != digest:
+                name = each.introduction.party
+                raise UsageError(f"{name} has compiled another plan; use the same versions")
+        others = [each.introduction for each in states]
+        mine = self.own.introduction
+        run, steps = mine.run or secrets.token_hex(8), set(mine.checkpoints)
+        for one in others:
+            steps &= set(one.checkpoints) if one.run == run else set()
+        life = max(one.last_life for one in (mine, *others)) + 1
+        members = {one.party: one.process for one in others}
+        meeting.say(run=run, life=life, step=max(steps, default=0), members=members)
+        assert isinstance(meeting.mine, RunState)
+        return meeting.mine
+
+    def is_over(self, life: int) -> bool:
+        """Whether all others have saved what is theirs."""
+        return all(
+            isinstance(each, PartyState) and each.done == life
+            for each in self.meeting.theirs.values()
+        )
+
+
+def _is_ready(state: PartyState | RunState) -> bool:
+    return isinstance(state, PartyState) and bool(state.plan) and not state.life
+
+
+class Other(Side):
+    """Another party's: it does as the label holder says, once it has seen that all is as it should
+    be."""
+
+    @property
+    def _holder(self) -> RunState | None:
+        said = next(iter(self.meeting.theirs.values()), None)
+        return said if isinstance(said, RunState) else None
+
+    def agree(self) -> Plan:
+        """The plan that the facts of all come to; see `Side`."""
+        self._wait_for(lambda: self._holder is not None, "comparing …")
+        assert self._holder is not None
+        self._refuse_differences(self._holder.introduction)
+        self._wait_for(
+            lambda: self._holder is not None and bool(self._holder.facts),
+            "waiting for the other parties …",
+        )
+        plan = self._compiled([PartyFacts.from_json(each) for each in self._holder.facts])
+        self.meeting.say(plan=plan_sha256(plan))
+        return plan
+
+    def next_life(self, plan: Plan) -> RunState:  # noqa: ARG002
+        """Where all begin, or go on; see `Side`."""
+        mine = self.own.introduction
+        self.meeting.say(introduction=mine, life=0)
+
+        def is_there() -> bool:
+            said = self._holder
+            return (
+                said is not None
+                and said.life > mine.last_life
+                and said.members.get(mine.party) == mine.process
+            )
+
+        self._wait_for(is_there, "waiting for the label holder …")
+        assert self._holder is not None
+        return self._holder
+
+    def is_over(self, life: int) -> bool:
+        """Whether the label holder knows that all have saved what is theirs."""
+        return self._holder is not None and self._holder.done == life

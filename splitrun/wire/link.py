@@ -1,0 +1,489 @@
+"""A link to one peer: channels over connections that may break and be made again.
+
+Every message of a channel has a number. What was sent is kept until the peer has consumed it, which
+is no more than the channel's capacity; "consumed up to n" is both credit and acknowledgement. When
+a connection is made again, each side says which number it wants next, and the other one goes on
+from there. A number other than that, a message too many, or a frame that is not what the plan says
+is refused, and ends the run.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from queue import SimpleQueue
+
+from splitrun.events import Emit, Sent
+from splitrun.plan import LinkState, Plan
+from splitrun.runtime import ChannelClosed, ChannelStatistics, Message
+from splitrun.runtime.clock import now, wait_until
+from splitrun.wire.frames import (
+    Layout,
+    Place,
+    channel_of,
+    decode,
+    encode,
+    number_of,
+    places,
+)
+
+PIECE_BYTES = 1 << 20
+"""No message on the wire is longer, so that nobody has to take a longer one."""
+_CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED, _PADDING = range(6)
+"""What the first byte of a message says that it is."""
+_LONGEST_CONTROL_BYTES = 16 << 20
+_MOST_CHANNELS = 128
+_NUMBER = struct.Struct("<BHIQ")
+"""A kind, a channel, a life and a number."""
+
+Write = Callable[[bytes], None]
+"""Puts a message on the wire; never waits."""
+
+
+class Connection:
+    """One connection of a link, while it lasts: what reads and writes it is elsewhere."""
+
+    def __init__(self, link: Link, write: Write) -> None:
+        self._link = link
+        self.write = write
+        self.has_read = False
+        """Whether anything has come over it."""
+
+    def read(self, message: bytes) -> None:
+        """Take in what has come over it, in order, in one thread."""
+        self.has_read = True
+        self._link.take(self, message)
+
+    def lost(self, why: str) -> None:
+        """Nothing goes over it any more."""
+        self._link.detach(self, why)
+
+
+class Link:
+    """One peer.
+
+    Args:
+        peer: the party's name.
+        on_control: told who the peer is and what it says beside the channels, in the reading
+            thread; what it may not say raises a `ValueError`.
+        on_attach: told of each connection, as soon as something can be said over it.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        on_control: Callable[[str, bytes], None],
+        on_attach: Callable[[Link], None] = lambda _: None,
+    ) -> None:
+        self.peer = peer
+        self.refusal = ""
+        """Why something that came was refused."""
+        self.down_since: float | None = now()
+        """Since when there is no connection; None while there is one."""
+        self.why_down = "it has not been heard of yet"
+        self._on_control, self._on_attach = on_control, on_attach
+        self.lock = threading.RLock()
+        """Held while anything is put on the wire, so that it goes in order."""
+        self._connection: Connection | None = None
+        self._channels = _Channels(0, {}, {})
+        self._partial: _Partial | None = None
+        self._said = bytearray()
+        """The parts of something that is said, until the last one comes."""
+        self._wanted_later: dict[int, tuple[int, int]] = {}
+        """By channel, which number a peer wants in a life that has not begun here."""
+
+    def attach(self, write: Write) -> Connection:
+        """A connection has been made, in place of any before; each side now says what it wants."""
+        with self.lock:
+            connection = self._connection = Connection(self, write)
+            self.down_since, self._partial = None, None
+            self._said.clear()
+            for sender in self._channels.senders.values():
+                sender.is_wanted = False
+            self._say_what_is_wanted()
+            self._on_attach(self)
+        return connection
+
+    def detach(self, connection: Connection, why: str) -> None:
+        """A connection is lost; nothing happens if it is not the newest one."""
+        with self.lock:
+            if connection is self._connection:
+                self._connection, self.down_since, self.why_down = None, now(), why
+
+    def say(self, control: bytes) -> bool:
+        """Tell the peer something beside the channels; False if there is no connection."""
+        with self.lock:
+            if self._connection is None:
+                return False
+            for start in range(0, max(1, len(control)), PIECE_BYTES):
+                part = control[start : start + PIECE_BYTES]
+                more = start + PIECE_BYTES < len(control)
+                self._connection.write(bytes([_CONTROL, more]) + part)
+            return True
+
+    def open(
+        self, plan: Plan, life: int, first_step: int, party: str, emit: Emit
+    ) -> tuple[dict[str, WireSender], dict[str, WireReceiver]]:
+        """The ends of the channels to and from this peer, for one life of a run.
+
+        Args:
+            party: whose ends they are.
+        """
+        roles = {role.name: role.party for role in plan.roles}
+        senders: dict[int, WireSender] = {}
+        receivers: dict[int, WireReceiver] = {}
+        for channel in plan.channels:
+            layout = Layout.of(plan, channel)
+            source, target = roles[channel.source], roles[channel.target]
+            if (source, target) == (party, self.peer):
+                senders[layout.number] = WireSender(self, layout, life, emit)
+            elif (source, target) == (self.peer, party):
+                following = places(plan, channel, first_step)
+                receivers[layout.number] = WireReceiver(self, layout, life, following)
+        with self.lock:
+            self._channels = _Channels(life, senders, receivers)
+            self._partial = None
+            self._say_what_is_wanted()
+            for number, (wanted_in, count) in self._wanted_later.items():
+                if wanted_in == life and number in senders:
+                    self._go_on(senders[number], count)
+            self._wanted_later.clear()
+        return (
+            {end.name: end for end in senders.values()},
+            {end.name: end for end in receivers.values()},
+        )
+
+    def is_consumed(self) -> bool:
+        """Whether the peer has consumed all that was sent."""
+        return not any(sender.is_kept() for sender in self._channels.senders.values())
+
+    def close(self) -> None:
+        """No channel of it is needed any more."""
+        with self.lock:
+            channels, self._channels = self._channels, _Channels(0, {}, {})
+        for sender in channels.senders.values():
+            sender.close()
+        for receiver in channels.receivers.values():
+            receiver.close()
+
+    def _say_what_is_wanted(self) -> None:
+        """Which number every channel goes on with: the peer answers with all from there on."""
+        if self._connection is None:
+            return
+        channels = self._channels
+        for number, receiver in channels.receivers.items():
+            self._connection.write(_NUMBER.pack(_WANTED, number, channels.life, receiver.received))
+            self.consumed(number, channels.life, receiver.statistics().messages)
+
+    def send(self, sender: WireSender, life: int, frame: bytearray) -> None:
+        """Put a frame on the wire; without a connection it waits for the next one."""
+        if sender.is_wanted and life == self._channels.life:
+            self._put(frame)
+
+    def _put(self, frame: bytearray) -> None:
+        if self._connection is None:
+            return
+        view = memoryview(frame)
+        for start in range(0, len(frame), PIECE_BYTES):
+            kind = _LAST if start + PIECE_BYTES >= len(frame) else _PIECE
+            self._connection.write(bytes([kind]) + view[start : start + PIECE_BYTES])
+
+    def consumed(self, number: int, life: int, count: int) -> None:
+        """Tell the peer that so many messages of a channel have been consumed."""
+        with self.lock:
+            if self._connection is not None and life == self._channels.life:
+                self._connection.write(_NUMBER.pack(_CONSUMED, number, life, count))
+
+    def take(self, connection: Connection, message: bytes) -> None:
+        """What has come over a connection; what is late, of one before, is dropped."""
+        with self.lock:
+            if connection is not self._connection or self.refusal:
+                return None
+            try:
+                control = self._taken(message)
+            except (ValueError, struct.error) as error:
+                return self._refuse(error)
+        if control is None:
+            return None
+        try:
+            self._on_control(self.peer, control)
+        except ValueError as error:
+            self._refuse(error)
+        return None
+
+    def _refuse(self, error: Exception) -> None:
+        self.refusal = f"{self.peer} has sent what it may not: {error}"
+        self.close()
+
+    def _taken(self, message: bytes) -> bytes | None:
+        if not message:
+            raise ValueError("an empty message")
+        kind = message[0]
+        if kind == _CONTROL:
+            return self._control(message)
+        if kind in (_PIECE, _LAST):
+            self._piece(memoryview(message)[1:], is_last=kind == _LAST)
+        elif kind in (_CONSUMED, _WANTED):
+            self._number(message, is_wanted=kind == _WANTED)
+        elif kind != _PADDING:
+            raise ValueError(f"a message of kind {kind}")
+        return None
+
+    def _number(self, message: bytes, *, is_wanted: bool) -> None:
+        _, number, life, count = _NUMBER.unpack(message)
+        channels = self._channels
+        if life > channels.life and is_wanted and number <= _MOST_CHANNELS:
+            self._wanted_later[number] = life, count
+        if life != channels.life:
+            return
+        sender = channels.senders.get(number)
+        if sender is None:
+            raise ValueError(f"a number of channel {number}, which does not lead to it")
+        if is_wanted:
+            self._go_on(sender, count)
+        else:
+            sender.note_consumed(count)
+
+    def _go_on(self, sender: WireSender, number: int) -> None:
+        """The peer wants a channel's messages from a number on."""
+        frames = sender.from_number(number)
+        sender.is_wanted = True
+        for frame in frames:
+            self._put(frame)
+
+    def _control(self, message: bytes) -> bytes | None:
+        self._said += memoryview(message)[2:]
+        if len(self._said) > _LONGEST_CONTROL_BYTES:
+            raise ValueError(f"more than {_LONGEST_CONTROL_BYTES:,} bytes beside the channels")
+        if len(message) > 1 and message[1]:
+            return None
+        said = bytes(self._said)
+        self._said.clear()
+        return said
+
+    def _piece(self, piece: memoryview, *, is_last: bool) -> None:
+        partial = self._partial
+        if partial is None:
+            number = channel_of(bytes(piece[:64]))
+            life, count = number_of(bytes(piece[:64])) if number >= 0 else (0, 0)
+            if number >= 0 and life < self._channels.life:
+                partial = _Partial(None, bytearray())
+            else:
+                receiver = self._channels.receivers.get(number)
+                if receiver is None or life != self._channels.life:
+                    raise ValueError(f"a frame of channel {number} in life {life}")
+                partial = _Partial(receiver, bytearray(receiver.awaits(count)))
+        self._partial = None if is_last else partial
+        partial.add(piece)
+        if is_last and partial.receiver is not None:
+            partial.receiver.take(partial.whole())
+
+
+class _Partial:
+    """A frame of which pieces are missing."""
+
+    def __init__(self, receiver: WireReceiver | None, memory: bytearray) -> None:
+        self.receiver = receiver
+        self._memory = memory
+        self._filled = 0
+
+    def add(self, piece: memoryview) -> None:
+        if self.receiver is None:
+            return
+        end = self._filled + len(piece)
+        if end > len(self._memory):
+            raise ValueError(f"a frame longer than {len(self._memory)} bytes")
+        self._memory[self._filled : end] = piece
+        self._filled = end
+
+    def whole(self) -> bytearray:
+        if self._filled < len(self._memory):
+            raise ValueError(f"a frame of {self._filled} bytes, not {len(self._memory)}")
+        return self._memory
+
+
+class _Channels:
+    """The ends of a life, by channel number."""
+
+    def __init__(
+        self,
+        life: int,
+        senders: Mapping[int, WireSender],
+        receivers: Mapping[int, WireReceiver],
+    ) -> None:
+        self.life, self.senders, self.receivers = life, senders, receivers
+
+
+class WireSender:
+    """The sending end of a channel to a peer."""
+
+    def __init__(self, link: Link, layout: Layout, life: int, emit: Emit) -> None:
+        self.name = layout.channel.name
+        self._link, self._layout, self._life, self._emit = link, layout, life, emit
+        self._changed = threading.Condition()
+        self._kept: deque[bytearray] = deque()
+        """Frames that have not been consumed."""
+        self._sent = self._consumed = 0
+        self._bytes = self._peak_bytes = 0
+        self._emulated = LinkState()
+        self._closed = False
+        self.is_wanted = False
+        """Whether the peer has said, over this connection, where to go on."""
+
+    def ready(self) -> bool:
+        """Whether `send` would go through without waiting."""
+        return self._sent - self._consumed < self._layout.channel.capacity
+
+    def send(self, message: Message) -> None:
+        """Hand a message over; waits while the channel is at capacity.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+            ValueError: its tensors are not those of the plan, or not finite.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self.ready())
+            if self._closed:
+                raise ChannelClosed(self.name)
+        start = now()
+        timing, arrive = self._layout.channel.timing, message.arrive
+        size = sum(tensor.nbytes for tensor in message.tensors)
+        if timing is not None:
+            self._emulated = timing.send(self._emulated, start, size, self._sent)
+            arrive = max(arrive, self._emulated.last_arrival)
+            message = message._replace(arrive=arrive)
+        frame = encode(self._layout, self._life, self._sent, message)
+        with self._link.lock:
+            with self._changed:
+                self._kept.append(frame)
+                self._sent += 1
+                self._bytes += size
+                self._peak_bytes = max(self._peak_bytes, size * len(self._kept))
+            self._link.send(self, self._life, frame)
+        phase, step, micro = message[:3]
+        if arrive < math.inf:
+            self._emit(Sent(self.name, phase, step, micro, size, start, max(now(), arrive)))
+
+    def note_consumed(self, count: int) -> None:
+        """The peer has consumed so many.
+
+        Raises:
+            ValueError: that cannot be.
+        """
+        with self._changed:
+            if count > self._sent:
+                raise ValueError(f"{count} messages of {self.name} consumed, of {self._sent} sent")
+            while self._consumed < count:
+                self._kept.popleft()
+                self._consumed += 1
+            self._changed.notify_all()
+
+    def from_number(self, number: int) -> list[bytearray]:
+        """Frames that have been sent, from a number on.
+
+        Raises:
+            ValueError: they are not kept any more, or have never been sent.
+        """
+        with self._changed:
+            if not self._consumed <= number <= self._sent:
+                raise ValueError(
+                    f"message {number} of {self.name} wanted, where {self._consumed} to "
+                    f"{self._sent} are kept"
+                )
+            return list(self._kept)[number - self._consumed :]
+
+    def is_kept(self) -> bool:
+        """Whether something is kept that the peer has not consumed."""
+        return bool(self._kept)
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def statistics(self) -> ChannelStatistics:
+        """What has been sent so far; from any thread."""
+        return ChannelStatistics(self._sent, self._bytes, self._peak_bytes)
+
+
+class WireReceiver:
+    """The receiving end of a channel from a peer."""
+
+    def __init__(self, link: Link, layout: Layout, life: int, following: Iterator[Place]) -> None:
+        self.name = layout.channel.name
+        self._link, self._layout, self._life = link, layout, life
+        self._following = following
+        self._next = next(following, None)
+        self._messages: SimpleQueue[Message | None] = SimpleQueue()
+        self.received = 0
+        """How many messages have come."""
+        self._consumed = self._bytes = self._peak_bytes = 0
+        self._due: float | None = None
+        self._closed = threading.Event()
+
+    def awaits(self, number: int) -> int:
+        """The bytes of the frame that is due.
+
+        Raises:
+            ValueError: another number has come, or one too many.
+        """
+        if number != self.received:
+            raise ValueError(f"message {number} of {self.name}, where {self.received} was due")
+        if self._next is None or number - self._consumed >= self._layout.channel.capacity:
+            raise ValueError(f"message {number} of {self.name} is one too many")
+        return self._layout.size(self._next.rows)
+
+    def take(self, frame: bytearray) -> None:
+        """The frame that was due has come.
+
+        Raises:
+            ValueError: it is not what the plan says.
+        """
+        assert self._next is not None
+        message = decode(self._layout, self._next, frame)
+        self._next = next(self._following, None)
+        self.received += 1
+        self._peak_bytes = max(self._peak_bytes, len(frame) * (self.received - self._consumed))
+        self._messages.put(message)
+
+    def ready(self) -> bool:
+        """Whether a message has come."""
+        return not self._messages.empty()
+
+    def due(self) -> float | None:
+        """When the message that is waited for should arrive, over an emulated link; over a real
+        one nobody knows."""
+        return self._due
+
+    def receive(self) -> Message:
+        """The next message, in the order of sending; waits for it.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
+        message = None if self._closed.is_set() else self._messages.get()
+        if message is None or self._closed.is_set():
+            raise ChannelClosed(self.name)
+        if message.arrive > now():
+            self._due = message.arrive
+            arrived = wait_until(message.arrive, self._closed)
+            self._due = None
+            if not arrived:
+                raise ChannelClosed(self.name)
+        self._consumed += 1
+        self._bytes += sum(tensor.nbytes for tensor in message.tensors)
+        self._link.consumed(self._layout.number, self._life, self._consumed)
+        return message
+
+    def close(self) -> None:
+        """Close the channel, from any thread; closing it again does nothing more."""
+        self._closed.set()
+        self._messages.put(None)
+
+    def statistics(self) -> ChannelStatistics:
+        """What has been received so far; from any thread."""
+        return ChannelStatistics(self._consumed, self._bytes, self._peak_bytes)

@@ -1,0 +1,152 @@
+"""Parties as their operators start them: `splitrun party` in a process and a directory each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
+"""Each party's own; alice holds the label."""
+
+
+def content(parties: Sequence[str] = ("alice", "bob"), **sections: Any) -> dict[str, Any]:
+    """A spec of some of the parties, with dropout at bob's, checkpoints, and short deadlines."""
+    bottom: dict[str, Any] = {"type": "mlp", "hidden": [8], "out": 4}
+    made: dict[str, Any] = {
+        "name": "apart",
+        "seed": 3,
+        "dataset": {"type": "csv", "path": "rows.csv", "label": "churned", "batch_size": 32},
+        "parties": {
+            name: {"columns": COLUMNS[name], "bottom": bottom | {"dropout": 0.2 * (name == "bob")}}
+            for name in parties
+        },
+        "top": {
+            "party": "alice",
+            "loss": "binary_cross_entropy",
+            "model": {"type": "mlp", "hidden": [8], "out": 1},
+        },
+        "training": {"epochs": 4, "optimizer": "adam"},
+        "pipeline": {"schedule": "stale", "depth": 3},
+        "checkpoint": {"every_steps": 20, "keep": 2},
+        "supervision": {"deadline_s": 5},
+    }
+    return made | sections
+
+
+def write_rows(directory: Path, columns: Sequence[str], rows: int = 600) -> None:
+    """A CSV file with these columns and no others."""
+    drawn = random.Random(3)
+    everything = [
+        {
+            "age": drawn.randint(18, 90),
+            "income": round(drawn.uniform(0, 1e5)),
+            "visits": drawn.randint(0, 9),
+            "score": round(drawn.gauss(0, 1), 3),
+            "debt": round(drawn.uniform(0, 10), 3),
+            "churned": drawn.choice(["yes", "no"]),
+        }
+        for _ in range(rows)
+    ]
+    with (directory / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(everything)
+
+
+def own_directory(root: Path, made: dict[str, Any], parties: Sequence[str]) -> Path:
+    """A directory with the spec, these parties' columns, and the label if alice is among them."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "spec.yaml").write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
+    columns = [column for party in parties for column in COLUMNS[party]]
+    write_rows(root, [*columns, *(["churned"] if "alice" in parties else [])])
+    return root
+
+
+def free_port() -> int:
+    """One that nobody listens at just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _main(directory: Path, arguments: Sequence[str], output: Path) -> None:
+    from splitrun.cli.app import run
+
+    os.chdir(directory)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.exit(run(arguments))
+
+
+class PartyProcess:
+    """One party's process."""
+
+    def __init__(self, name: str, directory: Path, arguments: Sequence[str]) -> None:
+        self.name, self.directory = name, directory
+        self._output = directory / f"{time.monotonic_ns()}.log"
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(
+            ["splitrun.cli.app", "splitrun.remote", "splitrun.wire.stream", "splitrun.session"]
+        )
+        every = ["party", name, "spec.yaml", "--progress", "plain", *arguments]
+        self.process = context.Process(target=_main, args=(directory, every, self._output))
+        self.process.start()
+
+    @property
+    def said(self) -> str:
+        """All that it has printed."""
+        return self._output.read_text() if self._output.exists() else ""
+
+    def wait(self, patience_s: float = 60.0) -> int:
+        """Its exit code, once it has ended."""
+        self.process.join(patience_s)
+        assert self.process.exitcode is not None, f"{self.name} goes on: {self.said}"
+        return self.process.exitcode
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    @property
+    def run_directory(self) -> Path:
+        """That of its newest run."""
+        return sorted((self.directory / "runs").iterdir())[-1]
+
+    def steps(self) -> int:
+        """Training steps that its recording tells of."""
+        parts = sorted(self.directory.glob("runs/*/events*.jsonl"))
+        return sum(part.read_text().count('"op":"UPDATE"') for part in parts)
+
+
+def until(is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.02)
+
+
+def weights(processes: Sequence[PartyProcess]) -> str:
+    """The digest of the whole model, of which each party has a part."""
+    digests: dict[str, str] = {}
+    for process in processes:
+        for model in process.run_directory.glob("model/*/model.json"):
+            digests |= json.loads(model.read_text())["weights_sha256"]
+    digest = hashlib.sha256()
+    for role in sorted(digests):
+        digest.update(bytes.fromhex(digests[role]))
+    return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""Parties that have nothing but a spec and a connection in common."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitrun.certificates import throw_away
+from splitrun.session import prepare, train
+from splitrun.spec import load
+from tests.remote.parties import (
+    PartyProcess,
+    content,
+    free_port,
+    own_directory,
+    until,
+    weights,
+)
+
+
+class Parties:
+    """Starts parties, each in a directory with its own columns alone."""
+
+    def __init__(self, root: Path, made: dict[str, Any]) -> None:
+        self.made, self._root = made, root
+        self.port = free_port()
+        self.started: list[PartyProcess] = []
+        self._directories = {
+            name: own_directory(root / name, made, [name]) for name in made["parties"]
+        }
+
+    def start(self, name: str, *arguments: str) -> PartyProcess:
+        """Start a party, or start it again."""
+        where = "--listen" if name == "alice" else "--connect"
+        given = [where, f"127.0.0.1:{self.port}", *arguments]
+        self.started.append(PartyProcess(name, self._directories[name], given))
+        return self.started[-1]
+
+    def start_all(self, *arguments: str) -> list[PartyProcess]:
+        return [self.start(name, *arguments) for name in self.made["parties"]]
+
+    def together(self) -> str:
+        """The weights of a run in one process."""
+        joint = own_directory(self._root / "joint", self.made, list(self.made["parties"]))
+        result = train(prepare(load(joint / "spec.yaml")), joint / "runs")
+        return result.weights_sha256
+
+
+@pytest.fixture
+def parties(tmp_path: Path) -> Iterator[Parties]:
+    made = Parties(tmp_path, content())
+    yield made
+    for process in made.started:
+        process.process.kill()
+
+
+def _ended(processes: Sequence[PartyProcess], code: int = 0) -> None:
+    for process in processes:
+        assert process.wait() == code, process.said
+
+
+@pytest.mark.parametrize("names", [("alice", "bob"), ("alice", "bob", "carol")])
+def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
+    names: Sequence[str], tmp_path: Path
+) -> None:
+    parties = Parties(tmp_path, content(names))
+    processes = parties.start_all()
+    _ended(processes)
+    assert weights(processes) == parties.together()
+    for process in processes:
+        assert [path.name for path in process.run_directory.glob("model/*")] == [process.name]
+        assert [path.name for path in process.run_directory.glob("checkpoints/*")] == [process.name]
+
+
+def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
+    alice, bob = parties.start("alice"), parties.start("bob", "training.epochs=5", "seed=4")
+    _ended([alice, bob], 2)
+    assert "training.epochs: alice has 4, bob has 5" in alice.said
+    assert "training.epochs: bob has 5, alice has 4" in bob.said
+    assert "seed: alice has 3, bob has 4" in alice.said
+
+
+def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
+    from tests.remote.parties import COLUMNS, write_rows
+
+    write_rows(parties._directories["bob"], COLUMNS["bob"], rows=590)
+    alice, bob = parties.start("alice"), parties.start("bob")
+    _ended([alice], 2)
+    assert "train_rows: 480 and 472" in alice.said
+    assert bob.wait() != 0
+    assert "train_rows" in bob.said
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_path: Path) -> None:
+    parties = Parties(tmp_path, content(training={"epochs": 60, "optimizer": "adam"}))
+    processes = {process.name: process for process in parties.start_all()}
+    until(lambda: bool(list(processes[name].directory.glob("runs/*/checkpoints/*/step-*"))))
+    processes[name].signal(signal.SIGKILL)
+    processes[name].process.join()
+    processes[name] = parties.start(name)
+    _ended(list(processes.values()))
+    assert weights(list(processes.values())) == parties.together()
+    manifests = [len(list(it.directory.glob("runs/*"))) for it in processes.values()]
+    assert manifests == [1, 1]
+
+
+def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
+    tmp_path: Path,
+) -> None:
+    made = content(("alice", "bob", "carol"), training={"epochs": 400, "optimizer": "adam"})
+    parties = Parties(tmp_path, made | {"supervision": {"deadline_s": 2}})
+    alice, bob, carol = parties.start_all()
+    until(lambda: carol.steps() > 5)
+    bob.signal(signal.SIGKILL)
+    bob.process.join()
+    start = time.monotonic()
+    assert alice.wait() == 1
+    assert carol.wait() == 1
+    assert time.monotonic() - start < 60
+    assert "bob failed at" in alice.said
+    assert "no connection for 2." in alice.said
+    assert "bob failed at" in carol.said
+    assert "Traceback" not in alice.said + carol.said
+
+
+def test_an_interrupt_at_one_party_ends_all_with_the_reason(tmp_path: Path) -> None:
+    parties = Parties(tmp_path, content(training={"epochs": 400, "optimizer": "adam"}))
+    alice, bob = parties.start_all()
+    until(lambda: bob.steps() > 5)
+    bob.signal(signal.SIGINT)
+    assert bob.wait() == 130
+    assert alice.wait() == 1
+    assert "bob failed at its own machine" in alice.said
+    assert "interrupted" in alice.said
+
+
+def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> None:
+    parties = Parties(tmp_path, content())
+    good, other = throw_away(["alice", "bob"]), throw_away(["bob"])
+    for name, credentials in (("alice", good["alice"]), ("bob", good["bob"])):
+        _write(tmp_path / name / "tls", name, credentials)
+    _write(tmp_path / "stranger", "bob", other["bob"])
+    alice = parties.start("alice", "--tls", "tls")
+    stranger = parties.start("bob", "--tls", str(tmp_path / "stranger"))
+    until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
+    stranger.process.kill()
+    bob = parties.start("bob", "--tls", "tls")
+    _ended([alice, bob])
+    assert weights([alice, bob]) == parties.together()
+
+
+def _write(directory: Path, name: str, credentials: Any) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "ca.crt").write_bytes(credentials.ca)
+    (directory / f"{name}.crt").write_bytes(credentials.certificate)
+    (directory / f"{name}.key").write_bytes(credentials.key)
+    (directory / f"{name}.key").chmod(0o600)
+
+
+BAD = {
+    "no address": ([], "alice listens: give it --listen HOST:PORT"),
+    "the other's": (["--connect", "127.0.0.1:7000"], "alice listens: give it --listen"),
+    "no port": (["--listen", "127.0.0.1"], "not HOST:PORT"),
+    "open to others": (["--listen", "0.0.0.0:7000"], "without TLS only this machine"),
+    "no certificates": (["--listen", "127.0.0.1:7000", "--tls", "none"], "none/alice.key"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_is_told_in_a_line(
+    name: str, parties: Parties, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from splitrun.cli.app import run
+
+    arguments, told = BAD[name]
+    monkeypatch.chdir(parties._directories["alice"])
+    assert run(["party", "alice", "spec.yaml", "--progress", "none", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_partys_is_told(
+    parties: Parties, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from splitrun.cli.app import run
+
+    monkeypatch.chdir(parties._directories["alice"])
+    assert run(["party", "dave", "spec.yaml", "--listen", "127.0.0.1:7000"]) == 2
+    assert "dave: no party of spec.yaml; use one of alice, bob" in capsys.readouterr().err
