@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -13,14 +12,6 @@ from splitrun.runtime import RoleStatus
 from splitrun.wire.link import Link
 
 _LOOK_EVERY_S = 0.1
-
-
-class Closable(Protocol):
-    """What makes the connections of links."""
-
-    def close(self) -> None:
-        """Make none any more, once what was said has gone."""
-        ...
 
 
 class Meeting:
@@ -37,10 +28,15 @@ class Meeting:
         self.mine = mine
         self.theirs: dict[str, PartyState | RunState] = {}
         """By peer, what it has told last."""
-        self.roles: dict[str, RoleStatus] = {}
-        """By role of another party, what it is at."""
+        self._statuses: dict[str, Sequence[RoleStatus]] = {}
+        """By peer, what it has told last of roles."""
         self.links = {peer: Link(peer, self._heard, self._greet) for peer in peers}
         self._changed = threading.Condition()
+
+    @property
+    def roles(self) -> dict[str, RoleStatus]:
+        """By role of another party, what it is at."""
+        return {each.role: each for told in self._statuses.values() for each in told}
 
     def say(self, **changes: object) -> None:
         """Something has changed here; all are told."""
@@ -55,6 +51,11 @@ class Meeting:
         told = list(known.values()) if isinstance(self.mine, RunState) else list(statuses)
         for link in self.links.values():
             link.say(encode(Statuses(told)))
+
+    def failure_of(self, peer: str) -> str:
+        """Why a peer has given up, on one line; empty if it has not."""
+        theirs = self.theirs.get(peer)
+        return " ".join(theirs.failure.split())[:_LONGEST_FAILURE] if theirs else ""
 
     def wait_for(self, is_there: Callable[[], bool], poll: Callable[[], None]) -> None:
         """Wait until something is so, calling `poll` ten times a second."""
@@ -78,7 +79,7 @@ class Meeting:
         self._refuse_odd(peer, said)
         with self._changed:
             if isinstance(said, Statuses):
-                self.roles.update({each.role: each for each in said.roles})
+                self._statuses[peer] = said.roles
             else:
                 self.theirs[peer] = said
             self._changed.notify_all()
@@ -95,3 +96,5 @@ class Meeting:
 
 
 _MOST_ROLES = 256
+_LONGEST_FAILURE = 1000
+"""In characters: what a peer says is bounded wherever it is shown."""

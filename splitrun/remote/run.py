@@ -133,8 +133,8 @@ class Apart:
             theirs = self._meeting.theirs[peer]
             if link.refusal:
                 raise Refused(self._meeting.party, at, link.refusal)
-            if theirs.failure:
-                raise RunFailed(peer, "its own machine", theirs.failure)
+            if failure := self._meeting.failure_of(peer):
+                raise RunFailed(peer, "its own machine", failure)
             if self._is_over_with(theirs):
                 raise StartedAgain(peer, at, "a party has been started again; all go back")
             since = link.down_since

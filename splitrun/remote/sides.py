@@ -125,9 +125,8 @@ class Side:
         for peer, link in self.meeting.links.items():
             if link.refusal:
                 raise Refused(self.own.party.name, "the meeting", link.refusal)
-            theirs = self.meeting.theirs.get(peer)
-            if theirs is not None and theirs.failure:
-                raise RunFailed(peer, "its own machine", theirs.failure)
+            if failure := self.meeting.failure_of(peer):
+                raise RunFailed(peer, "its own machine", failure)
         links = self.meeting.links.items()
         missing = [f"{name} ({link.why_down})" for name, link in links if link.down_since]
         said = f"waiting for {' and '.join(missing)} …" if missing else what

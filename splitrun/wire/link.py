@@ -249,6 +249,8 @@ class Link:
 
     def _go_on(self, sender: WireSender, number: int) -> None:
         """The peer wants a channel's messages from a number on."""
+        if sender.is_wanted:  # else a peer could have all sent again and again, and fill memory
+            raise ValueError(f"where to go on with {sender.name} twice over one connection")
         frames = sender.from_number(number)
         sender.is_wanted = True
         for frame in frames:

@@ -115,7 +115,7 @@ class Listener:
     def close(self) -> None:
         """Take nobody any more; what was written to streams before still goes."""
         stopped = self._server.stop(grace=_GRACE_S)
-        for queue in self._queues:
+        for queue in tuple(self._queues):
             queue.close()
         stopped.wait()
 
@@ -136,7 +136,10 @@ class Listener:
         threading.Thread(
             target=_read, args=(messages, connection, queue), name=f"from {name}", daemon=True
         ).start()
-        yield from queue
+        try:
+            yield from queue
+        finally:
+            self._queues.remove(queue)
 
 
 def _names(auth: Mapping[str, Any]) -> set[str]:

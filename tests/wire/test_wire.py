@@ -175,6 +175,7 @@ REFUSED: Mapping[str, Callable[[Peers], object]] = {
     "what is not finite": lambda it: it.send(it.frame(0)[:-4] + struct.pack("<f", float("nan"))),
     "more consumed than sent": lambda it: it.number(3, 9),
     "what was never sent": lambda it: it.number(4, 9),
+    "the same wanted twice": lambda it: [it.number(4, 0) for _ in range(2)],
     "a number cut off": lambda it: it.connection.read(b"\x03\x01"),
     "without end beside the channels": lambda it: it.say(bytes(PIECE_BYTES), times=20),
 }
