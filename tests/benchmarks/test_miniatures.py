@@ -90,7 +90,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "codecs.TIMES": 1,
     },
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
-    "processes": {"processes.ROWS": 10**6, "overhead.SPEC": _FEW_ROWS},
+    "processes": {"processes.ROWS": 30_000, "overhead.SPEC": _FEW_ROWS},
     "messages": {"messages.SIZES": (1024, 65536), "messages.LASTS_S": 0.001},
     "checkpoints": {
         "checkpoints.SPEC": checkpoints.SPEC.replace("rows: 6400", "rows: 128"),

@@ -205,5 +205,6 @@ UNTRIED = {
     "set dataset.split=stratified": "a warning: tests/data/test_summary",
     "set top.loss=binary_cross_entropy": "a warning: tests/data/test_summary",
     "raise it, or lower pipeline.depth": "a warning: nothing is refused",
+    "use … as its links.*.codec, or a lower training.optimizer.lr": "in runs: runtime/test_codec",
 }
 """Remedies that no small experiment comes upon, and why."""
