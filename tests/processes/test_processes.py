@@ -230,8 +230,9 @@ FAULTS: Mapping[str, tuple[Content, type[RunFailed], str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_goes_wrong_in_a_process_is_told_as_in_one(name: str, tmp_path: Path) -> None:
     fault, kind, message = FAULTS[name]
+    deadline_s = 3 if kind is Stalled else 60
     made = three_parties(
-        faults=[fault], runtime={"type": "processes"}, supervision={"deadline_s": 1}
+        faults=[fault], runtime={"type": "processes"}, supervision={"deadline_s": deadline_s}
     )
     with pytest.raises(kind, match=message) as failed:
         train(prepared(made), tmp_path)

@@ -22,7 +22,7 @@ COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["de
 
 
 def content(parties: Sequence[str] = ("alice", "bob"), **sections: Any) -> dict[str, Any]:
-    """A spec of some of the parties, with dropout at bob's, checkpoints, and short deadlines."""
+    """A spec of some of the parties, with dropout at bob's, and checkpoints."""
     bottom: dict[str, Any] = {"type": "mlp", "hidden": [8], "out": 4}
     made: dict[str, Any] = {
         "name": "apart",
@@ -40,7 +40,7 @@ def content(parties: Sequence[str] = ("alice", "bob"), **sections: Any) -> dict[
         "training": {"epochs": 4, "optimizer": "adam"},
         "pipeline": {"schedule": "stale", "depth": 3},
         "checkpoint": {"every_steps": 20, "keep": 2},
-        "supervision": {"deadline_s": 5},
+        "supervision": {"deadline_s": 60},
     }
     return made | sections
 
