@@ -122,11 +122,12 @@ class Peers:
         for number in numbers:
             self.send(self.frame(number))
 
-    def number(self, kind: int, count: int) -> None:
+    def number(self, kind: int, count: int, times: int = 1) -> None:
         """Say something of the channel that leads to the peer."""
         back = f"{self.channel.target}->{self.channel.source}"
         to = [channel.name for channel in self.plan.channels].index(back)
-        self.connection.read(struct.pack("<BHIQ", kind, to, 1, count))
+        for _ in range(times):
+            self.connection.read(struct.pack("<BHIQ", kind, to, 1, count))
 
     def say(self, control: bytes, times: int) -> None:
         for _ in range(times):
@@ -175,7 +176,7 @@ REFUSED: Mapping[str, Callable[[Peers], object]] = {
     "what is not finite": lambda it: it.send(it.frame(0)[:-4] + struct.pack("<f", float("nan"))),
     "more consumed than sent": lambda it: it.number(3, 9),
     "what was never sent": lambda it: it.number(4, 9),
-    "the same wanted twice": lambda it: [it.number(4, 0) for _ in range(2)],
+    "the same wanted twice": lambda it: it.number(4, 0, times=2),
     "a number cut off": lambda it: it.connection.read(b"\x03\x01"),
     "without end beside the channels": lambda it: it.say(bytes(PIECE_BYTES), times=20),
 }
