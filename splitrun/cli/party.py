@@ -105,15 +105,13 @@ def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | Non
     return document
 
 
-_OWN_KEYS = ("path", "test_path", "key", "on", "reading", "columns")
-
-
 def _own(name: str, local: Path | None) -> list[str]:
     """The changes to the spec that a party's own file comes to."""
     if local is None:
         return []
     import yaml
 
+    from splitrun.remote.shared import OWN_KEYS
     from splitrun.spec.yaml_text import dump
 
     try:
@@ -123,8 +121,8 @@ def _own(name: str, local: Path | None) -> list[str]:
     if not isinstance(content, dict):
         raise UsageError(f"{local}: not keys and values; such as `path: mine.csv`")
     for key in content:
-        if key not in _OWN_KEYS:
-            known = ", ".join(_OWN_KEYS)
+        if key not in OWN_KEYS:
+            known = ", ".join(OWN_KEYS)
             raise UsageError(f"{local}: {key}: not a party's own; use {known}, or the spec")
     return [
         f"parties.{name}.{key}={dump(value, flow=True).strip()}" for key, value in content.items()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from splitrun.spec import Spec
 
-_OWN_KEYS = {"path", "test_path", "key", "on", "reading", "columns"}
+OWN_KEYS = ("path", "test_path", "key", "on", "reading", "columns")
 """Of a party's section: what is its alone. The others never need it, nor what it is."""
 _OWN_DATASET_KEYS = {"path", "test_path", "cache", "key"}
 _OWN_SECTIONS = {"runtime", "sinks", "links"}
@@ -21,7 +21,7 @@ def shared(spec: Spec) -> dict[str, str]:
     found = {key: value for key, value in content.items() if key not in _OWN_SECTIONS}
     found["dataset"] = _without(content["dataset"], _OWN_DATASET_KEYS)
     found["parties"] = {
-        name: _without(party, _OWN_KEYS) for name, party in content["parties"].items()
+        name: _without(party, OWN_KEYS) for name, party in content["parties"].items()
     }
     codecs = {name: link.get("codec", "none") for name, link in content["links"].items()}
     if set(codecs.values()) - {"none"}:
@@ -41,7 +41,7 @@ def differences(
     ]
 
 
-def _without(section: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
+def _without(section: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key not in keys}
 
 

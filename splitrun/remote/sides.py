@@ -10,7 +10,7 @@ from pathlib import Path
 
 from splitrun.errors import Refused, RunFailed, UsageError
 from splitrun.party import Party, PartyFacts, merge
-from splitrun.plan import Plan, check, compile, plan_sha256
+from splitrun.plan import Plan, bottom_name, check, compile, plan_sha256
 from splitrun.remote.directory import Earlier, earlier_in, find_earlier, resume_at
 from splitrun.remote.meeting import Meeting
 from splitrun.remote.shared import differences, shared
@@ -106,7 +106,7 @@ class Side:
     def resume(self, state: RunState) -> Resume | None:
         """Where this party begins a life; None for a directory of its own."""
         earlier = self.own.earlier
-        if earlier is None or (state.step and earlier.run != state.run):
+        if earlier is None or earlier.run != state.run:
             return None
         return resume_at(earlier.directory, self.own.party.name, state.step)
 
@@ -161,10 +161,7 @@ class Holder(Side):
         """The plan that the facts of all come to; see `Side`."""
         meeting = self.meeting
         self._wait_for(lambda: len(meeting.theirs) == len(meeting.links), "comparing …")
-        introductions = [each.introduction for each in meeting.theirs.values()]
-        for each in introductions:
-            self._refuse_differences(each)
-        told = [PartyFacts.from_json(each.facts) for each in introductions]
+        told = [self._facts_of(each.introduction) for each in meeting.theirs.values()]
         complete = self.own.party.with_top([self.own.facts, *told])
         plan = self._compiled([complete, *told])
         meeting.say(facts=[each.to_json() for each in (complete, *told)])
@@ -182,6 +179,8 @@ class Holder(Side):
                 name = each.introduction.party
                 raise UsageError(f"{name} has compiled another plan; use the same versions")
         others = [each.introduction for each in states]
+        for one in others:  # whoever was started again may have come with another spec
+            self._refuse_differences(one)
         mine = self.own.introduction
         run, steps = mine.run or secrets.token_hex(8), set(mine.checkpoints)
         for one in others:
@@ -191,6 +190,17 @@ class Holder(Side):
         meeting.say(run=run, life=life, step=max(steps, default=0), members=members)
         assert isinstance(meeting.mine, RunState)
         return meeting.mine
+
+    def _facts_of(self, theirs: Introduction) -> PartyFacts:
+        """What a party tells of itself, and of nobody else."""
+        self._refuse_differences(theirs)
+        facts = PartyFacts.from_json(theirs.facts)
+        has_bottom = self.own.document.spec.parties[theirs.party].bottom is not None
+        roles = {bottom_name(theirs.party)} if has_bottom else set()
+        if facts.party != theirs.party or set(facts.roles) != roles:
+            cause = f"{theirs.party} tells of {facts.party}'s {', '.join(facts.roles) or 'rows'}"
+            raise Refused(self.own.party.name, "the meeting", f"{cause}, and not of its own")
+        return facts
 
     def is_over(self, life: int) -> bool:
         """Whether all others have saved what is theirs."""

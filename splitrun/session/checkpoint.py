@@ -120,16 +120,11 @@ class Store:
                 with suppress(OSError):  # the next writer removes it first, or says why it cannot
                     remove(temporary)
             sync(directory)
-        kept = self._steps()[: self._keep]
+        kept = self.steps[: self._keep]
         old = [path for path in self._every_shard() if _step(path) not in kept]
         for path in (*old, *self._joint()):
             with suppress(OSError):  # it is found again when the next one is written
                 remove(path)
-
-    @property
-    def steps(self) -> list[int]:
-        """Those of which there is a checkpoint, the newest first."""
-        return self._steps()
 
     def newest(self, at_most: int | None = None) -> Found:
         """The newest checkpoint that is whole.
@@ -138,7 +133,7 @@ class Store:
             at_most: of no later step.
         """
         damaged: list[str] = []
-        for step in self._steps():
+        for step in self.steps:
             if at_most is not None and step > at_most:
                 continue
             paths = {name: path / f"step-{step:08d}" for name, path in self._shards.items()}
@@ -186,7 +181,8 @@ class Store:
         for needed in (*filter(is_regular, parent.glob("*.*")), self._directory, parent):
             sync(needed)
 
-    def _steps(self) -> list[int]:
+    @property
+    def steps(self) -> list[int]:
         """Those that every party has a shard of, the newest first."""
         steps = [set(map(_step, _steps_in(path))) for path in self._shards.values()]
         return sorted(set[int].intersection(*steps), reverse=True)

@@ -147,10 +147,13 @@ class Link:
             self._channels = _Channels(life, senders, receivers)
             self._partial = None
             self._say_what_is_wanted()
-            for number, (wanted_in, count) in self._wanted_later.items():
-                if wanted_in == life and number in senders:
-                    self._go_on(senders[number], count)
-            self._wanted_later.clear()
+            later, self._wanted_later = self._wanted_later, {}
+            try:
+                for number, (wanted_in, count) in later.items():
+                    if wanted_in == life and number in senders:
+                        self._go_on(senders[number], count)
+            except ValueError as error:
+                self._refuse(error)
         return (
             {end.name: end for end in senders.values()},
             {end.name: end for end in receivers.values()},

@@ -23,6 +23,7 @@ os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES256-GCM-SHA384"
 import grpc
 
 from splitrun.certificates import Credentials
+from splitrun.errors import UsageError
 from splitrun.wire.link import PIECE_BYTES, Connection, Link
 
 _PATH = "/splitrun.Party/Stream"
@@ -87,6 +88,9 @@ class Listener:
         links: by the parties' names.
         credentials: the server's, that ask for the peer's certificate; None on one machine alone.
         on_refused: told why somebody was turned away, on one line.
+
+    Raises:
+        UsageError: the address is not this machine's, or somebody listens there.
     """
 
     def __init__(
@@ -106,10 +110,14 @@ class Listener:
         service, method = _PATH[1:].split("/")
         generic = grpc.method_handlers_generic_handler(service, {method: handler})
         self._server.add_generic_rpc_handlers((generic,))
-        if credentials is not None:
-            self.port = self._server.add_secure_port(address, credentials)
-        else:
-            self.port = self._server.add_insecure_port(address)
+        try:
+            if credentials is not None:
+                self.port = self._server.add_secure_port(address, credentials)
+            else:
+                self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            message = f"{address}: cannot be listened at"
+            raise UsageError(f"{message}; use a free port of an address of this machine") from error
         self._server.start()
 
     def close(self) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from splitrun.certificates import throw_away
+from splitrun.errors import Refused
+from splitrun.party import Party
+from splitrun.remote import Meeting, OwnParty, PartyState, RunState
+from splitrun.remote.sides import Holder
 from splitrun.session import prepare, train
 from splitrun.spec import load
 from tests.remote.parties import (
@@ -180,6 +187,37 @@ def test_what_cannot_be_is_told_in_a_line(
     monkeypatch.chdir(parties._directories["alice"])
     assert run(["party", "alice", "spec.yaml", "--progress", "none", *arguments]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_port_that_somebody_listens_at_is_told(
+    parties: Parties, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from splitrun.cli.app import run
+
+    monkeypatch.chdir(parties._directories["alice"])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert run(["party", "alice", "spec.yaml", "--progress", "none", "--listen", address]) == 2
+    assert f"{address}: cannot be listened at" in capsys.readouterr().err
+
+
+def test_a_party_that_tells_of_anothers_model_is_refused(tmp_path: Path) -> None:
+    joint = own_directory(tmp_path, content(), ["alice", "bob"])
+    document = load(joint / "spec.yaml")
+    alice, bob = (
+        OwnParty.of(document, Party.load(document.spec, name, joint), joint)
+        for name in ("alice", "bob")
+    )
+    meeting = Meeting("alice", ["bob"], RunState(alice.introduction))
+    for odd in (
+        dataclasses.replace(bob.facts, party="alice"),
+        dataclasses.replace(bob.facts, roles={**bob.facts.roles, **alice.facts.roles}),
+        dataclasses.replace(bob.facts, roles={}),
+    ):
+        told = msgspec.structs.replace(bob.introduction, facts=odd.to_json())
+        meeting.theirs["bob"] = PartyState(told)
+        with pytest.raises(Refused, match="and not of its own"):
+            Holder(alice, meeting, lambda _: None).agree()
 
 
 def test_a_name_that_is_no_partys_is_told(
