@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -67,7 +68,7 @@ class OwnParty:
         )
 
 
-class Side:
+class Side(ABC):
     """What both sides do alike.
 
     Args:
@@ -78,6 +79,7 @@ class Side:
         self.own, self.meeting, self._tell = own, meeting, tell
         self._told = ""
 
+    @abstractmethod
     def agree(self) -> Plan:
         """The plan that the facts of all come to.
 
@@ -85,19 +87,18 @@ class Side:
             UsageError: the parties do not fit together; with a line for each difference.
             RunFailed: another party has given up.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def next_life(self, plan: Plan) -> RunState:
         """Where all begin, or go on.
 
         Raises:
             RunFailed: another party has given up.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def is_over(self, life: int) -> bool:
         """Whether a life is over for all, as far as this one may know."""
-        raise NotImplementedError
 
     def leave(self, directory: Path) -> None:
         """An attempt has ended early: what there is to go on from is more than before."""

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import structs
 from pydantic import ValidationError
@@ -31,9 +30,10 @@ from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
 from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
-from splitrun.runtime import Faults, Job, Observer, Outcome, RoleStatus
+from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
+from splitrun.session.elsewhere import Elsewhere
 from splitrun.session.environment import environment
 from splitrun.session.job import job_of
 from splitrun.session.prepare import Experiment, forecast
@@ -47,34 +47,6 @@ _LONGEST_MESSAGE = 100_000
 """Of how a run ended, in characters: a line of events has its bounds."""
 
 RunStatus = Literal["done", "failed", "interrupted"]
-
-
-class Elsewhere(Protocol):
-    """The parties of a run that are not here, for an attempt of those that are."""
-
-    def enter(self, directory: Path) -> None:
-        """The attempt has its run directory."""
-        ...
-
-    def join(self, job: Job, emit: Emit) -> Job:
-        """The job with the ends of channels that lead there."""
-        ...
-
-    def begin(self, poll: Callable[[], None]) -> None:
-        """Wait until all are ready, calling `poll` meanwhile."""
-        ...
-
-    def look(self, statuses: Sequence[RoleStatus]) -> None:
-        """Told what roles here are at."""
-        ...
-
-    def poll(self) -> None:
-        """Look at what they have come to.
-
-        Raises:
-            RunFailed: it ends the attempt here, too.
-        """
-        ...
 
 
 Source = Callable[[Emit], AbstractContextManager[object]]

@@ -14,7 +14,8 @@ from splitrun.lock import locked
 from splitrun.plan import planned_faults
 from splitrun.records.run import RunResult
 from splitrun.runtime import find_runtime
-from splitrun.session.attempt import Attempt, Elsewhere, SinkGroup, Source, Warn
+from splitrun.session.attempt import Attempt, SinkGroup, Source, Warn
+from splitrun.session.elsewhere import Elsewhere
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
