@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -20,6 +21,7 @@ from splitrun.files import read_bytes
 if TYPE_CHECKING:
     from splitrun.certificates import Credentials
     from splitrun.events import Emit, Sink
+    from splitrun.records.data import DataSummary
     from splitrun.records.run import RunResult
     from splitrun.remote import Apart, Meeting, OwnParty
     from splitrun.session import Experiment, Resume
@@ -68,8 +70,7 @@ def party(
     phases.status("starting …")
     document = _document(name, spec, overrides or (), local)
     phases.line(LOADING)
-    from splitrun.party import Party
-    from splitrun.remote import OwnParty, run_party
+    from splitrun.remote import OwnParty, OwnRows, run_party
     from splitrun.session.prepare import refuse_code
 
     address = _address(document, name, listen, connect, has_tls=tls is not None)
@@ -77,8 +78,8 @@ def party(
     with document.located(), own_stdout():
         if not allow_code:
             refuse_code(document.spec, document.directory, name)
-        loaded = Party.load(document.spec, name, document.directory, data_dir=data_dir)
-        own = OwnParty.of(document, loaded, runs_dir)
+        rows = OwnRows.of(document.spec, name, document.directory, data_dir)
+        own = OwnParty.of(document, rows, runs_dir)
     attempts = _Attempts(runs_dir, progress)
     with ExitStack() as stack, own_stdout():
         meeting = _meeting(own, address, credentials, stack)
@@ -89,6 +90,7 @@ def party(
         else:
             from splitrun.cli.train import summary
 
+            assert attempts.data is not None, "there was an attempt"
             echo(summary(f"{document.spec.name}, {name}", result, attempts.data))
 
 
@@ -96,7 +98,7 @@ def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | Non
     """The spec with what is the party's own."""
     from splitrun.spec import load
 
-    document = load(spec, [*_own(name, local), *overrides])
+    document = load(spec, [*_own(name, local), *overrides], name)
     if name not in document.spec.parties:
         known = ", ".join(document.spec.parties)
         raise UsageError(f"{name}: no party of {spec}; use one of {known}")
@@ -112,7 +114,6 @@ def _own(name: str, local: Path | None) -> list[str]:
     import yaml
 
     from splitrun.remote.shared import OWN_KEYS
-    from splitrun.spec.yaml_text import dump
 
     try:
         content = yaml.safe_load(read_bytes(local, elsewhere=True))
@@ -125,7 +126,7 @@ def _own(name: str, local: Path | None) -> list[str]:
             known = ", ".join(OWN_KEYS)
             raise UsageError(f"{local}: {key}: not a party's own; use {known}, or the spec")
     return [
-        f"parties.{name}.{key}={dump(value, flow=True).strip()}" for key, value in content.items()
+        f"parties.{name}.{key}={json.dumps(value, default=str)}" for key, value in content.items()
     ]
 
 
@@ -182,8 +183,8 @@ def _meeting(
     from splitrun.remote import Meeting, PartyState, RunState
     from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
-    spec, name, holder = own.document.spec, own.party.name, own.document.spec.top.party
-    if own.party.holds_label:
+    spec, name, holder = own.document.spec, own.name, own.document.spec.top.party
+    if name == holder:
         peers = [each for each in spec.parties if each != name]
         meeting = Meeting(name, peers, RunState(own.introduction))
         server = listening(credentials) if credentials else None
@@ -206,13 +207,16 @@ class _Attempts:
 
     def __init__(self, runs_dir: Path, progress: Progress) -> None:
         self._runs_dir, self._progress = runs_dir, progress
+        self.data: DataSummary | None = None
 
     def run(self, experiment: Experiment, resume: Resume | None, apart: Apart) -> RunResult:
         """What one attempt comes to."""
-        from splitrun.cli.train import warn
+        from splitrun.cli.train import tell_prepared, warn
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 
+        if self.data is None:
+            tell_prepared(experiment, self._progress)
         self.data = experiment.data
         roles = [role.name for role in experiment.plan.roles]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
 from splitrun.events import Emit
-from splitrun.party import Parties
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
@@ -47,12 +46,13 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         UsageError: the parties do not fit together; with each difference.
         RunFailed: the run, here or at another party.
     """
-    side = (Holder if own.party.holds_label else Other)(own, meeting, tell)
+    spec = own.document.spec
+    side = (Holder if own.name == spec.top.party else Other)(own, meeting, tell)
     try:
-        plan = side.agree()
-        deadline_s = deadline_of(own.document.spec, plan).base_s
-        parties = Parties(own.document.spec, {own.party.name: own.party})
-        experiment = Experiment(own.document, own.party.directory, parties, plan)
+        with own.document.located():
+            parties, plan = side.agree()
+        deadline_s = deadline_of(spec, plan).base_s
+        experiment = Experiment(own.document, own.rows.directory, parties, plan)
         while True:
             state = side.next_life(plan)
             apart = Apart(meeting, plan, state, deadline_s)

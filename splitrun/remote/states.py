@@ -13,7 +13,7 @@ import msgspec
 
 from splitrun.runtime import RoleStatus
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Of what is said, and of frames."""
 
 
@@ -27,8 +27,6 @@ class Introduction(msgspec.Struct):
     versions: Mapping[str, str]
     spec: Mapping[str, str]
     """What all parties must have alike, by key; see `splitrun.remote.shared`."""
-    facts: str
-    """See `PartyFacts.to_json`."""
     run: str
     """The run that it could go on with; empty if there is none."""
     checkpoints: Sequence[int]
@@ -41,6 +39,8 @@ class PartyState(msgspec.Struct, tag=True, frozen=True):
     """A party that dials, to the label holder."""
 
     introduction: Introduction
+    facts: str = ""
+    """See `PartyFacts.to_json`; empty until it knows which of its rows the samples are."""
     plan: str = ""
     """The digest of the plan that it has compiled."""
     life: int = 0
@@ -77,7 +77,27 @@ class Statuses(msgspec.Struct, tag=True):
     roles: Sequence[RoleStatus]
 
 
-Said = PartyState | RunState | Statuses
+class Ask(msgspec.Struct, tag=True, frozen=True):
+    """A part of a document is wanted."""
+
+    session: str
+    """The two processes that talk."""
+    name: str
+    number: int
+
+
+class Part(msgspec.Struct, tag=True, frozen=True):
+    """A part of a document."""
+
+    session: str
+    name: str
+    number: int
+    parts: int
+    """How many there are."""
+    content: bytes
+
+
+Said = PartyState | RunState | Statuses | Ask | Part
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Said)
 

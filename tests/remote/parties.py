@@ -17,6 +17,9 @@ from typing import Any
 
 import yaml
 
+from splitrun.session import prepare, train
+from splitrun.spec import load
+
 COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
 """Each party's own; alice holds the label."""
 
@@ -150,3 +153,37 @@ def weights(processes: Sequence[PartyProcess]) -> str:
     for role in sorted(digests):
         digest.update(bytes.fromhex(digests[role]))
     return digest.hexdigest()
+
+
+class Parties:
+    """Starts parties, each in a directory with its own columns alone."""
+
+    def __init__(self, root: Path, made: dict[str, Any]) -> None:
+        self.made, self._root = made, root
+        self.port = free_port()
+        self.started: list[PartyProcess] = []
+        self.directories = {
+            name: own_directory(root / name, made, [name]) for name in made["parties"]
+        }
+
+    def start(self, name: str, *arguments: str) -> PartyProcess:
+        """Start a party, or start it again."""
+        where = "--listen" if name == "alice" else "--connect"
+        given = [where, f"127.0.0.1:{self.port}", *arguments]
+        self.started.append(PartyProcess(name, self.directories[name], given))
+        return self.started[-1]
+
+    def start_all(self, *arguments: str) -> list[PartyProcess]:
+        return [self.start(name, *arguments) for name in self.made["parties"]]
+
+    def together(self) -> str:
+        """The weights of a run in one process."""
+        joint = own_directory(self._root / "joint", self.made, list(self.made["parties"]))
+        result = train(prepare(load(joint / "spec.yaml")), joint / "runs")
+        return result.weights_sha256
+
+
+def assert_ended(processes: Sequence[PartyProcess], code: int = 0) -> None:
+    """All have ended, with this exit code."""
+    for process in processes:
+        assert process.wait() == code, process.said

@@ -10,52 +10,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from splitrun.certificates import throw_away
 from splitrun.errors import Refused
-from splitrun.party import Party
-from splitrun.remote import Meeting, OwnParty, PartyState, RunState
+from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
 from splitrun.remote.sides import Holder
-from splitrun.session import prepare, train
 from splitrun.spec import load
 from tests.remote.parties import (
-    PartyProcess,
+    Parties,
+    assert_ended,
     content,
-    free_port,
     own_directory,
     until,
     weights,
 )
-
-
-class Parties:
-    """Starts parties, each in a directory with its own columns alone."""
-
-    def __init__(self, root: Path, made: dict[str, Any]) -> None:
-        self.made, self._root = made, root
-        self.port = free_port()
-        self.started: list[PartyProcess] = []
-        self._directories = {
-            name: own_directory(root / name, made, [name]) for name in made["parties"]
-        }
-
-    def start(self, name: str, *arguments: str) -> PartyProcess:
-        """Start a party, or start it again."""
-        where = "--listen" if name == "alice" else "--connect"
-        given = [where, f"127.0.0.1:{self.port}", *arguments]
-        self.started.append(PartyProcess(name, self._directories[name], given))
-        return self.started[-1]
-
-    def start_all(self, *arguments: str) -> list[PartyProcess]:
-        return [self.start(name, *arguments) for name in self.made["parties"]]
-
-    def together(self) -> str:
-        """The weights of a run in one process."""
-        joint = own_directory(self._root / "joint", self.made, list(self.made["parties"]))
-        result = train(prepare(load(joint / "spec.yaml")), joint / "runs")
-        return result.weights_sha256
 
 
 @pytest.fixture
@@ -66,18 +35,13 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
         process.process.kill()
 
 
-def _ended(processes: Sequence[PartyProcess], code: int = 0) -> None:
-    for process in processes:
-        assert process.wait() == code, process.said
-
-
 @pytest.mark.parametrize("names", [("alice", "bob"), ("alice", "bob", "carol")])
 def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
     names: Sequence[str], tmp_path: Path
 ) -> None:
     parties = Parties(tmp_path, content(names))
     processes = parties.start_all()
-    _ended(processes)
+    assert_ended(processes)
     assert weights(processes) == parties.together()
     for process in processes:
         assert [path.name for path in process.run_directory.glob("model/*")] == [process.name]
@@ -86,7 +50,7 @@ def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
 
 def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
     alice, bob = parties.start("alice"), parties.start("bob", "training.epochs=5", "seed=4")
-    _ended([alice, bob], 2)
+    assert_ended([alice, bob], 2)
     assert "training.epochs: alice has 4, bob has 5" in alice.said
     assert "training.epochs: bob has 5, alice has 4" in bob.said
     assert "seed: alice has 3, bob has 4" in alice.said
@@ -95,9 +59,9 @@ def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
 def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
     from tests.remote.parties import COLUMNS, write_rows
 
-    write_rows(parties._directories["bob"], COLUMNS["bob"], rows=590)
+    write_rows(parties.directories["bob"], COLUMNS["bob"], rows=590)
     alice, bob = parties.start("alice"), parties.start("bob")
-    _ended([alice], 2)
+    assert_ended([alice], 2)
     assert "train_rows: 480 and 472" in alice.said
     assert bob.wait() != 0
     assert "train_rows" in bob.said
@@ -111,7 +75,7 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
     processes[name].signal(signal.SIGKILL)
     processes[name].process.join()
     processes[name] = parties.start(name)
-    _ended(list(processes.values()))
+    assert_ended(list(processes.values()))
     assert weights(list(processes.values())) == parties.together()
     manifests = [len(list(it.directory.glob("runs/*"))) for it in processes.values()]
     assert manifests == [1, 1]
@@ -156,7 +120,7 @@ def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> 
     until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
     stranger.process.kill()
     bob = parties.start("bob", "--tls", "tls")
-    _ended([alice, bob])
+    assert_ended([alice, bob])
     assert weights([alice, bob]) == parties.together()
 
 
@@ -184,7 +148,7 @@ def test_what_cannot_be_is_told_in_a_line(
     from splitrun.cli.app import run
 
     arguments, told = BAD[name]
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     assert run(["party", "alice", "spec.yaml", "--progress", "none", *arguments]) == 2
     assert told in capsys.readouterr().err
 
@@ -194,7 +158,7 @@ def test_a_port_that_somebody_listens_at_is_told(
 ) -> None:
     from splitrun.cli.app import run
 
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         assert run(["party", "alice", "spec.yaml", "--progress", "none", "--listen", address]) == 2
@@ -205,17 +169,17 @@ def test_a_party_that_tells_of_anothers_model_is_refused(tmp_path: Path) -> None
     joint = own_directory(tmp_path, content(), ["alice", "bob"])
     document = load(joint / "spec.yaml")
     alice, bob = (
-        OwnParty.of(document, Party.load(document.spec, name, joint), joint)
+        OwnParty.of(document, OwnRows.of(document.spec, name, joint), joint)
         for name in ("alice", "bob")
     )
+    facts, own = bob.rows.load().facts(), alice.rows.load().facts()
     meeting = Meeting("alice", ["bob"], RunState(alice.introduction))
     for odd in (
-        dataclasses.replace(bob.facts, party="alice"),
-        dataclasses.replace(bob.facts, roles={**bob.facts.roles, **alice.facts.roles}),
-        dataclasses.replace(bob.facts, roles={}),
+        dataclasses.replace(facts, party="alice"),
+        dataclasses.replace(facts, roles={**facts.roles, **own.roles}),
+        dataclasses.replace(facts, roles={}),
     ):
-        told = msgspec.structs.replace(bob.introduction, facts=odd.to_json())
-        meeting.theirs["bob"] = PartyState(told)
+        meeting.theirs["bob"] = PartyState(bob.introduction, odd.to_json())
         with pytest.raises(Refused, match="and not of its own"):
             Holder(alice, meeting, lambda _: None).agree()
 
@@ -225,6 +189,6 @@ def test_a_name_that_is_no_partys_is_told(
 ) -> None:
     from splitrun.cli.app import run
 
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     assert run(["party", "dave", "spec.yaml", "--listen", "127.0.0.1:7000"]) == 2
     assert "dave: no party of spec.yaml; use one of alice, bob" in capsys.readouterr().err
