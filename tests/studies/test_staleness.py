@@ -22,9 +22,9 @@ from tests.studies.staleness.judge import (
     typical,
 )
 from tests.studies.staleness.rules import parts_of
+from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
 from tests.studies.store import Store
-from tests.studies.tasks import TASKS, parties_of, spec_of
 
 SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
 STALE = Cell(0, "bank", "adam", 4, "none")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 from tests.studies.codecs import page
-from tests.studies.codecs.cell import DEPTHS, SEEDS, Cell, Found, cells, train
+from tests.studies.codecs.cell import DEPTHS, ROOT, SEEDS, Cell, Found, cells, train
 from tests.studies.store import Store
-
-ROOT = Path(__file__).parents[3]
 
 
 def main() -> None:
@@ -27,8 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     store = Store[Cell, Found](options.work / "cells.jsonl", Found)
-    wanted = cells(options.depth, SEEDS[: options.seeds])
-    store.fill(wanted, partial(train, directory=options.work), options.processes)
+    store.fill(cells(options.depth, SEEDS[: options.seeds]), train, options.processes)
     page.write(store.found, options.docs)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.studies.staleness import evidence, grid, page
 from tests.studies.staleness.cell import Cell, Found
+from tests.studies.staleness.tasks import OPTIMIZERS, TASKS
 from tests.studies.staleness.train import train
 from tests.studies.store import Store
-from tests.studies.tasks import OPTIMIZERS, TASKS
 
 ROOT = Path(__file__).parents[3]
 PHASES = ("choose", "confirm", "report")

@@ -18,7 +18,7 @@ from tests.studies.staleness.cell import Cell
 from tests.studies.staleness.grid import CONFIRM
 from tests.studies.staleness.judge import Group, Outcome, judged, paired
 from tests.studies.staleness.rules import SHIPPED, parts_of
-from tests.studies.tasks import TASKS
+from tests.studies.staleness.tasks import TASKS
 
 PACKAGE = Path(__file__).parents[3] / "splitrun" / "simulate"
 

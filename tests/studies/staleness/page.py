@@ -19,7 +19,7 @@ from tests.studies.staleness.figure import MOST_LINES, chart
 from tests.studies.staleness.grid import CHOOSE, CONFIRM
 from tests.studies.staleness.judge import Group, Outcome, Pairs, judged, outcomes, paired, typical
 from tests.studies.staleness.rules import canonical
-from tests.studies.tasks import TASKS
+from tests.studies.staleness.tasks import TASKS
 
 KEPT = "staleness.json"
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 
 from splitrun.spec import compensation_of
+from tests.studies.staleness.tasks import OPTIMIZERS, TASKS, Content, spec_of
 from tests.studies.staleness.trial_rules import STAGES
-from tests.studies.tasks import OPTIMIZERS, TASKS, Content, spec_of
 
 SHIPPED = ("weight_prediction", "spike", "long_momentum", "discount")
 CONTROL = "control"

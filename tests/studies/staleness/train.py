@@ -15,8 +15,8 @@ from splitrun.session.job import job_of
 from splitrun.spec import Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
+from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
-from tests.studies.tasks import TASKS, parties_of, spec_of
 from tests.studies.training import trained
 
 STEPS_PER_MEAN = 10
@@ -47,7 +47,7 @@ def train(cell: Cell, directory: Path) -> Found:
         name: replace(job.roles[name], stage=stage)
         for name, stage in _under_trial(cell, spec, plan, stages).items()
     }
-    done = trained(replace(job, roles=tried), task)
+    done = trained(replace(job, roles=tried), task.metric, task.chance)
     return Found(
         cell=cell,
         score=done.score,

@@ -17,7 +17,7 @@ from splitrun.spec import Spec, loads
 from splitrun.spec.contracts import Metric
 
 Content = dict[str, Any]
-_BESIDE = Path(__file__).parents[3] / "shared" / "data"
+_BESIDE = Path(__file__).parents[4] / "shared" / "data"
 """Where the bank data may be, beside the checkout; else `SPLITRUN_DATA_DIR` names the place."""
 
 
