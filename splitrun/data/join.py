@@ -81,7 +81,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         warnings += _lookalikes(references, keys, matches[party])
     if spec.dataset.aligned_by == "sorted":
         for party, found in matches.items():
-            _refuse_others(tables[holder], tables[party], found)
+            _refuse_lone(tables[holder], tables[party], found)
     samples, order = choose(spec, tables[holder], matches)
     alignments = {}
     for party, table in tables.items():
@@ -198,7 +198,7 @@ def keys_at(table: Table, name: str | None, rows: Rows) -> Categories | None:
     return Categories(column.codes[rows], column.values)
 
 
-def _refuse_others(table: Table, partner: Table, found: Rows) -> None:
+def _refuse_lone(table: Table, partner: Table, found: Rows) -> None:
     """Raises DataError where not every row of both sides has a partner."""
     lone, unused = int((found < 0).sum()), partner.rows - len(np.unique(found[found >= 0]))
     if lone or unused:
