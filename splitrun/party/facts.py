@@ -43,7 +43,7 @@ class PartyFacts:
         """
         try:
             return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             message = f"not the facts of a party: {error}"
             raise DataError(f"{message}; use one version of splitrun for all parties") from error
 

@@ -21,7 +21,7 @@ from splitrun.wire.frames import Layout, Place, decode, encode, places
 from splitrun.wire.link import PIECE_BYTES, Link
 from tests.runtime.contents import contents
 from tests.runtime.running import Content, prepared, synthetic, trained
-from tests.wire.running import in_memory, over_grpc, run_apart
+from tests.wire.running import hold_the_law_over_cut_links, in_memory, over_grpc, run_apart
 
 STALE = {"schedule": "stale", "depth": 4}
 
@@ -43,24 +43,7 @@ def test_parties_apart_end_with_the_bits_of_one_process(wires: Any) -> None:
 @settings(max_examples=12)
 @given(contents(), st.integers(0, 2**32))
 def test_the_law_holds_over_links_that_are_cut_at_any_moment(content: Content, seed: int) -> None:
-    serial = trained(prepared(content), "serial")
-    apart = run_apart(prepared(content), in_memory, Cuts(seed, 5))
-    assert not apart.errors, apart.refusals
-    assert apart.digests == dict(serial.outcome.digests)
-
-
-class Cuts:
-    """Cuts connections, so many times, at random moments."""
-
-    def __init__(self, seed: int, times: int) -> None:
-        self._random = torch.Generator().manual_seed(seed)
-        self._times = times
-
-    def __call__(self, wires: Any) -> None:
-        for _ in range(self._times):
-            time.sleep(0.02 * float(torch.rand(1, generator=self._random)))
-            number = int(torch.randint(len(wires), (1,), generator=self._random))
-            wires[number].cut()
+    hold_the_law_over_cut_links(content, seed)
 
 
 def test_a_frame_longer_than_a_piece_goes_in_several() -> None:
