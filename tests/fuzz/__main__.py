@@ -11,10 +11,11 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.fire import fire
+from tests.fuzz.parties import PARTIES
 from tests.fuzz.peers import PEERS
 from tests.fuzz.targets import READERS
 
-TARGETS = (*READERS, *PEERS)
+TARGETS = (*READERS, *PEERS, *PARTIES)
 
 
 def main(inputs: str, wanted: str = "", seed: str = "0") -> int:

@@ -154,7 +154,7 @@ class Parties:
     """Starts parties, each in a directory with its own columns alone.
 
     Args:
-        with_tls: each has certificates, in `tls`.
+        with_tls: each has certificates, in `tls`; so has a dave, who is no party.
     """
 
     def __init__(self, root: Path, made: dict[str, Any], *, with_tls: bool = False) -> None:
@@ -165,8 +165,9 @@ class Parties:
             name: own_directory(root / name, made, [name]) for name in made["parties"]
         }
         if with_tls:
-            for name, credentials in throw_away(made["parties"]).items():
-                write_credentials(self.directories[name] / "tls", name, credentials)
+            self.credentials = throw_away([*made["parties"], "dave"])
+            for name, directory in self.directories.items():
+                write_credentials(directory / "tls", name, self.credentials[name])
 
     def start(
         self,
