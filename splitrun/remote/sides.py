@@ -132,9 +132,17 @@ class Side(ABC):
         self.own.earlier = earlier_in(RunDirectory.open(directory), self.own.party.name)
 
     def resume(self, state: RunState) -> Resume | None:
-        """Where this party begins a life; None for a directory of its own."""
+        """Where this party begins a life; None for a directory of its own.
+
+        Raises:
+            Refused: from a checkpoint that it does not have.
+        """
         earlier = self.own.earlier
-        if earlier is None or earlier.run != state.run:
+        is_known = earlier is not None and earlier.run == state.run
+        if state.step not in (0, *(earlier.steps if earlier and is_known else ())):
+            cause = f"all are to go on from step {state.step}, of which nothing is kept here"
+            raise Refused(self.own.party.name, "the meeting", cause)
+        if earlier is None or not is_known:
             return None
         return resume_at(earlier.directory, self.own.party.name, state.step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ from splitrun.party import Party
 from splitrun.remote import Meeting, OwnParty, PartyState, RunState
 from splitrun.remote.sides import Holder
 from splitrun.spec import load
+from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
     PartyProcess,
@@ -86,6 +88,31 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
     assert weights(list(processes.values())) == parties.together()
     manifests = [len(list(it.directory.glob("runs/*"))) for it in processes.values()]
     assert manifests == [1, 1]
+
+
+ENDS = {
+    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", [2, 2, 2]),
+    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", [1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
+    name: str, tmp_path: Path
+) -> None:
+    killed, at, lives = ENDS[name]
+    made = content(("alice", "bob", "carol"), supervision={"deadline_s": 10})
+    parties = Parties(tmp_path, made)
+    processes = {
+        party: parties.start(party, first=DieAt(at, 1) if party == killed else None)
+        for party in parties.made["parties"]
+    }
+    assert processes[killed].wait() == -signal.SIGKILL
+    processes[killed] = parties.start(killed)
+    _ended(list(processes.values()))
+    assert weights(list(processes.values())) == parties.together()
+    told = [it.run_directory / "parties.json" for it in processes.values()]
+    assert [json.loads(path.read_text())["life"] for path in told] == lives
 
 
 def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
