@@ -128,7 +128,7 @@ class PartyProcess:
         """All that it has printed."""
         return self._output.read_text() if self._output.exists() else ""
 
-    def wait(self, patience_s: float = 60.0) -> int:
+    def wait(self, patience_s: float = 240.0) -> int:
         """Its exit code, once it has ended."""
         self.process.join(patience_s)
         assert self.process.exitcode is not None, f"{self.name} goes on: {self.said}"
@@ -208,7 +208,7 @@ def write_credentials(directory: Path, name: str, credentials: Credentials) -> N
     (directory / f"{name}.key").chmod(0o600)
 
 
-def until(is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
+def until(is_so: Callable[[], bool], patience_s: float = 240.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + patience_s
     while not is_so():
