@@ -21,7 +21,6 @@ from splitrun.files import read_bytes
 if TYPE_CHECKING:
     from splitrun.certificates import Credentials
     from splitrun.events import Emit, Sink
-    from splitrun.records.data import DataSummary
     from splitrun.records.run import RunResult
     from splitrun.remote import Apart, Meeting, OwnParty
     from splitrun.session import Experiment, Resume
@@ -89,9 +88,11 @@ def party(
             echo_json(result.to_json())
         else:
             from splitrun.cli.train import summary
+            from splitrun.session.run_directory import RunDirectory
 
-            assert attempts.data is not None, "there was an attempt"
-            echo(summary(f"{document.spec.name}, {name}", result, attempts.data))
+            data = RunDirectory.open(Path(result.run_dir)).manifest().data
+            assert data is not None
+            echo(summary(f"{document.spec.name}, {name}", result, data))
 
 
 def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | None) -> Document:
@@ -180,20 +181,20 @@ def _meeting(
 ) -> Meeting:
     """Where the parties meet; its connections end with the stack."""
     from splitrun.certificates import why_refused
-    from splitrun.remote import Meeting, PartyState, RunState
+    from splitrun.remote import Meeting
     from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
     spec, name, holder = own.document.spec, own.name, own.document.spec.top.party
     if name == holder:
         peers = [each for each in spec.parties if each != name]
-        meeting = Meeting(name, peers, RunState(own.introduction))
+        meeting = Meeting(name, peers, own.state)
         server = listening(credentials) if credentials else None
         listener = Listener(
             address, meeting.links, server, lambda why: echo(f"warning: {why}", err=True)
         )
         stack.callback(listener.close)
         return meeting
-    meeting = Meeting(name, [holder], PartyState(own.introduction))
+    meeting = Meeting(name, [holder], own.state)
     host, _, port = address.rpartition(":")
     find_out = partial(why_refused, host.strip("[]"), int(port), credentials, holder)
     client = dialing(credentials) if credentials else None
@@ -207,7 +208,7 @@ class _Attempts:
 
     def __init__(self, runs_dir: Path, progress: Progress) -> None:
         self._runs_dir, self._progress = runs_dir, progress
-        self.data: DataSummary | None = None
+        self._has_told = False
 
     def run(self, experiment: Experiment, resume: Resume | None, apart: Apart) -> RunResult:
         """What one attempt comes to."""
@@ -215,9 +216,9 @@ class _Attempts:
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 
-        if self.data is None:
+        if not self._has_told:
             tell_prepared(experiment, self._progress)
-        self.data = experiment.data
+        self._has_told = True
         roles = [role.name for role in experiment.plan.roles]
 
         def sampler(emit: Emit) -> Sampler:

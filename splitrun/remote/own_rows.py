@@ -60,6 +60,11 @@ class OwnRows:
         return cls(spec, party, directory, source, keys)
 
     @property
+    def holds_label(self) -> bool:
+        """Whether the party is the label holder."""
+        return self.party == self.spec.top.party
+
+    @property
     def are_told(self) -> bool:
         """Whether the label holder tells the others which rows the samples are, or how they are
         split; else everybody finds that alone."""

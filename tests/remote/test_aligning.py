@@ -65,9 +65,9 @@ class Keyed(Parties):
         for directory in self.directories.values():
             (directory / "spec.yaml").write_text(yaml.safe_dump(self.made, sort_keys=False))
 
-    def start(self, name: str, *arguments: str) -> PartyProcess:
+    def start(self, name: str, *arguments: str, **how: Any) -> PartyProcess:
         """Start a party with what is its own."""
-        return super().start(name, "--local", "local.yaml", *arguments)
+        return super().start(name, "--local", "local.yaml", *arguments, **how)
 
     def together(self) -> str:
         """The weights of a run in one process."""

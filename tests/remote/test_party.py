@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from splitrun.errors import Refused
 from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
 from splitrun.remote.sides import Holder
 from splitrun.spec import load
+from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
     assert_ended,
@@ -24,6 +25,7 @@ from tests.remote.parties import (
     own_directory,
     until,
     weights,
+    write_credentials,
 )
 
 
@@ -81,6 +83,31 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
     assert manifests == [1, 1]
 
 
+ENDS = {
+    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", [2, 2, 2]),
+    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", [1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
+    name: str, tmp_path: Path
+) -> None:
+    killed, at, lives = ENDS[name]
+    made = content(("alice", "bob", "carol"), supervision={"deadline_s": 10})
+    parties = Parties(tmp_path, made)
+    processes = {
+        party: parties.start(party, first=DieAt(at, 1) if party == killed else None)
+        for party in parties.made["parties"]
+    }
+    assert processes[killed].wait() == -signal.SIGKILL
+    processes[killed] = parties.start(killed)
+    assert_ended(list(processes.values()))
+    assert weights(list(processes.values())) == parties.together()
+    told = [it.run_directory / "parties.json" for it in processes.values()]
+    assert [json.loads(path.read_text())["life"] for path in told] == lives
+
+
 def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
     tmp_path: Path,
 ) -> None:
@@ -110,26 +137,15 @@ def test_an_interrupt_at_one_party_ends_all_with_the_reason(tmp_path: Path) -> N
 
 
 def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> None:
-    parties = Parties(tmp_path, content())
-    good, other = throw_away(["alice", "bob"]), throw_away(["bob"])
-    for name, credentials in (("alice", good["alice"]), ("bob", good["bob"])):
-        _write(tmp_path / name / "tls", name, credentials)
-    _write(tmp_path / "stranger", "bob", other["bob"])
-    alice = parties.start("alice", "--tls", "tls")
-    stranger = parties.start("bob", "--tls", str(tmp_path / "stranger"))
+    parties = Parties(tmp_path, content(), with_tls=True)
+    write_credentials(tmp_path / "bob" / "other", "bob", throw_away(["bob"])["bob"])
+    alice = parties.start("alice")
+    stranger = parties.start("bob", "--tls", "other")
     until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
     stranger.process.kill()
-    bob = parties.start("bob", "--tls", "tls")
+    bob = parties.start("bob")
     assert_ended([alice, bob])
     assert weights([alice, bob]) == parties.together()
-
-
-def _write(directory: Path, name: str, credentials: Any) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "ca.crt").write_bytes(credentials.ca)
-    (directory / f"{name}.crt").write_bytes(credentials.certificate)
-    (directory / f"{name}.key").write_bytes(credentials.key)
-    (directory / f"{name}.key").chmod(0o600)
 
 
 BAD = {
