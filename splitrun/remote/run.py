@@ -137,16 +137,29 @@ class Apart:
         return known if is_up and known else RoleStatus(role, since=now())
 
     def begin(self, poll: Callable[[], None]) -> None:
-        """Wait until everybody's channels are open."""
-        life, meeting = self._state.life, self._meeting
+        """Wait until everybody's channels are open.
+
+        Raises:
+            Lost: somebody is there and does not open them.
+        """
+        life, meeting, until = self._state.life, self._meeting, now() + self._deadline_s
+
+        def look() -> None:
+            poll()
+            if now() > until:
+                late = [name for name, it in meeting.theirs.items() if it.life != life]
+                raise Lost(
+                    " and ".join(late or meeting.theirs), f"life {life}", "it does not begin"
+                )
+
         if isinstance(meeting.mine, RunState):
             theirs = meeting.theirs
-            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), poll)
+            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), look)
             meeting.say(go=life)
         else:
             meeting.say(life=life)
             (holder,) = meeting.links
-            meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, poll)
+            meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, look)
         self._has_begun = True
 
     def look(self, statuses: Sequence[RoleStatus]) -> None:

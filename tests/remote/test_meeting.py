@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from splitrun.remote import Meeting, PartyState, RunState
+from splitrun.errors import Lost
+from splitrun.remote import Apart, Meeting, PartyState, RunState
 from splitrun.remote.states import Introduction, Part, Statuses, decode, encode
 from splitrun.runtime import RoleStatus
 from splitrun.wire.link import PIECE_BYTES
+from tests.runtime.running import prepared, synthetic
 
 
 def introduction(party: str = "bob") -> Introduction:
@@ -48,6 +50,15 @@ def test_what_may_not_be_said_is_refused_on_a_line(name: str) -> None:
     assert link.refusal.isprintable()
     assert len(link.refusal) < 400
     assert not meeting.theirs
+
+
+def test_a_party_that_is_there_and_does_not_begin_is_named() -> None:
+    meeting = Meeting("alice", ["bob"], RunState(introduction("alice")))
+    meeting.theirs["bob"] = PartyState(introduction())
+    plan = prepared(synthetic()).plan
+    apart = Apart(meeting, plan, RunState(introduction("alice"), life=1), deadline_s=0.1)
+    with pytest.raises(Lost, match="bob failed at life 1: it does not begin"):
+        apart.begin(lambda: None)
 
 
 def test_what_may_be_said_comes_as_it_was() -> None:
