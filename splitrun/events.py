@@ -14,7 +14,9 @@ from typing import Literal
 
 import msgspec
 
-Phase = Literal["train", "evaluate"]
+Phase = Literal["train", "evaluate", "decide"]
+"""What a message is for: a training batch, a batch that is evaluated on, or what an evaluation has
+decided."""
 
 EvaluatedRows = Literal["validation", "test"]
 """Rows that decisions rest on, and rows that, where there are some of those, decide nothing."""
@@ -118,6 +120,22 @@ class Evaluated(Event, frozen=True, gc=False, omit_defaults=True):
         return {part: metrics for part, metrics in parts.items() if metrics}
 
 
+class Decided(Event, frozen=True, gc=False, omit_defaults=True):
+    """The label holder has decided, by an evaluation after `step` updates, whether to go on."""
+
+    step: int
+    metric: str
+    best_step: int
+    """Of the best evaluation so far; 0 where none has found a value."""
+    best: float | None
+    """What that has found."""
+    waited: int
+    """Evaluations since."""
+    end: float
+    stops: bool = False
+    """The run ends, with the weights of `best_step`."""
+
+
 class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A role that waits for another one."""
 
@@ -197,7 +215,16 @@ class Sampled(Event, frozen=True, gc=False):
 
 
 AnyEvent = (
-    RunStarted | Executed | Sent | StepDone | EpochDone | Evaluated | Sampled | Stuck | RunEnded
+    RunStarted
+    | Executed
+    | Sent
+    | StepDone
+    | EpochDone
+    | Evaluated
+    | Decided
+    | Sampled
+    | Stuck
+    | RunEnded
 )
 
 

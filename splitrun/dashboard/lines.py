@@ -10,7 +10,7 @@ from typing import TextIO
 
 from splitrun import units
 from splitrun.dashboard.progress import RunProgress
-from splitrun.events import Evaluated, Event, RunEnded, RunStarted, StepDone, Stuck
+from splitrun.events import Decided, Evaluated, Event, RunEnded, RunStarted, StepDone, Stuck
 from splitrun.files import is_regular
 from splitrun.units import SCREEN, plain
 
@@ -111,6 +111,8 @@ class PlainLines:
                     self._write(_progress(self._view, event.end))
             case Evaluated():
                 self._write(evaluation_text(event))
+            case Decided(stops=True) if event.step < self._view.steps:
+                self._write(stopping_text(event))
             case RunStarted():
                 self._run_dir = event.run_dir
             case Stuck():
@@ -145,3 +147,12 @@ def evaluation_text(event: Evaluated) -> str:
     parts = {rows: SCREEN.metrics(metrics) for rows, metrics in event.by_rows.items()}
     told = parts.values() if not event.validation else (" ".join(each) for each in parts.items())
     return f"evaluated after epoch {event.epoch}: {'; '.join(told)}"
+
+
+def stopping_text(event: Decided) -> str:
+    """`stopped at step 120: no better loss in 3 evaluations than 0.4012, of step 60`."""
+    evaluations = SCREEN.plural(event.waited, "evaluation")
+    told = f"stopped at step {event.step}: no better {event.metric} in {evaluations}"
+    if event.best is None:
+        return told
+    return f"{told} than {SCREEN.value(event.best)}, of step {event.best_step}"

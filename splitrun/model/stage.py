@@ -48,6 +48,8 @@ class Stage:
         self._training = False
         self._seed = seed
         self._finite = Finite(module)
+        self._kept: State | None = None
+        """The weights that were kept last, see `keep`."""
         self.staleness = 0
         """Staleness of the gradients that were applied last: updates since their forward."""
 
@@ -55,7 +57,8 @@ class Stage:
     def peak_bytes(self) -> Mapping[str, int]:
         """The most bytes that it held so far, by kind: weights, buffers among them, and the
         optimizer's state."""
-        weights = sum(tensor.nbytes for tensor in named_tensors(self.module).values())
+        held = [named_tensors(self.module), *([self._kept["module"]] if self._kept else [])]
+        weights = sum(tensor.nbytes for tensors in held for tensor in tensors.values())
         return {"weights": weights, "optimizer": self._optimizer.state_bytes}
 
     def digest(self) -> str:
@@ -82,6 +85,7 @@ class Stage:
             "module": cloned(named_tensors(self.module)),
             "extra": cloned(extra_states(self.module)),
             "optimizers": self._optimizer.state(),
+            **({} if self._kept is None else {"kept": self._kept}),
         }
 
     def restore(self, state: State, updates: int) -> None:
@@ -93,6 +97,22 @@ class Stage:
         fill(self.module, state["module"])
         set_extra_states(self.module, state["extra"])
         self._optimizer.restore(state["optimizers"], updates)
+        self._kept = state.get("kept")
+
+    def keep(self) -> None:
+        """Keep a copy of the weights as they are, in place of the one before."""
+        self._train()
+        self._kept = {
+            "module": cloned(named_tensors(self.module)),
+            "extra": cloned(extra_states(self.module)),
+        }
+
+    def recall(self) -> None:
+        """Go back to the weights that were kept, if any were."""
+        if self._kept is not None:
+            self._train()
+            fill(self.module, self._kept["module"])
+            set_extra_states(self.module, self._kept["extra"])
 
     def _train(self) -> None:
         if not self._training:

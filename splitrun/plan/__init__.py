@@ -9,6 +9,7 @@ from splitrun.plan.fault import PlannedFault, planned_faults
 from splitrun.plan.plan import (
     EVALUATION_BATCH_ROWS,
     Channel,
+    EarlyStopping,
     Facts,
     Plan,
     Role,
@@ -25,6 +26,7 @@ __all__ = [
     "Channel",
     "ComputeEmulation",
     "Deadline",
+    "EarlyStopping",
     "Facts",
     "Instruction",
     "LinkState",

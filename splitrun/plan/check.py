@@ -71,6 +71,7 @@ def _distinct_segments(plan: Plan) -> Iterator[Segment]:
             plan.rows(short.stop - 1),
             short.evaluation_batches,
             short.checkpoint,
+            short.decides,
         )
         if kind not in seen:
             seen.add(kind)
@@ -158,8 +159,14 @@ class _Rules:
         op, step, micro, peer, phase = instruction
         batch, part = (phase, step), (phase, step, micro)
         needs: list[tuple[object, ...]] = []
-        if op in (Op.FORWARD, Op.PREDICT, Op.RECV, Op.LOSS):
+        if op in (Op.FORWARD, Op.PREDICT, Op.RECV, Op.LOSS) and phase != "decide":
             needs = [(Op.LOAD, *batch)]
+        if op is Op.DECIDE:
+            needs = [
+                ("work", "evaluate", self._segment.evaluation_batches - 1, 0)
+                if self._role.kind == "top"
+                else (Op.RECV, *part, self._peers[0])
+            ]
         if op in (Op.LOSS, Op.BACKWARD) or (op is Op.PREDICT and self._role.kind == "top"):
             needs += [(Op.RECV, *part, peer) for peer in self._peers]
         if op is Op.SEND:
@@ -170,7 +177,7 @@ class _Rules:
             self._done.add((Op.LOAD, *batch))
         elif op is Op.RECV:
             self._done.add((Op.RECV, *part, peer))
-        elif op in (Op.FORWARD, Op.PREDICT, Op.LOSS):
+        elif op in (Op.FORWARD, Op.PREDICT, Op.LOSS, Op.DECIDE):
             self._done.add(("work", *part))
         return ""
 
@@ -207,8 +214,11 @@ class _Rules:
     def _on_checkpoint(self, _: int) -> str:
         self._checkpointed = True
         evaluated = sum(phase == "evaluate" for op, phase, *_ in self._done if op is Op.LOAD)
+        decided = ("work", "decide", self._segment.stop, 0) in self._done
         if not self._drained or evaluated != self._segment.evaluation_batches:
             return "comes before the drain and the evaluation"
+        if decided != self._segment.decides:
+            return "comes before what the evaluation decides"
         return "" if self._segment.checkpoint else "is not the plan's"
 
 

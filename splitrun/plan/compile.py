@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from splitrun.errors import Problem, SpecError
 from splitrun.plan.emulation import LinkTiming
-from splitrun.plan.plan import Channel, Facts, Plan, Role
+from splitrun.plan.plan import Channel, EarlyStopping, Facts, Plan, Role
 from splitrun.spec import (
     Spec,
     compensation_of,
@@ -14,6 +14,7 @@ from splitrun.spec import (
     effective_micro_batches,
     link_between,
 )
+from splitrun.spec.contracts import FALLING
 
 
 def bottom_name(party: str) -> str:
@@ -63,7 +64,18 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
         micro_batches=micro_batches,
         epochs=spec.training.epochs,
         evaluate_every_epochs=spec.training.evaluate_every_epochs,
+        evaluate_every_steps=spec.training.evaluate_every_steps,
     )
+    if (stopping := spec.training.early_stopping) is not None:
+        limits = EarlyStopping(
+            stopping.metric,
+            stopping.patience,
+            stopping.min_delta,
+            rises=stopping.metric not in FALLING,
+        )
+        plan = replace(plan, early_stopping=limits)
+        if plan.evaluate_every_steps is None and plan.evaluate_every_epochs is None:
+            plan = replace(plan, evaluate_every_epochs=1)
     if spec.checkpoint is not None:
         epochs = spec.checkpoint.every_epochs
         every = epochs * plan.steps_per_epoch if epochs else spec.checkpoint.every_steps

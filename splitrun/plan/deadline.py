@@ -17,7 +17,7 @@ _SEEN = 5
 """and so many times the longest that any instruction has lasted."""
 _PATIENCE = 6
 """What happens rarely, and has not been seen yet, has so many times as long."""
-_RARE = (Op.LOAD, Op.DRAIN, Op.PREDICT, Op.EVALUATE, Op.CHECKPOINT)
+_RARE = (Op.LOAD, Op.DRAIN, Op.PREDICT, Op.EVALUATE, Op.DECIDE, Op.CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Deadline:
         if self.given:
             return self.base_s
         op, phase, step = instruction.op, instruction.phase, instruction.step
-        rare = op in _RARE or phase == "evaluate" or step == self.first_step
+        rare = op in _RARE or phase != "train" or step == self.first_step
         return max(self.base_s, _SEEN * longest_s) * (_PATIENCE if rare else 1)
 
 

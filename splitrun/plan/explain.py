@@ -80,8 +80,9 @@ def _of_role(plan: Plan, role: Role) -> RoleMemory:
     channel = next((each for each in plan.channels if each.source == role.name), None)
     evaluated = sum(plan.facts.evaluated_rows.values())
     ahead = (channel.capacity if channel else 0) * plan.evaluation_batch_rows
+    weights = facts.parameter_bytes + facts.buffer_bytes
     return RoleMemory(
-        weights=facts.parameter_bytes + facts.buffer_bytes,
+        weights=weights if plan.early_stopping is None else 2 * weights,  # and the best
         gradients=facts.gradient_bytes,
         optimizer=facts.optimizer_bytes,
         versions=versions_held(plan, role) * role.version_bytes(facts),

@@ -149,6 +149,17 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class EarlyStopping:
+    """When a run ends before its last step: see the spec's `training.early_stopping`."""
+
+    metric: str
+    patience: int
+    min_delta: float
+    rises: bool
+    """Whether more is better."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that runtimes and simulator need to know of an experiment.
 
@@ -169,6 +180,8 @@ class Plan:
     evaluate_every_epochs: int | None
     checkpoint_every_steps: int | None = None
     evaluation_batch_rows: int = EVALUATION_BATCH_ROWS
+    evaluate_every_steps: int | None = None
+    early_stopping: EarlyStopping | None = None
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -255,6 +268,7 @@ class Plan:
                 stop,
                 self.evaluation_batches if evaluates else 0,
                 checkpoint=every is not None and stop < self.steps and not stop % every,
+                may_stop=self.early_stopping is not None,
             )
             start = stop
 
@@ -273,7 +287,13 @@ class Plan:
         """The plan that evaluates once, in batches of so many rows, and trains nothing, over links
         that cost no time."""
         channels = tuple(replace(channel, timing=None) for channel in self.channels)
-        return replace(self, epochs=0, channels=channels, evaluation_batch_rows=batch_rows)
+        return replace(
+            self,
+            epochs=0,
+            channels=channels,
+            evaluation_batch_rows=batch_rows,
+            early_stopping=None,
+        )
 
     def version(self, role: Role, step: int) -> int:
         """How many updates the weights have seen that the role's forward of a step runs at."""
@@ -296,7 +316,8 @@ class Plan:
 
     @property
     def _steps_per_evaluation(self) -> int:
-        return (self.evaluate_every_epochs or self.epochs) * self.steps_per_epoch
+        epochs = self.evaluate_every_epochs or self.epochs
+        return self.evaluate_every_steps or epochs * self.steps_per_epoch
 
 
 def plan_sha256(plan: Plan) -> str:

@@ -2,8 +2,9 @@
 
 A bottom runs LOAD, FORWARD, SEND, RECV, BACKWARD, UPDATE; the top LOAD, RECV, LOSS, SEND, UPDATE.
 LOSS is the top's forward and backward at once. DRAIN marks where nothing is in flight. Evaluation
-batches pass as LOAD, PREDICT, SEND and RECV of phase `evaluate`; EVALUATE closes them. CHECKPOINT
-ends the segment, with nothing in flight.
+batches pass as LOAD, PREDICT, SEND and RECV of phase `evaluate`; EVALUATE closes them. Where a run
+may stop early, the top's DECIDE follows, what it has decided is sent to every bottom in phase
+`decide`, and their DECIDE does as it says. CHECKPOINT ends the segment, with nothing in flight.
 
 One pair of generators serves all schedules, because a schedule is no more than a depth and a number
 of micro-batches:
@@ -19,7 +20,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -40,6 +41,7 @@ class Op(StrEnum):
     DRAIN = "DRAIN"
     PREDICT = "PREDICT"
     EVALUATE = "EVALUATE"
+    DECIDE = "DECIDE"
     CHECKPOINT = "CHECKPOINT"
 
 
@@ -47,8 +49,8 @@ class Instruction(NamedTuple):
     """One instruction of one role.
 
     `step` counts training batches over the whole run, or evaluation batches of one evaluation;
-    `micro` is the slice of the batch; `peer` the role that SEND and RECV speak to. DRAIN, EVALUATE
-    and CHECKPOINT carry the number of training steps done.
+    `micro` is the slice of the batch; `peer` the role that SEND and RECV speak to. DRAIN, EVALUATE,
+    CHECKPOINT and all of phase `decide` carry the number of training steps done.
     """
 
     op: Op
@@ -65,8 +67,10 @@ class Instruction(NamedTuple):
             text += f" to {self.peer}"
         elif self.op is Op.RECV:
             text += f" from {self.peer}"
-        return text if self.phase == "train" else f"{text} (evaluation)"
+        return text + _AFTER[self.phase]
 
+
+_AFTER: Mapping[Phase, str] = {"train": "", "evaluate": " (evaluation)", "decide": " (decision)"}
 
 Program = Iterator[Instruction]
 
@@ -80,6 +84,13 @@ class Segment:
     stop: int
     evaluation_batches: int = 0
     checkpoint: bool = False
+    may_stop: bool = False
+    """Whether the evaluation, if there is one, decides if the run goes on."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether something is decided at its end."""
+        return self.may_stop and self.evaluation_batches > 0
 
 
 def bottom_program(segment: Segment, depth: int, slices: Callable[[int], int], top: str) -> Program:
@@ -105,6 +116,9 @@ def bottom_program(segment: Segment, depth: int, slices: Callable[[int], int], t
         yield Instruction(Op.LOAD, batch, phase="evaluate")
         yield Instruction(Op.PREDICT, batch, phase="evaluate")
         yield Instruction(Op.SEND, batch, peer=top, phase="evaluate")
+    if segment.decides:
+        yield Instruction(Op.RECV, segment.stop, peer=top, phase="decide")
+        yield Instruction(Op.DECIDE, segment.stop, phase="decide")
     if segment.checkpoint:
         yield Instruction(Op.CHECKPOINT, segment.stop)
 
@@ -121,6 +135,13 @@ def top_program(segment: Segment, slices: Callable[[int], int], bottoms: Sequenc
                 yield Instruction(Op.SEND, step, micro, bottom)
         yield Instruction(Op.UPDATE, step)
     yield Instruction(Op.DRAIN, segment.stop)
+    yield from _evaluation(segment, bottoms)
+    if segment.checkpoint:
+        yield Instruction(Op.CHECKPOINT, segment.stop)
+
+
+def _evaluation(segment: Segment, bottoms: Sequence[str]) -> Program:
+    """The top's part of an evaluation, and of what it decides."""
     for batch in range(segment.evaluation_batches):
         yield Instruction(Op.LOAD, batch, phase="evaluate")
         for bottom in bottoms:
@@ -128,8 +149,10 @@ def top_program(segment: Segment, slices: Callable[[int], int], bottoms: Sequenc
         yield Instruction(Op.PREDICT, batch, phase="evaluate")
     if segment.evaluation_batches:
         yield Instruction(Op.EVALUATE, segment.stop)
-    if segment.checkpoint:
-        yield Instruction(Op.CHECKPOINT, segment.stop)
+    if segment.decides:
+        yield Instruction(Op.DECIDE, segment.stop, phase="decide")
+        for bottom in bottoms:
+            yield Instruction(Op.SEND, segment.stop, peer=bottom, phase="decide")
 
 
 def _forward(step: int, slices: int, top: str) -> Program:

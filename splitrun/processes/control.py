@@ -18,7 +18,7 @@ from splitrun.errors import RunFailed
 from splitrun.events import AnyEvent
 from splitrun.plan import Instruction
 from splitrun.processes.streams import Streams
-from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus
+from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus, StartPoint
 from splitrun.spec.contracts import Metric
 from splitrun.usage import Usage
 
@@ -55,8 +55,7 @@ class Assignment(Message):
     plan: bytes
     """See `plan_to_bytes`."""
     metrics: Sequence[Metric]
-    step: int
-    epoch_loss: float
+    start: StartPoint
     intra_op_threads: int
     hooks: bool
     """Whether those of the spec act."""

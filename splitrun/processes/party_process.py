@@ -56,7 +56,6 @@ from splitrun.runtime import (
     ReceiverEnd,
     RoleStatus,
     SenderEnd,
-    StartPoint,
     find_runtime,
     stacks,
 )
@@ -179,7 +178,7 @@ class _PartyProcess:
         job = job_of([party], self._plan, given.metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
         for role in given.roles:
-            self._stages[role].restore(read_state(next(files)), given.step)
+            self._stages[role].restore(read_state(next(files)), given.start.step)
         plan, channels = self._plan, {channel.name: channel for channel in self._plan.channels}
         ends = {
             name: RingEnd(it, RingLayout.of(plan, it), next(files), next(files))
@@ -193,11 +192,13 @@ class _PartyProcess:
             name: ends[name].receiver() for name in given.targets
         }
         if given.streams is not None:
-            senders, receivers, self._close = given.streams.open(plan, given.step, files, emit)
+            senders, receivers, self._close = given.streams.open(
+                plan, given.start.step, files, emit
+            )
         return replace(
             job,
             intra_op_threads=given.intra_op_threads,
-            start=StartPoint(given.step, given.epoch_loss),
+            start=given.start,
             deadline=Deadline(math.inf, given=True),  # who started this looks at all roles together
             hooks=job.hooks if given.hooks else (),
             faults=Faults(faults, given.fired, self._fire) if faults else None,

@@ -39,12 +39,12 @@ _COUNTERS_BYTES = 4 * _LINE
 _SLEEPS_AT = {_SENT: _RECEIVER_SLEEPS, _RECEIVED: _SENDER_SLEEPS}
 """Who wants to know of a counter says there that it sleeps."""
 _LONGEST_SLEEP_S = 0.05
-_HEAD = struct.Struct("<?IQQd?I8s")
+_HEAD = struct.Struct("<BIQQd?I8s")
 """Of a message: whether it is of an evaluation, micro-batch, step, rows, when it arrives, whether
 it has a checksum, its checksum, the digest of its samples."""
 _LOOKS_S = 1e-4
 """Who waits looks for so long before it sleeps: to wake a thread takes half of that."""
-_PHASES: tuple[Phase, Phase] = ("train", "evaluate")
+_PHASES: Sequence[Phase] = ("train", "evaluate", "decide")
 
 
 @dataclass(frozen=True)
@@ -248,8 +248,16 @@ class RingSender:
             arrive = max(arrive, self._link.last_arrival)
         place = ring.place(self._sent)
         has_checksum = checksum is not None
-        evaluates = phase == "evaluate"
-        head = (evaluates, micro, step, rows, arrive, has_checksum, checksum or 0, digest)
+        head = (
+            _PHASES.index(phase),
+            micro,
+            step,
+            rows,
+            arrive,
+            has_checksum,
+            checksum or 0,
+            digest,
+        )
         _HEAD.pack_into(ring.head(place), 0, *head)
         for target, tensor in zip(ring.tensors(place, rows), tensors, strict=True):
             target.copy_(tensor)
@@ -313,7 +321,7 @@ class RingReceiver:
         if ring.closed.is_set() or not ring.await_more(_SENT, self._received):
             raise ChannelClosed(self._channel.name)
         place = ring.place(self._received)
-        evaluates, micro, step, rows, arrive, has_checksum, checksum, digest = _HEAD.unpack_from(
+        phase, micro, step, rows, arrive, has_checksum, checksum, digest = _HEAD.unpack_from(
             ring.head(place)
         )
         if arrive > now():
@@ -330,7 +338,7 @@ class RingReceiver:
         self._peak_bytes = max(self._peak_bytes, under_way * size)
         ring.count(_RECEIVED, self._received)
         check = checksum if has_checksum else None
-        return Message(_PHASES[evaluates], step, micro, digest, tensors, arrive, check)
+        return Message(_PHASES[phase], step, micro, digest, tensors, arrive, check)
 
     def close(self) -> None:
         """Close the channel, from any thread; closing it again does nothing more."""

@@ -88,6 +88,10 @@ class RunResult(Record, frozen=True, kw_only=True):
     """By rows, which are `validation` (where there are some) and `test`, and name."""
     staleness: Mapping[str, Staleness] = {}
     """By role, over its updates."""
+    best_step: int | None = None
+    """After so many updates the weights were best, and are those that the run ended with; None
+    where it could not stop early."""
+    stopped_early: bool = False
     weights_sha256: str = ""
 
 

@@ -31,6 +31,7 @@ from splitrun.runtime.job import (
     find_runtime,
 )
 from splitrun.runtime.status import RoleStatus
+from splitrun.runtime.stopping import Found
 from splitrun.runtime.watchdog import Watchdog, stacks
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Checksums",
     "Collect",
     "Faults",
+    "Found",
     "Hook",
     "Job",
     "Message",

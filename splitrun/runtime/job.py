@@ -29,6 +29,7 @@ from splitrun.party import Party
 from splitrun.plan import Channel, Deadline, Instruction, Op, Plan, Role
 from splitrun.runtime.channel import ChannelStatistics, Message, ReceiverEnd, SenderEnd
 from splitrun.runtime.status import RoleStatus
+from splitrun.runtime.stopping import Found
 from splitrun.spec.contracts import Metric
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class StartPoint:
     step: int = 0
     epoch_loss: float = 0.0
     """The top's sum over the epoch that the step is in."""
+    found: Found = field(default_factory=Found)
+    """What evaluations have found until then, where the run may stop early."""
 
 
 @dataclass(frozen=True)

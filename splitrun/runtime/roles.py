@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import cast
 
+import torch
 from torch import Tensor
 
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
-from splitrun.events import EpochDone, Evaluated, EvaluatedRows, StepDone
+from splitrun.events import Decided, EpochDone, Evaluated, EvaluatedRows, StepDone
 from splitrun.model import BottomStage, State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
 from splitrun.runtime.affinity import CpuPin
@@ -29,6 +30,7 @@ from splitrun.runtime.job import (
     RoleWork,
     Run,
 )
+from splitrun.runtime.stopping import Decision
 from splitrun.runtime.watchdog import Watchdog
 from splitrun.runtime.worker import RoleChannels, Slice, Worker
 
@@ -53,6 +55,7 @@ class BottomWorker(Worker):
             Op.FORWARD: self._forward,
             Op.BACKWARD: self._backward,
             Op.PREDICT: self._predict,
+            Op.DECIDE: self._decide,
         }
 
     def _forward(self, instruction: Instruction) -> None:
@@ -70,6 +73,10 @@ class BottomWorker(Worker):
         step = instruction.step
         cut = self._bottom.predict(step, self._batches["evaluate", step].tensors)
         self._outgoing[self._top, ("evaluate", step, 0)] = cut
+
+    def _decide(self, instruction: Instruction) -> None:
+        told, *_ = self._incoming.pop((self._top, ("decide", instruction.step, 0)))
+        self._follow(Decision.of(float(told.reshape(-1)[0])))
 
 
 class _Rows:
@@ -116,12 +123,15 @@ class TopWorker(Worker):
         rows = sum(self._plan.facts.evaluated_rows.values())
         self._outputs, self._labels = _Rows(rows), _Rows(rows)
         self._evaluation_start = 0.0
+        self._evaluated: Mapping[str, float | None] = {}
+        self._found = context.start.found
 
     def _own_runs(self) -> dict[Op, Run]:
         return super()._own_runs() | {
             Op.LOSS: self._loss,
             Op.PREDICT: self._predict,
             Op.EVALUATE: self._evaluate,
+            Op.DECIDE: self._decide,
         }
 
     def _loss(self, instruction: Instruction) -> None:
@@ -169,6 +179,7 @@ class TopWorker(Worker):
             own = slice(start, start + rows)
             found[part] = self._score(outputs[own], labels[own]) if self._score else {}
             start += rows
+        self._evaluated = found.get("validation", {})
         steps = instruction.step
         self._emit(
             Evaluated(
@@ -182,8 +193,25 @@ class TopWorker(Worker):
             )
         )
 
+    def _decide(self, instruction: Instruction) -> None:
+        """Decide by the validation rows whether the run goes on, for all roles."""
+        limits, step = self._plan.early_stopping, instruction.step
+        assert limits is not None, "the plan has this instruction where a run may stop early"
+        self._found = found = self._found.after(limits, step, self._evaluated.get(limits.metric))
+        stops = step == self._plan.steps or found.waited >= limits.patience
+        decision = Decision(keeps=found.best_step == step, stops=stops)
+        for bottom in self._plan.bottoms:
+            self._outgoing[bottom.name, ("decide", step, 0)] = tuple(
+                torch.full((1, *it.shape), decision.code, dtype=getattr(torch, it.dtype))
+                for it in self._plan.role_facts(bottom.name).cut
+            )
+        self._follow(decision)
+        told = (found.best_step, found.best, found.waited, now(), stops)
+        self._emit(Decided(step, limits.metric, *told))
+
     def _state(self) -> State:
-        return {**super()._state(), "epoch_loss": self._epoch_loss}
+        found = {} if self._plan.early_stopping is None else {"found": asdict(self._found)}
+        return {**super()._state(), "epoch_loss": self._epoch_loss, **found}
 
     def _cuts(self, part: Slice) -> list[Tensors]:
         return [self._incoming.pop((bottom, part)) for bottom in self._bottoms]

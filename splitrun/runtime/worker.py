@@ -25,6 +25,9 @@ from splitrun.runtime.job import (
     Send,
 )
 from splitrun.runtime.status import RoleStatus
+from splitrun.runtime.stopping import Decision
+
+_NO_SAMPLES = bytes(8)
 
 Slice = tuple[Phase, int, int]
 """Phase, step and micro-batch: what a message or an activation belongs to."""
@@ -64,6 +67,7 @@ class Worker:
         self._plan = context.plan
         self._loader = work.batches
         self._emit, self._collect = observer.emit, observer.collect
+        self._stops = False
         self._doing: Instruction | None = None
         self._since = 0.0
         self._batches: dict[tuple[Phase, int], Batch] = {}
@@ -78,8 +82,11 @@ class Worker:
             self._put_around(hook)
 
     def program(self) -> Program:
-        """What the role has to do."""
-        return self._plan.program(self._context.role, self._context.start.step)
+        """What the role has to do, until it is decided that the run ends."""
+        for instruction in self._plan.program(self._context.role, self._context.start.step):
+            if self._stops and instruction.phase != "decide":
+                return
+            yield instruction
 
     def run(self, program: Iterable[Instruction]) -> None:
         """Run instructions, one after the other, and tell of each.
@@ -169,7 +176,7 @@ class Worker:
         # In one order in memory, whatever the model: over a wire they have no other, and kernels
         # may round by it.
         tensors = tuple([tensor.contiguous() for tensor in tensors])
-        self._sends[peer](Message(phase, step, micro, self._batches[phase, step].digest, tensors))
+        self._sends[peer](Message(phase, step, micro, self._digest(phase, step), tensors))
         if phase == "evaluate":
             del self._batches[phase, step]
 
@@ -179,15 +186,28 @@ class Worker:
         if message[:3] != (phase, step, micro):
             got = f"{message.phase} {message.step}.{message.micro}"
             raise Misaligned(self.name, str(instruction), f"{peer} sent {got} instead")
-        if message.digest != self._batches[phase, step].digest:
+        digest = self._digest(phase, step)
+        if message.digest != digest:
             raise Misaligned(
                 self.name,
                 str(instruction),
                 f"{peer} and {self.name} have different samples in this batch "
-                f"({message.digest.hex()} and {self._batches[phase, step].digest.hex()}); "
+                f"({message.digest.hex()} and {digest.hex()}); "
                 "their rows or their batch order disagree",
             )
         self._incoming[peer, (phase, step, micro)] = message.tensors
+
+    def _digest(self, phase: Phase, step: int) -> bytes:
+        """Of the samples of a message; what is decided is of none."""
+        return _NO_SAMPLES if phase == "decide" else self._batches[phase, step].digest
+
+    def _follow(self, decision: Decision) -> None:
+        """Do as the top has decided."""
+        if decision.keeps:
+            self.stage.keep()
+        if decision.stops:
+            self.stage.recall()
+            self._stops = True
 
     def _update(self, instruction: Instruction) -> None:
         self.stage.update()

@@ -223,6 +223,8 @@ class Attempt:
                 role: Staleness(mean=each.mean, max=each.max)
                 for role, each in statistics.staleness.items()
             },
+            best_step=statistics.best_step,
+            stopped_early=statistics.stopped_early,
             weights_sha256=weights_sha256,
         )
 

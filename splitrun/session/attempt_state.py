@@ -14,7 +14,7 @@ from splitrun.errors import RunDirectoryError, one_line
 from splitrun.events import Event, Executed
 from splitrun.model import Stage, State, tensor_bytes
 from splitrun.records.run import Manifest, resume_command
-from splitrun.runtime import Collect, StartPoint
+from splitrun.runtime import Collect, Found, StartPoint
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.prepare import Experiment, named_classes
 from splitrun.session.resume import Resume
@@ -85,7 +85,7 @@ class AttemptState:
         """
         if self._checkpoint is None:
             return StartPoint()
-        return StartPoint(self.first_step, restore(self._checkpoint, stages, self._directory.path))
+        return restore(self._checkpoint, stages, self._directory.path)
 
     @property
     def collect(self) -> Collect | None:
@@ -229,16 +229,15 @@ def read_statistics(checkpoint: Checkpoint | None, path: Path) -> RunStatistics:
         raise RunDirectoryError(f"{message}; train anew") from error
 
 
-def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> float:
-    """Give the stages, by role name, the state of a checkpoint; the loss of its part of an epoch.
+def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> StartPoint:
+    """Give the stages, by role name, the state of a checkpoint; where the programs begin.
 
     The states are theirs from then on: the checkpoint has none any more, and their memory is free.
 
     Raises:
         RunDirectoryError: the checkpoint, of the run at `path`, is one of other models.
     """
-    losses: list[float] = []
-    role = ""
+    start, role = StartPoint(checkpoint.step), ""
     try:
         for role, stage in stages.items():
             state = checkpoint.roles.pop(role)
@@ -247,9 +246,10 @@ def restore(checkpoint: Checkpoint, stages: Mapping[str, Stage], path: Path) -> 
                 message = f"{path}: the checkpoint of step {checkpoint.step} is damaged"
                 remedy = "remove it to go on from one before it, or train anew"
                 raise RunDirectoryError(f"{message}: {role}'s {odd} is not finite; {remedy}")
-            losses += [float(state["epoch_loss"])] if "epoch_loss" in state else []
-        (loss,) = losses or (0.0,)  # none where the top is elsewhere
-        return loss
+            if "epoch_loss" in state:  # the top's
+                found = Found(**state.get("found", {}))
+                start = StartPoint(checkpoint.step, float(state["epoch_loss"]), found)
+        return start
     except _MISFIT as error:
         message = f"{path}: the checkpoint does not fit {role}: {one_line(error)}"
         remedy = "restore the code of its model, or train anew"

@@ -13,7 +13,16 @@ from typing import Any
 
 import msgspec
 
-from splitrun.events import EpochDone, Evaluated, Event, Executed, RunStarted, Sent, StepDone
+from splitrun.events import (
+    Decided,
+    EpochDone,
+    Evaluated,
+    Event,
+    Executed,
+    RunStarted,
+    Sent,
+    StepDone,
+)
 from splitrun.plan import Plan
 from splitrun.records.run import EpochRecord
 from splitrun.runtime.clock import now
@@ -40,6 +49,15 @@ class StalenessStatistics:
 
 
 @dataclass
+class BestEvaluation:
+    """Of the weights that a run that may stop early ends with."""
+
+    step: int
+    test: dict[str, float | None]
+    validation: dict[str, float | None]
+
+
+@dataclass
 class TopStatistics:
     """What the top alone tells of: steps, losses and evaluations."""
 
@@ -48,6 +66,9 @@ class TopStatistics:
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
+    best: BestEvaluation | None = None
+    """Where the run may stop early."""
+    stopped_early: bool = False
     history: list[EpochRecord] = field(default_factory=list)
     """One record per epoch and evaluation: the lines of `metrics.jsonl`."""
     earlier_train_s: float = 0.0
@@ -133,10 +154,21 @@ class RunStatistics:
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, float | None]]:
-        """What the last evaluation found, by rows, `validation` and `test`, as far as there are
-        some."""
-        parts = {"validation": self._top.validation, "test": self._top.test}
+        """What the last evaluation found or, where the run may stop early, the best one; by rows,
+        `validation` and `test`, as far as there are some."""
+        last = self._top.best or self._top
+        parts = {"validation": last.validation, "test": last.test}
         return {part: metrics for part, metrics in parts.items() if metrics}
+
+    @property
+    def best_step(self) -> int | None:
+        """Of the best evaluation, where the run may stop early and one has found something."""
+        return self._top.best.step if self._top.best else None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the run has ended before its last step."""
+        return self._top.stopped_early
 
     @property
     def decisive(self) -> Mapping[str, float | None]:
@@ -200,10 +232,15 @@ class RunStatistics:
                     EpochRecord(epoch=event.epoch, test=event.metrics, validation=event.validation)
                 )
                 self._top.evaluated.append(event.end)
+            case Decided():
+                top = self._top
+                if event.best_step == event.step:
+                    top.best = BestEvaluation(event.step, top.test, top.validation)
+                top.stopped_early = event.stops and event.step < self._planned_steps
 
     def _begin(self, event: RunStarted) -> None:
         """An attempt begins: what there was counts as earlier."""
-        top = self._top
+        top, self._planned_steps = self._top, event.steps
         top.earlier_train_s, top.earlier_evaluation_s = self.train_s, self.evaluation_s
         top.clock, top.evaluated = event.clock, []
         self._roles = {role: self._roles.get(role, RoleStatistics()) for role in event.roles}

@@ -20,6 +20,7 @@ from splitrun.spec.effective import (
     effective_depth,
     has_checksums,
     has_own_files,
+    has_validation_rows,
     holds_label,
     holds_rows_out,
     optimizer_of,
@@ -40,6 +41,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
         timing_problems(spec),
         _compensation(spec),
         _checkpoint(spec),
+        _stopping(spec),
         split_problems(spec),
         chain.from_iterable(part.problems(spec, path) for path, part in parts),
         chain.from_iterable(it.problems(spec, ("faults", index)) for index, it in faults),
@@ -158,10 +160,31 @@ def _metrics(spec: Spec) -> Iterator[Problem]:
         elif metric in seen:
             yield Problem(place, f"{metric} is listed twice", "keep one")
         seen.add(metric)
-    if spec.training.evaluate_every_epochs is not None and not holds_rows_out(spec):
-        what = "there is nothing to evaluate on: dataset.test_fraction is 0"
-        path = ("training", "evaluate_every_epochs")
-        yield Problem(path, what, "remove it, or hold rows out")
+    for key in ("evaluate_every_epochs", "evaluate_every_steps"):
+        if getattr(spec.training, key) is not None and not holds_rows_out(spec):
+            what = "there is nothing to evaluate on: dataset.test_fraction is 0"
+            yield Problem(("training", key), what, "remove it, or hold rows out")
+
+
+def _stopping(spec: Spec) -> Iterator[Problem]:
+    """How often to evaluate, said twice, and what early stopping cannot rest on."""
+    training = spec.training
+    if training.evaluate_every_epochs is not None and training.evaluate_every_steps is not None:
+        what = "evaluate_every_epochs says how often, too"
+        yield Problem(("training", "evaluate_every_steps"), what, "keep one of the two")
+    if (stopping := training.early_stopping) is None:
+        return
+    if not has_validation_rows(spec):
+        what = "needs validation rows: test rows would be no test of a model that they chose"
+        remedy = "set dataset.validation_fraction, such as 0.1, or name validation rows by a column"
+        yield Problem(("training", "early_stopping"), what, remedy)
+    known = ("loss", *(training.metrics or spec.top.loss.default_metrics))
+    if stopping.metric not in known:
+        what = f"{stopping.metric!r} is not evaluated"
+        remedy = f"use {alternatives(known)}"
+        if stopping.metric in METRICS[spec.top.loss.labels]:
+            remedy += ", or add it to training.metrics"
+        yield Problem(("training", "early_stopping", "metric"), what, remedy)
 
 
 def _idle_evaluations(spec: Spec) -> Iterator[Problem]:

@@ -100,6 +100,12 @@ def holds_rows_out(spec: Spec) -> bool:
     return fractions > 0 or dataset.split.by == "column" or has_test_file(spec)
 
 
+def has_validation_rows(spec: Spec) -> bool:
+    """Whether there are rows that decisions rest on."""
+    split = spec.dataset.split
+    return spec.dataset.validation_fraction > 0 or (split.by == "column" and bool(split.validation))
+
+
 def holds_label(spec: Spec, party: str) -> bool:
     """Whether the label is in the file that a party reads."""
     return party == spec.top.party or not has_own_files(spec)

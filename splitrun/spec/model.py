@@ -45,6 +45,19 @@ LrSchedule = Annotated[LrScheduleSection, OneOf("lr_schedules")]
 Rule = Annotated[RuleSection, OneOf("compensation")]
 
 
+class EarlyStopping(Section):
+    """When a run ends before its last epoch. It ends with the weights of its best evaluation,
+    whenever that is."""
+
+    metric: str = Field("loss", description="`loss` or a metric, on the validation rows.")
+    patience: PositiveInt = Field(
+        3, description="Evaluations without a better one, after which the run ends."
+    )
+    min_delta: NonNegativeFloat = Field(
+        0.0, description="One is better that is better by more than this."
+    )
+
+
 class Training(Section):
     """How long and with what the models learn."""
 
@@ -58,8 +71,14 @@ class Training(Section):
         (), description="Computed at evaluations, beside the loss. Default: those of the task."
     )
     evaluate_every_epochs: PositiveInt | None = Field(
-        None, description="Default: once, at the end. Every evaluation drains the pipeline."
+        None,
+        description="Default: once, at the end, or with early stopping after every epoch. Every "
+        "evaluation drains the pipeline.",
     )
+    evaluate_every_steps: PositiveInt | None = Field(
+        None, description="Instead of epochs; and at the end."
+    )
+    early_stopping: EarlyStopping | None = None
 
 
 def of_type(kind: str, name: str) -> Any:

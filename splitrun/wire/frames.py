@@ -23,11 +23,11 @@ from splitrun.model import is_finite
 from splitrun.plan import Channel, Op, Plan, TensorFacts
 from splitrun.runtime import Message
 
-_HEAD = struct.Struct("<HIQ?IQI?I8sd12x")
-"""Channel, life, number, whether it is of an evaluation, micro-batch, step, rows, whether there is
+_HEAD = struct.Struct("<HIQBIQI?I8sd12x")
+"""Channel, life, number, what it is for, micro-batch, step, rows, whether there is
 a checksum, the checksum, the digest of the samples, and when it arrives, where a link is emulated
 between processes of one machine."""
-_PHASES: tuple[Phase, Phase] = ("train", "evaluate")
+_PHASES: Sequence[Phase] = ("train", "evaluate", "decide")
 
 
 class Place(NamedTuple):
@@ -75,8 +75,8 @@ def places(plan: Plan, channel: Channel, first_step: int = 0) -> Iterator[Place]
     for op, step, micro, peer, phase in plan.program(role, first_step):
         if op is not Op.SEND or peer != channel.target:
             continue
-        if phase == "evaluate":
-            yield Place(phase, step, micro, evaluated[step])
+        if phase != "train":
+            yield Place(phase, step, micro, evaluated[step] if phase == "evaluate" else 1)
             continue
         rows, slices = plan.rows(step), plan.slices(step)
         start, stop = micro * rows // slices, (micro + 1) * rows // slices
@@ -98,7 +98,7 @@ def encode(layout: Layout, life: int, number: int, message: Message) -> bytearra
         raise ValueError(f"it sends {told}, where the plan has {planned}")
     frame = bytearray(layout.size(rows))
     has_checksum = checksum is not None
-    where = (layout.number, life, number, phase == "evaluate", micro, step, rows)
+    where = (layout.number, life, number, _PHASES.index(phase), micro, step, rows)
     _HEAD.pack_into(frame, 0, *where, has_checksum, checksum or 0, digest, arrive)
     for target, tensor in zip(_tensors(layout, frame, rows), tensors, strict=True):
         target.copy_(tensor)
@@ -127,10 +127,12 @@ def decode(layout: Layout, place: Place, frame: bytearray) -> Message:
     Raises:
         ValueError: it belongs elsewhere, is longer or shorter, or not finite.
     """
-    _, _, _, evaluates, micro, step, rows, has_checksum, checksum, digest, arrive = (
-        _HEAD.unpack_from(frame)
+    _, _, _, phase, micro, step, rows, has_checksum, checksum, digest, arrive = _HEAD.unpack_from(
+        frame
     )
-    told = Place(_PHASES[evaluates], step, micro, rows)
+    if phase >= len(_PHASES):
+        raise ValueError(f"a message for nothing that there is came, where {_text(place)} was due")
+    told = Place(_PHASES[phase], step, micro, rows)
     if told != place:
         raise ValueError(f"{_text(told)} came, where {_text(place)} was due")
     if len(frame) != layout.size(rows):

@@ -16,7 +16,7 @@ from splitrun.wire.link import PIECE_BYTES
 
 CONTROL, PIECE, LAST, CONSUMED, WANTED = range(5)
 """What the first byte of a message says that it is."""
-_HEAD = struct.Struct("<HIQ?IQI?I8sd12x")
+_HEAD = struct.Struct("<HIQBIQI?I8sd12x")
 """Of a frame, after that byte: channel, life, number, whether it is of an evaluation, micro-batch,
 step, rows; and what is no part of its place."""
 _NUMBER = struct.Struct("<BHIQ")
