@@ -146,6 +146,7 @@ def summary(name: str, result: RunResult, data: DataSummary) -> str:
     steps = f"{result.steps:,} in {result.wall_s:.2f} s: {SCREEN.rate(result.samples_per_s)}"
     told = {
         "steps": steps,
+        **({} if result.best_step is None else {"best": _best(result)}),
         "train": f"loss {SCREEN.value(result.train_loss)} (last epoch{unit})",
         **{rows: SCREEN.metrics(metrics) for rows, metrics in result.metrics.items()},
         "weights": f"sha256 {result.weights_sha256[:16]}…",
@@ -154,6 +155,12 @@ def summary(name: str, result: RunResult, data: DataSummary) -> str:
     width = max(map(len, told))
     lines = (f"  {label:<{width}}  {text}" for label, text in told.items())
     return "\n".join((f"{name}: {schedule}", *lines))
+
+
+def _best(result: RunResult) -> str:
+    """Which weights a run that might stop early has ended with."""
+    ended = "stopped early" if result.stopped_early else "did not stop early"
+    return f"the weights of step {result.best_step:,}; {ended}"
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,8 @@ def test_parties_apart_train_on_the_rows_that_one_process_would_join(
     names: Sequence[str], align: str, tmp_path: Path, started: list[Parties]
 ) -> None:
     parties = Keyed(tmp_path, names, align=align, split="stratified", validation_fraction=0.1)
+    parties.made["training"] |= {"epochs": 40, "early_stopping": {"patience": 2, "min_delta": 9}}
+    parties.write_spec()
     started.append(parties)
     processes = parties.start_all()
     assert_ended(processes)

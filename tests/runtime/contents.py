@@ -27,6 +27,20 @@ optimizers = st.sampled_from(
         {"type": "rmsprop", "lr": 0.01},
     ]
 )
+stopping = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"early_stopping": st.just({"patience": 1})}),
+    st.fixed_dictionaries(
+        {
+            "early_stopping": st.fixed_dictionaries(
+                {"patience": st.integers(1, 2), "min_delta": st.sampled_from([0, 1])}
+            ),
+            "evaluate_every_steps": st.integers(2, 9),
+            "evaluate_every_epochs": st.none(),
+        }
+    ),
+)
+"""Keys of `training`."""
 codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
 
 
@@ -59,6 +73,7 @@ def contents(draw: st.DrawFn) -> Content:
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
     )
+    content["training"] |= draw(stopping if validation_fraction else st.just({}))
     content["links"]["default"]["codec"] = draw(codecs)
     if draw(st.booleans()):
         content["links"]["p1->p0"] = {"codec": draw(codecs)}

@@ -64,6 +64,14 @@ VARIANTS: dict[str, Content] = {
         "dataset": {"validation_fraction": 0.1, "split": "stratified"},
         "training": {"evaluate_every_epochs": 1},
     },
+    "early stopping": {  # with what it finds at step 3, after step 15
+        "pipeline": STALE,
+        "dataset": {"validation_fraction": 0.1},
+        "training": {
+            "evaluate_every_steps": 3,
+            "early_stopping": {"patience": 4, "min_delta": 100},
+        },
+    },
 }
 
 
