@@ -31,6 +31,7 @@ from splitrun.plan import Plan, RoleFacts, TensorFacts, bottom_name, top_name
 from splitrun.seeds import derive_seed
 from splitrun.spec import (
     Spec,
+    clip_of,
     compensation_of,
     effective_depth,
     effective_micro_batches,
@@ -127,6 +128,7 @@ class RoleModel:
             rules=role.rules,
             staleness=partial(plan.staleness, role),
             sparse=facts.sparse,
+            clip=clip_of(self.spec, self._party if self.use.is_bottom else None),
         )
         common = (role, facts, module, optimizer, self.spec.seed)
         alone = _is_alone(role.name, plan.facts.roles)

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from splitrun.model.clipping import clipping
 from splitrun.model.eager import steps_of
 from splitrun.model.state import cloned, parameters_of
+from splitrun.spec import Clip
 from splitrun.spec.contracts import (
     LrScheduleSection,
     MoveWeights,
@@ -42,6 +44,7 @@ class RoleOptimizer:
         steps: int,
         rules: Sequence[RuleSection] = (),
         sparse: Collection[str] = (),
+        clip: Clip | None = None,
         staleness: Callable[[int], int] = lambda _: 0,
     ) -> None:
         @functools.lru_cache(maxsize=4096)
@@ -66,6 +69,7 @@ class RoleOptimizer:
         self._rules = rules
         self._correcting = _acting(rules, "correct")
         self._observing = _acting(rules, "updated")
+        self._clip = clipping(clip)
         self._updates = 0
         self._fused = optimizer.is_fused
         """Fused kernels write the weights behind the back of autograd's check of saved tensors."""
@@ -77,6 +81,8 @@ class RoleOptimizer:
         """Update the weights in place from their gradients, and clear the gradients."""
         for rule in self._correcting:
             rule.correct(self._parameters, self._staleness(self._updates))
+        if self._clip is not None:
+            self._clip(self._parameters)
         self._updates += 1
         for steps in self._steps:
             steps.now()

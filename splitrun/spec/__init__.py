@@ -5,6 +5,7 @@ what it comes to; `json_schema` tells editors.
 """
 
 from splitrun.spec.effective import (
+    clip_of,
     compensation_of,
     effective_depth,
     effective_micro_batches,
@@ -18,15 +19,17 @@ from splitrun.spec.effective import (
     reference_to,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
-from splitrun.spec.model import Codec, Compute, Link, Spec
+from splitrun.spec.model import Clip, Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 
 __all__ = [
+    "Clip",
     "Codec",
     "Compute",
     "Document",
     "Link",
     "Spec",
+    "clip_of",
     "compensation_of",
     "effective_depth",
     "effective_micro_batches",

@@ -25,7 +25,7 @@ from splitrun.spec.effective import (
     holds_rows_out,
     optimizer_of,
 )
-from splitrun.spec.model import Spec
+from splitrun.spec.model import Clip, Spec
 from splitrun.spec.section import components_of
 from splitrun.spec.wording import alternatives, closest, did_you_mean
 
@@ -103,10 +103,10 @@ def _bottoms(spec: Spec) -> Iterator[Problem]:
             what = "has no bottom model, and only the label holder may have none"
             yield Problem((*path, "bottom"), what, f"add one{hint}")
             continue
-        for key in ("columns", "depth", "optimizer", "compute"):
+        for key in ("columns", "depth", "optimizer", "clip", "compute"):
             if getattr(party, key):
                 remedy = f"add parties.{name}.bottom, or remove {key}"
-                if key in ("optimizer", "compute") and name == spec.top.party:
+                if key in ("optimizer", "clip", "compute") and name == spec.top.party:
                     remedy += f"; the top model's are in top.{key}"
                 yield Problem((*path, key), f"is not used: {name} has no bottom model", remedy)
 
@@ -135,9 +135,23 @@ def _learning(spec: Spec) -> Iterator[Problem]:
     """Settings under which the models cannot be built or cannot learn."""
     yield from _fusion(spec)
     yield from _metrics(spec)
-    if spec.top.optimizer and spec.top.model is None:
-        what = "has nothing to train: top has no model"
-        yield Problem(("top", "optimizer"), what, "remove it, or add top.model")
+    for key in ("optimizer", "clip"):
+        if getattr(spec.top, key) and spec.top.model is None:
+            what = "has nothing to train: top has no model"
+            yield Problem(("top", key), what, "remove it, or add top.model")
+    yield from _clips(spec)
+
+
+def _clips(spec: Spec) -> Iterator[Problem]:
+    clips: dict[Path, Clip | None] = {
+        ("training",): spec.training.clip,
+        ("top",): spec.top.clip,
+        **{("parties", name): party.clip for name, party in spec.parties.items()},
+    }
+    for path, clip in clips.items():
+        if clip is not None and (clip.norm is None) is (clip.value is None):
+            what = "takes one of norm and value"
+            yield Problem((*path, "clip"), what, "write clip: {norm: 1.0}, or {value: 0.5}")
 
 
 def _fusion(spec: Spec) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from splitrun.spec.contracts import OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
-from splitrun.spec.model import Link, PartySection, Spec, of_type
+from splitrun.spec.model import Clip, Link, PartySection, Spec, of_type
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -55,6 +55,12 @@ def optimizer_of(spec: Spec, party: str | None) -> OptimizerSection:
     """The optimizer of a party's bottom model or, for None, of the top model."""
     role = spec.top if party is None else spec.parties[party]
     return role.optimizer or spec.training.optimizer
+
+
+def clip_of(spec: Spec, party: str | None) -> Clip | None:
+    """How the gradients of a party's bottom model are clipped or, for None, of the top model."""
+    role = spec.top if party is None else spec.parties[party]
+    return role.clip or spec.training.clip
 
 
 def compensation_of(spec: Spec, party: str) -> tuple[RuleSection, ...]:

@@ -58,6 +58,18 @@ class EarlyStopping(Section):
     )
 
 
+class Clip(Section):
+    """Gradients are made smaller before each update, those of each role by themselves: a norm over
+    all roles would have everybody wait for everybody."""
+
+    norm: PositiveFloat | None = Field(
+        None, description="The most that the norm of all of a role's gradients together may be."
+    )
+    value: PositiveFloat | None = Field(
+        None, description="Instead: the most that any number of a gradient may be, up or down."
+    )
+
+
 class Training(Section):
     """How long and with what the models learn."""
 
@@ -79,6 +91,7 @@ class Training(Section):
         None, description="Instead of epochs; and at the end."
     )
     early_stopping: EarlyStopping | None = None
+    clip: Clip | None = Field(None, description="Of every role without its own.")
 
 
 def of_type(kind: str, name: str) -> Any:
@@ -257,6 +270,7 @@ class PartySection(Section):
     )
     depth: PositiveInt | None = Field(None, description="Overrides `pipeline.depth`.")
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
+    clip: Clip | None = Field(None, description="Overrides `training.clip`.")
     compute: Compute | None = None
 
     @property
@@ -278,6 +292,7 @@ class Top(Section):
     model: TopModel | None = None
     loss: Annotated[LossSection, OneOf("losses")]
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
+    clip: Clip | None = Field(None, description="Overrides `training.clip`.")
     compute: Compute | None = None
 
 

@@ -27,7 +27,7 @@ optimizers = st.sampled_from(
         {"type": "rmsprop", "lr": 0.01},
     ]
 )
-stopping = st.one_of(
+stopping: st.SearchStrategy[Content] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"early_stopping": st.just({"patience": 1})}),
     st.fixed_dictionaries(

@@ -87,7 +87,12 @@ def batches(experiment: Experiment) -> list[Tensor]:
     return [order.ids_at(step) for step in range(experiment.plan.steps)]
 
 
-def train_monolith(experiment: Experiment, optimizer: Optimizers) -> list[Tensor]:
+def train_monolith(
+    experiment: Experiment,
+    optimizer: Optimizers,
+    clip: Callable[[nn.Module], object] = lambda _: None,
+) -> list[Tensor]:
+    """Train a monolith, of which each party's part and the top may have clipped gradients."""
     model, joined = monolith_of(experiment)
     steps = optimizer(model.parameters())
     for ids in batches(experiment):
@@ -96,6 +101,8 @@ def train_monolith(experiment: Experiment, optimizer: Optimizers) -> list[Tensor
             model(joined[ids]), labels_of(experiment)[ids]
         )
         torch.autograd.backward(loss)
+        for part in (*model.bottoms, model.top):
+            clip(part)
         steps.step()
     return [parameter.detach() for parameter in model.parameters()]
 
@@ -137,6 +144,24 @@ def test_sequential_is_bit_identical_to_a_monolith(
     assert experiment.plan.facts.train_rows % 64 != 0
     expected = train_monolith(experiment, make)
     assert_equal_bits(trained(experiment, "threaded").weights, expected)
+
+
+CLIPS: dict[str, Callable[[nn.Module], object]] = {
+    "norm": lambda part: nn.utils.clip_grad_norm_(part.parameters(), 0.05),
+    "value": lambda part: nn.utils.clip_grad_value_(part.parameters(), 0.05),
+}
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_gradients_are_clipped_role_by_role_as_in_a_monolith(clip: str) -> None:
+    section, make = OPTIMIZERS["sgd"]
+    experiment = prepared(synthetic(training={"optimizer": section, "clip": {clip: 0.05}}))
+    expected = train_monolith(experiment, make, CLIPS[clip])
+    assert_equal_bits(trained(experiment, "threaded").weights, expected)
+    unclipped = prepared(synthetic(training={"optimizer": section}))
+    assert trained(unclipped, "serial").weights_sha256 != (
+        trained(experiment, "serial").weights_sha256
+    )
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
