@@ -40,13 +40,16 @@ def _dense(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
 
 
 def _by_norm(gradients: list[Tensor], most: float) -> None:
-    """To a norm of all of them together of at most this; see `torch.nn.utils.clip_grad_norm_`."""
+    """To a norm of all of them together of at most this; see `torch.nn.utils.clip_grad_norm_`,
+    whose arithmetic on single numbers this repeats without PyTorch's time for each of them."""
     if not gradients:
         return
     with torch.no_grad():
         norms = torch.stack(torch._foreach_norm(gradients, 2.0))  # noqa: SLF001 - its own way, too
-        factor = most / (torch.linalg.vector_norm(norms, 2.0) + 1e-6)
-        torch._foreach_mul_(gradients, factor.clamp(max=1.0))
+        norm = torch.linalg.vector_norm(norms, 2.0).numpy()
+        factor = (1 / (norm + norm.dtype.type(1e-6))) * norm.dtype.type(most)
+        if not factor >= 1:
+            torch._foreach_mul_(gradients, torch.as_tensor(factor))
 
 
 def _by_value(gradients: list[Tensor], most: float) -> None:
