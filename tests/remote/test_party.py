@@ -78,7 +78,7 @@ def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
 
 @pytest.mark.parametrize("name", ["alice", "bob"])
 def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_path: Path) -> None:
-    parties = Parties(tmp_path, content(training={"epochs": 60, "optimizer": "adam"}))
+    parties = Parties(tmp_path, content(training={"epochs": 20, "optimizer": "adam"}))
     processes = {process.name: process for process in parties.start_all()}
     until(lambda: bool(list(processes[name].directory.glob("runs/*/checkpoints/*/step-*"))))
     processes[name].signal(signal.SIGKILL)
@@ -91,8 +91,8 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
 
 
 ENDS = {
-    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", [2, 2, 2]),
-    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", [1, 1, 1]),
+    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", 60, [2, 2, 2]),
+    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", 5, [1, 1, 1]),
 }
 
 
@@ -100,8 +100,8 @@ ENDS = {
 def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
     name: str, tmp_path: Path
 ) -> None:
-    killed, at, lives = ENDS[name]
-    made = content(("alice", "bob", "carol"), supervision={"deadline_s": 10})
+    killed, at, deadline_s, lives = ENDS[name]
+    made = content(("alice", "bob", "carol"), supervision={"deadline_s": deadline_s})
     parties = Parties(tmp_path, made)
     processes = {
         party: parties.start(party, first=DieAt(at, 1) if party == killed else None)
