@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import hashlib
 import json
 import multiprocessing
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from splitrun.certificates import Credentials
 
 COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
 """Each party's own; alice holds the label."""
@@ -81,9 +84,31 @@ def free_port() -> int:
         return port
 
 
-def _main(directory: Path, arguments: Sequence[str], output: Path) -> None:
+def write_credentials(directory: Path, name: str, credentials: Credentials) -> None:
+    """What `splitrun party NAME --tls DIRECTORY` wants there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "ca.crt").write_bytes(credentials.ca)
+    (directory / f"{name}.crt").write_bytes(credentials.certificate)
+    (directory / f"{name}.key").write_bytes(credentials.key)
+    (directory / f"{name}.key").chmod(0o600)
+
+
+_NETWORK_NAMESPACE = 0x40000000
+"""CLONE_NEWNET."""
+
+
+def _enter(namespace: str) -> None:
+    """Be in a network namespace, before there is a second thread."""
+    with Path("/run/netns", namespace).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _NETWORK_NAMESPACE):
+            raise OSError(ctypes.get_errno(), "no namespace to enter", namespace)
+
+
+def _main(directory: Path, arguments: Sequence[str], output: Path, namespace: str) -> None:
     from splitrun.cli.app import run
 
+    if namespace:
+        _enter(namespace)
     os.chdir(directory)
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
@@ -92,9 +117,15 @@ def _main(directory: Path, arguments: Sequence[str], output: Path) -> None:
 
 
 class PartyProcess:
-    """One party's process."""
+    """One party's process.
 
-    def __init__(self, name: str, directory: Path, arguments: Sequence[str]) -> None:
+    Args:
+        namespace: of the network, by its name for `ip netns`; that of this process if empty.
+    """
+
+    def __init__(
+        self, name: str, directory: Path, arguments: Sequence[str], namespace: str = ""
+    ) -> None:
         self.name, self.directory = name, directory
         self._output = directory / f"{time.monotonic_ns()}.log"
         context = multiprocessing.get_context("forkserver")
@@ -102,7 +133,9 @@ class PartyProcess:
             ["splitrun.cli.app", "splitrun.remote", "splitrun.wire.stream", "splitrun.session"]
         )
         every = ["party", name, "spec.yaml", "--progress", "plain", *arguments]
-        self.process = context.Process(target=_main, args=(directory, every, self._output))
+        self.process = context.Process(
+            target=_main, args=(directory, every, self._output, namespace)
+        )
         self.process.start()
 
     @property

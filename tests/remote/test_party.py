@@ -27,6 +27,7 @@ from tests.remote.parties import (
     own_directory,
     until,
     weights,
+    write_credentials,
 )
 
 
@@ -149,8 +150,8 @@ def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> 
     parties = Parties(tmp_path, content())
     good, other = throw_away(["alice", "bob"]), throw_away(["bob"])
     for name, credentials in (("alice", good["alice"]), ("bob", good["bob"])):
-        _write(tmp_path / name / "tls", name, credentials)
-    _write(tmp_path / "stranger", "bob", other["bob"])
+        write_credentials(tmp_path / name / "tls", name, credentials)
+    write_credentials(tmp_path / "stranger", "bob", other["bob"])
     alice = parties.start("alice", "--tls", "tls")
     stranger = parties.start("bob", "--tls", str(tmp_path / "stranger"))
     until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
@@ -158,14 +159,6 @@ def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> 
     bob = parties.start("bob", "--tls", "tls")
     _ended([alice, bob])
     assert weights([alice, bob]) == parties.together()
-
-
-def _write(directory: Path, name: str, credentials: Any) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "ca.crt").write_bytes(credentials.ca)
-    (directory / f"{name}.crt").write_bytes(credentials.certificate)
-    (directory / f"{name}.key").write_bytes(credentials.key)
-    (directory / f"{name}.key").chmod(0o600)
 
 
 BAD = {
