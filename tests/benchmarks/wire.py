@@ -20,6 +20,7 @@ from splitrun.records.run import read_manifest
 from splitrun.session import prepare, train
 from splitrun.simulate import bound
 from splitrun.spec import Document, loads
+from splitrun.study.training import RuntimeName
 from tests.benchmarks import overhead
 from tests.benchmarks.measuring import median_samples_per_s, probed, subject_of
 from tests.remote.parties import PartyProcess, until, weights, write_credentials
@@ -30,10 +31,14 @@ LATEST_MS = 1.0
 BATCH_SIZE = 128
 DEPTHS = {1: 2, 8: 12}
 """And how many epochs of 128 steps a run has."""
+RUNTIMES: tuple[RuntimeName, ...] = ("threaded", "grpc")
+"""Over which a link is emulated; what they give is told as a multiple of the wire's median, too."""
 HURT_EPOCHS = 6
 HEADER = (
     "| depth | steps/s over the wire, all valid runs | too late | median | of depth 1 "
-    "| bound | best, of the bound | emulated link, steps/s | of the median |\n" + "|---" * 9 + "|"
+    "| bound | best, of the bound | emulated link, threads | emulated link, gRPC |\n"
+    + "|---" * 9
+    + "|"
 )
 Meanwhile = Callable[[Relay, PartyProcess], None]
 """What is done to the wire while a party runs."""
@@ -119,11 +124,12 @@ def _speeds(wire: Relay, repeats: int) -> Iterator[str]:
         first = first or middle
         most = bound(experiment.plan, experiment.costs).samples_per_s / BATCH_SIZE
         subject = subject_of(experiment, experiment.document, experiment.plan.steps)
-        emulated = median_samples_per_s(subject, 1) / BATCH_SIZE
+        emulated = [median_samples_per_s(subject, 1, it) / BATCH_SIZE for it in RUNTIMES]
+        foretold = " | ".join(f"{each:.1f}, {each / middle:.2f} ×" for each in emulated)
         told = ", ".join(f"{each:.1f}" for each in valid)
         yield (
             f"| {depth} | {told} | {len(made) - len(valid)} | {middle:.1f} | {middle / first:.2f} "
-            f"| {most:.1f} | {max(valid) / most:.3f} | {emulated:.1f} | {emulated / middle:.3f} |"
+            f"| {most:.1f} | {max(valid) / most:.3f} | {foretold} |"
         )
 
 
