@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +25,7 @@ from splitrun.study.training import RuntimeName
 from tests.benchmarks import overhead
 from tests.benchmarks.measuring import median_samples_per_s, probed, subject_of
 from tests.remote.parties import PartyProcess, until, weights, write_credentials
-from tests.remote.relay import ADDRESSES, NoRelay, Relay, relay
+from tests.remote.relay import ADDRESSES, NoRelay, Relay, enter, relay
 
 DELAY_MS, MBPS = 25, 100
 LATEST_MS = 1.0
@@ -158,7 +159,7 @@ def _crossing(wire: Relay, spec: str, meanwhile: Meanwhile = _undisturbed) -> Cr
             write_credentials(where / "tls", name, credentials)
             (where / "spec.yaml").write_text(spec)
             given = [option, f"{ADDRESSES[0]}:7000", "--tls", "tls"]
-            processes.append(PartyProcess(name, where, given, namespace))
+            processes.append(PartyProcess(name, where, given, partial(enter, namespace)))
         meanwhile(wire, processes[-1])
         for process in processes:
             if process.wait(300.0):

@@ -7,6 +7,7 @@ The relay is a program of its own, which `SPLITRUN_RELAY` names, or which is bes
 from __future__ import annotations
 
 import ast
+import ctypes
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 
 ADDRESSES = ("198.18.77.1", "198.18.77.2")
 """Of the two ends, each in its own namespace."""
+_NETWORK_NAMESPACE = 0x40000000
+"""CLONE_NEWNET."""
 _BESIDE = Path(__file__).parents[3] / "shared" / "tools" / "relay.py"
 
 
@@ -90,6 +93,13 @@ def relay(delay_ms: float, mbps: float) -> Iterator[Relay]:
             said = process.stderr.read().strip().splitlines()
             raise NoRelay(f"the relay does not come up: {said[-1] if said else 'it says nothing'}")
         yield Relay(process, prefix)
+
+
+def enter(namespace: str) -> None:
+    """Be in a network namespace from now on; to be called before there is a second thread."""
+    with Path("/run/netns", namespace).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _NETWORK_NAMESPACE):
+            raise OSError(ctypes.get_errno(), "no namespace to enter", namespace)
 
 
 def _options(delay_ms: float, mbps: float) -> list[str]:
