@@ -17,6 +17,7 @@ from tests.benchmarks import (
     machine,
     one_run,
     overhead,
+    processes,
     speedup,
     versions,
     wire,
@@ -91,7 +92,11 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "codecs.TIMES": 1,
     },
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
-    "processes": {"processes.ROWS": 30_000, "overhead.SPEC": _FEW_ROWS},
+    "processes": {
+        "processes.ROWS": 30_000,
+        "processes.CASES": processes.CASES[1:3],
+        "overhead.SPEC": _FEW_ROWS,
+    },
     "messages": {"messages.SIZES": (1024, 65536), "messages.LASTS_S": 0.001},
     "wire": {
         "overhead.SPEC": _FEW_ROWS,
