@@ -14,7 +14,6 @@ from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
 from splitrun.events import Emit
-from splitrun.party import Parties
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
@@ -47,14 +46,15 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         UsageError: the parties do not fit together; with each difference.
         RunFailed: the run, here or at another party.
     """
-    side = (Holder if own.party.holds_label else Other)(own, meeting, tell)
+    spec = own.document.spec
+    side = (Holder if own.name == spec.top.party else Other)(own, meeting, tell)
     try:
         if result := _ended_before(own, side, meeting, tell):
             return result
-        plan = side.agree()
-        deadline_s = deadline_of(own.document.spec, plan).base_s
-        parties = Parties(own.document.spec, {own.party.name: own.party})
-        experiment = Experiment(own.document, own.party.directory, parties, plan)
+        with own.document.located():
+            parties, plan = side.agree()
+        deadline_s = deadline_of(spec, plan).base_s
+        experiment = Experiment(own.document, own.rows.directory, parties, plan)
         while True:
             state = side.next_life(plan)
             apart = Apart(meeting, plan, state, deadline_s)
@@ -87,14 +87,14 @@ def _ended_before(own: OwnParty, side: Side, meeting: Meeting, tell: Tell) -> Ru
             if life not in (theirs.life, theirs.done) or known not in ("", run):
                 raise StartedAgain(peer, f"life {life}", "it goes back, or begins anew")
 
-    tell(f"what is {own.party.name}'s is saved in {directory.path}")
+    tell(f"what is {own.name}'s is saved in {directory.path}")
     deadline_s = directory.manifest().deadline_s or 0.0
     try:
         is_over = side.finish(life, deadline_s, look)
     except StartedAgain:
         meeting.say(life=0)
         return None
-    note(directory.path, own.party.name, run, life, is_over=is_over)
+    note(directory.path, own.name, run, life, is_over=is_over)
     return earlier.saved
 
 
