@@ -138,6 +138,7 @@ def tell_prepared(experiment: Experiment, progress: Progress) -> None:
 
 def summary(name: str, result: RunResult, data: DataSummary) -> str:
     """What a finished run came to, for a person."""
+    from splitrun.records.run import links_section
     from splitrun.units import SCREEN
 
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
@@ -153,7 +154,8 @@ def summary(name: str, result: RunResult, data: DataSummary) -> str:
     }
     width = max(map(len, told))
     lines = (f"  {label:<{width}}  {text}" for label, text in told.items())
-    return "\n".join((f"{name}: {schedule}", *lines))
+    measured = ["measured before the run, for a spec:", links_section(result.links)]
+    return "\n".join((f"{name}: {schedule}", *lines, *(measured if result.links else ())))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from splitrun.events import (
     Evaluated,
     Event,
     Executed,
+    LinkMeasured,
     RunEnded,
     RunStarted,
     Sampled,
@@ -186,7 +187,7 @@ def moment(event: Event) -> float:
     match event:
         case RunStarted():
             return event.clock
-        case Sampled() | Stuck():
+        case Sampled() | Stuck() | LinkMeasured():
             return event.time
         case Sent():
             return event.start

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
-from splitrun.events import Emit
+from splitrun.events import Emit, LinkMeasured
 from splitrun.party import Parties
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
@@ -29,6 +29,10 @@ from splitrun.session.resume import Resume
 
 Attempt = Callable[[Experiment, Resume | None, "Apart"], RunResult]
 """One attempt, to a run directory and with sinks that the caller chooses; see `session.train`."""
+
+
+_MEASURES_S = 20.0
+"""After which the run begins, whatever is known of the link."""
 
 
 class StartedAgain(RunFailed):
@@ -113,10 +117,17 @@ class Apart:
             meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), poll)
             meeting.say(go=life)
         else:
-            meeting.say(life=life)
             (holder,) = meeting.links
+            until, is_done = now() + _MEASURES_S, meeting.links[holder].gauge.is_done
+            meeting.wait_for(lambda: is_done.is_set() or now() > until, poll)
+            meeting.say(life=life)
             meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, poll)
         self._has_begun = True
+
+    def measured(self) -> Sequence[LinkMeasured]:
+        """What the links to other parties are like."""
+        party, links = self._meeting.party, self._meeting.links
+        return [told for peer, link in links.items() for told in link.gauge.events(party, peer)]
 
     def look(self, statuses: Sequence[RoleStatus]) -> None:
         """Told what roles here are at."""

@@ -19,11 +19,12 @@ from splitrun.plan import Plan
 from splitrun.runtime.clock import now
 from splitrun.wire.ends import WireReceiver, WireSender
 from splitrun.wire.frames import Layout, channel_of, number_of, places
+from splitrun.wire.gauge import KINDS, LinkGauge
 
 PIECE_BYTES = 1 << 20
 """No message on the wire is longer, so that nobody has to take a longer one."""
-_CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED, _PADDING = range(6)
-"""What the first byte of a message says that it is."""
+_CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED = range(5)
+"""What the first byte of a message says that it is; others are the gauge's."""
 _LONGEST_CONTROL_BYTES = 16 << 20
 _MOST_CHANNELS = 128
 _NUMBER = struct.Struct("<BHIQ")
@@ -84,9 +85,14 @@ class Link:
         """The parts of something that is said, until the last one comes."""
         self._wanted_later: dict[int, tuple[int, int]] = {}
         """By channel, which number a peer wants in a life that has not begun here."""
+        self.gauge = LinkGauge()
 
-    def attach(self, write: Write) -> Connection:
-        """A connection has been made, in place of any before; each side now says what it wants."""
+    def attach(self, write: Write, *, measures: bool = False) -> Connection:
+        """A connection has been made, in place of any before; each side now says what it wants.
+
+        Args:
+            measures: whether this side measures the link, and primes the connection.
+        """
         with self.lock:
             connection = self._connection = Connection(self, write)
             self.down_since, self._partial = None, None
@@ -95,6 +101,7 @@ class Link:
                 sender.is_wanted = False
             self._say_what_is_wanted()
             self._on_attach(self)
+            self.gauge.attach(write, measures=measures)
         return connection
 
     def detach(self, connection: Connection, why: str) -> None:
@@ -221,7 +228,9 @@ class Link:
             self._piece(memoryview(message)[1:], is_last=kind == _LAST)
         elif kind in (_CONSUMED, _WANTED):
             self._number(message, is_wanted=kind == _WANTED)
-        elif kind != _PADDING:
+        elif kind in KINDS:
+            self.gauge.take(message)
+        else:
             raise ValueError(f"a message of kind {kind}")
         return None
 
