@@ -145,9 +145,11 @@ def summary(name: str, result: RunResult, data: DataSummary) -> str:
     target = data.label.target
     unit = f", in variances of {data.label.column}" if target and target.standardised else ""
     steps = f"{result.steps:,} in {result.wall_s:.2f} s: {SCREEN.rate(result.samples_per_s)}"
+    loss = SCREEN.value(result.train_loss)
+    has_loss = result.train_loss is not None
     told = {
         "steps": steps,
-        "train": f"loss {SCREEN.value(result.train_loss)} (last epoch{unit})",
+        **({"train": f"loss {loss} (last epoch{unit})"} if has_loss else {}),
         **{rows: SCREEN.metrics(metrics) for rows, metrics in result.metrics.items()},
         "weights": f"sha256 {result.weights_sha256[:16]}…",
         "run": result.run_dir,

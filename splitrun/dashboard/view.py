@@ -71,7 +71,7 @@ class RunView:
                 op, end = event.op, event.end
                 if op == "RECV":
                     self.links.receive(event)
-                elif op == "DRAIN":
+                elif op == "DRAIN" or (op == "UPDATE" and not self.progress.has_top):
                     self.progress.fold(event)
                 if end > self.now:
                     self.now = end
@@ -149,7 +149,7 @@ class RunView:
         self.run_dir, self.schedule, self.now = event.run_dir, event.schedule, event.clock
         self.progress.fold(event)
         self.roles = {name: RoleView(name, event.clock, event.first_step) for name in event.roles}
-        self.links = Links(event.channels, event.clock)
+        self.links = Links(event.channels, event.clock, event.roles)
 
     def _note_stuck(self, event: Stuck) -> None:
         awaits = {wait.role: wait.peer for wait in event.waits}

@@ -60,6 +60,7 @@ class Streams(msgspec.Struct, frozen=True):
         for link, pipe in zip(links.values(), pipes, strict=False):
             with os.fdopen(pipe, "wb" if self.listens else "rb") as file:
                 if self.listens:
+                    link.measure()
                     file.write(str(listener.port).encode())
                 else:
                     address = f"127.0.0.1:{file.read().decode()}"

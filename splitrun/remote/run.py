@@ -95,7 +95,7 @@ class Apart:
         life, step, party = self._state.life, self._state.step, self._meeting.party
         senders, receivers = dict(job.senders), dict(job.receivers)
         for link in self._meeting.links.values():
-            out, into = link.open(self._plan, life, step, party, emit)
+            out, into = link.open(self._plan, life, step, party, emit, arrivals=emit)
             senders |= out
             receivers |= into
         there = [role.name for role in self._plan.roles if role.name not in job.roles]
@@ -115,14 +115,22 @@ class Apart:
         if isinstance(meeting.mine, RunState):
             theirs = meeting.theirs
             meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), poll)
+            self._measure(poll)
             meeting.say(go=life)
         else:
-            (holder,) = meeting.links
-            until, is_done = now() + _MEASURES_S, meeting.links[holder].gauge.is_done
-            meeting.wait_for(lambda: is_done.is_set() or now() > until, poll)
             meeting.say(life=life)
+            (holder,) = meeting.links
             meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, poll)
         self._has_begun = True
+
+    def _measure(self, poll: Callable[[], None]) -> None:
+        """Have all links measured, now that everybody waits for the start."""
+        links, until = self._meeting.links.values(), now() + _MEASURES_S
+        for link in links:
+            link.measure()
+        self._meeting.wait_for(
+            lambda: all(link.gauge.is_done.is_set() for link in links) or now() > until, poll
+        )
 
     def measured(self) -> Sequence[LinkMeasured]:
         """What the links to other parties are like."""

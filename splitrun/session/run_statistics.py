@@ -253,6 +253,7 @@ def run_started(
     Args:
         roles: those that run here; all, if empty.
     """
+    here = tuple(roles) or tuple(role.name for role in plan.roles)
     return RunStarted(
         run_dir=run_dir,
         schedule=plan.schedule,
@@ -260,8 +261,8 @@ def run_started(
         steps=plan.steps,
         steps_per_epoch=plan.steps_per_epoch,
         samples=plan.epochs * plan.facts.train_rows,
-        roles=tuple(roles) or tuple(role.name for role in plan.roles),
-        channels=tuple(channel.name for channel in plan.channels),
+        roles=here,
+        channels=tuple(it.name for it in plan.channels if {it.source, it.target} & {*here}),
         clock=now(),
         attempt=attempt,
         first_step=first_step,

@@ -116,9 +116,17 @@ class WireSender:
 class WireReceiver:
     """The receiving end of a channel from a peer."""
 
-    def __init__(self, link: Link, layout: Layout, life: int, following: Iterator[Place]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        layout: Layout,
+        life: int,
+        following: Iterator[Place],
+        arrivals: Emit,
+    ) -> None:
         self.name = layout.channel.name
         self._link, self._layout, self._life = link, layout, life
+        self._arrivals = arrivals
         self._following = following
         self._next = next(following, None)
         self._messages: SimpleQueue[Message | None] = SimpleQueue()
@@ -152,6 +160,10 @@ class WireReceiver:
         self.received += 1
         self._peak_bytes = max(self._peak_bytes, len(frame) * (self.received - self._consumed))
         self._messages.put(message)
+        phase, step, micro = message[:3]
+        size = sum(tensor.nbytes for tensor in message.tensors)
+        time = max(now(), message.arrive)
+        self._arrivals(Sent(self.name, phase, step, micro, size, time, time))
 
     def ready(self) -> bool:
         """Whether a message has come."""

@@ -87,11 +87,11 @@ class Link:
         """By channel, which number a peer wants in a life that has not begun here."""
         self.gauge = LinkGauge()
 
-    def attach(self, write: Write, *, measures: bool = False) -> Connection:
+    def attach(self, write: Write, *, dials: bool = False) -> Connection:
         """A connection has been made, in place of any before; each side now says what it wants.
 
         Args:
-            measures: whether this side measures the link, and primes the connection.
+            dials: whether this side has made it.
         """
         with self.lock:
             connection = self._connection = Connection(self, write)
@@ -101,7 +101,7 @@ class Link:
                 sender.is_wanted = False
             self._say_what_is_wanted()
             self._on_attach(self)
-            self.gauge.attach(write, measures=measures)
+            self.gauge.attach(write, dials=dials)
         return connection
 
     def detach(self, connection: Connection, why: str) -> None:
@@ -109,6 +109,12 @@ class Link:
         with self.lock:
             if connection is self._connection:
                 self._connection, self.down_since, self.why_down = None, now(), why
+                self.gauge.detach()
+
+    def measure(self) -> None:
+        """Have the peer that dials find out what the link is like; see `gauge`."""
+        with self.lock:
+            self.gauge.ask()
 
     def say(self, control: bytes) -> bool:
         """Tell the peer something beside the channels; False if there is no connection."""
@@ -122,12 +128,21 @@ class Link:
             return True
 
     def open(
-        self, plan: Plan, life: int, first_step: int, party: str, emit: Emit
+        self,
+        plan: Plan,
+        life: int,
+        first_step: int,
+        party: str,
+        emit: Emit,
+        arrivals: Emit = lambda _: None,
     ) -> tuple[dict[str, WireSender], dict[str, WireReceiver]]:
         """The ends of the channels to and from this peer, for one life of a run.
 
         Args:
             party: whose ends they are.
+            emit: told of what is sent.
+            arrivals: told of what comes, for which it is then sent; where all events of a run meet,
+                the peer tells.
         """
         roles = {role.name: role.party for role in plan.roles}
         senders: dict[int, WireSender] = {}
@@ -139,7 +154,7 @@ class Link:
                 senders[layout.number] = WireSender(self, layout, life, emit)
             elif (source, target) == (self.peer, party):
                 following = places(plan, channel, first_step)
-                receivers[layout.number] = WireReceiver(self, layout, life, following)
+                receivers[layout.number] = WireReceiver(self, layout, life, following, arrivals)
         with self.lock:
             self._channels = _Channels(life, senders, receivers)
             self._partial = None

@@ -2,7 +2,7 @@
 
 Whoever dials measures, before the run begins: small messages first, each when the one before it has
 come back, then paddings each way, more of them until they take long enough to tell. The peer only
-answers. Paddings prime the connection, too: a cold one is slow for its first round trips, and with
+answers. Paddings prime a connection, too: a cold one is slow for its first round trips, and with
 some congestion controls for as long as little is sent.
 """
 

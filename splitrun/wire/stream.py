@@ -223,7 +223,7 @@ class Dialer:
             queue = self._queue = _Queue()
             stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_PATH)
             messages = stream(iter(queue), metadata=((_PARTY, self._name),))
-            connection = self._link.attach(queue.write, measures=True)
+            connection = self._link.attach(queue.write, dials=True)
             _read(messages, connection, queue)
             return connection.has_read
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from splitrun.seeds import uniform
-from splitrun.wire.gauge import MEASURED, PROBE
+from splitrun.wire.gauge import ASK, MEASURED, PROBE
 from splitrun.wire.link import Link
 from splitrun.wire.meter import PADDING_BYTES, LinkMeter, MeasuredLink
 from splitrun.wire.stream import Dialer, Listener
@@ -108,6 +108,7 @@ def test_a_delay_on_the_wire_is_found_and_told_at_both_ends() -> None:
     here, there = Link("bob", lambda *_: None), Link("alice", lambda *_: None)
     listener = Listener("127.0.0.1:0", {"bob": here}, None)
     with delaying(listener.port, 0.03) as port:
+        here.measure()
         dialer = Dialer(f"127.0.0.1:{port}", "bob", there, None)
         assert here.gauge.is_done.wait(60)
         assert there.gauge.is_done.wait(60)
@@ -139,8 +140,9 @@ class Talk:
         self.said = sent
         ends = {
             False: self.listens.attach(lambda content: sent.append((True, content))),
-            True: self.dials.attach(lambda content: sent.append((False, content)), measures=True),
+            True: self.dials.attach(lambda content: sent.append((False, content)), dials=True),
         }
+        self.listens.measure()
         for to_dialer, content in sent:  # which grows meanwhile
             ends[to_dialer].read(content)
         self.to_dialer, self.to_listener = ends[True], ends[False]
@@ -174,6 +176,12 @@ def test_what_no_link_could_be_is_refused(figures: tuple[float, ...]) -> None:
     talk.to_listener.read(bytes([MEASURED]) + struct.pack("<dddd", *figures))
     assert "a link that there cannot be" in talk.listens.refusal
     assert talk.listens.gauge.measured is before
+
+
+def test_who_does_not_dial_is_not_asked() -> None:
+    talk = Talk()
+    talk.to_listener.read(bytes([ASK]))
+    assert "by who does not dial" in talk.listens.refusal
 
 
 def test_who_has_not_measured_tells_nothing_of_the_link() -> None:
