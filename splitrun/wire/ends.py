@@ -117,22 +117,19 @@ class WireReceiver:
     """The receiving end of a channel from a peer."""
 
     def __init__(
-        self,
-        link: Link,
-        layout: Layout,
-        life: int,
-        following: Iterator[Place],
-        arrivals: Emit,
+        self, link: Link, layout: Layout, following: Iterator[Place], arrivals: Emit
     ) -> None:
         self.name = layout.channel.name
-        self._link, self._layout, self._life = link, layout, life
+        self._link, self._layout = link, layout
         self._arrivals = arrivals
         self._following = following
         self._next = next(following, None)
         self._messages: SimpleQueue[Message | None] = SimpleQueue()
         self.received = 0
         """How many messages have come."""
-        self._consumed = self._bytes = self._peak_bytes = 0
+        self.consumed = self.told = 0
+        """How many have been consumed, and of how many the peer has been told."""
+        self._bytes = self._peak_bytes = 0
         self._due: float | None = None
         self._closed = threading.Event()
 
@@ -144,7 +141,7 @@ class WireReceiver:
         """
         if number != self.received:
             raise ValueError(f"message {number} of {self.name}, where {self.received} was due")
-        if self._next is None or number - self._consumed >= self._layout.channel.capacity:
+        if self._next is None or number - self.consumed >= self._layout.channel.capacity:
             raise ValueError(f"message {number} of {self.name} is one too many")
         return self._layout.size(self._next.rows)
 
@@ -158,7 +155,7 @@ class WireReceiver:
         message = decode(self._layout, self._next, frame)
         self._next = next(self._following, None)
         self.received += 1
-        self._peak_bytes = max(self._peak_bytes, len(frame) * (self.received - self._consumed))
+        self._peak_bytes = max(self._peak_bytes, len(frame) * (self.received - self.consumed))
         self._messages.put(message)
         phase, step, micro = message[:3]
         size = sum(tensor.nbytes for tensor in message.tensors)
@@ -180,6 +177,8 @@ class WireReceiver:
         Raises:
             ChannelClosed: the channel is closed.
         """
+        if self.consumed > self.told:  # and nothing has been sent since, to tell it with
+            self._link.tell_consumed()
         message = None if self._closed.is_set() else self._messages.get()
         if message is None or self._closed.is_set():
             raise ChannelClosed(self.name)
@@ -189,9 +188,10 @@ class WireReceiver:
             self._due = None
             if not arrived:
                 raise ChannelClosed(self.name)
-        self._consumed += 1
+        self.consumed += 1
         self._bytes += sum(tensor.nbytes for tensor in message.tensors)
-        self._link.consumed(self._layout.number, self._life, self._consumed)
+        if self._next is None and self.consumed == self.received:
+            self._link.tell_consumed()
         return message
 
     def close(self) -> None:
@@ -201,4 +201,4 @@ class WireReceiver:
 
     def statistics(self) -> ChannelStatistics:
         """What has been received so far; from any thread."""
-        return ChannelStatistics(self._consumed, self._bytes, self._peak_bytes)
+        return ChannelStatistics(self.consumed, self._bytes, self._peak_bytes)

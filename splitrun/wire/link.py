@@ -1,10 +1,11 @@
 """A link to one peer: channels over connections that may break and be made again.
 
 Every message of a channel has a number. What was sent is kept until the peer has consumed it, which
-is no more than the channel's capacity; "consumed up to n" is both credit and acknowledgement. When
-a connection is made again, each side says which number it wants next, and the other one goes on
-from there. A number other than that, a message too many, or a frame that is not what the plan says
-is refused, and ends the run.
+is no more than the channel's capacity; "consumed up to n" is both credit and acknowledgement. It
+goes in front of the next frame to the peer: a message of its own costs as much as a frame does.
+When a connection is made again, each side says which number it wants next, and the other one goes
+on from there. A number other than that, a message too many, or a frame that is not what the plan
+says is refused, and ends the run.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ class Link:
                 senders[layout.number] = WireSender(self, layout, life, emit)
             elif (source, target) == (self.peer, party):
                 following = places(plan, channel, first_step)
-                receivers[layout.number] = WireReceiver(self, layout, life, following, arrivals)
+                receivers[layout.number] = WireReceiver(self, layout, following, arrivals)
         with self.lock:
             self._channels = _Channels(life, senders, receivers)
             self._partial = None
@@ -191,7 +192,8 @@ class Link:
         channels = self._channels
         for number, receiver in channels.receivers.items():
             self._connection.write(_NUMBER.pack(_WANTED, number, channels.life, receiver.received))
-            self.consumed(number, channels.life, receiver.statistics().messages)
+            receiver.told = 0
+        self.tell_consumed()
 
     def send(self, sender: WireSender, life: int, frame: bytearray) -> None:
         """Put a frame on the wire; without a connection it waits for the next one."""
@@ -201,16 +203,28 @@ class Link:
     def _put(self, frame: bytearray) -> None:
         if self._connection is None:
             return
-        view = memoryview(frame)
+        view, before = memoryview(frame), self._consumed()
         for start in range(0, len(frame), PIECE_BYTES):
             kind = _LAST if start + PIECE_BYTES >= len(frame) else _PIECE
-            self._connection.write(bytes([kind]) + view[start : start + PIECE_BYTES])
+            piece = view[start : start + PIECE_BYTES]
+            self._connection.write(b"".join((before, bytes([kind]), piece)))
+            before = b""
 
-    def consumed(self, number: int, life: int, count: int) -> None:
-        """Tell the peer that so many messages of a channel have been consumed."""
+    def tell_consumed(self) -> None:
+        """Tell the peer now what has been consumed of its channels, if it does not know yet."""
         with self.lock:
-            if self._connection is not None and life == self._channels.life:
-                self._connection.write(_NUMBER.pack(_CONSUMED, number, life, count))
+            if self._connection is not None and (told := self._consumed()):
+                self._connection.write(told)
+
+    def _consumed(self) -> bytes:
+        """How much has been consumed of the channels where the peer has not been told, which it is
+        to be now."""
+        told = []
+        for number, receiver in self._channels.receivers.items():
+            if (count := receiver.consumed) > receiver.told:
+                receiver.told = count
+                told.append(_NUMBER.pack(_CONSUMED, number, self._channels.life, count))
+        return b"".join(told)
 
     def take(self, connection: Connection, message: bytes) -> None:
         """What has come over a connection; what is late, of one before, is dropped."""
@@ -236,21 +250,29 @@ class Link:
     def _taken(self, message: bytes) -> bytes | None:
         if not message:
             raise ValueError("an empty message")
-        kind = message[0]
+        start = 0
+        while start < len(message) and message[start] == _CONSUMED:
+            self._number(message, start, is_wanted=False)
+            start += _NUMBER.size
+        if start == len(message):
+            return None
+        kind, rest = message[start], memoryview(message)[start + 1 :]
         if kind == _CONTROL:
-            return self._control(message)
+            return self._control(rest)
         if kind in (_PIECE, _LAST):
-            self._piece(memoryview(message)[1:], is_last=kind == _LAST)
-        elif kind in (_CONSUMED, _WANTED):
-            self._number(message, is_wanted=kind == _WANTED)
+            self._piece(rest, is_last=kind == _LAST)
+        elif kind == _WANTED:
+            if len(rest) >= _NUMBER.size:
+                raise ValueError("a number that goes on")
+            self._number(message, start, is_wanted=True)
         elif kind in KINDS:
-            self.gauge.take(message)
+            self.gauge.take(message[start:])
         else:
             raise ValueError(f"a message of kind {kind}")
         return None
 
-    def _number(self, message: bytes, *, is_wanted: bool) -> None:
-        _, number, life, count = _NUMBER.unpack(message)
+    def _number(self, message: bytes, start: int, *, is_wanted: bool) -> None:
+        _, number, life, count = _NUMBER.unpack_from(message, start)
         channels = self._channels
         if life > channels.life and is_wanted and number <= _MOST_CHANNELS:
             self._wanted_later[number] = life, count
@@ -273,11 +295,11 @@ class Link:
         for frame in frames:
             self._put(frame)
 
-    def _control(self, message: bytes) -> bytes | None:
-        self._said += memoryview(message)[2:]
+    def _control(self, part: memoryview) -> bytes | None:
+        self._said += part[1:]
         if len(self._said) > _LONGEST_CONTROL_BYTES:
             raise ValueError(f"more than {_LONGEST_CONTROL_BYTES:,} bytes beside the channels")
-        if len(message) > 1 and message[1]:
+        if part and part[0]:
             return None
         said = bytes(self._said)
         self._said.clear()

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from splitrun.simulate.recommendation import FILE
+from tests.studies.pages import BEGIN, END
 from tests.studies.staleness import __main__, evidence, grid, page
-from tests.studies.staleness.cell import Cell, Found, Store
+from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.judge import (
     Group,
     Outcome,
@@ -23,6 +24,7 @@ from tests.studies.staleness.judge import (
 from tests.studies.staleness.rules import parts_of
 from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
+from tests.studies.store import Store
 
 SEQUENTIAL = Cell(0, "bank", "adam", 1, "none")
 STALE = Cell(0, "bank", "adam", 4, "none")
@@ -65,13 +67,13 @@ def test_steps_are_counted_to_where_the_smoothed_loss_is_near_the_best() -> None
 def test_a_stopped_study_goes_on_after_the_last_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "cells.jsonl"
     first, second = found(SEQUENTIAL, 0.9), found(STALE, 0.8)
-    Store(path).add(first)
+    Store[Cell, Found](path, Found).add(first)
     with path.open("ab") as file:
         file.write(b'{"cell": {"seed": 0, "ta')
-    store = Store(path)
+    store = Store[Cell, Found](path, Found)
     assert store.found == {SEQUENTIAL: first}
     store.add(second)
-    assert Store(path).found == {SEQUENTIAL: first, STALE: second}
+    assert Store[Cell, Found](path, Found).found == {SEQUENTIAL: first, STALE: second}
 
 
 def test_every_rule_of_the_grid_is_known_and_what_it_is_compared_with_comes_first() -> None:
@@ -86,7 +88,7 @@ def test_every_rule_of_the_grid_is_known_and_what_it_is_compared_with_comes_firs
 
 
 def test_the_page_keeps_its_words_and_gets_its_tables(tmp_path: Path) -> None:
-    text = f"# Words\n\n{page.BEGIN}\nold\n{page.END}\n\nMore words.\n"
+    text = f"# Words\n\n{BEGIN}\nold\n{END}\n\nMore words.\n"
     (tmp_path / "staleness.md").write_text(text, encoding="utf-8")
     cells = {}
     for seed in range(3):

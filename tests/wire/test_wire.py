@@ -97,8 +97,8 @@ class Peers:
         self.link = Link("p1", lambda _, content: self.heard.append(content))
         self.said: list[bytes] = []
         self.connection = self.link.attach(self.said.append)
-        _, receivers = self.link.open(plan, 1, 0, "p0", lambda _: None)
-        (self.receiver,) = receivers.values()
+        senders, receivers = self.link.open(plan, 1, 0, "p0", lambda _: None)
+        (self.sender,), (self.receiver,) = senders.values(), receivers.values()
         (self.channel,) = (it for it in plan.channels if it.name == self.receiver.name)
         self.layout = Layout.of(plan, self.channel)
         self.places = list(places(plan, self.channel))
@@ -153,6 +153,23 @@ def test_what_is_due_is_taken(peers: Peers) -> None:
         assert all(map(torch.equal, taken.tensors, peers.message(number).tensors))
 
 
+def test_what_has_been_consumed_goes_before_the_next_frame_or_before_the_next_wait(
+    peers: Peers,
+) -> None:
+    peers.number(4, 0)
+    peers.send_all(range(3))
+    peers.said.clear()
+    peers.receiver.receive()
+    assert peers.said == []
+    peers.sender.send(peers.message(0))
+    (frame,) = peers.said
+    told = struct.pack("<BHIQ", 3, peers.layout.number, 1, 1)
+    assert frame[: len(told) + 1] == told + b"\x02"
+    peers.receiver.receive()
+    peers.receiver.receive()
+    assert peers.said[1:] == [struct.pack("<BHIQ", 3, peers.layout.number, 1, 2)]
+
+
 def _changed(frame: bytes, at: int, content: bytes) -> bytes:
     return frame[:at] + content + frame[at + len(content) :]
 
@@ -177,6 +194,7 @@ REFUSED: Mapping[str, Callable[[Peers], object]] = {
     "more consumed than sent": lambda it: it.number(3, 9),
     "what was never sent": lambda it: it.number(4, 9),
     "the same wanted twice": lambda it: it.number(4, 0, times=2),
+    "a number that goes on": lambda it: it.connection.read(struct.pack("<BHIQ", 4, 0, 1, 0) + b"0"),
     "a number cut off": lambda it: it.connection.read(b"\x03\x01"),
     "without end beside the channels": lambda it: it.say(bytes(PIECE_BYTES), times=20),
 }

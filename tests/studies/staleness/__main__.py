@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from tests.studies.staleness import evidence, grid, page
-from tests.studies.staleness.cell import Cell, Found, Store
+from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.tasks import OPTIMIZERS, TASKS
 from tests.studies.staleness.train import train
+from tests.studies.store import Store
 
 ROOT = Path(__file__).parents[3]
 PHASES = ("choose", "confirm", "report")
@@ -53,15 +51,6 @@ def _wanted(options: argparse.Namespace) -> Iterator[Cell]:
             )
 
 
-def _trained(missing: Sequence[Cell], directory: Path, processes: int) -> Iterator[Found]:
-    if processes == 1:
-        yield from map(partial(train, directory=directory), missing)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context) as pool:
-        yield from pool.map(partial(train, directory=directory), missing)
-
-
 def main() -> None:
     """Train what is missing, then write the page."""
     parser = _parser()
@@ -70,13 +59,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no phase is called {unknown[0]}: there are {', '.join(PHASES)}")
     options.work.mkdir(parents=True, exist_ok=True)
-    store = Store(options.work / "cells.jsonl")
-    missing = [cell for cell in _wanted(options) if cell not in store.found]
-    for count, found in enumerate(_trained(missing, options.work, options.processes), 1):
-        store.add(found)
-        cell = found.cell
-        name = f"{cell.task} {cell.optimizer} d={cell.depth} {cell.rule} seed {cell.seed}"
-        print(f"{count}/{len(missing)} {name}: {found.score:.4f}", file=sys.stderr, flush=True)
+    store = Store[Cell, Found](options.work / "cells.jsonl", Found)
+    store.fill(_wanted(options), partial(train, directory=options.work), options.processes)
     if "report" in (options.phases or PHASES):
         evidence.write(page.write(store.found, options.docs), options.package)
 

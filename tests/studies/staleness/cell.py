@@ -1,8 +1,6 @@
-"""Cells and what they came to, one JSON object a line."""
+"""Cells, and what they came to."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import msgspec
 
@@ -16,6 +14,9 @@ class Cell(msgspec.Struct, frozen=True, order=True):
     depth: int
     rule: str
     """Names of rules joined by `+`, or `none`."""
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.optimizer} d={self.depth} {self.rule} seed {self.seed}"
 
     def sequential(self) -> Cell:
         """What it is compared with."""
@@ -34,22 +35,3 @@ class Found(msgspec.Struct, frozen=True):
     losses: list[float]
     """Means of the training loss over ten steps each, where the task keeps them."""
     cpu_s: float
-
-
-class Store:
-    """A file of cells that were trained; one that was interrupted goes on where it stopped."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.found: dict[Cell, Found] = {}
-        if path.exists():
-            whole = path.read_bytes().rpartition(b"\n")[0]
-            decoder = msgspec.json.Decoder(Found)
-            self.found = {found.cell: found for found in map(decoder.decode, whole.splitlines())}
-            path.write_bytes(whole + b"\n" if whole else b"")
-
-    def add(self, found: Found) -> None:
-        """Write one down."""
-        self.found[found.cell] = found
-        with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(found) + b"\n")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from tests.studies.pages import fill, row
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.figure import MOST_LINES, chart
 from tests.studies.staleness.grid import CHOOSE, CONFIRM
@@ -20,7 +21,6 @@ from tests.studies.staleness.judge import Group, Outcome, Pairs, judged, outcome
 from tests.studies.staleness.rules import canonical
 from tests.studies.staleness.tasks import TASKS
 
-BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 KEPT = "staleness.json"
 
 
@@ -29,12 +29,7 @@ def write(found: Mapping[Cell, Found], docs: Path) -> Mapping[Cell, Outcome]:
     the figures and all that is known beside it; gives what is known."""
     docs.mkdir(parents=True, exist_ok=True)
     known = {**kept(docs / KEPT), **outcomes(found)}
-    page = docs / "staleness.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    tables = "\n".join(_tables(known, docs))
-    page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
+    fill(docs / "staleness.md", _tables(known, docs))
     (docs / KEPT).write_text(_compact(known), encoding="utf-8")
     return known
 
@@ -90,17 +85,13 @@ def _ratios(pairs: Pairs) -> Iterator[str]:
 
 def _table(pairs: Pairs, one_line: Callable[[Group], str]) -> Iterator[str]:
     depths = sorted({group.depth for group in pairs})
-    yield _row(["rule", *(f"d = {depth}" for depth in depths)])
+    yield row(["rule", *(f"d = {depth}" for depth in depths)])
     yield "|---" * (1 + len(depths)) + "|"
     by_place = {(group.rule, group.depth): group for group in pairs}
     for rule in _in_order(pairs):
         groups = (by_place.get((rule, depth)) for depth in depths)
-        yield _row([_named(rule, pairs), *(one_line(group) if group else "" for group in groups)])
+        yield row([_named(rule, pairs), *(one_line(group) if group else "" for group in groups)])
     yield ""
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _in_order(pairs: Collection[Group]) -> Sequence[str]:
@@ -155,8 +146,8 @@ def kept(path: Path) -> Mapping[Cell, Outcome]:
     """What was kept beside the page."""
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     known = {}
-    for row in rows:
-        by_seed = msgspec.convert(row.pop("by_seed"), dict[str, Outcome])
+    for group in rows:
+        by_seed = msgspec.convert(group.pop("by_seed"), dict[str, Outcome])
         for seed, outcome in by_seed.items():
-            known[Cell(int(seed), **row)] = outcome
+            known[Cell(int(seed), **group)] = outcome
     return known

@@ -1,4 +1,4 @@
-"""One cell, trained: the project's own serial runtime, without links."""
+"""One cell, trained."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from splitrun.errors import NonFiniteLoss
-from splitrun.events import Evaluated, Event, StepDone
 from splitrun.model import BottomStage, RoleOptimizer, Stage
 from splitrun.model.compensation import Discount, LongMomentum
 from splitrun.plan import Plan, compile
-from splitrun.runtime import Observer, find_runtime
 from splitrun.session.job import job_of
 from splitrun.spec import Spec, optimizer_of
 from tests.studies.staleness.cell import Cell, Found
 from tests.studies.staleness.rules import CONTROL, OTHER_SEED, parts_of, sections_of
 from tests.studies.staleness.tasks import TASKS, parties_of, spec_of
 from tests.studies.staleness.trial_rules import STAGES
+from tests.studies.training import trained
 
 STEPS_PER_MEAN = 10
 _DISCOUNT = (Discount(type="discount"),)
@@ -43,32 +41,19 @@ def train(cell: Cell, directory: Path) -> Found:
         spec = spec.model_copy(update={"seed": _FAR + cell.seed})
     parties = parties_of(cell.task, cell.seed, directory).under(spec)
     plan = compile(spec, parties.facts())
-    scores: list[float] = []
-    losses: list[float] = []
-
-    def emit(event: Event) -> None:
-        if isinstance(event, Evaluated):
-            scores.append(event.metrics[task.metric] or task.chance)
-        elif isinstance(event, StepDone):
-            losses.append(event.loss)
-
     job = job_of(parties, plan, (task.metric,))
     stages = {name: work.stage for name, work in job.roles.items()}
     tried = {
         name: replace(job.roles[name], stage=stage)
         for name, stage in _under_trial(cell, spec, plan, stages).items()
     }
-    try:
-        find_runtime("serial")(replace(job, roles=tried, intra_op_threads=1), Observer(emit))
-        diverged = False
-    except NonFiniteLoss:
-        diverged = True
+    done = trained(replace(job, roles=tried), task.metric, task.chance)
     return Found(
         cell=cell,
-        score=task.chance if diverged else scores[-1],
-        diverged=diverged,
-        curve=scores if task.evaluate_every_epochs else [],
-        losses=_means(losses) if task.keeps_losses else [],
+        score=done.score,
+        diverged=done.diverged,
+        curve=done.scores if task.evaluate_every_epochs else [],
+        losses=_means(done.losses) if task.keeps_losses else [],
         cpu_s=round(time.process_time() - start, 2),
     )
 
