@@ -88,8 +88,11 @@ def party(
             echo_json(result.to_json())
         else:
             from splitrun.cli.train import summary
+            from splitrun.session.run_directory import RunDirectory
 
-            echo(summary(f"{document.spec.name}, {name}", result, attempts.data))
+            data = RunDirectory.open(Path(result.run_dir)).manifest().data
+            assert data is not None
+            echo(summary(f"{document.spec.name}, {name}", result, data))
 
 
 def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | None) -> Document:
@@ -179,20 +182,20 @@ def _meeting(
 ) -> Meeting:
     """Where the parties meet; its connections end with the stack."""
     from splitrun.certificates import why_refused
-    from splitrun.remote import Meeting, PartyState, RunState
+    from splitrun.remote import Meeting
     from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
     spec, name, holder = own.document.spec, own.party.name, own.document.spec.top.party
     if own.party.holds_label:
         peers = [each for each in spec.parties if each != name]
-        meeting = Meeting(name, peers, RunState(own.introduction))
+        meeting = Meeting(name, peers, own.state)
         server = listening(credentials) if credentials else None
         listener = Listener(
             address, meeting.links, server, lambda why: echo(f"warning: {why}", err=True)
         )
         stack.callback(listener.close)
         return meeting
-    meeting = Meeting(name, [holder], PartyState(own.introduction))
+    meeting = Meeting(name, [holder], own.state)
     host, _, port = address.rpartition(":")
     find_out = partial(why_refused, host.strip("[]"), int(port), credentials, holder)
     client = dialing(credentials) if credentials else None
@@ -213,7 +216,6 @@ class _Attempts:
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 
-        self.data = experiment.data
         roles = [role.name for role in experiment.plan.roles]
 
         def sampler(emit: Emit) -> Sampler:

@@ -39,13 +39,35 @@ class PartyFacts:
         """What `to_json` gave.
 
         Raises:
-            DataError: it is something else.
+            DataError: it is something else, or tells of models that cannot be.
         """
         try:
-            return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError as error:
+            facts = msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, RecursionError) as error:
             message = f"not the facts of a party: {error}"
             raise DataError(f"{message}; use one version of splitrun for all parties") from error
+        for name, role in facts.roles.items():
+            if odd := _odd(role, is_bottom=name == bottom_name(facts.party)):
+                raise DataError(f"not the facts of a party: {odd}; ask whoever runs it")
+        return facts
+
+
+_ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+_MOST_CUT_BYTES_PER_ROW = 16 << 20
+"""Plans take as much memory as cuts need, and another party tells of them."""
+
+
+def _odd(role: RoleFacts, *, is_bottom: bool) -> str:
+    """What no model's facts can be."""
+    if is_bottom and not role.cut:
+        return "a bottom that sends nothing"
+    for tensor in role.cut:
+        if _ITEM_BYTES.get(tensor.dtype) != tensor.itemsize or any(it < 1 for it in tensor.shape):
+            return f"a cut of {tensor.dtype[:20]!r} {list(tensor.shape[:8])}"
+    if role.cut_bytes_per_row > _MOST_CUT_BYTES_PER_ROW:
+        return f"a cut of {role.cut_bytes_per_row:,} bytes a row"
+    numbers = (it for it in vars(role).values() if isinstance(it, int | float))
+    return "" if all(0 <= it < 1 << 63 for it in numbers) else "numbers of bytes that cannot be"
 
 
 def cuts(spec: Spec, facts: Sequence[PartyFacts]) -> dict[str, tuple[TensorFacts, ...]]:

@@ -10,6 +10,7 @@ import msgspec
 from splitrun.errors import RunDirectoryError
 from splitrun.files import read_bytes
 from splitrun.lock import is_held
+from splitrun.records.run import RunResult
 from splitrun.session.checkpoint import Store
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, attempts_of
@@ -24,35 +25,38 @@ class PartyOfRun(msgspec.Struct):
     party: str
     run: str
     life: int
+    is_over: bool = False
+    """Whether all parties have saved what is theirs."""
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """A run of this party that was not finished."""
+    """A run of this party that was not finished by all."""
 
     directory: RunDirectory
     run: str
     life: int
     steps: tuple[int, ...]
     """Of its checkpoints."""
+    saved: RunResult | None
+    """What it has come to, if all that is this party's own is saved."""
 
 
-def note(directory: Path, party: str, run: str, life: int) -> None:
+def note(directory: Path, party: str, run: str, life: int, *, is_over: bool = False) -> None:
     """Tell a later process whose directory this is."""
-    RunDirectory(directory).write_json(_NAME, PartyOfRun(party, run, life))
+    RunDirectory(directory).write_json(_NAME, PartyOfRun(party, run, life, is_over))
 
 
 def find_earlier(runs_dir: Path, document: Document, party: str) -> Earlier | None:
-    """The newest run of this party, by this spec, that was not finished and that nobody is at."""
+    """The newest run of this party, by this spec, that was not finished by all and that nobody is
+    at."""
     wanted = resolved_yaml(document.spec)
     for path in sorted(runs_dir.glob(f"*/{_NAME}"), reverse=True):
         try:
             directory = RunDirectory.open(path.parent)
             same = directory.resolved.read_text(encoding="utf-8") == wanted
             known = msgspec.json.decode(read_bytes(path), type=PartyOfRun)
-            if known.party != party or not same or is_held(path.parent):
-                continue
-            if directory.manifest().status == "done":
+            if known.party != party or not same or known.is_over or is_held(path.parent):
                 continue
         except (OSError, ValueError, RunDirectoryError):
             continue
@@ -72,7 +76,9 @@ def earlier_in(directory: RunDirectory, party: str) -> Earlier:
         message = f"{directory.path / _NAME}: cannot be read: {error}"
         raise RunDirectoryError(f"{message}; restore the file, or train anew") from error
     steps = Store(directory.checkpoints, [party], 1).steps
-    return Earlier(directory, known.run, known.life, tuple(steps))
+    manifest = directory.manifest()
+    saved = manifest.result if manifest.status == "done" else None
+    return Earlier(directory, known.run, known.life, tuple(steps), saved)
 
 
 def resume_at(directory: RunDirectory, party: str, step: int) -> Resume:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from splitrun.plan import bottom_name
 from splitrun.remote.states import PartyState, RunState, Said, Statuses, decode, encode
 from splitrun.runtime import RoleStatus
+from splitrun.units import plain
 from splitrun.wire.link import Link
 
 _LOOK_EVERY_S = 0.1
@@ -55,7 +57,7 @@ class Meeting:
     def failure_of(self, peer: str) -> str:
         """Why a peer has given up, on one line; empty if it has not."""
         theirs = self.theirs.get(peer)
-        return " ".join(theirs.failure.split())[:_LONGEST_FAILURE] if theirs else ""
+        return plain(" ".join(theirs.failure.split())) if theirs else ""
 
     def wait_for(self, is_there: Callable[[], bool], poll: Callable[[], None]) -> None:
         """Wait until something is so, calling `poll` ten times a second."""
@@ -86,15 +88,21 @@ class Meeting:
 
     def _refuse_odd(self, peer: str, said: Said) -> None:
         if isinstance(said, Statuses):
-            if len(said.roles) > _MOST_ROLES:
-                raise ValueError(f"the statuses of {len(said.roles)} roles")
+            for each in said.roles:
+                self._refuse_odd_status(peer, each)
             return
         if isinstance(said, RunState) is isinstance(self.mine, RunState):
             raise ValueError("a state of the other side's kind")
         if said.introduction.party != peer:
             raise ValueError(f"an introduction of {said.introduction.party!r}")
 
+    def _refuse_odd_status(self, peer: str, status: RoleStatus) -> None:
+        """Only the label holder knows what others' roles are at."""
+        if isinstance(self.mine, RunState) and status.role != bottom_name(peer):
+            raise ValueError(f"the status of {status.role!r}")
+        if len(status.role) + len(status.waits_for) > _LONGEST_NAMES:
+            raise ValueError("a status of roles with names without end")
 
-_MOST_ROLES = 256
-_LONGEST_FAILURE = 1000
-"""In characters: what a peer says is bounded wherever it is shown."""
+
+_LONGEST_NAMES = 2000
+"""In characters, of two roles."""

@@ -19,8 +19,8 @@ from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
 from splitrun.remote.meeting import Meeting
-from splitrun.remote.sides import Holder, Other, OwnParty
-from splitrun.remote.states import PartyState, RunState
+from splitrun.remote.sides import Holder, Other, OwnParty, Side
+from splitrun.remote.states import LONGEST_FAILURE, PartyState, RunState
 from splitrun.runtime import Job, RoleStatus
 from splitrun.runtime.clock import now
 from splitrun.session import Experiment
@@ -53,6 +53,8 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
     """
     side = (Holder if own.party.holds_label else Other)(own, meeting, tell)
     try:
+        if result := _ended_before(own, side, meeting, tell):
+            return result
         plan = side.agree()
         deadline_s = deadline_of(own.document.spec, plan).base_s
         parties = Parties(own.document.spec, {own.party.name: own.party})
@@ -62,18 +64,42 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
             apart = Apart(meeting, plan, state, deadline_s)
             try:
                 result = attempt(experiment, side.resume(state), apart)
+                apart.leave(is_over=side.finish(state.life, deadline_s, apart.look_for_restarts))
+                return result
             except StartedAgain as again:
                 tell(str(again))
-                side.leave(apart.directory)
-                continue
-            side.finish(state.life, deadline_s)
-            return result
+                side.leave(apart.directory, deadline_s)
     except BaseException as error:
-        meeting.say(failure=str(error) if isinstance(error, RunFailed) else one_line(error))
+        failure = str(error) if isinstance(error, RunFailed) else one_line(error)
+        meeting.say(failure=failure[:LONGEST_FAILURE])
         raise
     finally:
         for link in meeting.links.values():
             link.close()
+
+
+def _ended_before(own: OwnParty, side: Side, meeting: Meeting, tell: Tell) -> RunResult | None:
+    """What a run has come to that this party has saved, and that no other needs it for."""
+    earlier = own.earlier
+    if earlier is None or earlier.saved is None:
+        return None
+    life, run, directory = earlier.life, earlier.run, earlier.directory
+
+    def look() -> None:
+        for peer, theirs in meeting.theirs.items():
+            known = theirs.run if isinstance(theirs, RunState) else theirs.introduction.run
+            if life not in (theirs.life, theirs.done) or known not in ("", run):
+                raise StartedAgain(peer, f"life {life}", "it goes back, or begins anew")
+
+    tell(f"what is {own.party.name}'s is saved in {directory.path}")
+    deadline_s = directory.manifest().deadline_s or 0.0
+    try:
+        is_over = side.finish(life, deadline_s, look)
+    except StartedAgain:
+        meeting.say(life=0)
+        return None
+    note(directory.path, own.party.name, run, life, is_over=is_over)
+    return earlier.saved
 
 
 class Apart:
@@ -89,6 +115,11 @@ class Apart:
         """The attempt has its run directory."""
         self.directory = directory
         note(directory, self._meeting.party, self._state.run, self._state.life)
+
+    def leave(self, *, is_over: bool) -> None:
+        """The attempt has come to its end here; whether it has everywhere is known."""
+        state = self._state
+        note(self.directory, self._meeting.party, state.run, state.life, is_over=is_over)
 
     def join(self, job: Job, emit: Emit) -> Job:
         """The job with the ends of channels that lead to other parties."""
@@ -149,24 +180,33 @@ class Apart:
         """
         at = f"life {self._state.life}"
         for peer, link in self._meeting.links.items():
-            theirs = self._meeting.theirs[peer]
             if link.refusal:
                 raise Refused(self._meeting.party, at, link.refusal)
             if failure := self._meeting.failure_of(peer):
                 raise RunFailed(peer, "its own machine", failure)
-            if self._is_over_with(theirs):
-                raise StartedAgain(peer, at, "a party has been started again; all go back")
-            since = link.down_since
-            if since is not None and now() - since > self._deadline_s:
-                cause = f"no connection for {now() - since:.1f} s: {link.why_down}"
+        self.look_for_restarts()
+        for peer, link in self._meeting.links.items():
+            if cause := link.silence(self._deadline_s):
                 raise Lost(peer, at, cause)
 
+    def look_for_restarts(self) -> None:
+        """Look whether all others are still the processes that this life is for.
+
+        Raises:
+            StartedAgain: one is not, or has left it.
+        """
+        for peer, theirs in self._meeting.theirs.items():
+            if self._is_over_with(theirs):
+                cause = "a party has been started again; all go back"
+                raise StartedAgain(peer, f"life {self._state.life}", cause)
+
     def _is_over_with(self, theirs: PartyState | RunState) -> bool:
-        """Whether this life is over, as somebody was started again."""
+        """Whether this life is over, as somebody was started again before its end."""
         state = self._state
         if isinstance(theirs, RunState):
             return theirs.life != state.life or (self._has_begun and theirs.go != state.life)
-        return theirs.introduction.process != state.members[theirs.introduction.party]
+        is_same = theirs.introduction.process == state.members[theirs.introduction.party]
+        return not is_same and theirs.done != state.life
 
 
 def _go(state: PartyState | RunState) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from splitrun.errors import Refused, RunFailed, UsageError
+from splitrun.errors import Lost, Refused, RunFailed, UsageError
 from splitrun.party import Party, PartyFacts, merge
 from splitrun.plan import Plan, bottom_name, check, compile, plan_sha256
 from splitrun.remote.directory import Earlier, earlier_in, find_earlier, resume_at
@@ -67,6 +68,16 @@ class OwnParty:
             earlier.life if earlier else 0,
         )
 
+    @property
+    def state(self) -> PartyState | RunState:
+        """What it tells first: what is its own may be saved, and the others' not yet."""
+        earlier = self.earlier
+        life = earlier.life if earlier and earlier.saved else 0
+        if self.party.holds_label:
+            run = earlier.run if earlier and life else ""
+            return RunState(self.introduction, run=run, life=life, go=life)
+        return PartyState(self.introduction, life=life, done=life)
+
 
 class Side(ABC):
     """What both sides do alike.
@@ -78,6 +89,8 @@ class Side(ABC):
     def __init__(self, own: OwnParty, meeting: Meeting, tell: Tell) -> None:
         self.own, self.meeting, self._tell = own, meeting, tell
         self._told = ""
+        self._deadline_s = math.inf
+        """For a connection that is lost; at first whoever comes waits for the others."""
 
     @abstractmethod
     def agree(self) -> Plan:
@@ -100,34 +113,62 @@ class Side(ABC):
     def is_over(self, life: int) -> bool:
         """Whether a life is over for all, as far as this one may know."""
 
-    def leave(self, directory: Path) -> None:
-        """An attempt has ended early: what there is to go on from is more than before."""
+    @abstractmethod
+    def finish(self, life: int, deadline_s: float, poll: Callable[[], None]) -> bool:
+        """All is saved here: wait until it is everywhere, since whoever is started again before
+        needs the others. Not for ever, since nothing depends on it here.
+
+        Args:
+            poll: called ten times a second.
+
+        Returns:
+            Whether it is saved everywhere.
+        """
+
+    def leave(self, directory: Path, deadline_s: float) -> None:
+        """An attempt has ended early: what there is to go on from is more than before, and nobody
+        is waited for without end any more."""
+        self._deadline_s = deadline_s
         self.own.earlier = earlier_in(RunDirectory.open(directory), self.own.party.name)
 
     def resume(self, state: RunState) -> Resume | None:
-        """Where this party begins a life; None for a directory of its own."""
+        """Where this party begins a life; None for a directory of its own.
+
+        Raises:
+            Refused: from a checkpoint that it does not have.
+        """
         earlier = self.own.earlier
-        if earlier is None or earlier.run != state.run:
+        is_known = earlier is not None and earlier.run == state.run
+        if state.step not in (0, *(earlier.steps if earlier and is_known else ())):
+            cause = f"all are to go on from step {state.step}, of which nothing is kept here"
+            raise Refused(self.own.party.name, "the meeting", cause)
+        if earlier is None or not is_known:
             return None
         return resume_at(earlier.directory, self.own.party.name, state.step)
 
-    def finish(self, life: int, deadline_s: float) -> None:
-        """Tell that all is saved here, and wait until it is everywhere; not for ever, since nothing
-        depends on it here."""
+    def _is_saved(self, life: int, deadline_s: float, poll: Callable[[], None]) -> bool:
+        """Whether all is saved everywhere, within a deadline."""
         until = now() + deadline_s
-        self.meeting.say(done=life)
-        self._wait_for(lambda: self.is_over(life) or now() > until, "waiting for the others …")
+
+        def look() -> None:
+            poll()
+            self._look("waiting for the others …", math.inf)
+
+        self.meeting.wait_for(lambda: self.is_over(life) or now() > until, look)
+        return self.is_over(life)
 
     def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
-        self.meeting.wait_for(is_there, lambda: self._look(what))
+        self.meeting.wait_for(is_there, lambda: self._look(what, self._deadline_s))
 
-    def _look(self, what: str) -> None:
+    def _look(self, what: str, deadline_s: float) -> None:
         """Something is waited for: whoever has given up is not, and who is missing is told."""
         for peer, link in self.meeting.links.items():
             if link.refusal:
                 raise Refused(self.own.party.name, "the meeting", link.refusal)
             if failure := self.meeting.failure_of(peer):
                 raise RunFailed(peer, "its own machine", failure)
+            if cause := link.silence(deadline_s):
+                raise Lost(peer, "the meeting", cause)
         links = self.meeting.links.items()
         missing = [f"{name} ({link.why_down})" for name, link in links if link.down_since]
         said = f"waiting for {' and '.join(missing)} …" if missing else what
@@ -210,6 +251,13 @@ class Holder(Side):
             for each in self.meeting.theirs.values()
         )
 
+    def finish(self, life: int, deadline_s: float, poll: Callable[[], None]) -> bool:
+        """Wait for all others, and tell them; see `Side`."""
+        is_over = self._is_saved(life, deadline_s, poll)
+        if is_over:
+            self.meeting.say(done=life)
+        return is_over
+
 
 def _is_ready(state: PartyState | RunState) -> bool:
     return isinstance(state, PartyState) and bool(state.plan) and not state.life
@@ -257,3 +305,8 @@ class Other(Side):
     def is_over(self, life: int) -> bool:
         """Whether the label holder knows that all have saved what is theirs."""
         return self._holder is not None and self._holder.done == life
+
+    def finish(self, life: int, deadline_s: float, poll: Callable[[], None]) -> bool:
+        """Tell the label holder, and wait for its word; see `Side`."""
+        self.meeting.say(done=life)
+        return self._is_saved(life, deadline_s, poll)

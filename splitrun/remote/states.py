@@ -8,32 +8,41 @@ it does not remember. Nothing that is said here is believed beyond what is compa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from splitrun.runtime import RoleStatus
 
 PROTOCOL = 1
 """Of what is said, and of frames."""
+LONGEST_FAILURE = 1000
+"""In characters."""
+
+Word = Annotated[str, Meta(max_length=1000)]
+Count = Annotated[int, Meta(ge=0, lt=1 << 31)]
+Words = Annotated[Mapping[Word, str], Meta(max_length=10_000)]
+"""What is said is refused before it is taken in, where it would be many times as long in memory."""
 
 
 class Introduction(msgspec.Struct):
     """Who a party is, and what it has."""
 
-    protocol: int
-    party: str
-    process: str
+    protocol: Count
+    party: Word
+    process: Word
     """A word that no other process of the party says."""
-    versions: Mapping[str, str]
-    spec: Mapping[str, str]
+    versions: Words
+    spec: Words
     """What all parties must have alike, by key; see `splitrun.remote.shared`."""
     facts: str
     """See `PartyFacts.to_json`."""
-    run: str
+    run: Word
     """The run that it could go on with; empty if there is none."""
-    checkpoints: Sequence[int]
+    checkpoints: Annotated[Sequence[int], Meta(max_length=10_000)]
     """The steps that it could go on from."""
-    last_life: int
+    last_life: Count
     """Of that run, as far as it knows."""
 
 
@@ -41,13 +50,13 @@ class PartyState(msgspec.Struct, tag=True, frozen=True):
     """A party that dials, to the label holder."""
 
     introduction: Introduction
-    plan: str = ""
+    plan: Word = ""
     """The digest of the plan that it has compiled."""
-    life: int = 0
+    life: Count = 0
     """Its channels are open for that one."""
-    done: int = 0
+    done: Count = 0
     """It has come to the end of that one."""
-    failure: str = ""
+    failure: Word = ""
     """What ended its run, on one line."""
 
 
@@ -55,26 +64,26 @@ class RunState(msgspec.Struct, tag=True, frozen=True):
     """The label holder, to all others."""
 
     introduction: Introduction
-    facts: Sequence[str] = ()
+    facts: Annotated[Sequence[str], Meta(max_length=1000)] = ()
     """Of all parties, its top among them."""
-    run: str = ""
-    life: int = 0
+    run: Word = ""
+    life: Count = 0
     """How often the run has begun, or gone on."""
-    members: Mapping[str, str] = {}
+    members: Words = {}
     """The processes that it is for, by party: one that is started again is not among them."""
-    step: int = 0
+    step: Count = 0
     """Where that one begins."""
-    go: int = 0
+    go: Count = 0
     """All have opened their channels for that one."""
-    done: int = 0
+    done: Count = 0
     """All have come to the end of that one."""
-    failure: str = ""
+    failure: Word = ""
 
 
 class Statuses(msgspec.Struct, tag=True):
     """A few times a second, what roles are at: to the label holder one's own, from it all."""
 
-    roles: Sequence[RoleStatus]
+    roles: Annotated[Sequence[RoleStatus], Meta(max_length=1000)]
 
 
 Said = PartyState | RunState | Statuses
@@ -93,5 +102,8 @@ def decode(content: bytes) -> Said:
     Raises:
         ValueError: nothing that may be.
     """
-    said: Said = _decoder.decode(content)
+    try:
+        said: Said = _decoder.decode(content)
+    except RecursionError as error:
+        raise ValueError("something nested too deeply") from error
     return said

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from splitrun.events import Emit
 from splitrun.plan import Plan
 from splitrun.runtime.clock import now
+from splitrun.units import plain
 from splitrun.wire.ends import WireReceiver, WireSender
 from splitrun.wire.frames import Layout, channel_of, number_of, places
 from splitrun.wire.gauge import KINDS, LinkGauge
@@ -26,7 +27,9 @@ PIECE_BYTES = 1 << 20
 """No message on the wire is longer, so that nobody has to take a longer one."""
 _CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED = range(5)
 """What the first byte of a message says that it is; others are the gauge's."""
-_LONGEST_CONTROL_BYTES = 16 << 20
+_LONGEST_CONTROL_BYTES = 5 << 20
+_LONGEST_REFUSAL = 300
+"""In characters: a peer's words may be among them."""
 _MOST_CHANNELS = 128
 _NUMBER = struct.Struct("<BHIQ")
 """A kind, a channel, a life and a number."""
@@ -104,6 +107,13 @@ class Link:
             self._on_attach(self)
             self.gauge.attach(write, dials=dials)
         return connection
+
+    def silence(self, deadline_s: float) -> str:
+        """Since when and why there is no connection, if that is longer than a deadline ago."""
+        since = self.down_since
+        if since is None or now() - since <= deadline_s:
+            return ""
+        return f"no connection for {now() - since:.1f} s: {self.why_down}"
 
     def detach(self, connection: Connection, why: str) -> None:
         """A connection is lost; nothing happens if it is not the newest one."""
@@ -244,7 +254,8 @@ class Link:
         return None
 
     def _refuse(self, error: Exception) -> None:
-        self.refusal = f"{self.peer} has sent what it may not: {error}"
+        said = plain(" ".join(str(error).split()))[:_LONGEST_REFUSAL]
+        self.refusal = f"{self.peer} has sent what it may not: {said}"
         self.close()
 
     def _taken(self, message: bytes) -> bytes | None:

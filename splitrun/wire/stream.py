@@ -98,8 +98,11 @@ class Listener:
     ) -> None:
         self._links, self._has_tls, self._on_refused = links, credentials is not None, on_refused
         self._queues: list[_Queue] = []
-        threads = ThreadPoolExecutor(2 * len(links) + 4, thread_name_prefix="listener")
-        self._server = grpc.server(threads, options=_OPTIONS)
+        self._contexts: dict[str, grpc.ServicerContext] = {}
+        """By party, that of its newest stream."""
+        most = 2 * len(links) + 4
+        threads = ThreadPoolExecutor(most, thread_name_prefix="listener")
+        self._server = grpc.server(threads, options=_OPTIONS, maximum_concurrent_rpcs=most)
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._serve
         )
@@ -131,6 +134,9 @@ class Listener:
             why = f"somebody {said if self._has_tls else ''}says to be {name!r}"
             self._on_refused(f"{context.peer()}: {why}, and is turned away")
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"you are not {name!r} here")
+        if (before := self._contexts.get(name)) is not None:
+            before.cancel()  # else a party could hold every thread that there is for streams
+        self._contexts[name] = context
         queue = _Queue()
         self._queues.append(queue)
         connection = self._links[name].attach(queue.write)

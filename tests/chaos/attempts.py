@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
@@ -15,6 +14,7 @@ from splitrun.errors import RunDirectoryError
 from splitrun.session import find_resume, prepare, prepare_resume, train
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
+from tests.chaos.dying import DieAt
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["tests.chaos.attempts"])
@@ -59,7 +59,7 @@ def live(spec: Path, runs: Path, doom: Doom) -> Attempt:
 
 def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
     if at_sync is not None:
-        _die_at_sync(at_sync)
+        DieAt("os:fsync", at_sync)()
     for directory in sorted(runs.glob("*"), reverse=True)[:1]:
         try:
             resume = find_resume(directory)
@@ -77,19 +77,6 @@ def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
     experiment = prepare(load(spec))
     ready.set()
     train(experiment, runs, [JsonLines()])
-
-
-def _die_at_sync(number: int) -> None:
-    count, fsync = 0, os.fsync
-
-    def counted(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        fsync(descriptor)
-
-    os.fsync = counted  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""`python -m tests.fuzz [N [READER [SEED]]]`: N damaged inputs for each reader, or for one.
+"""`python -m tests.fuzz [N [TARGET [SEED]]]`: N damaged inputs for each target, or for one.
 
-By default they are 100,000. Each reader has a process of its own, whose memory is thus its own.
+By default they are 100,000. Each target has a process of its own, whose memory is thus its own.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.fire import fire
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.parties import PARTIES
+from tests.fuzz.peers import PEERS
+from tests.fuzz.targets import READERS
+
+TARGETS = (*READERS, *PEERS, *PARTIES)
 
 
 def main(inputs: str, wanted: str = "", seed: str = "0") -> int:
     """Fire, and print what came of it; what is found is told with its traceback."""
     if not wanted:
-        print(f"{'reader':<24}{'inputs':>9}{'refused':>9}{'inputs/s':>10}{'peak':>10}", flush=True)
+        print(f"{'target':<24}{'inputs':>9}{'refused':>9}{'inputs/s':>10}{'peak':>10}", flush=True)
         command = [sys.executable, "-m", "tests.fuzz", inputs]
         return sum(subprocess.run([*command, each.name]).returncode for each in TARGETS)
     (target,) = (target for target in TARGETS if target.name == wanted)

@@ -1,6 +1,6 @@
 """Every reader of files that a stranger may have made.
 
-One more is a `Target` more: what makes a valid directory, and what reads it.
+One more is a `Reader` more: what makes a valid directory, and what reads it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from splitrun.session.store import load_encoder, load_weights
 from splitrun.spec import load, loads
 from splitrun.study.runs import compare_runs
 from splitrun.telemetry import JsonLines, read_events
-from tests.fuzz.fire import Target
+from tests.fuzz.fire import Reader, Target
 from tests.report.recordings import arm, comparison, comparison_directory, run_directory, whole_run
 from tests.spec.specs import BANK
 
@@ -130,19 +130,19 @@ def _compared(directory: Path) -> Path:
     return comparison_directory(directory, comparison(*arms))
 
 
-TARGETS = (
-    Target("spec", _made, lambda directory: load(directory / "spec.yaml")),
-    Target("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
-    Target("past run", _trained, _read_past, files="run/[mr]*.*"),
-    Target("model", _trained, _read_model, files="run/model/*/*"),
-    Target(
+READERS: tuple[Target, ...] = (
+    Reader("spec", _made, lambda directory: load(directory / "spec.yaml")),
+    Reader("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
+    Reader("past run", _trained, _read_past, files="run/[mr]*.*"),
+    Reader("model", _trained, _read_model, files="run/model/*/*"),
+    Reader(
         "checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*/*", slower=10
     ),
-    Target("events", _recorded, lambda directory: deque(read_events(directory), 0)),
-    Target("report of a run", _recorded, read_run),
-    Target("report of a comparison", _compared, read_comparison, files="*.json"),
-    Target("dashboard", _trained, _read_plan, files="run/plan.json"),
-    Target("trace", _recorded, lambda directory: write_trace(directory, directory / "trace.out")),
-    Target("page of a run", _recorded, write, slower=100),
-    Target("page of a comparison", _compared, write, slower=100),
+    Reader("events", _recorded, lambda directory: deque(read_events(directory), 0)),
+    Reader("report of a run", _recorded, read_run),
+    Reader("report of a comparison", _compared, read_comparison, files="*.json"),
+    Reader("dashboard", _trained, _read_plan, files="run/plan.json"),
+    Reader("trace", _recorded, lambda directory: write_trace(directory, directory / "trace.out")),
+    Reader("page of a run", _recorded, write, slower=100),
+    Reader("page of a comparison", _compared, write, slower=100),
 )

@@ -3,6 +3,7 @@ does not fit together."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -29,15 +30,14 @@ role_facts = st.builds(
     draws_random=st.booleans(),
     cut=st.lists(
         st.builds(
-            TensorFacts,
-            shape=st.lists(counts, max_size=3).map(tuple),
-            itemsize=counts,
-            dtype=st.sampled_from(["float32", "bfloat16"]),
+            lambda shape, item: TensorFacts(tuple(shape), *item),
+            st.lists(st.integers(1, 99), max_size=3),
+            st.sampled_from([(4, "float32"), (2, "bfloat16")]),
         ),
         max_size=3,
     ).map(tuple),
-    activation_bytes_per_row=st.floats(0, allow_infinity=False),
-    input_bytes_per_row=st.floats(0, allow_infinity=False),
+    activation_bytes_per_row=st.floats(0, 2**53),
+    input_bytes_per_row=st.floats(0, 2**53),
 )
 
 
@@ -58,6 +58,25 @@ def test_facts_survive_json_exactly(facts: PartyFacts) -> None:
 def test_what_is_no_facts_is_refused() -> None:
     with pytest.raises(DataError, match=r"not the facts of a party: .*; use one version"):
         PartyFacts.from_json('{"party": "bob"}')
+
+
+ODD = {
+    "a cut without end": {"cut": [{"shape": [1 << 40], "itemsize": 4, "dtype": "float32"}]},
+    "a negative shape": {"cut": [{"shape": [-4], "itemsize": 4, "dtype": "float32"}]},
+    "no type of numbers": {"cut": [{"shape": [4], "itemsize": 4, "dtype": "load"}]},
+    "no cut": {"cut": []},
+    "negative bytes": {"parameter_bytes": -5},
+    "bytes without end": {"saved_bytes": 10**40},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_no_model_can_be_is_refused(name: str) -> None:
+    _, (_, told, _) = three()
+    content = json.loads(told.to_json())
+    content["roles"]["p1.bottom"] |= ODD[name]
+    with pytest.raises(DataError, match=r"not the facts of a party: .*; ask whoever runs it"):
+        PartyFacts.from_json(json.dumps(content))
 
 
 @cache

@@ -28,6 +28,7 @@ from splitrun.session.job import job_of
 from splitrun.spec import loads
 from splitrun.telemetry import JsonLines, Sampler, read_events
 from tests.runtime.contents import contents
+from tests.runtime.law import hold_the_law
 from tests.runtime.running import Content, prepared, synthetic, trained
 
 STALE = {"schedule": "stale", "depth": 4}
@@ -92,10 +93,7 @@ def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str, kind
 @settings(max_examples=6)
 @given(contents())
 def test_the_law_holds_for_processes(content: Content) -> None:
-    serial = trained(prepared(content), "serial")
-    kinds: tuple[Apart, Apart] = ("processes", "grpc")
-    for kind in kinds:
-        assert trained(prepared(content), kind).outcome.digests == serial.outcome.digests
+    hold_the_law(content, "processes", "grpc")
 
 
 def test_every_role_and_channel_tells_what_it_tells_in_one_process() -> None:

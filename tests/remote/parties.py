@@ -17,6 +17,10 @@ from typing import Any
 
 import yaml
 
+from splitrun.certificates import Credentials, throw_away
+from splitrun.session import prepare, train
+from splitrun.spec import load
+
 COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
 """Each party's own; alice holds the label."""
 
@@ -81,9 +85,13 @@ def free_port() -> int:
         return port
 
 
-def _main(directory: Path, arguments: Sequence[str], output: Path) -> None:
+def _main(
+    directory: Path, arguments: Sequence[str], output: Path, first: Callable[[], None] | None
+) -> None:
     from splitrun.cli.app import run
 
+    if first is not None:
+        first()
     os.chdir(directory)
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
@@ -92,9 +100,19 @@ def _main(directory: Path, arguments: Sequence[str], output: Path) -> None:
 
 
 class PartyProcess:
-    """One party's process."""
+    """One party's process.
 
-    def __init__(self, name: str, directory: Path, arguments: Sequence[str]) -> None:
+    Args:
+        first: what it does before it runs the command; what can be pickled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        arguments: Sequence[str],
+        first: Callable[[], None] | None = None,
+    ) -> None:
         self.name, self.directory = name, directory
         self._output = directory / f"{time.monotonic_ns()}.log"
         context = multiprocessing.get_context("forkserver")
@@ -102,7 +120,7 @@ class PartyProcess:
             ["splitrun.cli.app", "splitrun.remote", "splitrun.wire.stream", "splitrun.session"]
         )
         every = ["party", name, "spec.yaml", "--progress", "plain", *arguments]
-        self.process = context.Process(target=_main, args=(directory, every, self._output))
+        self.process = context.Process(target=_main, args=(directory, every, self._output, first))
         self.process.start()
 
     @property
@@ -110,7 +128,7 @@ class PartyProcess:
         """All that it has printed."""
         return self._output.read_text() if self._output.exists() else ""
 
-    def wait(self, patience_s: float = 60.0) -> int:
+    def wait(self, patience_s: float = 240.0) -> int:
         """Its exit code, once it has ended."""
         self.process.join(patience_s)
         assert self.process.exitcode is not None, f"{self.name} goes on: {self.said}"
@@ -132,7 +150,65 @@ class PartyProcess:
         return sum(part.read_text().count('"op":"UPDATE"') for part in parts)
 
 
-def until(is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
+class Parties:
+    """Starts parties, each in a directory with its own columns alone.
+
+    Args:
+        with_tls: each has certificates, in `tls`; so has a dave, who is no party.
+    """
+
+    def __init__(self, root: Path, made: dict[str, Any], *, with_tls: bool = False) -> None:
+        self.made, self._root, self._with_tls = made, root, with_tls
+        self.port = free_port()
+        self.started: list[PartyProcess] = []
+        self.directories = {
+            name: own_directory(root / name, made, [name]) for name in made["parties"]
+        }
+        if with_tls:
+            self.credentials = throw_away([*made["parties"], "dave"])
+            for name, directory in self.directories.items():
+                write_credentials(directory / "tls", name, self.credentials[name])
+
+    def start(
+        self,
+        name: str,
+        *arguments: str,
+        port: int | None = None,
+        first: Callable[[], None] | None = None,
+    ) -> PartyProcess:
+        """Start a party, or start it again.
+
+        Args:
+            port: that it dials instead of the label holder's.
+            first: see `PartyProcess`.
+        """
+        where = "--listen" if name == "alice" else "--connect"
+        tls = ["--tls", "tls"] if self._with_tls else []
+        given = [where, f"127.0.0.1:{port or self.port}", *tls, *arguments]
+        self.started.append(PartyProcess(name, self.directories[name], given, first))
+        return self.started[-1]
+
+    def start_all(self, *arguments: str) -> list[PartyProcess]:
+        """Start every party."""
+        return [self.start(name, *arguments) for name in self.made["parties"]]
+
+    def together(self) -> str:
+        """The weights of a run in one process."""
+        joint = own_directory(self._root / "joint", self.made, list(self.made["parties"]))
+        result = train(prepare(load(joint / "spec.yaml")), joint / "runs")
+        return result.weights_sha256
+
+
+def write_credentials(directory: Path, name: str, credentials: Credentials) -> None:
+    """What `--tls` is given: a party's key and certificate, and the CA's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "ca.crt").write_bytes(credentials.ca)
+    (directory / f"{name}.crt").write_bytes(credentials.certificate)
+    (directory / f"{name}.key").write_bytes(credentials.key)
+    (directory / f"{name}.key").chmod(0o600)
+
+
+def until(is_so: Callable[[], bool], patience_s: float = 240.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + patience_s
     while not is_so():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,44 +19,17 @@ from splitrun.party import Party
 from splitrun.records.run import read_manifest
 from splitrun.remote import Meeting, OwnParty, PartyState, RunState
 from splitrun.remote.sides import Holder
-from splitrun.session import prepare, train
 from splitrun.spec import load, loads
+from tests.chaos.dying import DieAt
 from tests.remote.parties import (
+    Parties,
     PartyProcess,
     content,
-    free_port,
     own_directory,
     until,
     weights,
+    write_credentials,
 )
-
-
-class Parties:
-    """Starts parties, each in a directory with its own columns alone."""
-
-    def __init__(self, root: Path, made: dict[str, Any]) -> None:
-        self.made, self._root = made, root
-        self.port = free_port()
-        self.started: list[PartyProcess] = []
-        self._directories = {
-            name: own_directory(root / name, made, [name]) for name in made["parties"]
-        }
-
-    def start(self, name: str, *arguments: str) -> PartyProcess:
-        """Start a party, or start it again."""
-        where = "--listen" if name == "alice" else "--connect"
-        given = [where, f"127.0.0.1:{self.port}", *arguments]
-        self.started.append(PartyProcess(name, self._directories[name], given))
-        return self.started[-1]
-
-    def start_all(self, *arguments: str) -> list[PartyProcess]:
-        return [self.start(name, *arguments) for name in self.made["parties"]]
-
-    def together(self) -> str:
-        """The weights of a run in one process."""
-        joint = own_directory(self._root / "joint", self.made, list(self.made["parties"]))
-        result = train(prepare(load(joint / "spec.yaml")), joint / "runs")
-        return result.weights_sha256
 
 
 @pytest.fixture
@@ -114,7 +87,7 @@ def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
 def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
     from tests.remote.parties import COLUMNS, write_rows
 
-    write_rows(parties._directories["bob"], COLUMNS["bob"], rows=590)
+    write_rows(parties.directories["bob"], COLUMNS["bob"], rows=590)
     alice, bob = parties.start("alice"), parties.start("bob")
     _ended([alice], 2)
     assert "train_rows: 480 and 472" in alice.said
@@ -134,6 +107,31 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
     assert weights(list(processes.values())) == parties.together()
     manifests = [len(list(it.directory.glob("runs/*"))) for it in processes.values()]
     assert manifests == [1, 1]
+
+
+ENDS = {
+    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", [2, 2, 2]),
+    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", [1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
+    name: str, tmp_path: Path
+) -> None:
+    killed, at, lives = ENDS[name]
+    made = content(("alice", "bob", "carol"), supervision={"deadline_s": 10})
+    parties = Parties(tmp_path, made)
+    processes = {
+        party: parties.start(party, first=DieAt(at, 1) if party == killed else None)
+        for party in parties.made["parties"]
+    }
+    assert processes[killed].wait() == -signal.SIGKILL
+    processes[killed] = parties.start(killed)
+    _ended(list(processes.values()))
+    assert weights(list(processes.values())) == parties.together()
+    told = [it.run_directory / "parties.json" for it in processes.values()]
+    assert [json.loads(path.read_text())["life"] for path in told] == lives
 
 
 def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
@@ -165,26 +163,15 @@ def test_an_interrupt_at_one_party_ends_all_with_the_reason(tmp_path: Path) -> N
 
 
 def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> None:
-    parties = Parties(tmp_path, content())
-    good, other = throw_away(["alice", "bob"]), throw_away(["bob"])
-    for name, credentials in (("alice", good["alice"]), ("bob", good["bob"])):
-        _write(tmp_path / name / "tls", name, credentials)
-    _write(tmp_path / "stranger", "bob", other["bob"])
-    alice = parties.start("alice", "--tls", "tls")
-    stranger = parties.start("bob", "--tls", str(tmp_path / "stranger"))
+    parties = Parties(tmp_path, content(), with_tls=True)
+    write_credentials(tmp_path / "bob" / "other", "bob", throw_away(["bob"])["bob"])
+    alice = parties.start("alice")
+    stranger = parties.start("bob", "--tls", "other")
     until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
     stranger.process.kill()
-    bob = parties.start("bob", "--tls", "tls")
+    bob = parties.start("bob")
     _ended([alice, bob])
     assert weights([alice, bob]) == parties.together()
-
-
-def _write(directory: Path, name: str, credentials: Any) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "ca.crt").write_bytes(credentials.ca)
-    (directory / f"{name}.crt").write_bytes(credentials.certificate)
-    (directory / f"{name}.key").write_bytes(credentials.key)
-    (directory / f"{name}.key").chmod(0o600)
 
 
 BAD = {
@@ -203,7 +190,7 @@ def test_what_cannot_be_is_told_in_a_line(
     from splitrun.cli.app import run
 
     arguments, told = BAD[name]
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     assert run(["party", "alice", "spec.yaml", "--progress", "none", *arguments]) == 2
     assert told in capsys.readouterr().err
 
@@ -213,7 +200,7 @@ def test_a_port_that_somebody_listens_at_is_told(
 ) -> None:
     from splitrun.cli.app import run
 
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         assert run(["party", "alice", "spec.yaml", "--progress", "none", "--listen", address]) == 2
@@ -244,6 +231,6 @@ def test_a_name_that_is_no_partys_is_told(
 ) -> None:
     from splitrun.cli.app import run
 
-    monkeypatch.chdir(parties._directories["alice"])
+    monkeypatch.chdir(parties.directories["alice"])
     assert run(["party", "dave", "spec.yaml", "--listen", "127.0.0.1:7000"]) == 2
     assert "dave: no party of spec.yaml; use one of alice, bob" in capsys.readouterr().err

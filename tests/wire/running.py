@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
+from typing import Any
 
 from splitrun.events import Event
 from splitrun.runtime import Job, Observer, Outcome, find_runtime
@@ -14,6 +17,7 @@ from splitrun.session import Experiment
 from splitrun.session.job import job_of
 from splitrun.wire.link import Connection, Link
 from splitrun.wire.stream import Dialer, Listener
+from tests.runtime.running import Content, prepared, trained
 
 Wires = Callable[[str, Mapping[str, Link], Mapping[str, Link]], AbstractContextManager[object]]
 """(the label holder, its links by party, each party's link to it) -> in it, they are connected."""
@@ -126,3 +130,24 @@ def run_apart(
             thread.join()
     found.refusals = [it.refusal for it in (*links.values(), *back.values()) if it.refusal]
     return found
+
+
+def hold_the_law_over_cut_links(content: Content, seed: int) -> None:
+    """Parties apart whose connections are cut now and then end as one process does."""
+    serial = trained(prepared(content), "serial")
+    apart = run_apart(prepared(content), in_memory, Cuts(seed, 5))
+    assert not apart.errors, apart.refusals
+    assert apart.digests == dict(serial.outcome.digests)
+
+
+class Cuts:
+    """Cuts connections, so many times, at random moments."""
+
+    def __init__(self, seed: int, times: int) -> None:
+        self._luck = random.Random(seed)
+        self._times = times
+
+    def __call__(self, wires: Any) -> None:
+        for _ in range(self._times):
+            time.sleep(self._luck.uniform(0, 0.02))
+            self._luck.choice(wires).cut()

@@ -7,8 +7,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Any
 
+import grpc
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,9 +21,11 @@ from splitrun.plan import Plan
 from splitrun.runtime import ChannelClosed, Message
 from splitrun.wire.frames import Layout, Place, decode, encode, places
 from splitrun.wire.link import PIECE_BYTES, Link
+from splitrun.wire.stream import Dialer, Listener
+from tests.remote.parties import until
 from tests.runtime.contents import contents
 from tests.runtime.running import Content, prepared, synthetic, trained
-from tests.wire.running import in_memory, over_grpc, run_apart
+from tests.wire.running import hold_the_law_over_cut_links, in_memory, over_grpc, run_apart
 
 STALE = {"schedule": "stale", "depth": 4}
 
@@ -43,24 +47,7 @@ def test_parties_apart_end_with_the_bits_of_one_process(wires: Any) -> None:
 @settings(max_examples=12)
 @given(contents(), st.integers(0, 2**32))
 def test_the_law_holds_over_links_that_are_cut_at_any_moment(content: Content, seed: int) -> None:
-    serial = trained(prepared(content), "serial")
-    apart = run_apart(prepared(content), in_memory, Cuts(seed, 5))
-    assert not apart.errors, apart.refusals
-    assert apart.digests == dict(serial.outcome.digests)
-
-
-class Cuts:
-    """Cuts connections, so many times, at random moments."""
-
-    def __init__(self, seed: int, times: int) -> None:
-        self._random = torch.Generator().manual_seed(seed)
-        self._times = times
-
-    def __call__(self, wires: Any) -> None:
-        for _ in range(self._times):
-            time.sleep(0.02 * float(torch.rand(1, generator=self._random)))
-            number = int(torch.randint(len(wires), (1,), generator=self._random))
-            wires[number].cut()
+    hold_the_law_over_cut_links(content, seed)
 
 
 def test_a_frame_longer_than_a_piece_goes_in_several() -> None:
@@ -251,6 +238,26 @@ def test_a_party_that_goes_is_missed_at_the_other_end() -> None:
     apart = run_apart(prepared(made), in_memory, refuse_soon)
     assert any(isinstance(error, LostPeer) for error in apart.errors.values())
     assert apart.refusals
+
+
+def test_a_party_that_dials_again_and_again_keeps_nobody_out() -> None:
+    links = {name: Link(name, lambda *_: None) for name in ("bob", "carol")}
+    listener = Listener("127.0.0.1:0", links, None)
+    with grpc.insecure_channel(f"127.0.0.1:{listener.port}") as channel:
+        streams: list[Any] = []
+        for _ in range(20):
+            call: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+                "/splitrun.Party/Stream"
+            )
+            streams.append(call(iter(SimpleQueue[bytes]().get, b""), metadata=(("party", "bob"),)))
+            next(streams[-1])
+        holder = Link("alice", lambda *_: None)
+        dialer = Dialer(f"127.0.0.1:{listener.port}", "carol", holder, None)
+        until(lambda: links["carol"].down_since is None)
+        for stream in streams:
+            stream.cancel()
+    dialer.close()
+    listener.close()
 
 
 def test_links_leave_no_threads_behind() -> None:
