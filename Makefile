@@ -50,10 +50,10 @@ study: setup  ## Train what docs/studies reports (hours; goes on where it was st
 habits: setup  ## Train every habit of users' modules in every way; print the table of docs/modules.md (long).
 	$(BIN)/python -m tests.habits
 
-fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files (long).
+fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files, and at parties (long).
 	$(BIN)/python -m tests.fuzz
 
-chaos: setup  ## Kill runs a hundred times at random moments, resume them, compare (long).
+chaos: setup  ## Kill runs and parties at random moments, cut networks, try the law; compare (long).
 	$(BIN)/python -m tests.chaos
 
 clean:  ## Remove .venv; runs/ and what a study has trained, in build/, stay.

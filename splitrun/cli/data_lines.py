@@ -34,6 +34,8 @@ def data_lines(summary: DataSummary) -> Iterator[str]:
     for name, party in summary.parties.items():
         yield f"{name}: {_party(party)}"
     label = summary.label
+    if not label.column:  # it is another party's
+        return
     rows = SCREEN.plural(summary.rows.get("train", 0), "training row")
     told = _target(label.target, rows) if label.target else _classes(label)
     yield f"label {label.column}: {told}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -68,8 +69,7 @@ def party(
     phases.status("starting …")
     document = _document(name, spec, overrides or (), local)
     phases.line(LOADING)
-    from splitrun.party import Party
-    from splitrun.remote import OwnParty, run_party
+    from splitrun.remote import OwnParty, OwnRows, run_party
     from splitrun.session.prepare import refuse_code
 
     address = _address(document, name, listen, connect, has_tls=tls is not None)
@@ -77,8 +77,8 @@ def party(
     with document.located(), own_stdout():
         if not allow_code:
             refuse_code(document.spec, document.directory, name)
-        loaded = Party.load(document.spec, name, document.directory, data_dir=data_dir)
-        own = OwnParty.of(document, loaded, runs_dir)
+        rows = OwnRows.of(document.spec, name, document.directory, data_dir)
+        own = OwnParty.of(document, rows, runs_dir)
     attempts = _Attempts(runs_dir, progress)
     with ExitStack() as stack, own_stdout():
         meeting = _meeting(own, address, credentials, stack)
@@ -99,7 +99,7 @@ def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | Non
     """The spec with what is the party's own."""
     from splitrun.spec import load
 
-    document = load(spec, [*_own(name, local), *overrides])
+    document = load(spec, [*_own(name, local), *overrides], name)
     if name not in document.spec.parties:
         known = ", ".join(document.spec.parties)
         raise UsageError(f"{name}: no party of {spec}; use one of {known}")
@@ -115,7 +115,6 @@ def _own(name: str, local: Path | None) -> list[str]:
     import yaml
 
     from splitrun.remote.shared import OWN_KEYS
-    from splitrun.spec.yaml_text import dump
 
     try:
         content = yaml.safe_load(read_bytes(local, elsewhere=True))
@@ -128,7 +127,7 @@ def _own(name: str, local: Path | None) -> list[str]:
             known = ", ".join(OWN_KEYS)
             raise UsageError(f"{local}: {key}: not a party's own; use {known}, or the spec")
     return [
-        f"parties.{name}.{key}={dump(value, flow=True).strip()}" for key, value in content.items()
+        f"parties.{name}.{key}={json.dumps(value, default=str)}" for key, value in content.items()
     ]
 
 
@@ -185,8 +184,8 @@ def _meeting(
     from splitrun.remote import Meeting
     from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
-    spec, name, holder = own.document.spec, own.party.name, own.document.spec.top.party
-    if own.party.holds_label:
+    spec, name, holder = own.document.spec, own.name, own.document.spec.top.party
+    if name == holder:
         peers = [each for each in spec.parties if each != name]
         meeting = Meeting(name, peers, own.state)
         server = listening(credentials) if credentials else None
@@ -209,13 +208,17 @@ class _Attempts:
 
     def __init__(self, runs_dir: Path, progress: Progress) -> None:
         self._runs_dir, self._progress = runs_dir, progress
+        self._has_told = False
 
     def run(self, experiment: Experiment, resume: Resume | None, apart: Apart) -> RunResult:
         """What one attempt comes to."""
-        from splitrun.cli.train import warn
+        from splitrun.cli.train import tell_prepared, warn
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 
+        if not self._has_told:
+            tell_prepared(experiment, self._progress)
+        self._has_told = True
         roles = [role.name for role in experiment.plan.roles]
 
         def sampler(emit: Emit) -> Sampler:

@@ -25,9 +25,18 @@ from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.data.cache import Loaded, cache_of
-    from splitrun.data.encoding import InputShape, PartyEncoder
+    from splitrun.data.encoding import InputShape, PartyEncoder, Rows
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
-    from splitrun.data.join import Alignment, Join, key_columns
+    from splitrun.data.join import (
+        Alignment,
+        Join,
+        choose,
+        few_in_common,
+        key_columns,
+        keys_at,
+        other_keys,
+    )
+    from splitrun.data.keys import KeyColumn, plain_key
     from splitrun.data.load import columns_of, load_data, text_columns
     from splitrun.data.new_rows import (
         NewRows,
@@ -48,30 +57,37 @@ __all__ = [
     "Feed",
     "InputShape",
     "Join",
+    "KeyColumn",
     "Loaded",
     "NewRows",
     "OnDownload",
     "PartyEncoder",
+    "Rows",
     "Source",
     "SplitRows",
     "UnseenValues",
     "available_columns",
     "cache_of",
     "check_columns",
+    "choose",
     "column_problems",
     "columns_in",
     "columns_of",
     "columns_of_model",
     "digest",
     "feature_columns",
+    "few_in_common",
     "fingerprint",
     "gather",
     "join_sources",
     "key_columns",
+    "keys_at",
     "load_data",
     "open_source",
     "opening",
+    "other_keys",
     "party_problems",
+    "plain_key",
     "refuse_missing_columns",
     "share",
     "sources_of",
@@ -85,10 +101,22 @@ __getattr__ = imported_on_use(
         **dict.fromkeys(
             ("Batch", "BatchOrder", "EvaluationOrder", "Feed", "digest", "gather"), ".feed"
         ),
-        **dict.fromkeys(("Alignment", "Join", "key_columns"), ".join"),
+        **dict.fromkeys(
+            (
+                "Alignment",
+                "Join",
+                "choose",
+                "few_in_common",
+                "key_columns",
+                "keys_at",
+                "other_keys",
+            ),
+            ".join",
+        ),
+        **dict.fromkeys(("KeyColumn", "plain_key"), ".keys"),
         **dict.fromkeys(("columns_of", "load_data", "text_columns"), ".load"),
         **dict.fromkeys(("join_sources", "share"), ".shared"),
-        **dict.fromkeys(("InputShape", "PartyEncoder"), ".encoding"),
+        **dict.fromkeys(("InputShape", "PartyEncoder", "Rows"), ".encoding"),
         "Data": ".party_data",
         "SplitRows": ".split",
         **dict.fromkeys(

@@ -65,7 +65,7 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
             row has a partner everywhere.
     """
     holder = spec.top.party
-    own, key_type = key_of(spec, holder), spec.dataset.keys_as
+    key_type = spec.dataset.keys_as
     matches: dict[str, Rows] = {}
     warnings: list[str] = []
     for party in spec.parties:
@@ -79,29 +79,45 @@ def join(spec: Spec, tables: Mapping[str, Table]) -> Join:
         matches[party] = _matches(references, keys)
         warnings += _few(references, keys, matches[party])
         warnings += _lookalikes(references, keys, matches[party])
-    common = np.ones(tables[holder].rows, bool)
-    for found in matches.values():
-        common &= found >= 0
-    samples = np.flatnonzero(common)
-    if not len(samples):
-        raise _nothing_in_common(tables[holder], matches)
-    order: JoinOrder = "file"
-    if own is not None:
-        keys = KeyColumn(holder, own, tables[holder], key_type)
-        keys.rows_by_text(_shared_instead(spec, own))
-        samples = samples[np.argsort(keys.ranks[keys.codes[samples]])]
-        order = "key"
+    if spec.dataset.aligned_by == "sorted":
+        for party, found in matches.items():
+            _refuse_lone(tables[holder], tables[party], found)
+    samples, order = choose(spec, tables[holder], matches)
     alignments = {}
     for party, table in tables.items():
         rows = matches[party][samples] if party in matches else samples
-        alignments[party] = Alignment(rows, _keys_at(table, key_of(spec, party), rows))
+        alignments[party] = Alignment(rows, keys_at(table, key_of(spec, party), rows))
     return Join(
         alignments,
         lone={party: np.flatnonzero(found < 0) for party, found in matches.items()},
         record=_record(tables, len(samples), order),
-        keys=_keys_at(tables[holder], own, np.arange(tables[holder].rows)),
+        keys=keys_at(tables[holder], key_of(spec, holder), np.arange(tables[holder].rows)),
         warnings=tuple(warnings),
     )
+
+
+def choose(spec: Spec, table: Table, matches: Mapping[str, Rows]) -> tuple[Rows, JoinOrder]:
+    """Which of the label holder's rows are the samples, and what their order is.
+
+    Args:
+        table: the label holder's, with its columns of keys.
+        matches: by partner, what belongs to each of these rows there, -1 where nothing does.
+
+    Raises:
+        DataError: no row has a partner everywhere, or the label holder's own key is not unique.
+    """
+    common = np.ones(table.rows, bool)
+    for found in matches.values():
+        common &= found >= 0
+    samples = np.flatnonzero(common)
+    if not len(samples):
+        raise _nothing_in_common(table, matches)
+    own = key_of(spec, spec.top.party)
+    if own is None:
+        return samples, "file"
+    keys = KeyColumn(spec.top.party, own, table, spec.dataset.keys_as)
+    keys.rows_by_text(_shared_instead(spec, own))
+    return samples[np.argsort(keys.ranks[keys.codes[samples]])], "key"
 
 
 def join_by_order(tables: Mapping[str, Table]) -> Join:
@@ -173,7 +189,8 @@ def _record(tables: Mapping[str, Table], common: int, order: JoinOrder) -> JoinR
     return JoinRecord(rows=rows, common=common, order=order)
 
 
-def _keys_at(table: Table, name: str | None, rows: Rows) -> Categories | None:
+def keys_at(table: Table, name: str | None, rows: Rows) -> Categories | None:
+    """The keys of some rows of a table; None where it has none."""
     if name is None:
         return None
     column = table.columns[name]
@@ -181,8 +198,25 @@ def _keys_at(table: Table, name: str | None, rows: Rows) -> Categories | None:
     return Categories(column.codes[rows], column.values)
 
 
-def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
-    """What to say where hardly any row has a partner.
+def _refuse_lone(table: Table, partner: Table, found: Rows) -> None:
+    """Raises DataError where not every row of both sides has a partner."""
+    lone, unused = int((found < 0).sum()), partner.rows - len(np.unique(found[found >= 0]))
+    if lone or unused:
+        raise other_keys(table.origin, partner.origin, f"{lone:,} and {unused:,} rows are alone")
+
+
+def other_keys(one: str, other: str, how: str) -> DataError:
+    """That two parties have other keys, though all were to have the same."""
+    message = f"dataset.align is sorted, and {one} and {other} have other keys: {how}"
+    return DataError(f"{message}; use dataset.align=hmac or psi, which find those in common")
+
+
+def few_in_common(references: KeyColumn, party: str, partners: str, found: Rows) -> list[str]:
+    """What to say where hardly any of the label holder's rows has a partner.
+
+    Args:
+        partners: whose they are, in words.
+        found: for each row its partner, -1 where there is none.
 
     Raises:
         DataError: none has.
@@ -190,17 +224,22 @@ def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
     joined = int((found >= 0).sum())
     if joined >= TINY * len(found):
         return []
-    partners = f"{keys.table.rows:,} rows of {keys.table.origin}"
     having = f"{joined:,} have" if joined else "none has"
     message = f"{references.table.origin}: of {len(found):,} rows, {having} a partner among the "
-    message += f"{partners}, by {references.name} and {keys.name}"
-    forms = [form_of(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
-    if len(set(forms)) == 2:
-        message += f"; those keys look like {forms[0]} and {forms[1]}"
-    remedy = f"check dataset.key, parties.{keys.party}.key and parties.{keys.party}.on"
+    message += partners
+    remedy = f"check dataset.key, parties.{party}.key and parties.{party}.on"
     if not joined:
         raise DataError(f"{message}; {remedy}")
     return [f"{message}; {remedy}"]
+
+
+def _few(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:
+    partners = f"{keys.table.rows:,} rows of {keys.table.origin}"
+    partners += f", by {references.name} and {keys.name}"
+    forms = [form_of(it.texts[it.codes[0]]) for it in (references, keys) if len(it.codes)]
+    if len(set(forms)) == 2:
+        partners += f"; those keys look like {forms[0]} and {forms[1]}"
+    return few_in_common(references, keys.party, partners, found)
 
 
 def _lookalikes(references: KeyColumn, keys: KeyColumn, found: Rows) -> list[str]:

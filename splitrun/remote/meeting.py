@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import count
 
 from msgspec.structs import replace
 
+from splitrun.alignment import Document
 from splitrun.plan import bottom_name
-from splitrun.remote.states import PartyState, RunState, Said, Statuses, decode, encode
+from splitrun.remote.documents import Documents
+from splitrun.remote.states import Ask, Part, PartyState, RunState, Said, Statuses, decode, encode
 from splitrun.runtime import RoleStatus
 from splitrun.units import plain
 from splitrun.wire.link import Link
@@ -33,6 +37,7 @@ class Meeting:
         self._statuses: dict[str, Sequence[RoleStatus]] = {}
         """By peer, what it has told last of roles."""
         self.links = {peer: Link(peer, self._heard, self._greet) for peer in peers}
+        self._documents = {peer: Documents(partial(self._tell, peer)) for peer in peers}
         self._changed = threading.Condition()
 
     @property
@@ -60,16 +65,55 @@ class Meeting:
         return plain(" ".join(theirs.failure.split())) if theirs else ""
 
     def wait_for(self, is_there: Callable[[], bool], poll: Callable[[], None]) -> None:
-        """Wait until something is so, calling `poll` ten times a second."""
+        """Wait until something is so, calling `poll` ten times a second; what peers ask for
+        meanwhile they are given."""
+        documents = self._documents.values()
+
+        def is_due() -> bool:
+            return is_there() or any(each.is_asked() for each in documents)
+
         while True:
             with self._changed:
-                if self._changed.wait_for(is_there, _LOOK_EVERY_S):
+                self._changed.wait_for(is_due, _LOOK_EVERY_S)
+                if is_there():
                     return
+                answers = [each.answer() for each in documents]
+            for answer in filter(None, answers):
+                answer()
             poll()
+
+    def offer(self, peer: str, session: str, name: str, document: Document) -> None:
+        """Give a peer a document, whenever it asks for it."""
+        with self._changed:
+            self._documents[peer].offer(session, name, document)
+
+    def pull(
+        self, peer: str, session: str, name: str, poll: Callable[[float], None]
+    ) -> Iterator[bytes]:
+        """The parts of a document that a peer has or is going to have.
+
+        Args:
+            poll: called ten times a second with the share that has come; what it raises ends this.
+        """
+        documents, share = self._documents[peer], 0.0
+        for number in count():
+            with self._changed:
+                documents.ask(session, name, number)
+            self.wait_for(lambda: documents.part() is not None, partial(poll, share))
+            part = documents.part()
+            assert part is not None
+            share = (number + 1) / part.parts
+            yield part.content
+            if share == 1:
+                return
+
+    def _tell(self, peer: str, said: Ask | Part) -> None:
+        self.links[peer].say(encode(said))
 
     def _greet(self, link: Link) -> None:
         """A connection has been made."""
         link.say(encode(self.mine))
+        self._documents[link.peer].greet()
 
     def _heard(self, peer: str, content: bytes) -> None:
         """Something was said, in the thread that reads.
@@ -82,6 +126,8 @@ class Meeting:
         with self._changed:
             if isinstance(said, Statuses):
                 self._statuses[peer] = said.roles
+            elif isinstance(said, Ask | Part):
+                self._documents[peer].heard(said)
             else:
                 self.theirs[peer] = said
             self._changed.notify_all()
@@ -90,6 +136,8 @@ class Meeting:
         if isinstance(said, Statuses):
             for each in said.roles:
                 self._refuse_odd_status(peer, each)
+            return
+        if isinstance(said, Ask | Part):
             return
         if isinstance(said, RunState) is isinstance(self.mine, RunState):
             raise ValueError("a state of the other side's kind")

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
 from splitrun.events import Emit, LinkMeasured
-from splitrun.party import Parties
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
@@ -51,14 +50,15 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         UsageError: the parties do not fit together; with each difference.
         RunFailed: the run, here or at another party.
     """
-    side = (Holder if own.party.holds_label else Other)(own, meeting, tell)
+    spec = own.document.spec
+    side = (Holder if own.name == spec.top.party else Other)(own, meeting, tell)
     try:
         if result := _ended_before(own, side, meeting, tell):
             return result
-        plan = side.agree()
-        deadline_s = deadline_of(own.document.spec, plan).base_s
-        parties = Parties(own.document.spec, {own.party.name: own.party})
-        experiment = Experiment(own.document, own.party.directory, parties, plan)
+        with own.document.located():
+            parties, plan = side.agree()
+        deadline_s = deadline_of(spec, plan).base_s
+        experiment = Experiment(own.document, own.rows.directory, parties, plan)
         while True:
             state = side.next_life(plan)
             apart = Apart(meeting, plan, state, deadline_s)
@@ -91,14 +91,14 @@ def _ended_before(own: OwnParty, side: Side, meeting: Meeting, tell: Tell) -> Ru
             if life not in (theirs.life, theirs.done) or known not in ("", run):
                 raise StartedAgain(peer, f"life {life}", "it goes back, or begins anew")
 
-    tell(f"what is {own.party.name}'s is saved in {directory.path}")
+    tell(f"what is {own.name}'s is saved in {directory.path}")
     deadline_s = directory.manifest().deadline_s or 0.0
     try:
         is_over = side.finish(life, deadline_s, look)
     except StartedAgain:
         meeting.say(life=0)
         return None
-    note(directory.path, own.party.name, run, life, is_over=is_over)
+    note(directory.path, own.name, run, life, is_over=is_over)
     return earlier.saved
 
 
@@ -141,22 +141,36 @@ class Apart:
         return known if is_up and known else RoleStatus(role, since=now())
 
     def begin(self, poll: Callable[[], None]) -> None:
-        """Wait until everybody's channels are open."""
-        life, meeting = self._state.life, self._meeting
+        """Wait until everybody's channels are open.
+
+        Raises:
+            Lost: somebody is there and does not open them.
+        """
+        life, meeting, until = self._state.life, self._meeting, now() + self._deadline_s
+
+        def look() -> None:
+            poll()
+            if now() > until:
+                late = [name for name, it in meeting.theirs.items() if it.life != life]
+                raise Lost(
+                    " and ".join(late or meeting.theirs), f"life {life}", "it does not begin"
+                )
+
         if isinstance(meeting.mine, RunState):
             theirs = meeting.theirs
-            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), poll)
-            self._measure(poll)
+            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), look)
+            self._measure(look)
             meeting.say(go=life)
         else:
             meeting.say(life=life)
             (holder,) = meeting.links
-            meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, poll)
+            meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, look)
         self._has_begun = True
 
     def _measure(self, poll: Callable[[], None]) -> None:
         """Have all links measured, now that everybody waits for the start."""
-        links, until = self._meeting.links.values(), now() + _MEASURES_S
+        links = self._meeting.links.values()
+        until = now() + min(_MEASURES_S, self._deadline_s / 2)
         for link in links:
             link.measure()
         self._meeting.wait_for(

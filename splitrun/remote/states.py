@@ -13,9 +13,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from splitrun.alignment.documents import MOST_PART_BYTES
 from splitrun.runtime import RoleStatus
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Of what is said, and of frames."""
 LONGEST_FAILURE = 1000
 """In characters."""
@@ -36,8 +37,6 @@ class Introduction(msgspec.Struct):
     versions: Words
     spec: Words
     """What all parties must have alike, by key; see `splitrun.remote.shared`."""
-    facts: str
-    """See `PartyFacts.to_json`."""
     run: Word
     """The run that it could go on with; empty if there is none."""
     checkpoints: Annotated[Sequence[int], Meta(max_length=10_000)]
@@ -50,6 +49,8 @@ class PartyState(msgspec.Struct, tag=True, frozen=True):
     """A party that dials, to the label holder."""
 
     introduction: Introduction
+    facts: str = ""
+    """See `PartyFacts.to_json`; empty until it knows which of its rows the samples are."""
     plan: Word = ""
     """The digest of the plan that it has compiled."""
     life: Count = 0
@@ -86,7 +87,27 @@ class Statuses(msgspec.Struct, tag=True):
     roles: Annotated[Sequence[RoleStatus], Meta(max_length=1000)]
 
 
-Said = PartyState | RunState | Statuses
+class Ask(msgspec.Struct, tag=True, frozen=True):
+    """A part of a document is wanted."""
+
+    session: Word
+    """The two processes that talk."""
+    name: Word
+    number: Count
+
+
+class Part(msgspec.Struct, tag=True, frozen=True):
+    """A part of a document."""
+
+    session: Word
+    name: Word
+    number: Count
+    parts: Count
+    """How many there are."""
+    content: Annotated[bytes, Meta(max_length=MOST_PART_BYTES)]
+
+
+Said = PartyState | RunState | Statuses | Ask | Part
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Said)
 

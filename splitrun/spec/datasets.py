@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.files import ColumnKeys, KeyType, ReadingKeys, Split, SplitOrWord
+from splitrun.spec.files import Align, ColumnKeys, KeyType, ReadingKeys, Split, SplitOrWord
 from splitrun.spec.section import Component, Fraction, PositiveInt, Seed
 from splitrun.spec.wording import closest
 
@@ -109,6 +109,11 @@ class DatasetSection(Component):
     def keys_as(self) -> KeyType:
         """How keys are compared."""
         return "auto"
+
+    @property
+    def aligned_by(self) -> Align | None:
+        """How parties on machines of their own join rows by keys, where they do."""
+        return None
 
     @property
     def reading_keys(self) -> ReadingKeys:

@@ -26,6 +26,10 @@ it."""
 KeyType = Literal["auto", "text", "integer"]
 """How keys are compared."""
 
+Align = Literal["sorted", "hmac", "psi"]
+"""How parties on machines of their own find out which rows have their keys in common: all are to
+have the same; by keyed hashes, which whoever has the key can guess; by private set intersection."""
+
 
 def _is_encoding(name: str) -> str:
     try:

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from splitrun.errors import Path, Problem, SpecError
 from splitrun.files import open_regular
 from splitrun.spec import check
+from splitrun.spec.apart import seen_by
 from splitrun.spec.effective import resolved
 from splitrun.spec.explain import explain, unclear
 from splitrun.spec.model import NO_SHORT_FORMS, SHORT_FORMS, Spec
@@ -83,13 +84,16 @@ class Document:
             raise type(error)(located) from error
 
 
-def load(file: FilePath, overrides: Sequence[str] = ()) -> Document:
+def load(file: FilePath, overrides: Sequence[str] = (), party: str | None = None) -> Document:
     """Read a spec and apply `key.path=value` and `~key.path` to it.
+
+    Args:
+        party: who reads it, and need not be told what is the others' alone; see `apart`.
 
     Raises:
         SpecError: it cannot be read or is not valid; with every problem that was found.
     """
-    return _document(_text_of(file), file, overrides)
+    return _document(_text_of(file), file, overrides, party)
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
@@ -110,7 +114,9 @@ def resolved_yaml(spec: Spec) -> str:
     return dump(content)
 
 
-def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
+def _document(
+    text: str, file: FilePath, overrides: Sequence[str], party: str | None = None
+) -> Document:
     tree, flaws = read(text, SourceText(0, printable(str(file))))
     changes: list[Override] = []
     for rank, argument in enumerate(overrides, start=1):
@@ -123,6 +129,8 @@ def _document(text: str, file: FilePath, overrides: Sequence[str]) -> Document:
         tree, wrong = _changed(tree, changes)
         flaws += wrong
         tree = _named(tree, file.stem)
+        if party is not None:
+            tree = seen_by(tree, party)
     spec, errors = _validated(tree)
     flaws += _unless_reported(explain(errors[:_MOST_EXPLAINED], tree), flaws)
     if spec:

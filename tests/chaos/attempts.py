@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import multiprocessing
 import signal
+import sys
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from time import monotonic
 
-from splitrun.errors import RunDirectoryError
-from splitrun.session import find_resume, prepare, prepare_resume, train
+import psutil
+
+from splitrun.errors import Lost, RunDirectoryError
+from splitrun.session import Experiment, Resume, find_resume, prepare, prepare_resume, train
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines
 from tests.chaos.dying import DieAt
@@ -29,6 +33,8 @@ class Doom:
     """From the moment when it has its models ready."""
     at_sync: int | None = None
     """While a checkpoint, a manifest or the model is written: in place of so many-th `fsync`."""
+    of_party: int | None = None
+    """At its time a party's process is killed, where there are any; which one, this number says."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,25 @@ def live(spec: Path, runs: Path, doom: Doom) -> Attempt:
     start = monotonic()
     process.join(doom.after_s)
     if process.is_alive():
-        process.kill()
+        _victim(process, doom).kill()
         process.join()
-    if process.exitcode not in (0, -signal.SIGKILL):
+    if process.exitcode not in (0, -signal.SIGKILL, _LOST):
         raise AssertionError(f"{spec}: an attempt ended with {process.exitcode}")
     return Attempt(process.exitcode != 0, monotonic() - start)
+
+
+def _victim(process: ForkServerProcess, doom: Doom) -> psutil.Process:
+    """The process to kill: one of a party, or that of the attempt."""
+    attempt = psutil.Process(process.pid)
+    if doom.of_party is None:
+        return attempt
+    servers = attempt.children()
+    parties = [child for server in servers for child in server.children()]
+    return parties[doom.of_party % len(parties)] if parties else attempt
+
+
+_LOST = 75
+"""The exit code of an attempt that has lost a party's process."""
 
 
 def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
@@ -72,11 +92,18 @@ def _live(spec: Path, runs: Path, at_sync: int | None, ready: Event) -> None:
         else:
             experiment = prepare_resume(resume)
             ready.set()
-            train(experiment, runs, [JsonLines()], resume=resume)
+            _train(experiment, runs, resume)
             return
     experiment = prepare(load(spec))
     ready.set()
-    train(experiment, runs, [JsonLines()])
+    _train(experiment, runs, None)
+
+
+def _train(experiment: Experiment, runs: Path, resume: Resume | None) -> None:
+    try:
+        train(experiment, runs, [JsonLines()], resume=resume)
+    except Lost:
+        sys.exit(_LOST)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ class DieAt:
     """Such as `os:fsync`, or `package.module:Class.method`."""
     number: int
 
+    def __str__(self) -> str:
+        return f"call {self.number} of {self.function.rpartition(':')[2]}"
+
     def __call__(self) -> None:
         """From now on calls are counted."""
         where, _, name = self.function.rpartition("." if "." in self.function else ":")

@@ -46,7 +46,8 @@ def trial_of_parties(seed: int, directory: Path) -> Trial:
     killed = _Killed(parties, dict.fromkeys(victims, at))
     problem = killed.run(luck.uniform(0, lasts_s(len(names))) if at is None else _PATIENCE_S)
     same = not problem and weights(list(killed.newest.values())) == parties.together()
-    what = f"{' and '.join(victims)} of {len(names)} {moment}{at or ''}{problem and ': '}{problem}"
+    told = [f"{' and '.join(victims)} of {len(names)}", moment, str(at or ""), problem]
+    what = ", ".join(filter(None, told))
     return Trial(seed, what, killed.kills, killed.kills * (moment == _WRITING), killed.life(), same)
 
 

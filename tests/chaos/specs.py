@@ -43,7 +43,7 @@ def draw(seed: int) -> Content:
         },
         pipeline=pipeline,
         links={"default": {"latency_ms": luck.choice([2, 4]), "jitter_ms": 1}},
-        runtime={"type": luck.choice(["serial", "threaded", "threaded"])},
+        runtime={"type": luck.choice(["serial", "threaded", "threaded", "processes", "grpc"])},
         checkpoint=luck.choice(
             [{"every_steps": luck.randint(5, 15)}, {"every_epochs": 1, "keep": luck.randint(1, 3)}]
         ),

@@ -39,7 +39,9 @@ def trial(seed: int, directory: Path) -> Trial:
     kills = in_writing = 0
     for _ in range(luck.randint(1, _MOST_KILLS)):
         writing = luck.random() < 0.5
-        doom = Doom(at_sync=luck.randint(1, 40)) if writing else Doom(luck.uniform(0, lasts_s))
+        of_party = luck.choice([None, luck.randrange(2)])
+        moment = Doom(luck.uniform(0, lasts_s), of_party=of_party)
+        doom = Doom(at_sync=luck.randint(1, 40)) if writing else moment
         if not live(spec, wild, doom).killed:
             break
         kills += 1

@@ -17,7 +17,7 @@ import torch
 from splitrun.errors import Refused
 from splitrun.plan import Channel
 from splitrun.remote import Meeting, PartyState, RunState
-from splitrun.remote.states import PROTOCOL, Introduction, Statuses
+from splitrun.remote.states import PROTOCOL, Ask, Introduction, Part, Statuses
 from splitrun.remote.states import encode as encoded_state
 from splitrun.runtime import ChannelClosed, Message, RoleStatus
 from splitrun.wire.frames import Layout, encode, places
@@ -34,12 +34,12 @@ _LAYOUTS = {channel.name: Layout.of(_PLAN, channel) for channel in _BETWEEN}
 
 def _introduction(party: str) -> Introduction:
     spec = {f"training.key{number}": "1" for number in range(20)}
-    return Introduction(PROTOCOL, party, "process", {"torch": "2"}, spec, "{}", "run", [20, 40], 1)
+    return Introduction(PROTOCOL, party, "process", {"torch": "2"}, spec, "run", [20, 40], 1)
 
 
 _STATES: Mapping[str, PartyState | RunState] = {
     "p0": RunState(_introduction("p0"), ["{}", "{}"], "run", 1, {"p1": "process"}, 20, 1),
-    "p1": PartyState(_introduction("p1"), "digest", 1),
+    "p1": PartyState(_introduction("p1"), "{}", "digest", 1),
 }
 
 
@@ -99,7 +99,9 @@ def _honest(peer: str) -> list[bytes]:
         struct.pack("<BHIQ", kind, number, _LIFE, count)
         for kind, count in ((WANTED, 0), (CONSUMED, 1))
     )
-    return [*state, wanted, *frames[:2], *statuses, consumed, *frames[2:]]
+    asked = say(encoded_state(Ask("process:process", "question", 0)))
+    told = say(encoded_state(Part("process:process", "samples", 0, 2, bytes(100))))
+    return [*state, wanted, *frames[:2], *asked, *statuses, consumed, *told, *frames[2:]]
 
 
 @dataclass(frozen=True)

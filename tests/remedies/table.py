@@ -117,6 +117,25 @@ TABLE = {
         overrides=("dataset.key_type=integer",),
         files=own(lambda row: f"K{row}", lambda row: f"K{row}"),
     ),
+    "the same keys, which they are not": Bad(
+        "dataset.align is sorted, and bank.csv and partner.csv have other keys: 1 and 1 rows are "
+        "alone; use dataset.align=hmac or psi, which find those in common",
+        OWN,
+        overrides=("dataset.align=sorted",),
+        files=own(lambda row: row + 1),
+    ),
+    "a way to align without keys": Bad(
+        "dataset.align: there is no key to join rows by; add dataset.key, or a key for each of the "
+        "parties; or remove align",
+        overrides=("dataset.align=hmac",),
+    ),
+    "psi, and keys as they may be": Bad(
+        "psi compares keys as they are written, and cannot tell those that differ in it; set "
+        "dataset.key_type to integer or text",
+        OWN,
+        overrides=("dataset.align=psi",),
+        files=own(),
+    ),
     "rows that refer to one": Bad(
         "or, if rows may refer to the same one, use ~dataset.key parties.partner.key=id "
         "parties.partner.on=id",
@@ -205,6 +224,9 @@ UNTRIED = {
     "set dataset.split=stratified": "a warning: tests/data/test_summary",
     "set top.loss=binary_cross_entropy": "a warning: tests/data/test_summary",
     "raise it, or lower pipeline.depth": "a warning: nothing is refused",
+    "use dataset.key_type=integer for numbers that differ by zeros alone": "apart: tests/alignment",
+    "set dataset.align: psi shows nobody a key, hmac is faster, sorted is for files that all have "
+    "the same keys": "in splitrun party: tests/remote/test_aligning",
     "use … as its links.*.codec, or a lower training.optimizer.lr": "in runs: runtime/test_codec",
 }
 """Remedies that no small experiment comes upon, and why."""

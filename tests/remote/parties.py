@@ -226,3 +226,9 @@ def weights(processes: Sequence[PartyProcess]) -> str:
     for role in sorted(digests):
         digest.update(bytes.fromhex(digests[role]))
     return digest.hexdigest()
+
+
+def assert_ended(processes: Sequence[PartyProcess], code: int = 0) -> None:
+    """All have ended, with this exit code."""
+    for process in processes:
+        assert process.wait() == code, process.said

@@ -7,20 +7,23 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from splitrun.remote import Meeting, PartyState, RunState
-from splitrun.remote.states import Introduction, Statuses, decode, encode
+from splitrun.errors import Lost
+from splitrun.remote import Apart, Meeting, PartyState, RunState
+from splitrun.remote.states import Introduction, Part, Statuses, decode, encode
 from splitrun.runtime import RoleStatus
+from splitrun.wire.link import PIECE_BYTES
+from tests.runtime.running import prepared, synthetic
 
 
 def introduction(party: str = "bob") -> Introduction:
-    return Introduction(1, party, "word", {}, {}, "", "", [], 0)
+    return Introduction(2, party, "word", {}, {}, "", [], 0)
 
 
 REFUSED: Mapping[str, bytes] = {
     "what is nothing": b"\xc1",
     "nesting without end": b"\x82\xa4type\xa8Statuses\xa1x" + b"\x91" * 100_000,
     "a list without end": encode(Statuses([RoleStatus("bob.bottom")] * 2000)),
-    "a map without end": encode(PartyState(introduction(), str(dict.fromkeys(range(9999))))),
+    "a map without end": encode(PartyState(introduction(), plan=str(dict.fromkeys(range(9999))))),
     "another party's role": encode(Statuses([RoleStatus("carol.bottom")])),
     "names without end": encode(Statuses([RoleStatus("bob.bottom", waits_for="x" * 5000)])),
     "a life that no frame has": encode(PartyState(introduction(), life=1 << 31)),
@@ -28,6 +31,8 @@ REFUSED: Mapping[str, bytes] = {
     "a failure without end": encode(PartyState(introduction(), failure="x" * 5000)),
     "another's introduction": encode(PartyState(introduction("carol"))),
     "what only the label holder says": encode(RunState(introduction())),
+    "a part of no document": encode(Part("now", "letters", -1, 1, b"")),
+    "a part without end": encode(Part("now", "letters", 0, 1, bytes(5 << 20))),
     "commands for a terminal": msgspec.msgpack.encode({"type": "\x1b[2J"}),
 }
 
@@ -37,13 +42,25 @@ def test_what_may_not_be_said_is_refused_on_a_line(name: str) -> None:
     meeting = Meeting("alice", ["bob"], RunState(introduction("alice")))
     link = meeting.links["bob"]
     connection = link.attach(lambda _: None)
-    connection.read(b"\x00\x00" + REFUSED[name])
+    content = REFUSED[name]
+    for start in range(0, len(content), PIECE_BYTES):
+        more = start + PIECE_BYTES < len(content)
+        connection.read(bytes([0, more]) + content[start : start + PIECE_BYTES])
     assert link.refusal.startswith("bob has sent what it may not: ")
     assert link.refusal.isprintable()
     assert len(link.refusal) < 400
     assert not meeting.theirs
 
 
+def test_a_party_that_is_there_and_does_not_begin_is_named() -> None:
+    meeting = Meeting("alice", ["bob"], RunState(introduction("alice")))
+    meeting.theirs["bob"] = PartyState(introduction())
+    plan = prepared(synthetic()).plan
+    apart = Apart(meeting, plan, RunState(introduction("alice"), life=1), deadline_s=0.1)
+    with pytest.raises(Lost, match="bob failed at life 1: it does not begin"):
+        apart.begin(lambda: None)
+
+
 def test_what_may_be_said_comes_as_it_was() -> None:
-    said = PartyState(introduction(), "digest", 3, 2, "it ended")
+    said = PartyState(introduction(), "{}", "digest", 3, 2, "it ended")
     assert decode(encode(said)) == said

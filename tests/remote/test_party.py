@@ -10,20 +10,18 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from splitrun.certificates import throw_away
 from splitrun.errors import Refused
-from splitrun.party import Party
 from splitrun.records.run import read_manifest
-from splitrun.remote import Meeting, OwnParty, PartyState, RunState
+from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
 from splitrun.remote.sides import Holder
 from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
-    PartyProcess,
+    assert_ended,
     content,
     own_directory,
     until,
@@ -40,18 +38,13 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
         process.process.kill()
 
 
-def _ended(processes: Sequence[PartyProcess], code: int = 0) -> None:
-    for process in processes:
-        assert process.wait() == code, process.said
-
-
 @pytest.mark.parametrize("names", [("alice", "bob"), ("alice", "bob", "carol")])
 def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
     names: Sequence[str], tmp_path: Path
 ) -> None:
     parties = Parties(tmp_path, content(names))
     processes = parties.start_all()
-    _ended(processes)
+    assert_ended(processes)
     assert weights(processes) == parties.together()
     for process in processes:
         assert [path.name for path in process.run_directory.glob("model/*")] == [process.name]
@@ -78,7 +71,7 @@ def _tells_of_its_links(process: PartyProcess, directions: set[str]) -> None:
 
 def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
     alice, bob = parties.start("alice"), parties.start("bob", "training.epochs=5", "seed=4")
-    _ended([alice, bob], 2)
+    assert_ended([alice, bob], 2)
     assert "training.epochs: alice has 4, bob has 5" in alice.said
     assert "training.epochs: bob has 5, alice has 4" in bob.said
     assert "seed: alice has 3, bob has 4" in alice.said
@@ -89,7 +82,7 @@ def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
 
     write_rows(parties.directories["bob"], COLUMNS["bob"], rows=590)
     alice, bob = parties.start("alice"), parties.start("bob")
-    _ended([alice], 2)
+    assert_ended([alice], 2)
     assert "train_rows: 480 and 472" in alice.said
     assert bob.wait() != 0
     assert "train_rows" in bob.said
@@ -103,7 +96,7 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
     processes[name].signal(signal.SIGKILL)
     processes[name].process.join()
     processes[name] = parties.start(name)
-    _ended(list(processes.values()))
+    assert_ended(list(processes.values()))
     assert weights(list(processes.values())) == parties.together()
     manifests = [len(list(it.directory.glob("runs/*"))) for it in processes.values()]
     assert manifests == [1, 1]
@@ -128,7 +121,7 @@ def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
     }
     assert processes[killed].wait() == -signal.SIGKILL
     processes[killed] = parties.start(killed)
-    _ended(list(processes.values()))
+    assert_ended(list(processes.values()))
     assert weights(list(processes.values())) == parties.together()
     told = [it.run_directory / "parties.json" for it in processes.values()]
     assert [json.loads(path.read_text())["life"] for path in told] == lives
@@ -170,7 +163,7 @@ def test_parties_meet_over_tls_and_a_stranger_is_turned_away(tmp_path: Path) -> 
     until(lambda: "its certificate is not signed by our ca.crt" in stranger.said)
     stranger.process.kill()
     bob = parties.start("bob")
-    _ended([alice, bob])
+    assert_ended([alice, bob])
     assert weights([alice, bob]) == parties.together()
 
 
@@ -211,17 +204,17 @@ def test_a_party_that_tells_of_anothers_model_is_refused(tmp_path: Path) -> None
     joint = own_directory(tmp_path, content(), ["alice", "bob"])
     document = load(joint / "spec.yaml")
     alice, bob = (
-        OwnParty.of(document, Party.load(document.spec, name, joint), joint)
+        OwnParty.of(document, OwnRows.of(document.spec, name, joint), joint)
         for name in ("alice", "bob")
     )
+    facts, own = bob.rows.load().facts(), alice.rows.load().facts()
     meeting = Meeting("alice", ["bob"], RunState(alice.introduction))
     for odd in (
-        dataclasses.replace(bob.facts, party="alice"),
-        dataclasses.replace(bob.facts, roles={**bob.facts.roles, **alice.facts.roles}),
-        dataclasses.replace(bob.facts, roles={}),
+        dataclasses.replace(facts, party="alice"),
+        dataclasses.replace(facts, roles={**facts.roles, **own.roles}),
+        dataclasses.replace(facts, roles={}),
     ):
-        told = msgspec.structs.replace(bob.introduction, facts=odd.to_json())
-        meeting.theirs["bob"] = PartyState(told)
+        meeting.theirs["bob"] = PartyState(bob.introduction, odd.to_json())
         with pytest.raises(Refused, match="and not of its own"):
             Holder(alice, meeting, lambda _: None).agree()
 

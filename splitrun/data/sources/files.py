@@ -21,7 +21,7 @@ from splitrun.files import located
 from splitrun.spec.check_files import file_problems, file_warnings
 from splitrun.spec.datasets import FileDatasetSection
 from splitrun.spec.effective import is_joined, own_reading
-from splitrun.spec.files import KeyType, ReadingKeys
+from splitrun.spec.files import Align, KeyType, ReadingKeys
 
 if TYPE_CHECKING:
     from splitrun.data.table import NewColumn, Table
@@ -47,6 +47,12 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         description="Keys are compared as text; `integer`: as whole numbers, so that 007 is 7; "
         "`auto`: as text, and keys that differ by zeros, case or space alone are refused.",
     )
+    align: Align | None = Field(
+        None,
+        description="How parties on machines of their own join rows by keys. `sorted`: all have "
+        "the same; `hmac`: by keyed hashes, which the parties could guess; `psi`: by private set "
+        "intersection.",
+    )
     classes: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="The label's classes, and other spellings of each."
     )
@@ -71,6 +77,12 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         fewer classes than the loss takes."""
         yield from super().problems(spec, path)
         yield from file_problems(spec, self.path, self.test_path)
+        if self.align is not None and not is_joined(spec):
+            remedy = "add dataset.key, or a key for each of the parties; or remove align"
+            yield Problem((*path, "align"), "there is no key to join rows by", remedy)
+        elif self.align == "psi" and self.key_type == "auto":
+            what = "psi compares keys as they are written, and cannot tell those that differ in it"
+            yield Problem((*path, "align"), what, "set dataset.key_type to integer or text")
         place, taken = (*path, "classes"), dict[str, str]()
         for name, spellings in self.classes.items():
             for spelling in (name, *spellings):
@@ -114,6 +126,11 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
     def keys_as(self) -> KeyType:
         """The `key_type`."""
         return self.key_type
+
+    @property
+    def aligned_by(self) -> Align | None:
+        """The `align`."""
+        return self.align
 
     @property
     def reading_keys(self) -> ReadingKeys:
