@@ -21,6 +21,7 @@ from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
+    PartyProcess,
     assert_ended,
     content,
     own_directory,
