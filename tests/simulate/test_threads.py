@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
-from splitrun.plan import Plan
+from splitrun.plan import Op, Plan
 from splitrun.simulate import Costs, Simulation, simulate, simulate_serial
 from splitrun.spec import Compute
 from tests.plan.plans import make_plan
