@@ -6,13 +6,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from splitrun.plan import Op, Plan
 from splitrun.simulate import Costs, Simulation, simulate, simulate_serial
 from splitrun.spec import Compute
 from tests.plan.plans import make_plan
-from tests.simulate.timing import AMPLE, emulating, few, timed_plans, uniform_costs
+from tests.simulate.timing import AMPLE, emulating, timed_plans, uniform_costs
 
 
 def overlap(simulation: Simulation, party: str) -> bool:
@@ -50,7 +50,7 @@ def test_roles_that_wait_for_what_is_emulated_have_threads_of_their_own() -> Non
         assert overlap(simulate(plan, costs.apart(2)), plan.top.party)
 
 
-@few
+@settings(max_examples=10)
 @given(timed_plans())
 def test_every_program_is_run_to_its_end_and_only_shared_threads_take_turns(
     timed: tuple[Plan, Costs],
