@@ -14,12 +14,14 @@ import pytest
 
 from splitrun.certificates import throw_away
 from splitrun.errors import Refused
+from splitrun.records.run import read_manifest
 from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
 from splitrun.remote.sides import Holder
-from splitrun.spec import load
+from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
+    PartyProcess,
     assert_ended,
     content,
     own_directory,
@@ -48,6 +50,24 @@ def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
     for process in processes:
         assert [path.name for path in process.run_directory.glob("model/*")] == [process.name]
         assert [path.name for path in process.run_directory.glob("checkpoints/*")] == [process.name]
+        others = [name for name in names if name != "alice"]
+        peers = others if process.name == "alice" else [process.name]
+        _tells_of_its_links(
+            process, {way for it in peers for way in (f"alice->{it}", f"{it}->alice")}
+        )
+
+
+def _tells_of_its_links(process: PartyProcess, directions: set[str]) -> None:
+    """Its links were measured, and are told as a section that a spec takes."""
+    manifest = read_manifest(process.run_directory)
+    assert manifest is not None
+    assert manifest.result is not None
+    assert set(manifest.result.links) == directions
+    section = process.said.partition("for a spec:\n")[2]
+    text = (process.directory / "spec.yaml").read_text(encoding="utf-8")
+    emulated = loads(f"{text}\n{section}", "spec.yaml").spec.links
+    told = {name: link.latency_ms for name, link in manifest.result.links.items()}
+    assert {name: link.latency_ms for name, link in emulated.items()} == told
 
 
 def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
