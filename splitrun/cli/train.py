@@ -156,8 +156,16 @@ def summary(name: str, result: RunResult, data: DataSummary) -> str:
     }
     width = max(map(len, told))
     lines = (f"  {label:<{width}}  {text}" for label, text in told.items())
-    measured = ["measured before the run, for a spec:", links_section(result.links)]
-    return "\n".join((f"{name}: {schedule}", *lines, *(measured if result.links else ())))
+    measured: list[str] = []
+    if 0 < len(result.links) <= _MOST_LINKS:
+        measured = ["measured before the run, for a spec:", links_section(result.links)]
+    elif result.links:
+        measured = [f"{len(result.links)} directions of links were measured; see manifest.json"]
+    return "\n".join((f"{name}: {schedule}", *lines, *measured))
+
+
+_MOST_LINKS = 8
+"""That are shown, a line for each direction."""
 
 
 @dataclass(frozen=True)

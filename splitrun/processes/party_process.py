@@ -156,7 +156,8 @@ class _PartyProcess:
             self._begin,
             self._look,
         )
-        outcome = find_runtime(_runtime_of(job))(job, observer)
+        kind = "serial" if self._plan.shares_thread(assignment.party) else "threaded"
+        outcome = find_runtime(kind)(job, observer)
         if self._open is not None:
             self._open.close()
         return self._with_states(Ended(roles=outcome.roles, channels=outcome.channels))
@@ -275,11 +276,3 @@ class _PartyProcess:
 
 def _ids(content: bytes) -> Tensor:
     return torch.from_numpy(np.frombuffer(bytearray(content), np.int64))
-
-
-def _runtime_of(job: Job) -> str:
-    """How the roles of one party run: in one thread, for two would take turns at Python's lock, and
-    by its changing hands alone they lose more than they win. But where links or hardware are
-    emulated, a role waits for what is not here, and another one can work meanwhile."""
-    waits = any(channel.timing for channel in job.plan.channels if channel.name in job.receivers)
-    return "threaded" if waits or any(role.compute for role in job.plan.roles) else "serial"

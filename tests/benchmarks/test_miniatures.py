@@ -101,6 +101,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
     "wire": {
         "overhead.SPEC": _FEW_ROWS,
         "wire.DELAY_MS": 1,
+        "wire.MODELS": {"labels alone": wire.MODELS["labels alone at their holder"]},
         "wire.DEPTHS": {2: 1},
         "wire.HURT_EPOCHS": 1,
         "wire.HURT": {"nothing": wire.HURT["nothing"]},

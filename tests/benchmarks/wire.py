@@ -10,7 +10,7 @@ machine's cores, which the bound does not know of.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,18 @@ LATEST_MS = 1.0
 BATCH_SIZE = 128
 DEPTHS = {1: 2, 8: 12}
 """And how many epochs of 128 steps a run has."""
+MODELS: dict[str, Sequence[str]] = {
+    "a bottom at both": (),
+    "labels alone at their holder": ("~parties.alice.bottom",),
+}
+"""By name, how it differs from that of `overhead`."""
 RUNTIMES: tuple[RuntimeName, ...] = ("threaded", "grpc")
 """Over which a link is emulated; what they give is told as a multiple of the wire's median, too."""
 HURT_EPOCHS = 6
 HEADER = (
-    "| depth | steps/s over the wire, all valid runs | too late | median | of depth 1 "
+    "| the model | depth | steps/s over the wire, all valid runs | too late | median | of depth 1 "
     "| bound | best, of the bound | emulated link, threads | emulated link, gRPC |\n"
-    + "|---" * 9
+    + "|---" * 10
     + "|"
 )
 Meanwhile = Callable[[Relay, PartyProcess], None]
@@ -92,7 +97,8 @@ def measure(repeats: int) -> Iterator[str]:
     try:
         with relay(DELAY_MS, MBPS) as wire:
             yield f"Congestion control: {wire.congestion_control}\n\n{HEADER}"
-            yield from _speeds(wire, repeats)
+            for name, changes in MODELS.items():
+                yield from _speeds(wire, repeats, name, changes)
             yield "\n| the wire | steps/s | weights of one process |\n|---|---|---|"
             yield from _hurt(wire)
     except NoRelay as why:
@@ -104,23 +110,23 @@ def _spec(depth: int, epochs: int) -> str:
     return overhead.SPEC % (BATCH_SIZE, epochs) + pipeline
 
 
-def _linked(depth: int) -> Document:
+def _linked(depth: int, changes: Sequence[str]) -> Document:
     link = f"links={{default: {{latency_ms: {DELAY_MS}, bandwidth_mbps: {MBPS}}}}}"
-    return loads(_spec(depth, DEPTHS[depth]), "wire.yaml", [link])
+    return loads(_spec(depth, DEPTHS[depth]), "wire.yaml", [link, *changes])
 
 
-def _speeds(wire: Relay, repeats: int) -> Iterator[str]:
+def _speeds(wire: Relay, repeats: int, name: str, changes: Sequence[str]) -> Iterator[str]:
     crossings: dict[int, list[Crossing]] = {depth: [] for depth in DEPTHS}
     for _ in range(repeats):
         for depth, epochs in DEPTHS.items():
-            crossings[depth].append(_crossing(wire, _spec(depth, epochs)))
+            crossings[depth].append(_crossing(wire, _spec(depth, epochs), changes))
     first = 0.0
     for depth, made in crossings.items():
         valid = [it.steps_per_s for it in made if it.late_ms <= LATEST_MS]
         if not valid:
-            yield f"| {depth} | none | {len(made)} |" + " |" * 6
+            yield f"| {name} | {depth} | none | {len(made)} |" + " |" * 6
             continue
-        middle, experiment = median(valid), probed(_linked(depth))
+        middle, experiment = median(valid), probed(_linked(depth, changes))
         assert experiment.costs is not None
         first = first or middle
         most = bound(experiment.plan, experiment.costs).samples_per_s / BATCH_SIZE
@@ -129,8 +135,8 @@ def _speeds(wire: Relay, repeats: int) -> Iterator[str]:
         foretold = " | ".join(f"{each:.1f}, {each / middle:.2f} ×" for each in emulated)
         told = ", ".join(f"{each:.1f}" for each in valid)
         yield (
-            f"| {depth} | {told} | {len(made) - len(valid)} | {middle:.1f} | {middle / first:.2f} "
-            f"| {most:.1f} | {max(valid) / most:.3f} | {foretold} |"
+            f"| {name} | {depth} | {told} | {len(made) - len(valid)} | {middle:.1f} "
+            f"| {middle / first:.2f} | {most:.1f} | {max(valid) / most:.3f} | {foretold} |"
         )
 
 
@@ -140,13 +146,15 @@ def _hurt(wire: Relay) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as runs:
         alone = train(prepare(loads(spec, "wire.yaml")), Path(runs)).weights_sha256
     for name, meanwhile in HURT.items():
-        made = _crossing(wire, spec, meanwhile)
+        made = _crossing(wire, spec, (), meanwhile)
         wire.tell("loss 0")
         same = "yes" if made.weights_sha256 == alone else "NO"
         yield f"| {name} | {made.steps_per_s:.1f} | {same} |"
 
 
-def _crossing(wire: Relay, spec: str, meanwhile: Meanwhile = _undisturbed) -> Crossing:
+def _crossing(
+    wire: Relay, spec: str, changes: Sequence[str], meanwhile: Meanwhile = _undisturbed
+) -> Crossing:
     """Two parties run to their end, over the wire."""
     with tempfile.TemporaryDirectory() as directory:
         made = throw_away(("alice", "bob")).items()
@@ -158,7 +166,7 @@ def _crossing(wire: Relay, spec: str, meanwhile: Meanwhile = _undisturbed) -> Cr
             where = Path(directory, name)
             write_credentials(where / "tls", name, credentials)
             (where / "spec.yaml").write_text(spec)
-            given = [option, f"{ADDRESSES[0]}:7000", "--tls", "tls"]
+            given = [*changes, option, f"{ADDRESSES[0]}:7000", "--tls", "tls"]
             processes.append(PartyProcess(name, where, given, partial(enter, namespace)))
         meanwhile(wire, processes[-1])
         for process in processes:
