@@ -76,6 +76,19 @@ class Sent(Event, frozen=True, gc=False):
     arrive: float
 
 
+class LinkMeasured(Event, frozen=True, gc=False, omit_defaults=True):
+    """What one direction of a real link between two parties is like, as the run begins; keys of the
+    spec's `links` mean the same."""
+
+    source: str
+    target: str
+    latency_ms: float
+    jitter_ms: float
+    time: float
+    bandwidth_mbps: float | None = None
+    """None where messages took too little time to tell."""
+
+
 class StepDone(Event, frozen=True, gc=False):
     """The label holder finished a training step, all of its micro-batches."""
 
@@ -216,6 +229,7 @@ class Sampled(Event, frozen=True, gc=False):
 
 AnyEvent = (
     RunStarted
+    | LinkMeasured
     | Executed
     | Sent
     | StepDone

@@ -138,23 +138,35 @@ def tell_prepared(experiment: Experiment, progress: Progress) -> None:
 
 def summary(name: str, result: RunResult, data: DataSummary) -> str:
     """What a finished run came to, for a person."""
+    from splitrun.records.run import links_section
     from splitrun.units import SCREEN
 
     schedule = result.schedule + (f", depth {result.depth}" if result.depth > 1 else "")
     target = data.label.target
     unit = f", in variances of {data.label.column}" if target and target.standardised else ""
     steps = f"{result.steps:,} in {result.wall_s:.2f} s: {SCREEN.rate(result.samples_per_s)}"
+    loss = SCREEN.value(result.train_loss)
+    has_loss = result.train_loss is not None
     told = {
         "steps": steps,
         **({} if result.best_step is None else {"best": _best(result)}),
-        "train": f"loss {SCREEN.value(result.train_loss)} (last epoch{unit})",
+        **({"train": f"loss {loss} (last epoch{unit})"} if has_loss else {}),
         **{rows: SCREEN.metrics(metrics) for rows, metrics in result.metrics.items()},
         "weights": f"sha256 {result.weights_sha256[:16]}…",
         "run": result.run_dir,
     }
     width = max(map(len, told))
     lines = (f"  {label:<{width}}  {text}" for label, text in told.items())
-    return "\n".join((f"{name}: {schedule}", *lines))
+    measured: list[str] = []
+    if 0 < len(result.links) <= _MOST_LINKS:
+        measured = ["measured before the run, for a spec:", links_section(result.links)]
+    elif result.links:
+        measured = [f"{len(result.links)} directions of links were measured; see manifest.json"]
+    return "\n".join((f"{name}: {schedule}", *lines, *measured))
+
+
+_MOST_LINKS = 8
+"""That are shown, a line for each direction."""
 
 
 def _best(result: RunResult) -> str:

@@ -16,7 +16,16 @@ from rich.segment import ControlType
 from splitrun import units
 from splitrun.dashboard.lines import evaluation_text, stacks_text, stuck_text
 from splitrun.dashboard.progress import RunProgress
-from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone, Stuck
+from splitrun.events import (
+    Evaluated,
+    Event,
+    Executed,
+    RunEnded,
+    RunStarted,
+    Sampled,
+    StepDone,
+    Stuck,
+)
 from splitrun.units import SCREEN
 
 _DRAWN_EVERY_S = 0.1
@@ -40,7 +49,7 @@ class ProgressBar:
             BarColumn(bar_width=None),
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[rate]}"),
-            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[loss]}"),
             TextColumn("ETA {task.fields[eta]}"),
             console=console,
             auto_refresh=False,
@@ -50,6 +59,7 @@ class ProgressBar:
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
+        step = self._view.step
         self._view.fold(event)
         match event:
             case RunStarted():
@@ -58,8 +68,9 @@ class ProgressBar:
                 self._task = self._progress.add_task("", total=event.steps, **fields)
                 self._progress.start()
                 self._console.control(_LINE_START)
-            case StepDone() if event.end - self._drawn >= _DRAWN_EVERY_S:
-                self._draw(event.end)
+            case StepDone() | Executed() if self._view.step > step:
+                if event.end - self._drawn >= _DRAWN_EVERY_S:
+                    self._draw(event.end)
             case Sampled() if event.time - self._drawn >= _DRAWN_EVERY_S:
                 self._draw(event.time)
             case Evaluated():
@@ -93,6 +104,6 @@ def _fields(view: RunProgress, now: float) -> dict[str, Any]:
     return {
         "epoch": f"{view.epoch}/{view.epochs}",
         "rate": SCREEN.rate(view.samples_per_s_at(now)),
-        "loss": SCREEN.value(view.loss),
+        "loss": f"loss {SCREEN.value(view.loss)}" if view.has_top else "",
         "eta": units.clock(view.eta_s_at(now)),
     }

@@ -107,8 +107,7 @@ def _sizes(height: int, roles: int, links: int, view: RunView) -> tuple[int, ...
     left -= more_links
     more_machine = min(left, machine_most - machine) if left > 0 else 0
     left -= more_machine
-    count = values_count(view)
-    more_values = min(max(0, left), count - _FEWEST_VALUES)
+    more_values = min(max(0, left), max(0, values_count(view) - _FEWEST_VALUES))
     left -= more_values
     gaps = min(5, max(0, left))
     left -= gaps
@@ -219,7 +218,9 @@ def values_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> li
     if height < len(values):
         return [*_value_lines(values[0], labels, width, height - 1), _joined(values[1:], width)]
     spare = height - len(values)
-    heights = [1 + spare - spare // 2, 1 + spare // 2, *(1 for _ in values[2:])]
+    charts = min(2, len(values))  # the others are a line each
+    heights = [1 + (spare + charts - 1 - place) // charts for place in range(charts)]
+    heights += [1 for _ in values[charts:]]
     return [
         drawn
         for value, rows in zip(values, heights, strict=True)
@@ -229,7 +230,7 @@ def values_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> li
 
 def values_count(view: RunView) -> int:
     """How many values there are."""
-    return 2 + len(view.progress.metrics)
+    return 1 + view.progress.has_top + len(view.progress.metrics)
 
 
 def _values(view: RunView, plan: PlanRecord) -> list[_Value]:
@@ -247,7 +248,11 @@ def _values(view: RunView, plan: PlanRecord) -> list[_Value]:
     rates = progress.rates.idle_until(view.present) if stands else progress.rates.points
     return [
         _Value("throughput", SCREEN.whole(shown), "samples/s", detail, rates, True),
-        _Value("train loss", SCREEN.value(progress.loss), "", "", losses),
+        *(
+            [_Value("train loss", SCREEN.value(progress.loss), "", "", losses)]
+            if progress.has_top
+            else []
+        ),
         *(
             _Value(name, SCREEN.value(value), "", "", _points(progress, name))
             for name, value in progress.metrics.items()

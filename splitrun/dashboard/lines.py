@@ -10,7 +10,16 @@ from typing import TextIO
 
 from splitrun import units
 from splitrun.dashboard.progress import RunProgress
-from splitrun.events import Decided, Evaluated, Event, RunEnded, RunStarted, StepDone, Stuck
+from splitrun.events import (
+    Decided,
+    Evaluated,
+    Event,
+    Executed,
+    RunEnded,
+    RunStarted,
+    StepDone,
+    Stuck,
+)
 from splitrun.files import is_regular
 from splitrun.units import SCREEN, plain
 
@@ -93,28 +102,31 @@ class PlainLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._view = RunProgress()
-        self._last: float | None = None
+        self._last = 0.0
+        self._waited_s = 0.0
+        """Since then, for a peer, where the label holder is elsewhere."""
+        self._peer = ""
         self._run_dir = ""
         self._stuck_told: float | None = None
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
+        step = self._view.step
         self._view.fold(event)
         match event:
-            case StepDone():
-                self._last = self._view.start if self._last is None else self._last
-                if (
-                    event.end - self._last >= _WRITTEN_EVERY_S
-                    or self._view.step == self._view.steps
-                ):
-                    self._last = event.end
-                    self._write(_progress(self._view, event.end))
+            case StepDone() | Executed() if self._view.step > step:
+                is_last = self._view.step == self._view.steps
+                if is_last or event.end - self._last >= _WRITTEN_EVERY_S:
+                    self._tell_progress(event.end)
+            case Executed(op="RECV" | "SEND") if not self._view.has_top:
+                self._peer = event.peer
+                self._waited_s += event.end - max(event.start, self._last)
             case Evaluated():
                 self._write(evaluation_text(event))
             case Decided(stops=True) if event.step < self._view.steps:
                 self._write(stopping_text(event))
             case RunStarted():
-                self._run_dir = event.run_dir
+                self._run_dir, self._last = event.run_dir, event.clock
             case Stuck():
                 self._tell(event)
             case RunEnded(status="failed"):
@@ -126,19 +138,24 @@ class PlainLines:
         if event.over or told is None or time - told >= _WRITTEN_EVERY_S:
             self._write(stuck_text(event))
             if not event.over:
-                self._write(_progress(self._view, time))
+                self._tell_progress(time)
             self._last, self._stuck_told = time, None if event.over else time
+
+    def _tell_progress(self, time: float) -> None:
+        view, span_s = self._view, time - self._last
+        said = f"loss {SCREEN.value(view.loss)}"
+        if not view.has_top:
+            waited = min(1.0, self._waited_s / span_s) if span_s > 0 else None
+            said = f"waits {SCREEN.rounded_share(waited)} for {self._peer}"
+        self._write(
+            f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
+            f"{SCREEN.rate(view.samples_per_s_at(time))}  {said}  "
+            f"ETA {units.clock(view.eta_s_at(time))}"
+        )
+        self._last, self._waited_s = time, 0.0
 
     def _write(self, line: str) -> None:
         print(plain(line), file=self._stream, flush=True)
-
-
-def _progress(view: RunProgress, now: float) -> str:
-    return (
-        f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
-        f"{SCREEN.rate(view.samples_per_s_at(now))}  loss {SCREEN.value(view.loss)}  "
-        f"ETA {units.clock(view.eta_s_at(now))}"
-    )
 
 
 def evaluation_text(event: Evaluated) -> str:

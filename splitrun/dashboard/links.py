@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ class LinkView:
     source: str
     target: str
     start: float
+    ends_here: bool = True
+    """Whether the target tells what it has received; else nobody knows what is under way."""
     bytes: int = 0
     peak_queue: int = 0
     """Most messages that had arrived and were not yet asked for."""
@@ -50,6 +52,8 @@ class LinkView:
     def send(self, event: Sent) -> None:
         """Take in a message. Threads race to tell: its RECV may have been told before."""
         self.bytes += event.bytes
+        if not self.ends_here:
+            return
         early = self._early
         while early and early[0] < event.start:
             early.popleft()
@@ -108,14 +112,22 @@ class LinkView:
 
 
 class Links:
-    """All channels of a run."""
+    """All channels of a run.
 
-    def __init__(self, channels: Sequence[str], start: float) -> None:
+    Args:
+        roles: that tell of themselves; None: all do.
+    """
+
+    def __init__(
+        self, channels: Sequence[str], start: float, roles: Collection[str] | None = None
+    ) -> None:
         self.by_name: dict[str, LinkView] = {}
         self._by_ends: dict[tuple[str, str], LinkView] = {}
         for channel in channels:
             source, _, target = channel.partition("->")
-            link = self.by_name[channel] = LinkView(source, target, start)
+            link = self.by_name[channel] = LinkView(
+                source, target, start, roles is None or target in roles
+            )
             self._by_ends[source, target] = link
 
     def send(self, event: Sent) -> None:

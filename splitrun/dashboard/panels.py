@@ -218,9 +218,7 @@ def _link_line(
     rate = _mbps(link, view)
     texts = [
         _name(link),
-        f"{link.on_the_wire(view.now)}",
-        f"{link.queue(view.now)}",
-        f"{link.peak_queue}",
+        *(_under_way(link, view.now) if link.ends_here else (SCREEN.unknown,) * 3),
         SCREEN.size(link.bytes),
         f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
         _bandwidth_text(bandwidth),
@@ -233,6 +231,11 @@ def _link_line(
         used = round(min(1.0, rate / bandwidth) * bar)
         parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
     return line(parts, width)
+
+
+def _under_way(link: LinkView, now: float) -> tuple[str, ...]:
+    """Messages on the wire, in the queue, and in the longest queue."""
+    return f"{link.on_the_wire(now)}", f"{link.queue(now)}", f"{link.peak_queue}"
 
 
 def _bandwidth_text(mbps: float | None) -> str:

@@ -92,6 +92,9 @@ class RateHistory:
 class RunProgress:
     """Steps, throughput, loss and metrics; `fold` brings it up to date."""
 
+    has_top: bool = True
+    """Whether the run's label holder is here; elsewhere nobody knows of losses, and a step is done
+    once the bottom has taken its gradient."""
     steps: int = 0
     steps_per_epoch: int = 1
     depth: int = 1
@@ -127,10 +130,16 @@ class RunProgress:
         """Take in one event."""
         match event:
             case StepDone():
-                self._step_done(event)
+                fresh = event.step + 1 - self.step  # more than one where events are missing
+                self._note_loss(event)
+                self._step_done(event.step, event.end, self.done_samples + fresh * event.rows)
+            case Executed(op="UPDATE") if not self.has_top:
+                samples = round(self.samples * (event.step + 1) / self.steps)
+                self._step_done(event.step, event.end, samples)
             case Executed(op="DRAIN"):
                 self._extend(event.end)
             case RunStarted():
+                self.has_top = any(role.endswith(".top") for role in event.roles)
                 self.steps, self.steps_per_epoch = event.steps, event.steps_per_epoch
                 self.samples, self.depth = event.samples, event.depth
                 self.start = self._segment_start = self._unmarked = event.clock
@@ -159,16 +168,16 @@ class RunProgress:
         self._unmarked, self._unmarked_samples = time, self.done_samples
         self.rates.skip_to(time)
 
-    def _step_done(self, event: StepDone) -> None:
-        fresh = event.step + 1 - self.step  # more than one where events are missing
-        self.step += fresh
-        self.done_samples += fresh * event.rows
-        weight = max(1 / self.step, 1 / min(100, self.steps_per_epoch))
+    def _note_loss(self, event: StepDone) -> None:
+        weight = max(1 / (event.step + 1), 1 / min(100, self.steps_per_epoch))
         self.loss = event.loss if self.loss is None else self.loss
         self.loss += weight * (event.loss - self.loss)
         self.losses.add(self.loss)
-        self._extend(event.end)
-        self._mark(event.end)
+
+    def _step_done(self, step: int, end: float, done_samples: int) -> None:
+        self.step, self.done_samples = step + 1, done_samples
+        self._extend(end)
+        self._mark(end)
 
     def _extend(self, end: float) -> None:
         self.train_s = max(self.train_s, self._before_segment_s + end - self._segment_start)

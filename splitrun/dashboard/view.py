@@ -13,6 +13,7 @@ from splitrun.events import (
     Evaluated,
     Event,
     Executed,
+    LinkMeasured,
     RunEnded,
     RunStarted,
     Sampled,
@@ -70,7 +71,7 @@ class RunView:
                 op, end = event.op, event.end
                 if op == "RECV":
                     self.links.receive(event)
-                elif op == "DRAIN":
+                elif op == "DRAIN" or (op == "UPDATE" and not self.progress.has_top):
                     self.progress.fold(event)
                 if end > self.now:
                     self.now = end
@@ -148,7 +149,7 @@ class RunView:
         self.run_dir, self.schedule, self.now = event.run_dir, event.schedule, event.clock
         self.progress.fold(event)
         self.roles = {name: RoleView(name, event.clock, event.first_step) for name in event.roles}
-        self.links = Links(event.channels, event.clock)
+        self.links = Links(event.channels, event.clock, event.roles)
 
     def _note_stuck(self, event: Stuck) -> None:
         awaits = {wait.role: wait.peer for wait in event.waits}
@@ -186,7 +187,7 @@ def moment(event: Event) -> float:
     match event:
         case RunStarted():
             return event.clock
-        case Sampled() | Stuck():
+        case Sampled() | Stuck() | LinkMeasured():
             return event.time
         case Sent():
             return event.start

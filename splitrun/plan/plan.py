@@ -248,6 +248,17 @@ class Plan:
         """Of a message."""
         return sum(tensor.bytes_per_row for tensor in self.message(channel))
 
+    def shares_thread(self, party: str) -> bool:
+        """Whether a party's roles take turns in one thread where each party is a process: two would
+        take turns at Python's lock, and by its changing hands alone they lose more than they win.
+
+        But where links or hardware are emulated, a role waits for what is not here, and another one
+        can work meanwhile.
+        """
+        own = {role.name for role in self.roles if role.party == party}
+        into = [it for it in self.channels if it.target in own and it.source not in own]
+        return not any(it.timing for it in into) and not any(role.compute for role in self.roles)
+
     def segments(self, start: int = 0) -> Iterator[Segment]:
         """The run between its drains: each ends with an evaluation, where there are rows for it,
         or with a checkpoint, or with both. The run's end is no checkpoint: the model is saved then.

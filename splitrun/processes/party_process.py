@@ -49,6 +49,7 @@ from splitrun.processes.control import (
 from splitrun.processes.core import Core
 from splitrun.processes.files import read_state, write_state
 from splitrun.processes.ring import RingEnd, RingLayout
+from splitrun.processes.streams import OpenStreams
 from splitrun.runtime import (
     Faults,
     Job,
@@ -121,8 +122,8 @@ class _PartyProcess:
         self._decided = {role: SimpleQueue[bool]() for role in assignment.roles}
         self._plan = plan_from_bytes(assignment.plan)
         self._core = Core(assignment.core)
-        self._close: Callable[[], None] = lambda: None
-        """Ends what its channels go over."""
+        self._open: OpenStreams | None = None
+        """What its channels go over, instead of memory."""
         self._meter = Meter(assignment.roles)
         self._meter_at = 0.0
 
@@ -154,14 +155,18 @@ class _PartyProcess:
             self._begin,
             self._look,
         )
-        outcome = find_runtime(_runtime_of(job))(job, observer)
-        self._close()
+        kind = "serial" if self._plan.shares_thread(assignment.party) else "threaded"
+        outcome = find_runtime(kind)(job, observer)
+        if self._open is not None:
+            self._open.close()
         return self._with_states(Ended(roles=outcome.roles, channels=outcome.channels))
 
     def _begin(self) -> None:
         self._flush()  # what its start has used is no part of what the run uses
         self._tell(Ready())
         self._told.wait()
+        if self._open is not None:
+            self._events.extend(self._open.measured())
         self._poll()
 
     def _job(self) -> Job:
@@ -192,9 +197,9 @@ class _PartyProcess:
             name: ends[name].receiver() for name in given.targets
         }
         if given.streams is not None:
-            senders, receivers, self._close = given.streams.open(
-                plan, given.start.step, files, emit
-            )
+            first_step = given.start.step
+            self._open = given.streams.open(plan, first_step, files, emit)
+            senders, receivers = self._open.senders, self._open.receivers
         return replace(
             job,
             intra_op_threads=given.intra_op_threads,
@@ -271,11 +276,3 @@ class _PartyProcess:
 
 def _ids(content: bytes) -> Tensor:
     return torch.from_numpy(np.frombuffer(bytearray(content), np.int64))
-
-
-def _runtime_of(job: Job) -> str:
-    """How the roles of one party run: in one thread, for two would take turns at Python's lock, and
-    by its changing hands alone they lose more than they win. But where links or hardware are
-    emulated, a role waits for what is not here, and another one can work meanwhile."""
-    waits = any(channel.timing for channel in job.plan.channels if channel.name in job.receivers)
-    return "threaded" if waits or any(role.compute for role in job.plan.roles) else "serial"

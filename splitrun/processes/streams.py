@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from splitrun.certificates import Credentials, throw_away
-from splitrun.events import Emit
+from splitrun.events import Emit, LinkMeasured
 from splitrun.plan import Plan
 from splitrun.runtime import ReceiverEnd, SenderEnd
 
+_MEASURES_S = 10.0
+"""After which a run begins, whatever is known of its links."""
 _LEAVES_S = 5.0
 """What was sent last has so long to be consumed before its sender ends."""
+
+
+class OpenStreams(NamedTuple):
+    """What a party's streams have come to, when they are open."""
+
+    senders: Mapping[str, SenderEnd]
+    """By channel, as are the receivers."""
+    receivers: Mapping[str, ReceiverEnd]
+    measured: Callable[[], Sequence[LinkMeasured]]
+    """What its links are like: who dials tells of both directions."""
+    close: Callable[[], None]
+    """Ends the streams in order."""
 
 
 class Streams(msgspec.Struct, frozen=True):
@@ -26,10 +41,8 @@ class Streams(msgspec.Struct, frozen=True):
     listens: bool
     credentials: Credentials
 
-    def open(
-        self, plan: Plan, step: int, pipes: Iterator[int], emit: Emit
-    ) -> tuple[Mapping[str, SenderEnd], Mapping[str, ReceiverEnd], Callable[[], None]]:
-        """Senders and receivers by channel, and what ends them in order.
+    def open(self, plan: Plan, step: int, pipes: Iterator[int], emit: Emit) -> OpenStreams:
+        """The ends of the party's channels to others, once what they go over is measured.
 
         Args:
             step: the first of the run.
@@ -47,10 +60,16 @@ class Streams(msgspec.Struct, frozen=True):
         for link, pipe in zip(links.values(), pipes, strict=False):
             with os.fdopen(pipe, "wb" if self.listens else "rb") as file:
                 if self.listens:
+                    link.measure()
                     file.write(str(listener.port).encode())
                 else:
                     address = f"127.0.0.1:{file.read().decode()}"
                     wires.append(Dialer(address, self.party, link, dialing(self.credentials)))
+                    link.gauge.is_done.wait(_MEASURES_S)
+
+        def measured() -> Sequence[LinkMeasured]:
+            known = [it for it in links.items() if not self.listens]
+            return [told for peer, it in known for told in it.gauge.events(self.party, peer)]
 
         def close() -> None:
             until = time.monotonic() + _LEAVES_S
@@ -61,7 +80,7 @@ class Streams(msgspec.Struct, frozen=True):
 
         senders = {name: end for out, _ in opened for name, end in out.items()}
         receivers = {name: end for _, into in opened for name, end in into.items()}
-        return senders, receivers, close
+        return OpenStreams(senders, receivers, measured, close)
 
 
 def streams_of(plan: Plan, parties: Sequence[str]) -> Mapping[str, tuple[Streams, Sequence[int]]]:

@@ -70,6 +70,27 @@ class Staleness(Record, frozen=True, kw_only=True):
     max: int | None = None
 
 
+class LinkRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What one direction of a real link was found to be like, under the keys of the spec's
+    `links`."""
+
+    latency_ms: float
+    jitter_ms: float
+    bandwidth_mbps: float | None = None
+    """None where messages took too little time to tell."""
+    codec: str = "none"
+    """What the run encoded its messages by."""
+
+
+def links_section(links: Mapping[str, LinkRecord]) -> str:
+    """Measured links as the spec's section that emulates them."""
+    lines = ["links:"]
+    for name, link in links.items():
+        given = {key: value for key, value in link.to_json().items() if value is not None}
+        lines.append(f"  {name}: {{{', '.join(f'{key}: {it}' for key, it in given.items())}}}")
+    return "\n".join(lines)
+
+
 class RunResult(Record, frozen=True, kw_only=True):
     """What a run came to; `splitrun train --json` prints it."""
 
@@ -93,6 +114,8 @@ class RunResult(Record, frozen=True, kw_only=True):
     where it could not stop early."""
     stopped_early: bool = False
     weights_sha256: str = ""
+    links: Mapping[str, LinkRecord] = {}
+    """By direction, `bob->alice`; none where links were not real."""
 
 
 class ChannelTotals(Record, frozen=True, kw_only=True):

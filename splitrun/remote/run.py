@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from splitrun.errors import Lost, Refused, RunFailed, one_line
-from splitrun.events import Emit
+from splitrun.events import Emit, LinkMeasured
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
@@ -28,6 +28,10 @@ from splitrun.session.resume import Resume
 
 Attempt = Callable[[Experiment, Resume | None, "Apart"], RunResult]
 """One attempt, to a run directory and with sinks that the caller chooses; see `session.train`."""
+
+
+_MEASURES_S = 20.0
+"""After which the run begins, whatever is known of the link."""
 
 
 class StartedAgain(RunFailed):
@@ -122,7 +126,7 @@ class Apart:
         life, step, party = self._state.life, self._state.step, self._meeting.party
         senders, receivers = dict(job.senders), dict(job.receivers)
         for link in self._meeting.links.values():
-            out, into = link.open(self._plan, life, step, party, emit)
+            out, into = link.open(self._plan, life, step, party, emit, arrivals=emit)
             senders |= out
             receivers |= into
         there = [role.name for role in self._plan.roles if role.name not in job.roles]
@@ -155,12 +159,28 @@ class Apart:
         if isinstance(meeting.mine, RunState):
             theirs = meeting.theirs
             meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), look)
+            self._measure(look)
             meeting.say(go=life)
         else:
             meeting.say(life=life)
             (holder,) = meeting.links
             meeting.wait_for(lambda: _go(meeting.theirs[holder]) == life, look)
         self._has_begun = True
+
+    def _measure(self, poll: Callable[[], None]) -> None:
+        """Have all links measured, now that everybody waits for the start."""
+        links = self._meeting.links.values()
+        until = now() + min(_MEASURES_S, self._deadline_s / 2)
+        for link in links:
+            link.measure()
+        self._meeting.wait_for(
+            lambda: all(link.gauge.is_done.is_set() for link in links) or now() > until, poll
+        )
+
+    def measured(self) -> Sequence[LinkMeasured]:
+        """What the links to other parties are like."""
+        party, links = self._meeting.party, self._meeting.links
+        return [told for peer, link in links.items() for told in link.gauge.events(party, peer)]
 
     def look(self, statuses: Sequence[RoleStatus]) -> None:
         """Told what roles here are at."""

@@ -14,6 +14,7 @@ from splitrun.records.run import (
     Manifest,
     PlanRecord,
     RunResult,
+    links_section,
     read_manifest,
     stand,
 )
@@ -100,7 +101,7 @@ def run_page(run: Run) -> Page:
                 PageSection("Speed and learning", _progress(run), side_by_side=True),
                 PageSection("Where the time goes", _time(run.summary)),
                 PageSection("The machine", _machine(run.summary), side_by_side=True),
-                PageSection("The links", links_table(run.summary)),
+                PageSection("The links", [*links_table(run.summary), *_measured(result)]),
                 PageSection("The plan", roles_table(run.plan, result)),
                 PageSection("How it was run and measured", _appendix(run)),
             )
@@ -276,6 +277,13 @@ def links_table(summary: RunSummary | None) -> list[Block]:
     sent = PAGE.size(sum(link.bytes for link in summary.links.values()))
     caption = f"{sent} in all, between roles of one party too; tensors alone, without framing."
     return [PageTable("What crossed", caption, columns, rows)]
+
+
+def _measured(result: RunResult) -> list[Block]:
+    """What real links were found to be like."""
+    if not result.links:
+        return []
+    return [CodeListing("As measured before the run, for a spec", links_section(result.links))]
 
 
 def roles_table(plan: PlanRecord | None, result: RunResult) -> list[Block]:

@@ -145,6 +145,8 @@ class Attempt:
         if self._elsewhere is not None:
             self._elsewhere.begin(self._poll_all)
         self._tell_the_start()
+        if self._elsewhere is not None:
+            self._events.extend(self._elsewhere.measured())
         for source in self._sources:
             self._open_sources.enter_context(source(self._events.append))
 
@@ -208,6 +210,8 @@ class Attempt:
         """What the run has come to so far."""
         statistics, plan = self.statistics, self._experiment.plan
         samples = statistics.samples or plan.samples_before(statistics.steps)
+        party = {role.name: role.party for role in plan.roles}
+        codecs = {f"{party[it.source]}->{party[it.target]}": it.codec for it in plan.channels}
         return RunResult(
             run_dir=str(self._directory.path),
             schedule=plan.schedule,
@@ -219,6 +223,10 @@ class Attempt:
             samples_per_s=samples / statistics.train_s if statistics.train_s else 0.0,
             train_loss=statistics.last_loss,
             metrics=statistics.metrics,
+            links={
+                name: structs.replace(link, codec=codecs[name])
+                for name, link in statistics.links.items()
+            },
             staleness={
                 role: Staleness(mean=each.mean, max=each.max)
                 for role, each in statistics.staleness.items()

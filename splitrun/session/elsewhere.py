@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from splitrun.events import Emit
+from splitrun.events import Emit, LinkMeasured
 from splitrun.runtime import Job, RoleStatus
 
 
@@ -23,6 +23,10 @@ class Elsewhere(Protocol):
 
     def begin(self, poll: Callable[[], None]) -> None:
         """Wait until all are ready, calling `poll` meanwhile."""
+        ...
+
+    def measured(self) -> Sequence[LinkMeasured]:
+        """What the links to them are like."""
         ...
 
     def look(self, statuses: Sequence[RoleStatus]) -> None:

@@ -185,7 +185,10 @@ def prepare(
 
     def on_runtime(costs: Costs) -> Costs:
         """Costs of threads, on the spec's runtime."""
-        return costs.apart(len(spec.parties)) if spec.runtime.type in AHEAD else costs
+        if spec.runtime.type not in AHEAD:
+            return costs
+        apart = costs.apart(len(spec.parties))
+        return apart.over_grpc(plan) if spec.runtime.type == "grpc" else apart
 
     def fastest(costs: Costs, pipelines: bool) -> int:  # noqa: FBT001 - the probe's callback
         return fastest_depth(

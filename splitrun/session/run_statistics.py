@@ -19,12 +19,13 @@ from splitrun.events import (
     Evaluated,
     Event,
     Executed,
+    LinkMeasured,
     RunStarted,
     Sent,
     StepDone,
 )
 from splitrun.plan import Plan
-from splitrun.records.run import EpochRecord
+from splitrun.records.run import EpochRecord, LinkRecord
 from splitrun.runtime.clock import now
 
 
@@ -119,6 +120,8 @@ class RunStatistics:
 
     def __init__(self, roles: Mapping[str, RoleStatistics] | None = None) -> None:
         self._roles = dict(roles or {})
+        self.links: dict[str, LinkRecord] = {}
+        """Of this attempt, by direction, `bob->alice`: what real links were found to be like."""
         tops = (part.top for part in self._roles.values() if part.top is not None)
         self._top = next(tops, TopStatistics())
 
@@ -216,8 +219,14 @@ class RunStatistics:
                 self._enter(event)
 
     def _enter(self, event: Event) -> None:
-        """What only the top tells of."""
+        """What is told seldom."""
         match event:
+            case LinkMeasured():
+                self.links[f"{event.source}->{event.target}"] = LinkRecord(
+                    latency_ms=event.latency_ms,
+                    jitter_ms=event.jitter_ms,
+                    bandwidth_mbps=event.bandwidth_mbps,
+                )
             case StepDone():
                 self._top.steps += 1
                 self._top.samples += event.rows
@@ -243,6 +252,7 @@ class RunStatistics:
         top, self._planned_steps = self._top, event.steps
         top.earlier_train_s, top.earlier_evaluation_s = self.train_s, self.evaluation_s
         top.clock, top.evaluated = event.clock, []
+        self.links.clear()
         self._roles = {role: self._roles.get(role, RoleStatistics()) for role in event.roles}
         for part in self._roles.values():
             part.evaluations, part.trained = 0, []
@@ -272,6 +282,7 @@ def run_started(
     Args:
         roles: those that run here; all, if empty.
     """
+    here = tuple(roles) or tuple(role.name for role in plan.roles)
     return RunStarted(
         run_dir=run_dir,
         schedule=plan.schedule,
@@ -279,8 +290,8 @@ def run_started(
         steps=plan.steps,
         steps_per_epoch=plan.steps_per_epoch,
         samples=plan.epochs * plan.facts.train_rows,
-        roles=tuple(roles) or tuple(role.name for role in plan.roles),
-        channels=tuple(channel.name for channel in plan.channels),
+        roles=here,
+        channels=tuple(it.name for it in plan.channels if {it.source, it.target} & {*here}),
         clock=now(),
         attempt=attempt,
         first_step=first_step,

@@ -116,9 +116,12 @@ class WireSender:
 class WireReceiver:
     """The receiving end of a channel from a peer."""
 
-    def __init__(self, link: Link, layout: Layout, following: Iterator[Place]) -> None:
+    def __init__(
+        self, link: Link, layout: Layout, following: Iterator[Place], arrivals: Emit
+    ) -> None:
         self.name = layout.channel.name
         self._link, self._layout = link, layout
+        self._arrivals = arrivals
         self._following = following
         self._next = next(following, None)
         self._messages: SimpleQueue[Message | None] = SimpleQueue()
@@ -154,6 +157,10 @@ class WireReceiver:
         self.received += 1
         self._peak_bytes = max(self._peak_bytes, len(frame) * (self.received - self.consumed))
         self._messages.put(message)
+        phase, step, micro = message[:3]
+        size = sum(tensor.nbytes for tensor in message.tensors)
+        time = max(now(), message.arrive)
+        self._arrivals(Sent(self.name, phase, step, micro, size, time, time))
 
     def ready(self) -> bool:
         """Whether a message has come."""

@@ -21,11 +21,12 @@ from splitrun.runtime.clock import now
 from splitrun.units import plain
 from splitrun.wire.ends import WireReceiver, WireSender
 from splitrun.wire.frames import Layout, channel_of, number_of, places
+from splitrun.wire.gauge import KINDS, LinkGauge
 
 PIECE_BYTES = 1 << 20
 """No message on the wire is longer, so that nobody has to take a longer one."""
-_CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED, _PADDING = range(6)
-"""What the first byte of a message says that it is."""
+_CONTROL, _PIECE, _LAST, _CONSUMED, _WANTED = range(5)
+"""What the first byte of a message says that it is; others are the gauge's."""
 _LONGEST_CONTROL_BYTES = 5 << 20
 _LONGEST_REFUSAL = 300
 """In characters: a peer's words may be among them."""
@@ -88,9 +89,14 @@ class Link:
         """The parts of something that is said, until the last one comes."""
         self._wanted_later: dict[int, tuple[int, int]] = {}
         """By channel, which number a peer wants in a life that has not begun here."""
+        self.gauge = LinkGauge()
 
-    def attach(self, write: Write) -> Connection:
-        """A connection has been made, in place of any before; each side now says what it wants."""
+    def attach(self, write: Write, *, dials: bool = False) -> Connection:
+        """A connection has been made, in place of any before; each side now says what it wants.
+
+        Args:
+            dials: whether this side has made it.
+        """
         with self.lock:
             connection = self._connection = Connection(self, write)
             self.down_since, self._partial = None, None
@@ -99,6 +105,7 @@ class Link:
                 sender.is_wanted = False
             self._say_what_is_wanted()
             self._on_attach(self)
+            self.gauge.attach(write, dials=dials)
         return connection
 
     def silence(self, deadline_s: float) -> str:
@@ -113,6 +120,12 @@ class Link:
         with self.lock:
             if connection is self._connection:
                 self._connection, self.down_since, self.why_down = None, now(), why
+                self.gauge.detach()
+
+    def measure(self) -> None:
+        """Have the peer that dials find out what the link is like; see `gauge`."""
+        with self.lock:
+            self.gauge.ask()
 
     def say(self, control: bytes) -> bool:
         """Tell the peer something beside the channels; False if there is no connection."""
@@ -126,12 +139,21 @@ class Link:
             return True
 
     def open(
-        self, plan: Plan, life: int, first_step: int, party: str, emit: Emit
+        self,
+        plan: Plan,
+        life: int,
+        first_step: int,
+        party: str,
+        emit: Emit,
+        arrivals: Emit = lambda _: None,
     ) -> tuple[dict[str, WireSender], dict[str, WireReceiver]]:
         """The ends of the channels to and from this peer, for one life of a run.
 
         Args:
             party: whose ends they are.
+            emit: told of what is sent.
+            arrivals: told of what comes, for which it is then sent; where all events of a run meet,
+                the peer tells.
         """
         roles = {role.name: role.party for role in plan.roles}
         senders: dict[int, WireSender] = {}
@@ -143,7 +165,7 @@ class Link:
                 senders[layout.number] = WireSender(self, layout, life, emit)
             elif (source, target) == (self.peer, party):
                 following = places(plan, channel, first_step)
-                receivers[layout.number] = WireReceiver(self, layout, following)
+                receivers[layout.number] = WireReceiver(self, layout, following, arrivals)
         with self.lock:
             self._channels = _Channels(life, senders, receivers)
             self._partial = None
@@ -254,7 +276,9 @@ class Link:
             if len(rest) >= _NUMBER.size:
                 raise ValueError("a number that goes on")
             self._number(message, start, is_wanted=True)
-        elif kind != _PADDING:
+        elif kind in KINDS:
+            self.gauge.take(message[start:])
+        else:
             raise ValueError(f"a message of kind {kind}")
         return None
 

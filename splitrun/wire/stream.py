@@ -46,10 +46,6 @@ _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)
 _DIAL_S, _LOOK_S = 3.0, 0.1
 _GRACE_S = 2.0
 """Streams that are to end have so long to carry what was written to them."""
-_PRIMES = 16
-"""Paddings of 64 KB each way at a connection's start: a cold one is slow for its first round trips,
-and with some congestion controls for as long as little is sent."""
-_PADDING = b"\x05" + bytes(64 << 10)
 
 
 def listening(ours: Credentials) -> grpc.ServerCredentials:
@@ -144,8 +140,6 @@ class Listener:
         queue = _Queue()
         self._queues.append(queue)
         connection = self._links[name].attach(queue.write)
-        for _ in range(_PRIMES):
-            queue.write(_PADDING)
         context.add_callback(queue.close)
         threading.Thread(
             target=_read, args=(messages, connection, queue), name=f"from {name}", daemon=True
@@ -235,9 +229,7 @@ class Dialer:
             queue = self._queue = _Queue()
             stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(_PATH)
             messages = stream(iter(queue), metadata=((_PARTY, self._name),))
-            connection = self._link.attach(queue.write)
-            for _ in range(_PRIMES):
-                queue.write(_PADDING)
+            connection = self._link.attach(queue.write, dials=True)
             _read(messages, connection, queue)
             return connection.has_read
 

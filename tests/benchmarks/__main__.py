@@ -30,6 +30,7 @@ from tests.benchmarks import (
     speedup,
     versions,
     watched,
+    wire,
 )
 from tests.benchmarks.pairs import HEADER, Ratio
 from tests.benchmarks.quiet import Watch, keep, look_around, why_busy
@@ -57,6 +58,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "peer": (peer.measure, 5),
     "processes": (processes.measure, 15),
     "messages": (messages.measure, 3),
+    "wire": (wire.measure, 5),
     "checkpoints": (checkpoints.measure, 3),
     "larger_than_memory": (larger_than_memory.measure, 5),
     "reading": (reading.measure, 9),

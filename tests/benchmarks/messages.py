@@ -1,7 +1,8 @@
-"""What a message costs one way, between threads and between processes, beside a raw socket.
+"""What a message costs one way, between threads, between processes and by gRPC with TLS, beside a
+raw socket.
 
 Half of the way there and back, from tensors to tensors; the socket's is that of bytes alone, over
-TCP on this machine, between two processes, too. The three take turns, so that all are of the same
+TCP on this machine, between two processes, too. All take turns, so that they are of the same
 minute.
 """
 
@@ -12,25 +13,43 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from statistics import median
 
 import torch
 
-from splitrun.plan import Channel, TensorFacts
+from splitrun.certificates import Credentials, throw_away
+from splitrun.plan import Channel, Plan, TensorFacts
 from splitrun.processes.control import Ended, hear, tell
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
 from splitrun.runtime import Message, ReceiverEnd, SenderEnd
 from splitrun.runtime.channel import open_channel
+from splitrun.session import prepare
+from splitrun.spec import loads
+from splitrun.wire.link import Link
+from splitrun.wire.stream import Dialer, Listener, dialing, listening
 
 HEADER = (
-    "| size | raw socket, µs | threaded, µs | ratio | processes, µs | ratio |\n" + "|---" * 6 + "|"
+    "| size | raw socket, µs | threaded, µs | ratio | processes, µs | ratio | gRPC + TLS, µs "
+    "| ratio |\n" + "|---" * 8 + "|"
 )
 SIZES = tuple(4**power * 1024 for power in range(8))
 """1 KB to 16 MB."""
 LASTS_S = 0.3
-"""A turn of one of the three, about."""
+"""A turn of one of them, about."""
+TRIPS = 10_000
+"""The most that there can be by gRPC, where each is a step of a plan."""
+_SPEC = """
+name: messages
+dataset: {type: synthetic, rows: %d, numeric: 2, test_fraction: 0, batch_size: %d}
+parties:
+  alice: {bottom: {type: mlp, hidden: [], out: 1}}
+  bob: {bottom: {type: mlp, hidden: [], out: 64}}
+top: {party: alice, loss: binary_cross_entropy, model: {type: mlp, hidden: [], out: 1}}
+training: {optimizer: sgd, epochs: %d}
+"""
 _THERE, _BACK = (Channel(*ends, None, capacity=4) for ends in (("a", "b"), ("b", "a")))
 
 Trip = Callable[[], None]
@@ -94,6 +113,45 @@ def _processes(size: int, stack: ExitStack) -> Trip:
     return _trip(size, sender, back[1].receiver())
 
 
+def _plan(size: int) -> Plan:
+    """A plan whose batches are messages of this size, there and back."""
+    rows = size // 256
+    return prepare(loads(_SPEC % (rows, rows, TRIPS), "messages.yaml")).plan
+
+
+def _holder(pipe: Connection, plan: Plan, ours: Credentials) -> None:
+    torch.set_num_threads(1)
+    link = Link("bob", lambda *_: None)
+    pipe.send(Listener("127.0.0.1:0", {"bob": link}, listening(ours)).port)
+    senders, receivers = link.open(plan, 1, 0, "alice", lambda _: None)
+    (sender,), (receiver,) = senders.values(), receivers.values()
+    while True:
+        sender.send(receiver.receive())
+
+
+def _grpc(size: int, stack: ExitStack) -> Trip:
+    plan, credentials = _plan(size), throw_away(("alice", "bob"))
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_holder, args=(theirs, plan, credentials["alice"]))
+    process.start()
+    stack.callback(process.join)
+    stack.callback(process.kill)
+    link = Link("alice", lambda *_: None)
+    address = f"127.0.0.1:{ours.recv()}"
+    stack.enter_context(closing(Dialer(address, "bob", link, dialing(credentials["bob"]))))
+    senders, receivers = link.open(plan, 1, 0, "bob", lambda _: None)
+    (sender,), (receiver,) = senders.values(), receivers.values()
+    tensors, steps = (torch.ones(size // 256, 64),), count()
+
+    def trip() -> None:
+        sender.send(Message("train", next(steps), 0, b"8 digits", tensors))
+        receiver.receive()
+
+    return trip
+
+
 def _received(connection: socket.socket, buffer: memoryview) -> bool:
     """Fill the buffer; False once nobody sends any more."""
     done = 0
@@ -150,16 +208,14 @@ def measure(repeats: int) -> Iterator[str]:
     yield HEADER
     for size in SIZES:
         with ExitStack() as stack:
-            trips = [made(size, stack) for made in (_raw_socket, _threads, _processes)]
+            trips = [made(size, stack) for made in (_raw_socket, _threads, _processes, _grpc)]
             for trip in trips:
                 trip()
             found: list[list[float]] = [[] for _ in trips]
             for _ in range(repeats):
                 for trip, each in zip(trips, found, strict=True):
                     each += _one_way_s(trip)
-        raw, threaded, processes = (1e6 * median(each) for each in found)
+        raw, *others = (1e6 * median(each) for each in found)
+        told = " | ".join(f"{each:,.0f} | {each / raw:.2f}" for each in others)
         name = f"{size >> 20} MB" if size >= 1 << 20 else f"{size >> 10} KB"
-        yield (
-            f"| {name} | {raw:,.0f} | {threaded:,.0f} | {threaded / raw:.2f} "
-            f"| {processes:,.0f} | {processes / raw:.2f} |"
-        )
+        yield f"| {name} | {raw:,.0f} | {told} |"

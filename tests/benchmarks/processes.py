@@ -1,4 +1,5 @@
-"""Roles that compute and wait for no link, over processes: what cores win, and what it costs."""
+"""Roles that compute and wait for no link, over processes and over gRPC between them: what cores
+win, and what it costs."""
 
 from __future__ import annotations
 
@@ -76,6 +77,14 @@ CASES: list[tuple[str, float, Callable[[], tuple[Measure, Measure]]]] = [
         1 / 1.5,
         lambda: (
             ours(4096, 32, "processes", PIPELINE, *WIDE),
+            ours(4096, 32, "serial", "pipeline=sequential", *WIDE),
+        ),
+    ),
+    (
+        "the same over gRPC with TLS",
+        1 / 1.35,
+        lambda: (
+            ours(4096, 32, "grpc", PIPELINE, *WIDE),
             ours(4096, 32, "serial", "pipeline=sequential", *WIDE),
         ),
     ),

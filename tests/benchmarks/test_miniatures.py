@@ -17,8 +17,10 @@ from tests.benchmarks import (
     machine,
     one_run,
     overhead,
+    processes,
     speedup,
     versions,
+    wire,
 )
 from tests.benchmarks.__main__ import STUDIES
 from tests.benchmarks.cases import CROWDED, LINKED, UNLINKED, way
@@ -90,8 +92,20 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
         "codecs.TIMES": 1,
     },
     "peer": {"peer.STEPS": 8, "peer.LATENCIES_MS": (0, 1)},
-    "processes": {"processes.ROWS": 30_000, "overhead.SPEC": _FEW_ROWS},
+    "processes": {
+        "processes.ROWS": 30_000,
+        "processes.CASES": processes.CASES[1:3],
+        "overhead.SPEC": _FEW_ROWS,
+    },
     "messages": {"messages.SIZES": (1024, 65536), "messages.LASTS_S": 0.001},
+    "wire": {
+        "overhead.SPEC": _FEW_ROWS,
+        "wire.DELAY_MS": 1,
+        "wire.MODELS": {"labels alone": wire.MODELS["labels alone at their holder"]},
+        "wire.DEPTHS": {2: 1},
+        "wire.HURT_EPOCHS": 1,
+        "wire.HURT": {"nothing": wire.HURT["nothing"]},
+    },
     "checkpoints": {
         "checkpoints.SPEC": checkpoints.SPEC.replace("rows: 6400", "rows: 128"),
         "checkpoints.STEPS": 12,
@@ -107,7 +121,7 @@ MINIATURES: Mapping[str, Mapping[str, object]] = {
     "endurance": {"endurance.EVERY_S": 0.05},
 }
 """By study: what some of its constants are here."""
-REPEATS = {"prediction": 1, "advised": 1, "growth": 1, "larger_than_memory": 1}
+REPEATS = {"prediction": 1, "advised": 1, "growth": 1, "wire": 1, "larger_than_memory": 1}
 """By study, where two are not what it takes to fill its tables."""
 
 
@@ -136,6 +150,8 @@ def test_a_study_fills_its_tables(
         monkeypatch.setattr(f"tests.benchmarks.{name}", value)
     measure, _ = STUDIES[study]
     printed = "\n".join(measure(REPEATS.get(study, 2))).splitlines()
+    if printed[0].startswith("Not measured"):
+        pytest.skip(printed[0])
     rules = [index for index, line in enumerate(printed) if line.startswith("|---")]
     assert rules
     for rule in rules:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from splitrun.dashboard.frame import Frame
 from splitrun.dashboard.view import RunView
 from splitrun.plan import Plan
-from tests.dashboard.simulated import GPU, folded, got_stuck, happened, plan_file, planned
+from tests.dashboard.simulated import GPU, at_party, folded, got_stuck, happened, plan_file, planned
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -31,6 +31,8 @@ class Case:
     stuck_s: float | None = None
     """The second bottom has been stuck for so long; its deadline is ten seconds."""
     silent_s: float = 0.0
+    role: str = ""
+    """All that is known is what the party of this bottom knows on its own machine."""
 
     def view(self) -> RunView:
         view = self._view()
@@ -42,7 +44,8 @@ class Case:
             left_s = max(0.0, 10 - self.stuck_s)
             ended = not left_s
             return folded(got_stuck(self.plan, 200, for_s=self.stuck_s, left_s=left_s, ended=ended))
-        return folded(happened(self.plan, gpus=[GPU] * self.gpus, cores=self.cores), self.until)
+        events = happened(self.plan, gpus=[GPU] * self.gpus, cores=self.cores)
+        return folded(at_party(events, self.role) if self.role else events, self.until)
 
 
 _STALE, _SEQUENTIAL = planned("stale", 8, steps=1200), planned("sequential", steps=400)
@@ -66,6 +69,8 @@ CASES: Mapping[str, Case] = {
     "stuck-40x12": Case(_STUCK, 40, 12, stuck_s=7.2),
     "stuck-five-parties-80x24": Case(_STUCK_FIVE, 80, 24, stuck_s=7.2),
     "stuck-failed-80x24": Case(_STUCK, 80, 24, stuck_s=10.0),
+    "one-party-80x24": Case(_FIVE, 80, 24, role=_FIVE.bottoms[1].name),
+    "one-party-120x40": Case(_FIVE, 120, 40, role=_FIVE.bottoms[1].name),
     "silent-80x24": Case(_STALE, 80, 24, silent_s=3.0),
 }
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from splitrun.dashboard.live import plan_of
-from splitrun.dashboard.view import RunView
+from splitrun.dashboard.view import RunView, moment
 from splitrun.events import (
     Evaluated,
     Event,
     Executed,
     Gpu,
     RunEnded,
+    RunStarted,
     Sampled,
     Sent,
     StepDone,
@@ -80,6 +83,32 @@ def happened(
             if event.step == plan.steps // 2:
                 metrics: dict[str, float | None] = {"loss": 0.4321, "auroc": 0.8765}
                 yield Evaluated(event.step, epoch, 100, metrics, event.end, event.end)
+
+
+def at_party(events: Iterable[Event], role: str) -> Sequence[Event]:
+    """What the party of one bottom knows of a run, on its own machine: its role's instructions,
+    what that one sends, and what comes to it, as it comes."""
+    return sorted(_known_at(events, role), key=moment)
+
+
+def _known_at(events: Iterable[Event], role: str) -> Iterator[Event]:
+    for event in events:
+        match event:
+            case RunStarted():
+                channels = tuple(name for name in event.channels if role in name.split("->"))
+                yield replace(event, roles=(role,), channels=channels)
+            case Executed() if event.role != role:
+                pass
+            case Sent():
+                source, _, target = event.channel.partition("->")
+                if role == source:
+                    yield replace(event, arrive=event.start)
+                elif role == target:
+                    yield replace(event, start=event.arrive)
+            case StepDone() | Evaluated():
+                pass
+            case _:
+                yield event
 
 
 def got_stuck(

@@ -12,6 +12,7 @@ from splitrun.dashboard import PlainLines, ProgressBar
 from splitrun.events import Event, RunEnded
 from tests.dashboard.runs import CLOCK, slow_run, started, step
 from tests.dashboard.screen import Screen
+from tests.dashboard.simulated import at_party, happened, planned
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,29 @@ def lines(status: str, steps_done: int = 6) -> str:
 
 def test_a_run_that_is_done() -> None:
     assert lines("done") == WRITTEN
+
+
+WITHOUT_LABELS = """\
+epoch 1/2  step 244/600  818 samples/s  waits 51 % for p0.top  ETA 00:04
+epoch 2/2  step 489/600  818 samples/s  waits 51 % for p0.top  ETA 00:01
+epoch 2/2  step 600/600  818 samples/s  waits 51 % for p0.top  ETA 00:00
+"""
+
+
+def test_a_party_without_the_labels_tells_its_steps_and_whom_it_waits_for() -> None:
+    stream = io.StringIO()
+    sink = PlainLines(stream)
+    plan = planned("stale", 4, steps=600)
+    for event in at_party(happened(plan), plan.bottoms[1].name):
+        sink(event)
+    assert stream.getvalue() == WITHOUT_LABELS
+
+
+def test_its_bar_has_no_loss() -> None:
+    plan = planned("stale", 4)
+    bar = shown(at_party(happened(plan), plan.bottoms[1].name), 80)
+    assert "step 200/200" in bar
+    assert "loss" not in bar
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])

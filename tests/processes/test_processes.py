@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from hypothesis import given, settings
 
 from splitrun.data.encoded_files import open_data
 from splitrun.errors import Lost, NonFiniteLoss, RunFailed, Stalled, UsageError
-from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone
+from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone, party_of
 from splitrun.runtime import Checksums, Job, Observer, find_runtime
 from splitrun.session import evaluate_run, find_restart, prepare, prepare_resume, train
 from splitrun.session.job import job_of
@@ -110,6 +111,14 @@ def test_every_role_and_channel_tells_what_it_tells_in_one_process() -> None:
         }
 
     assert told(apart.events) == told(threaded.events)
+    plan = apart.experiment.plan
+    spans = sorted(
+        (it.start, it.end)
+        for it in apart.events
+        if isinstance(it, Executed) and party_of(it.role) == plan.top.party
+    )
+    assert plan.shares_thread(plan.top.party)  # the simulator asks the same
+    assert all(later >= end for (_, end), (later, _) in pairwise(spans))
     passed = {name: (it.messages, it.bytes) for name, it in apart.outcome.channels.items()}
     assert passed == {n: (it.messages, it.bytes) for n, it in threaded.outcome.channels.items()}
 

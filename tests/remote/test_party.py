@@ -14,12 +14,14 @@ import pytest
 
 from splitrun.certificates import throw_away
 from splitrun.errors import Refused
+from splitrun.records.run import read_manifest
 from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
 from splitrun.remote.sides import Holder
-from splitrun.spec import load
+from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
     Parties,
+    PartyProcess,
     assert_ended,
     content,
     own_directory,
@@ -48,6 +50,24 @@ def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
     for process in processes:
         assert [path.name for path in process.run_directory.glob("model/*")] == [process.name]
         assert [path.name for path in process.run_directory.glob("checkpoints/*")] == [process.name]
+        others = [name for name in names if name != "alice"]
+        peers = others if process.name == "alice" else [process.name]
+        _tells_of_its_links(
+            process, {way for it in peers for way in (f"alice->{it}", f"{it}->alice")}
+        )
+
+
+def _tells_of_its_links(process: PartyProcess, directions: set[str]) -> None:
+    """Its links were measured, and are told as a section that a spec takes."""
+    manifest = read_manifest(process.run_directory)
+    assert manifest is not None
+    assert manifest.result is not None
+    assert set(manifest.result.links) == directions
+    section = process.said.partition("for a spec:\n")[2]
+    text = (process.directory / "spec.yaml").read_text(encoding="utf-8")
+    emulated = loads(f"{text}\n{section}", "spec.yaml").spec.links
+    told = {name: link.latency_ms for name, link in manifest.result.links.items()}
+    assert {name: link.latency_ms for name, link in emulated.items()} == told
 
 
 def test_what_differs_is_named_on_both_sides(parties: Parties) -> None:
@@ -71,7 +91,7 @@ def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
 
 @pytest.mark.parametrize("name", ["alice", "bob"])
 def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_path: Path) -> None:
-    parties = Parties(tmp_path, content(training={"epochs": 60, "optimizer": "adam"}))
+    parties = Parties(tmp_path, content(training={"epochs": 20, "optimizer": "adam"}))
     processes = {process.name: process for process in parties.start_all()}
     until(lambda: bool(list(processes[name].directory.glob("runs/*/checkpoints/*/step-*"))))
     processes[name].signal(signal.SIGKILL)
@@ -84,8 +104,8 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
 
 
 ENDS = {
-    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", [2, 2, 2]),
-    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", [1, 1, 1]),
+    "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", 60, [2, 2, 2]),
+    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", 5, [1, 1, 1]),
 }
 
 
@@ -93,8 +113,8 @@ ENDS = {
 def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
     name: str, tmp_path: Path
 ) -> None:
-    killed, at, lives = ENDS[name]
-    made = content(("alice", "bob", "carol"), supervision={"deadline_s": 10})
+    killed, at, deadline_s, lives = ENDS[name]
+    made = content(("alice", "bob", "carol"), supervision={"deadline_s": deadline_s})
     parties = Parties(tmp_path, made)
     processes = {
         party: parties.start(party, first=DieAt(at, 1) if party == killed else None)
