@@ -4,6 +4,7 @@
 what it comes to; `json_schema` tells editors.
 """
 
+from splitrun.spec.apart import ELSEWHERE
 from splitrun.spec.effective import (
     compensation_of,
     effective_depth,
@@ -22,6 +23,7 @@ from splitrun.spec.model import Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 
 __all__ = [
+    "ELSEWHERE",
     "Codec",
     "Compute",
     "Document",
