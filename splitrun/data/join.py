@@ -23,7 +23,8 @@ from splitrun.data.keys import KeyColumn, form_of, plain_key, spelt_otherwise, u
 from splitrun.data.table import Categories, Table
 from splitrun.errors import DataError, Disagreement
 from splitrun.records.data import JoinOrder, JoinRecord
-from splitrun.spec import ELSEWHERE, Spec, key_of, reference_to
+from splitrun.spec import Spec, key_of, reference_to
+from splitrun.spec.apart import ELSEWHERE
 
 TINY = 0.1
 """Where fewer of the label holder's rows than this share are joined, something may be wrong."""

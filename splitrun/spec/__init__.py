@@ -4,7 +4,6 @@
 what it comes to; `json_schema` tells editors.
 """
 
-from splitrun.spec.apart import ELSEWHERE
 from splitrun.spec.effective import (
     compensation_of,
     effective_depth,
@@ -23,7 +22,6 @@ from splitrun.spec.model import Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 
 __all__ = [
-    "ELSEWHERE",
     "Codec",
     "Compute",
     "Document",
