@@ -16,7 +16,7 @@ from splitrun.certificates import throw_away
 from splitrun.errors import Refused
 from splitrun.records.run import read_manifest
 from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
-from splitrun.remote.sides import Holder
+from splitrun.remote.holder import Holder
 from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
@@ -105,7 +105,7 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
 
 ENDS = {
     "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", 60, [2, 2, 2]),
-    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", 5, [1, 1, 1]),
+    "with all saved": ("bob", "splitrun.remote.side:Side._is_saved", 5, [1, 1, 1]),
 }
 
 
