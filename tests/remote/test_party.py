@@ -132,7 +132,7 @@ def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
     tmp_path: Path,
 ) -> None:
     made = content(("alice", "bob", "carol"), training={"epochs": 400, "optimizer": "adam"})
-    parties = Parties(tmp_path, made | {"supervision": {"deadline_s": 4}})
+    parties = Parties(tmp_path, made | {"supervision": {"deadline_s": 8}})
     alice, bob, carol = parties.start_all()
     until(lambda: carol.steps() > 5)
     bob.signal(signal.SIGKILL)
