@@ -61,8 +61,8 @@ def export(
         files = {output: content}
     else:
         files = {output / name: content for name, content in made.files.items()}
-    for path in files:
-        _refuse(path, force=force)
+    for path, content in files.items():
+        _refuse(path, content, force=force)
     for path, content in files.items():
         _write(path, content, output)
     with printed(output):
@@ -72,16 +72,23 @@ def export(
             echo("\n".join(map(str, files)))
 
 
-def _refuse(path: Path, *, force: bool) -> None:
-    """Refuse, before anything is written, to write in the place of something.
+def _refuse(path: Path, content: bytes, *, force: bool) -> None:
+    """Refuse, before anything is written, to write in the place of something else.
 
     Raises:
-        UsageError: it is there already, or is of another kind.
+        UsageError: another content is there already, or is of another kind.
     """
     if is_something(path) and not is_regular(path):
         raise UsageError(f"{path}: is no file; name another with -o")
-    if is_something(path) and not force:
+    if is_something(path) and not (force or _holds(path, content)):
         raise UsageError(f"{path}: is there already; add --force to replace it, or name another")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _write(path: Path, content: bytes, output: Path) -> None:

@@ -8,7 +8,6 @@ what its module gives for other rows, of which there are more or fewer.
 from __future__ import annotations
 
 import io
-import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,13 +69,13 @@ class Graph:
             raise NotExportable(_first_sentence(one_line(error, str(directory)))) from error
         onnx.helper.set_model_props(model, properties)
         content: bytes = model.SerializeToString()
-        self._try(onnxruntime, content)
+        self._try(onnxruntime, content, directory)
         return content
 
     def _written(self) -> bytes:
         file = io.BytesIO()
         names = (*self.inputs, *self.outputs)
-        with warnings.catch_warnings(record=True) as told, _quiet():
+        with warnings.catch_warnings(record=True) as told, _without_log(self.module):
             warnings.simplefilter("always")
             torch.onnx.export(
                 self.module,
@@ -90,7 +89,7 @@ class Graph:
                 dynamic_axes={name: {0: "rows"} for name in names},
             )
         for warning in told:
-            if issubclass(warning.category, TracerWarning) and not _is_ours(warning):
+            if issubclass(warning.category, TracerWarning) and not _is_harmless(warning):
                 where = f"{Path(warning.filename).name}:{warning.lineno}"
                 what = (
                     f"{where} goes by what a tensor holds, or by its rows, and ONNX keeps one case"
@@ -98,11 +97,11 @@ class Graph:
                 raise NotExportable(what)
         return file.getvalue()
 
-    def _try(self, onnxruntime: Any, content: bytes) -> None:
+    def _try(self, onnxruntime: Any, content: bytes, directory: Path) -> None:
         """Compare what the file and the module give.
 
         Raises:
-            NotExportable: it differs.
+            NotExportable: it differs, or one of them fails.
         """
         try:
             options = onnxruntime.SessionOptions()
@@ -114,8 +113,12 @@ class Graph:
         known = {node.name for node in session.get_inputs()}
         for rows in _TRIED_ROWS:
             example = self.example(rows)
-            with torch.no_grad():
-                wanted = self.module(*(tensor.clone() for tensor in example))
+            try:
+                with torch.no_grad():
+                    wanted = self.module(*(tensor.clone() for tensor in example))
+            except Exception as error:
+                reason = one_line(error, str(directory))
+                raise NotExportable(f"it fails for {rows} rows itself: {reason}") from error
             fed = zip(self.inputs, example, strict=True)
             try:
                 given = session.run(None, {key: it.numpy() for key, it in fed if key in known})
@@ -137,6 +140,21 @@ def _compare(wanted: Tensor, given: Tensor, rows: int) -> None:
         raise NotExportable(f"what is written {what}; it may draw some, or keep count")
 
 
+@contextmanager
+def _without_log(module: nn.Module) -> Iterator[None]:
+    """The exporter turns on its log, whatever it is told, and prints whole graphs to stdout where
+    it fails; that is after the forward, before which it is turned off again."""
+
+    def off(*_: object) -> None:
+        torch._C._jit_set_onnx_log_enabled(False)  # noqa: SLF001
+
+    hook = module.register_forward_pre_hook(off)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def _library(name: str) -> Any:
     try:
         return import_module(name)
@@ -145,23 +163,13 @@ def _library(name: str) -> Any:
         raise MissingExtra(f"{what}; run pip install 'splitrun[onnx]'") from None
 
 
-def _is_ours(warning: warnings.WarningMessage) -> bool:
-    """Whether a line of splitrun's is warned of: codecs look for numbers that they cannot hold."""
-    return Path(warning.filename).is_relative_to(Path(__file__).parents[1])
+def _is_harmless(warning: warnings.WarningMessage) -> bool:
+    """Whether no line of the user's is warned of: PyTorch's layers look at shapes, and codecs for
+    numbers that they cannot hold."""
+    known = (Path(torch.__file__).parent, Path(__file__).parents[1])
+    return any(Path(warning.filename).is_relative_to(package) for package in known)
 
 
 def _first_sentence(text: str) -> str:
     """Of a library's message, which may go on for a screen."""
     return text.partition(". ")[0].rstrip(".")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """PyTorch's exporter tells at length what it cannot do, which its error says, too."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_every_role_is_written_to_a_directory(capsys: pytest.CaptureFixture[str]
     assert sorted(path.name for path in Path("model").iterdir()) == FILES
     assert sorted(out.splitlines()) == [f"model/{name}" for name in FILES]
     assert err == ""
+
+
+def test_a_directory_takes_what_another_party_exports(capsys: pytest.CaptureFixture[str]) -> None:
+    for own, other in (("alice", "bob"), ("bob", "alice")):
+        shutil.copytree("run", own)
+        shutil.rmtree(Path(own, "model", other))
+        printed(capsys, "export", own, "-o", "model")
+    assert sorted(path.name for path in Path("model").iterdir()) == FILES
 
 
 def test_one_role_is_written_to_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,15 +83,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("export"), content())
 
 
-def test_the_reader_needs_neither_splitrun_nor_torch_nor_pandas(run: Path, tmp_path: Path) -> None:
-    directory = exported(run, tmp_path / "model")
+@pytest.fixture(scope="module")
+def whole(run: Path) -> Path:
+    """The directory of its export."""
+    return exported(run, run.parents[1] / "model")
+
+
+def test_the_reader_needs_neither_splitrun_nor_torch_nor_pandas(
+    run: Path, whole: Path, tmp_path: Path
+) -> None:
     wanted = predicted(run, tmp_path)[:, 0]
     code = (
-        "import runpy, sys; sys.argv[1:] = ['model', 'new.csv']; "
-        "runpy.run_path('model/reader.py', run_name='__main__'); "
+        "import runpy, sys; directory = sys.argv[1]; sys.argv[2:] = ['new.csv']; "
+        "runpy.run_path(f'{directory}/reader.py', run_name='__main__'); "
         "sys.exit(str({'splitrun', 'torch', 'pandas'} & sys.modules.keys()))"
     )
-    command = [sys.executable, "-I", "-c", code]
+    command = [sys.executable, "-I", "-c", code, str(whole)]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert ended.stderr.strip() == "set()"
     header, *lines = (line.split(",") for line in ended.stdout.splitlines())
@@ -99,7 +106,6 @@ def test_the_reader_needs_neither_splitrun_nor_torch_nor_pandas(run: Path, tmp_p
     given = np.array([float(line[2]) for line in lines])
     assert np.abs(given - wanted).max() <= 1e-5
     assert [line[1] for line in lines] == ["yes" if it >= 0.5 else "no" for it in given]
-    assert directory.is_dir()
 
 
 def test_a_file_tells_where_it_comes_from_and_takes_any_number_of_rows(run: Path) -> None:
@@ -119,7 +125,9 @@ def test_a_file_tells_where_it_comes_from_and_takes_any_number_of_rows(run: Path
     assert [size.dim_param for size in sizes] == ["rows", "rows"]
 
 
-def test_parties_that_export_their_own_make_the_whole_chain(run: Path, tmp_path: Path) -> None:
+def test_parties_that_export_their_own_make_the_whole_chain(
+    run: Path, whole: Path, tmp_path: Path
+) -> None:
     from splitrun.export.reader import Chain
 
     for own, other in (("alice", "bob"), ("bob", "alice")):
@@ -128,10 +136,8 @@ def test_parties_that_export_their_own_make_the_whole_chain(run: Path, tmp_path:
         shutil.rmtree(copied / "model" / other)
         exported(copied, tmp_path / "model")
         assert all(other not in name for name in export(copied).files)
-    chain = Chain(tmp_path / "model")
-    given = chain.predict(dict.fromkeys(("alice", "bob"), table(run.parents[1] / "rows.csv")))
-    whole = Chain(exported(run, tmp_path / "whole"))
-    wanted = whole.predict(dict.fromkeys(("alice", "bob"), table(run.parents[1] / "rows.csv")))
+    rows = dict.fromkeys(("alice", "bob"), table(run.parents[1] / "rows.csv"))
+    given, wanted = (Chain(path).predict(rows) for path in (tmp_path / "model", whole))
     assert np.array_equal(given, wanted)
 
 
@@ -189,10 +195,11 @@ def test_weights_that_were_changed_are_not_exported(run: Path, tmp_path: Path) -
         export_role(tmp_path / "own", "bob.bottom")
 
 
-def test_a_party_reads_no_file_of_another_export(run: Path, tmp_path: Path) -> None:
+def test_a_party_reads_no_file_of_another_export(whole: Path, tmp_path: Path) -> None:
     from splitrun.export.reader import Party
 
-    directory = exported(run, tmp_path / "model")
+    directory = tmp_path / "model"
+    shutil.copytree(whole, directory)
     about = json.loads((directory / "bob.json").read_text())
     about["roles"]["bob.bottom"]["weights_sha256"] = "0" * 64
     (directory / "bob.json").write_text(json.dumps(about))
