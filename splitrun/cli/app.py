@@ -19,7 +19,19 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import bench, certs, compare, init, party, predict, runs, specs, streams, train
+from splitrun.cli import (
+    bench,
+    certs,
+    compare,
+    init,
+    party,
+    predict,
+    runs,
+    specs,
+    streams,
+    train,
+    value,
+)
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -84,6 +96,7 @@ app.command("validate")(specs.validate)
 app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)
 app.command("bench")(bench.bench)
+app.command("value")(value.value)
 app.command("watch")(runs.watch)
 app.command("trace")(runs.trace)
 app.command("report")(runs.report)
