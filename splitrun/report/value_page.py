@@ -168,8 +168,8 @@ def _columns_table(value: ValueRecord) -> PageTable:
         [TableCell(name), TableCell(party), _estimate(each)]
         for party, name, each in _ordered(value)
     ]
-    caption = f"{metric}, beside the same models with the column permuted."
-    return PageTable("Every column", _capital(caption), columns, rows)
+    caption = f"Gains in {metric} beside the same models with the column permuted."
+    return PageTable("Every column", caption, columns, rows)
 
 
 def _told(rows: Sequence[tuple[str, MeanRecord]]) -> str:
