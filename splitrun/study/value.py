@@ -101,6 +101,7 @@ def line_up(experiment: Experiment) -> ValueArms:
         subject = Subject(parties.without(party))
         try:
             plans[party] = subject.plan()
+            subject.first_weights(plans[party])  # what does not fit is told before any training
         except UsageError as error:
             raise UsageError(f"without {party}, the models cannot be trained: {error}") from error
         subjects[party] = subject.with_facts_of(plans[party])
