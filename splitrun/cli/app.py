@@ -23,6 +23,7 @@ from splitrun.cli import (
     bench,
     certs,
     compare,
+    export,
     init,
     party,
     predict,
@@ -92,6 +93,7 @@ app.command("party")(party.party)
 app.command("init")(init.init)
 app.command("eval")(runs.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("validate")(specs.validate)
 app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)

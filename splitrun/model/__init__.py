@@ -12,7 +12,7 @@ from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
-    from splitrun.model.build import section_of
+    from splitrun.model.build import refused, section_of
     from splitrun.model.metrics import evaluate
     from splitrun.model.role_model import (
         Cuts,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         Finite,
         State,
         Tensors,
+        as_tensors,
+        digest_of,
         extra_states,
         fill,
         is_finite,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
         weights_sha256,
     )
     from splitrun.model.threads import intra_op_threads
-    from splitrun.model.top_stage import TopStage
+    from splitrun.model.top_stage import TopStage, fuse
 
 __all__ = [
     "BottomStage",
@@ -51,17 +53,21 @@ __all__ = [
     "State",
     "Tensors",
     "TopStage",
+    "as_tensors",
     "bottom_model",
     "check_output",
+    "digest_of",
     "evaluate",
     "extra_states",
     "fill",
+    "fuse",
     "intra_op_threads",
     "is_finite",
     "made_up",
     "named_tensors",
     "parameters_of",
     "refuse_sharing",
+    "refused",
     "section_of",
     "set_extra_states",
     "tensor_bytes",
@@ -82,6 +88,8 @@ _STATE = (
     "Finite",
     "State",
     "Tensors",
+    "as_tensors",
+    "digest_of",
     "extra_states",
     "fill",
     "is_finite",
@@ -95,13 +103,13 @@ __getattr__ = imported_on_use(
     __name__,
     {
         "BottomStage": ".bottom_stage",
-        "section_of": ".build",
+        **dict.fromkeys(("refused", "section_of"), ".build"),
         "evaluate": ".metrics",
         **dict.fromkeys(_ROLE_MODEL, ".role_model"),
         "RoleOptimizer": ".role_optimizer",
         "Stage": ".stage",
         **dict.fromkeys(_STATE, ".state"),
         "intra_op_threads": ".threads",
-        "TopStage": ".top_stage",
+        **dict.fromkeys(("TopStage", "fuse"), ".top_stage"),
     },
 )
