@@ -109,9 +109,16 @@ class BatchLoader(Protocol):
         ...
 
 
-Score = Callable[[Tensor, Tensor], dict[str, float | None]]
-"""(the top's outputs, labels) over all rows of a part -> metrics by name. Called for validation
-rows, where there are some, then for test rows."""
+class Score(Protocol):
+    """What an evaluation comes to, asked for validation rows, where there are some, then for test
+    rows."""
+
+    def __call__(
+        self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> dict[str, float | None]:
+        """Metrics by name, of the top's outputs for all rows of a part, and of what they count for
+        where they differ in that."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -152,11 +152,13 @@ class TrainedModel:
         given: list[Tensor] = []
         found: list[dict[str, float | None]] = []
 
-        def score(outputs: Tensor, labels: Tensor) -> dict[str, float | None]:
+        def score(
+            outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+        ) -> dict[str, float | None]:
             given.append(outputs)
             if metrics is not None:
                 loss, unit = self.spec.top.loss, data.label_unit
-                found.append(evaluate(loss, metrics, outputs, labels, unit))
+                found.append(evaluate(loss, metrics, outputs, labels, weights, unit=unit))
             return {}
 
         with self.document.located():

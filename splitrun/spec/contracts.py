@@ -86,6 +86,21 @@ class LossSection(WordOrSection):
     def per_row(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of each row, `[rows]`; its mean is `mean` up to rounding."""
 
+    def weighted_mean(self, outputs: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        """The sum of the rows' losses times their weights, divided by the sum of the weights: a
+        scalar, and what training differentiates where rows have weights; 0 where all weigh 0.
+
+        Args:
+            weights: `[rows]`, not negative.
+        """
+        lost = self.per_row(outputs, labels)
+        if lost.shape != weights.shape:
+            what = f"the loss {self.type} gives {list(lost.shape)} for {len(weights)} rows"
+            raise ValueError(f"{what}; its per_row must give one number for each")
+        weights = weights.to(lost.dtype)
+        total = weights.sum()
+        return (lost * weights).sum() / (total if total > 0 else 1)
+
     @abstractmethod
     def predictions(self, outputs: Tensor) -> Tensor:
         """Probabilities (of class 1, or of every class) or, of numbers, the outputs themselves."""

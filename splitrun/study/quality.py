@@ -122,7 +122,8 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
     decides = data.validation_ids if len(data.validation_ids) else data.test_ids
     labels = data.labels[decides]
     outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
-    if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
+    weights = None if data.weights is None else data.weights[decides]
+    if evaluate(spec.top.loss, (metric,), outputs, labels, weights)[metric] is None:
         rows = "held-out" if decides is data.test_ids else "validation"
         message = f"{metric} is not defined on the {rows} rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")
