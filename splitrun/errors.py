@@ -139,6 +139,11 @@ class DataError(UsageError):
     """A data file is missing, damaged, or not what the spec says."""
 
 
+class Disagreement(DataError):
+    """Parties do not fit together. It tells nothing of one party's own rows or files: all of them
+    may read it."""
+
+
 class RunDirectoryError(UsageError):
     """A run directory is not one, is incomplete, or is damaged."""
 
@@ -239,6 +244,17 @@ class Refused(RunFailed):
     """What another party has sent is not what the plan says, and nothing of it was used."""
 
     recurs = True
+
+
+class PeerFailed(RunFailed):
+    """Another party has ended.
+
+    Args:
+        told: what it tells of that, which is no more than others may know.
+    """
+
+    def __init__(self, peer: str, told: str) -> None:
+        super().__init__(peer, "its own machine", told)
 
 
 class MissingExtra(SplitrunError):

@@ -102,8 +102,8 @@ class _SameKeys(Question):
         (count,) = COUNT.unpack(self._told[: COUNT.size])
         texts = sorted(self.codes)
         if not hmac.compare_digest(self._told[COUNT.size :], digest_of(self._key, texts)):
-            how = f"{len(texts):,} and {count:,}"
-            raise other_keys(self.references.table.origin, self.partner, how)
+            how = f"{len(texts):,} and {count:,} of them"
+            raise other_keys(self.references.party, self.partner, how)
         positions = self._nothing()
         positions[[self.codes[text] for text in texts]] = np.arange(len(texts))
         return Found(positions, count)

@@ -100,9 +100,6 @@ def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | Non
     from splitrun.spec import load
 
     document = load(spec, [*_own(name, local), *overrides], name)
-    if name not in document.spec.parties:
-        known = ", ".join(document.spec.parties)
-        raise UsageError(f"{name}: no party of {spec}; use one of {known}")
     for warning in document.warnings:
         echo(f"warning: {warning}", err=True)
     return document
@@ -156,7 +153,8 @@ def _address(document: Document, name: str, listen: str, connect: str, *, has_tl
         given, wanted, other = connect, "--connect", listen
     if other or not given:
         does = "listens" if name == holder else f"dials {holder}"
-        raise UsageError(f"{name} {does}: give it {wanted} HOST:PORT and nothing else")
+        instead = f", not {'--connect' if wanted == '--listen' else '--listen'}" if other else ""
+        raise UsageError(f"{name} {does}: give it {wanted} HOST:PORT{instead}")
     host, colon, port = given.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > _LAST_PORT:
         raise UsageError(f"{wanted} {given}: not HOST:PORT; such as 127.0.0.1:7000")

@@ -21,9 +21,10 @@ import numpy as np
 from splitrun.data.encoding import Rows
 from splitrun.data.keys import KeyColumn, form_of, plain_key, spelt_otherwise, unmarked
 from splitrun.data.table import Categories, Table
-from splitrun.errors import DataError
+from splitrun.errors import DataError, Disagreement
 from splitrun.records.data import JoinOrder, JoinRecord
 from splitrun.spec import Spec, key_of, reference_to
+from splitrun.spec.apart import ELSEWHERE
 
 TINY = 0.1
 """Where fewer of the label holder's rows than this share are joined, something may be wrong."""
@@ -205,10 +206,10 @@ def _refuse_lone(table: Table, partner: Table, found: Rows) -> None:
         raise other_keys(table.origin, partner.origin, f"{lone:,} and {unused:,} rows are alone")
 
 
-def other_keys(one: str, other: str, how: str) -> DataError:
+def other_keys(one: str, other: str, how: str) -> Disagreement:
     """That two parties have other keys, though all were to have the same."""
-    message = f"dataset.align is sorted, and {one} and {other} have other keys: {how}"
-    return DataError(f"{message}; use dataset.align=hmac or psi, which find those in common")
+    message = f"dataset.align is sorted, and {one} and {other} do not have the same keys: {how}"
+    return Disagreement(f"{message}; use dataset.align=hmac or psi, which find those in common")
 
 
 def few_in_common(references: KeyColumn, party: str, partners: str, found: Rows) -> list[str]:
@@ -278,7 +279,7 @@ def _shared_instead(spec: Spec, key: str) -> str:
     """How rows of the label holder may share a partner's row."""
     holder = spec.top.party
     partners = [name for name in spec.parties if name != holder and spec.parties[name].path]
-    if not partners:
+    if not partners or any(spec.parties[name].path == ELSEWHERE for name in partners):
         return ""
     mine = "dataset.key" if spec.parties[holder].key is None else f"parties.{holder}.key"
     given = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from splitrun.errors import DataError
+from splitrun.errors import DataError, Disagreement
 from splitrun.plan import Facts, RoleFacts, TensorFacts, bottom_name, top_name
 from splitrun.spec import Spec
 
@@ -93,7 +93,7 @@ def merge(spec: Spec, facts: Sequence[PartyFacts]) -> Facts:
             mine, theirs = getattr(first, field), getattr(other, field)
             if mine != theirs:
                 message = f"{first.party} and {other.party} differ in {field}: {mine} and {theirs}"
-                raise DataError(f"{message}; {what}")
+                raise Disagreement(f"{message}; {what}")
     found = _roles(facts)
     names = (*_bottoms(spec), top_name(spec))
     roles = {name: _told(found, name) for name in names}

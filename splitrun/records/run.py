@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from splitrun.errors import RunDirectoryError
-from splitrun.files import is_directory
+from splitrun.files import is_directory, is_something
 from splitrun.lock import is_held
 from splitrun.records.data import DataSummary
 from splitrun.records.reading import FileRecord, Record, read_record
@@ -363,5 +363,7 @@ def resume_command(directory: Path, *, allow_code: bool) -> str:
         steps |= set.intersection(*({path.name for path in shard.glob("*")} for shard in kept))
     if not any(map(_is_step, steps)):
         return ""
+    if is_something(directory / "parties.json"):
+        return "splitrun party …, the command that it was started with"
     command = f"splitrun train --resume {shlex.quote(str(directory))}"
     return command + " --allow-code" * allow_code

@@ -12,7 +12,7 @@ import numpy as np
 
 from splitrun.alignment import Answer, Found, PartnerKeys, Samples, ask
 from splitrun.data import Alignment, Join, Rows, choose, few_in_common, keys_at
-from splitrun.errors import DataError, Refused
+from splitrun.errors import Disagreement, Refused
 from splitrun.party import Party
 from splitrun.records.data import JoinRecord
 from splitrun.remote.meeting import Meeting
@@ -198,6 +198,6 @@ def _refused(party: str, peer: str, error: ValueError) -> Refused:
     return Refused(party, "the alignment of rows", f"{peer} has sent what it may not: {error}")
 
 
-def _changed(peer: str) -> DataError:
+def _changed(peer: str) -> Disagreement:
     message = f"the rows in common with {peer} are not what they were when the run began"
-    return DataError(f"{message}; start all parties again, and the run begins anew")
+    return Disagreement(f"{message}; start all parties again, and the run begins anew")

@@ -34,6 +34,8 @@ class Meeting:
         self.mine = mine
         self.theirs: dict[str, PartyState | RunState] = {}
         """By peer, what it has told last."""
+        self._former: set[str] = set()
+        """Processes of peers that others have taken the place of."""
         self._statuses: dict[str, Sequence[RoleStatus]] = {}
         """By peer, what it has told last of roles."""
         self.links = {peer: Link(peer, self._heard, self._greet) for peer in peers}
@@ -129,8 +131,19 @@ class Meeting:
             elif isinstance(said, Ask | Part):
                 self._documents[peer].heard(said)
             else:
+                self._note_process(peer, said.introduction.process)
                 self.theirs[peer] = said
             self._changed.notify_all()
+
+    def _note_process(self, peer: str, process: str) -> None:
+        """A process that comes back after another one of its party has been here all the time."""
+        if process in self._former:
+            raise ValueError(
+                f"states of two processes at once: {peer} runs twice; stop one of them"
+            )
+        before = self.theirs.get(peer)
+        if before is not None and before.introduction.process != process:
+            self._former.add(before.introduction.process)
 
     def _refuse_odd(self, peer: str, said: Said) -> None:
         if isinstance(said, Statuses):

@@ -12,7 +12,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from splitrun.errors import Lost, Refused, RunFailed, one_line
+from splitrun.errors import (
+    CodecOverflow,
+    Damaged,
+    Disagreement,
+    Interrupted,
+    Lost,
+    Misaligned,
+    NonFiniteLoss,
+    NonFiniteWeights,
+    PeerFailed,
+    Refused,
+    RunFailed,
+    Stalled,
+)
 from splitrun.events import Emit, LinkMeasured
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
@@ -25,6 +38,7 @@ from splitrun.runtime.clock import now
 from splitrun.session import Experiment
 from splitrun.session.prepare import Tell
 from splitrun.session.resume import Resume
+from splitrun.wire.link import Link
 
 Attempt = Callable[[Experiment, Resume | None, "Apart"], RunResult]
 """One attempt, to a run directory and with sinks that the caller chooses; see `session.train`."""
@@ -61,21 +75,50 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         experiment = Experiment(own.document, own.rows.directory, parties, plan)
         while True:
             state = side.next_life(plan)
-            apart = Apart(meeting, plan, state, deadline_s)
+            apart = Apart(meeting, plan, state, deadline_s, tell)
+            resume = side.resume(state)
+            if resume is not None:
+                tell(f"going on with {resume.directory.path}, from step {state.step:,}")
             try:
-                result = attempt(experiment, side.resume(state), apart)
+                result = attempt(experiment, resume, apart)
                 apart.leave(is_over=side.finish(state.life, deadline_s, apart.look_for_restarts))
                 return result
             except StartedAgain as again:
-                tell(str(again))
+                tell(f"{again.role} has been started again; all go back")
                 side.leave(apart.directory, deadline_s)
     except BaseException as error:
-        failure = str(error) if isinstance(error, RunFailed) else one_line(error)
-        meeting.say(failure=failure[:LONGEST_FAILURE])
+        meeting.say(failure=_told_to_others(error)[:LONGEST_FAILURE])
         raise
     finally:
         for link in meeting.links.values():
             link.close()
+
+
+_IN_OUR_WORDS = (
+    Disagreement,
+    PeerFailed,
+    NonFiniteLoss,
+    CodecOverflow,
+    NonFiniteWeights,
+    Misaligned,
+    Damaged,
+    Stalled,
+    Lost,
+    Refused,
+)
+"""What these say holds nothing of anybody's rows, files or classes."""
+
+
+def _told_to_others(error: BaseException) -> str:
+    """What other parties are told of an error: others quote what is one party's alone."""
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        return "it was interrupted by its user"
+    if isinstance(error, _IN_OUR_WORDS):
+        return str(error)
+    if isinstance(error, RunFailed):
+        return f"{error.role} failed at {error.instruction}; its own terminal says why"
+    what = "something is wrong with its own spec, data, models or machine"
+    return f"{what}; its own terminal says what"
 
 
 def _ended_before(own: OwnParty, side: Side, meeting: Meeting, tell: Tell) -> RunResult | None:
@@ -105,9 +148,18 @@ def _ended_before(own: OwnParty, side: Side, meeting: Meeting, tell: Tell) -> Ru
 class Apart:
     """The parties that are elsewhere, for one life of a run; see `Elsewhere`."""
 
-    def __init__(self, meeting: Meeting, plan: Plan, state: RunState, deadline_s: float) -> None:
+    def __init__(
+        self,
+        meeting: Meeting,
+        plan: Plan,
+        state: RunState,
+        deadline_s: float,
+        tell: Tell = lambda _: None,
+    ) -> None:
         self._meeting, self._plan, self._state = meeting, plan, state
-        self._deadline_s = deadline_s
+        self._deadline_s, self._tell = deadline_s, tell
+        self._are_lost: set[str] = set()
+        """Parties whose connections are, as was told."""
         self._has_begun = False
         self.directory = Path()
 
@@ -129,7 +181,8 @@ class Apart:
             out, into = link.open(self._plan, life, step, party, emit, arrivals=emit)
             senders |= out
             receivers |= into
-        there = [role.name for role in self._plan.roles if role.name not in job.roles]
+        # Parties that nothing leads to from here are the label holder's to judge.
+        there = [it.name for it in self._plan.roles if it.party in self._meeting.links]
         elsewhere = [partial(self._status, role) for role in there]
         return replace(job, senders=senders, receivers=receivers, elsewhere=elsewhere)
 
@@ -197,11 +250,24 @@ class Apart:
             if link.refusal:
                 raise Refused(self._meeting.party, at, link.refusal)
             if failure := self._meeting.failure_of(peer):
-                raise RunFailed(peer, "its own machine", failure)
+                raise PeerFailed(peer, failure)
         self.look_for_restarts()
         for peer, link in self._meeting.links.items():
+            self._tell_of(peer, link)
             if cause := link.silence(self._deadline_s):
-                raise Lost(peer, at, cause)
+                remedy = "start all again with the same commands, and they go on from what all have"
+                raise Lost(peer, at, f"{cause}; {remedy}")
+
+    def _tell_of(self, peer: str, link: Link) -> None:
+        """Tell once that a connection is lost, and once that there is another."""
+        if link.down_since is not None and peer not in self._are_lost:
+            self._are_lost.add(peer)
+            self._tell(
+                f"the connection with {peer} is lost; it has {self._deadline_s:.3g} s to come back"
+            )
+        elif link.down_since is None and peer in self._are_lost:
+            self._are_lost.remove(peer)
+            self._tell(f"the connection with {peer} is there again")
 
     def look_for_restarts(self) -> None:
         """Look whether all others are still the processes that this life is for.

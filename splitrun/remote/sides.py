@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from splitrun.errors import Lost, Refused, RunFailed, UsageError
+from splitrun.errors import Disagreement, Lost, PeerFailed, Refused
 from splitrun.party import Parties, Party, PartyFacts, merge
 from splitrun.plan import Plan, bottom_name, check, compile, plan_sha256
 from splitrun.remote.aligning import HolderRows, PartnerRows, Watch
@@ -25,7 +25,10 @@ from splitrun.session.prepare import Tell
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
 from splitrun.spec import Document
+from splitrun.units import clock
 
+_TELL_EVERY_S = 30.0
+"""That something is waited for."""
 _VERSIONS = ("splitrun", "torch", "numpy")
 
 
@@ -89,7 +92,7 @@ class Side(ABC):
 
     def __init__(self, own: OwnParty, meeting: Meeting, tell: Tell) -> None:
         self.own, self.meeting, self._tell = own, meeting, tell
-        self._told = ""
+        self._told, self._since, self._tell_at = "", now(), now() + _TELL_EVERY_S
         self._compared: dict[str, str] = {}
         """By peer, the process whose spec and versions have been compared."""
         self._deadline_s = math.inf
@@ -170,15 +173,19 @@ class Side(ABC):
             if link.refusal:
                 raise Refused(self.own.name, "the meeting", link.refusal)
             if failure := self.meeting.failure_of(peer):
-                raise RunFailed(peer, "its own machine", failure)
+                raise PeerFailed(peer, failure)
             if cause := link.silence(deadline_s):
                 raise Lost(peer, "the meeting", cause)
         links = self.meeting.links.items()
         missing = [f"{name} ({link.why_down})" for name, link in links if link.down_since]
         said = f"waiting for {' and '.join(missing)} …" if missing else what
+        waited_s = now() - self._since
         if said != self._told:
-            self._told = said
+            self._told, self._since, self._tell_at = said, now(), now() + _TELL_EVERY_S
             self._tell(said)
+        elif now() > self._tell_at:
+            self._tell_at = now() + _TELL_EVERY_S
+            self._tell(f"{said} for {clock(waited_s)}")
 
     def _has_new(self) -> bool:
         """Whether there is a peer's process that nothing is known of yet."""
@@ -218,7 +225,7 @@ class Side(ABC):
         lines += differences(mine.spec, theirs.spec, me, them)
         if lines:
             last = f"{me} and {them} differ; all parties need one spec and the same versions"
-            raise UsageError("\n".join([*lines, last]))
+            raise Disagreement("\n".join([*lines, last]))
 
     def _compiled(self, facts: list[PartyFacts]) -> Plan:
         plan = compile(self.own.document.spec, merge(self.own.document.spec, facts))
@@ -257,7 +264,7 @@ class Holder(Side):
         for each in self._others:
             if each.plan != digest:
                 name = each.introduction.party
-                raise UsageError(f"{name} has compiled another plan; use the same versions")
+                raise Disagreement(f"{name} has compiled another plan; use the same versions")
         others = [each.introduction for each in self._others]
         mine = self.own.introduction
         run, steps = mine.run or secrets.token_hex(8), set(mine.checkpoints)

@@ -188,6 +188,11 @@ def _content(directory: Path, party: str) -> dict[str, Any]:
         raise RunDirectoryError(f"{message}; use the splitrun that saved it, or train again")
     path = directory / party / "model.json"
     if not is_something(path):
+        if is_something(directory.parent / "parties.json"):
+            what = (
+                f"{directory.parent}: one party's part of a run; {party}'s is in its own directory"
+            )
+            raise RunDirectoryError(f"{what}, and a model is asked for what it says as a whole")
         message = f"{path}: no model here, for the run ended before it had one"
         raise RunDirectoryError(f"{message}; train again, or name another run")
     content = read_json(path, {"format": int}, None)  # it lists every category

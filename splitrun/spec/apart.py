@@ -25,7 +25,7 @@ def seen_by(tree: Tree, party: str) -> Tree:
         missing: dict[str, Any] = {"path": ELSEWHERE}
         if "test_path" in own:
             missing["test_path"] = ELSEWHERE
-        if dataset.get("align") and not dataset.get("key"):
+        if (own.get("key") or dataset.get("align")) and not dataset.get("key"):
             missing["key"] = ELSEWHERE
         if section.get("bottom"):
             missing["columns"] = "*"

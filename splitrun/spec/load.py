@@ -29,7 +29,7 @@ from splitrun.spec.override import Override, parse
 from splitrun.spec.section import EXPERIMENT_PATTERN
 from splitrun.spec.shape import place_of
 from splitrun.spec.tree import Flaw, SourceText, Tree, in_order, leaf, with_values
-from splitrun.spec.wording import closest, printable
+from splitrun.spec.wording import closest, did_you_mean, printable
 from splitrun.spec.yaml_text import MAX_BYTES, dump, read, too_large
 
 _MOST_EXPLAINED = 200
@@ -126,6 +126,7 @@ def _document(
     if tree is None:
         raise _spec_error(flaws)
     if isinstance(tree.data, dict):
+        flaws += _unknown(tree, party)
         tree, wrong = _changed(tree, changes)
         flaws += wrong
         tree = _named(tree, file.stem)
@@ -140,6 +141,15 @@ def _document(
         raise _spec_error(flaws)
     warnings = in_order(_located(check.warnings(spec), tree))
     return Document(resolved(spec), file, text, tuple(map(str, warnings)), tree)
+
+
+def _unknown(tree: Tree, party: str | None) -> list[Flaw]:
+    """That who reads the spec is no party of it: what is its own would make it one."""
+    parties = tree.at(("parties",))
+    if party is None or not isinstance(parties, dict) or party in parties:
+        return []
+    remedy = did_you_mean(party, list(map(str, parties)), "use")
+    return [tree.flaw(("parties",), f"{party!r} is no party", remedy)]
 
 
 def _located(problems: Iterator[Problem], tree: Tree) -> list[Flaw]:

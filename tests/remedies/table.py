@@ -119,8 +119,8 @@ TABLE = {
         files=own(lambda row: f"K{row}", lambda row: f"K{row}"),
     ),
     "the same keys, which they are not": Bad(
-        "dataset.align is sorted, and bank.csv and partner.csv have other keys: 1 and 1 rows are "
-        "alone; use dataset.align=hmac or psi, which find those in common",
+        "dataset.align is sorted, and bank.csv and partner.csv do not have the same keys: 1 and 1 "
+        "rows are alone; use dataset.align=hmac or psi, which find those in common",
         OWN,
         overrides=("dataset.align=sorted",),
         files=own(lambda row: row + 1),

@@ -166,12 +166,43 @@ def test_keys_that_all_should_have_are_told_where_they_do_not(
     assert_ended([alice], 2)
     assert bob.wait() == 1
     for said in (alice.said, bob.said):
-        assert "other keys: 430 and 430; use dataset.align=hmac or psi" in said
+        assert "do not have the same keys: 430 and 430 of them; use dataset.align=" in said
         assert "Traceback" not in said
 
 
+def test_what_is_wrong_with_a_party_s_rows_is_told_there_and_nowhere_else(
+    tmp_path: Path, started: list[Parties]
+) -> None:
+    parties = Keyed(tmp_path, ("alice", "bob"), align="psi")
+    started.append(parties)
+    file = parties.directories["bob"] / "bob.csv"
+    _, first, *_ = file.read_text().splitlines()
+    file.write_text(file.read_text() + first + "\n")
+    key = first.partition(",")[0]
+    alice, bob = parties.start_all()
+    assert_ended([bob], 2)
+    assert alice.wait() == 1
+    assert f"the key '{key}' in column 'policy' is that of" in bob.said
+    assert "bob failed at its own machine: something is wrong with its own spec" in alice.said
+    assert not any(word in alice.said for word in (key, "policy", "bob.csv"))
+
+
+def test_a_part_of_a_model_says_nothing_by_itself(
+    tmp_path: Path, started: list[Parties], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from splitrun.cli.app import run
+
+    parties = Keyed(tmp_path, ("alice", "bob"), align="hmac")
+    started.append(parties)
+    processes = parties.start_all()
+    assert_ended(processes)
+    assert run(["eval", str(processes[1].run_directory)]) == 2
+    said = capsys.readouterr().err
+    assert "one party's part of a run; alice's is in its own directory" in said
+
+
 def test_how_keys_are_compared_must_be_said(tmp_path: Path, started: list[Parties]) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"), key="customer")
+    parties = Keyed(tmp_path, ("alice", "bob"))
     started.append(parties)
     alice = parties.start("alice")
     assert_ended([alice], 2)

@@ -52,6 +52,22 @@ def test_what_may_not_be_said_is_refused_on_a_line(name: str) -> None:
     assert not meeting.theirs
 
 
+def test_a_party_that_runs_twice_is_named_as_soon_as_both_have_spoken_again() -> None:
+    meeting = Meeting("alice", ["bob"], RunState(introduction("alice")))
+    link = meeting.links["bob"]
+
+    def hear(process: str) -> None:
+        said = PartyState(msgspec.structs.replace(introduction(), process=process))
+        link.attach(lambda _: None).read(b"\x00\x00" + encode(said))
+
+    hear("one")
+    hear("another")
+    hear("another")
+    assert not link.refusal
+    hear("one")
+    assert "bob runs twice; stop one of them" in link.refusal
+
+
 def test_a_party_that_is_there_and_does_not_begin_is_named() -> None:
     meeting = Meeting("alice", ["bob"], RunState(introduction("alice")))
     meeting.theirs["bob"] = PartyState(introduction())

@@ -227,4 +227,4 @@ def test_a_name_that_is_no_partys_is_told(
 
     monkeypatch.chdir(parties.directories["alice"])
     assert run(["party", "dave", "spec.yaml", "--listen", "127.0.0.1:7000"]) == 2
-    assert "dave: no party of spec.yaml; use one of alice, bob" in capsys.readouterr().err
+    assert "parties: 'dave' is no party; use alice or bob" in capsys.readouterr().err

@@ -241,16 +241,17 @@ def test_a_party_that_goes_is_missed_at_the_other_end() -> None:
 
 
 def test_a_party_that_dials_again_and_again_keeps_nobody_out() -> None:
-    links = {name: Link(name, lambda *_: None) for name in ("bob", "carol")}
+    attached = list[Link]()
+    links = {name: Link(name, lambda *_: None, attached.append) for name in ("bob", "carol")}
     listener = Listener("127.0.0.1:0", links, None)
     with grpc.insecure_channel(f"127.0.0.1:{listener.port}") as channel:
         streams: list[Any] = []
-        for _ in range(20):
+        for count in range(20):
             call: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
                 "/splitrun.Party/Stream"
             )
             streams.append(call(iter(SimpleQueue[bytes]().get, b""), metadata=(("party", "bob"),)))
-            next(streams[-1])
+            until(lambda: len(attached) > count)  # noqa: B023 - called at once
         holder = Link("alice", lambda *_: None)
         dialer = Dialer(f"127.0.0.1:{listener.port}", "carol", holder, None)
         until(lambda: links["carol"].down_since is None)
