@@ -13,6 +13,7 @@ from splitrun.lazy import imported_on_use
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
     from splitrun.model.build import section_of
+    from splitrun.model.classification import classification
     from splitrun.model.metrics import evaluate
     from splitrun.model.role_model import (
         Cuts,
@@ -53,6 +54,7 @@ __all__ = [
     "TopStage",
     "bottom_model",
     "check_output",
+    "classification",
     "evaluate",
     "extra_states",
     "fill",
@@ -96,6 +98,7 @@ __getattr__ = imported_on_use(
     {
         "BottomStage": ".bottom_stage",
         "section_of": ".build",
+        "classification": ".classification",
         "evaluate": ".metrics",
         **dict.fromkeys(_ROLE_MODEL, ".role_model"),
         "RoleOptimizer": ".role_optimizer",

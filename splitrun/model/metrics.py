@@ -20,6 +20,10 @@ from splitrun.spec.contracts import LossSection, Metric
 Array = NDArray[np.float64]
 Weights = Array | None
 """What rows count for, `[rows]`; None where all count the same."""
+Figure = Callable[[Any, Array, Weights], float]
+"""Of true labels and predictions, `[rows, ...]`."""
+Area = Callable[[NDArray[np.bool_], Array, Weights], float]
+"""Of whether rows are of a class, and their scores for it, `[rows]`."""
 
 
 def evaluate(
@@ -66,7 +70,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _classes(predicted: Array) -> NDArray[np.int64]:
+def chosen_classes(predicted: Array) -> NDArray[np.int64]:
+    """The class of each row that probabilities say, of class 1 `[rows]` or `[rows, classes]`."""
     classes = predicted.argmax(axis=1) if predicted.ndim == 2 else predicted >= 0.5
     return classes.astype(np.int64)
 
@@ -75,21 +80,24 @@ def _mean(values: NDArray[Any], weights: Weights) -> float:
     return float(np.mean(values) if weights is None else np.average(values, weights=weights))
 
 
-def _auroc(truth: Array, predicted: Array, weights: Weights) -> float:
-    """Area under the ROC curve; for several classes the macro average of one against the rest."""
-    present = np.unique(truth)
-    if not np.isfinite(predicted).all():
-        return float("nan")
-    if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
-        return float("nan")
-    if predicted.ndim == 1:
-        return _area_under_roc(truth == 1, predicted, weights)
-    if predicted.shape[1] == 2:  # two classes are one score
-        return _area_under_roc(truth == 1, predicted[:, 1], weights)
-    areas = [
-        _area_under_roc(truth == each, predicted[:, each], weights) for each in present.tolist()
-    ]
-    return float(np.mean(areas))
+def _one_against_rest(area: Area) -> Figure:
+    """The area under a curve, of class 1; for several classes the macro average of one against the
+    rest, which is defined where all occur."""
+
+    def figure(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+        present = np.unique(truth)
+        if not np.isfinite(predicted).all():
+            return float("nan")
+        if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
+            return float("nan")
+        if predicted.ndim == 1:
+            return area(truth == 1, predicted, weights)
+        if predicted.shape[1] == 2:  # two classes are one score
+            return area(truth == 1, predicted[:, 1], weights)
+        areas = [area(truth == each, predicted[:, each], weights) for each in present.tolist()]
+        return float(np.mean(areas))
+
+    return figure
 
 
 def _steps(hits: NDArray[np.bool_], scores: Array, weights: Weights) -> tuple[Array, Array]:
@@ -120,9 +128,28 @@ def _area_under_roc(hits: NDArray[np.bool_], scores: Array, weights: Weights) ->
     return float((width * (height[1:] + height[:-1]) / 2).sum())
 
 
+def _average_precision(hits: NDArray[np.bool_], scores: Array, weights: Weights) -> float:
+    """Of scores `[rows]`: precision, averaged over the steps by which recall grows."""
+    right, wrong = _steps(hits, scores, weights)
+    if not right[-1]:
+        return float("nan")
+    precision, recall = (right / (right + wrong))[::-1], (right / right[-1])[::-1]
+    return float(max(0.0, -np.sum(np.diff(np.append(recall, 0.0)) * precision)))
+
+
+def _log_loss(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+    """The mean of minus the logarithm of what was given to the class that it is."""
+    if not np.isfinite(predicted).all():
+        return float("nan")
+    shares = np.stack((1 - predicted, predicted), axis=1) if predicted.ndim == 1 else predicted
+    least = np.finfo(np.float64).eps
+    given = np.clip(shares[np.arange(len(truth)), truth], least, 1 - least)
+    return _mean(-np.log(given), weights)
+
+
 def _f1(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
     """Of class 1; for several classes, the mean over those that occur or are predicted."""
-    said = _classes(predicted)
+    said = chosen_classes(predicted)
     classes = predicted.shape[1] if predicted.ndim == 2 else 2
 
     def count(values: NDArray[np.int64], weights: Weights) -> NDArray[Any]:
@@ -161,7 +188,7 @@ def _r2(truth: Array, predicted: Array, weights: Weights) -> float:
 
 
 def _accuracy(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
-    return _mean(truth == _classes(predicted), weights)
+    return _mean(truth == chosen_classes(predicted), weights)
 
 
 def _root_mean_squared_error(truth: Array, predicted: Array, weights: Weights) -> float:
@@ -172,8 +199,10 @@ def _mean_absolute_error(truth: Array, predicted: Array, weights: Weights) -> fl
     return _mean(np.abs(predicted - truth.astype(np.float64)), _like(truth, weights))
 
 
-_METRICS: dict[str, Callable[[Any, Array, Weights], float]] = {
-    "auroc": _auroc,
+_METRICS: dict[str, Figure] = {
+    "auroc": _one_against_rest(_area_under_roc),
+    "average_precision": _one_against_rest(_average_precision),
+    "log_loss": _log_loss,
     "accuracy": _accuracy,
     "f1": _f1,
     "rmse": _root_mean_squared_error,

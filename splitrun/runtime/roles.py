@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
-from splitrun.events import Decided, EpochDone, Evaluated, EvaluatedRows, StepDone
+from splitrun.events import (
+    Classification,
+    Decided,
+    EpochDone,
+    Evaluated,
+    EvaluatedRows,
+    StepDone,
+)
 from splitrun.model import BottomStage, State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
 from splitrun.runtime.affinity import CpuPin
@@ -126,7 +133,7 @@ class TopWorker(Worker):
     ) -> None:
         super().__init__(context, work, channels, observer, hooks)
         self._top = cast("TopStage", work.stage)
-        self._score = work.score
+        self._score, self._classify = work.score, work.classify
         self._bottoms = [bottom.name for bottom in self._plan.bottoms]
         self._step_loss, self._epoch_loss = 0.0, context.start.epoch_loss
         rows = sum(self._plan.facts.evaluated_rows.values())
@@ -186,14 +193,18 @@ class TopWorker(Worker):
         filled = [rows for rows in self._evaluated_rows if rows]
         outputs, *labels_and_weights = [rows.take() for rows in filled]
         found: dict[EvaluatedRows, dict[str, float | None]] = {}
-        start = 0
+        classes: dict[EvaluatedRows, Classification] = {}
+        steps, start = instruction.step, 0
+        may_be_last = steps == self._plan.steps or self._plan.early_stopping is not None
         for part, rows in self._plan.facts.evaluated_rows.items():
             own = slice(start, start + rows)
             beside = [tensor[own] for tensor in labels_and_weights]
             found[part] = self._score(outputs[own], *beside) if self._score else {}
+            if self._classify and may_be_last:
+                told = self._classify(outputs[own], *beside)
+                classes |= {part: told} if told else {}
             start += rows
         self._evaluated = found.get("validation", {})
-        steps = instruction.step
         self._emit(
             Evaluated(
                 steps,
@@ -203,6 +214,7 @@ class TopWorker(Worker):
                 self._evaluation_start,
                 now(),
                 found.get("validation", {}),
+                classes,
             )
         )
 

@@ -37,16 +37,16 @@ Labels = Literal["binary", "classes", "numbers"]
 """What a loss takes: 0 and 1 as float32 `[rows, 1]`, indices of classes as int64 `[rows]`, or
 numbers as float32 `[rows, 1]`."""
 
-Metric = Literal["auroc", "accuracy", "f1", "rmse", "mae", "r2"]
+Metric = Literal["auroc", "average_precision", "accuracy", "f1", "log_loss", "rmse", "mae", "r2"]
 
 METRICS: Mapping[Labels, tuple[Metric, ...]] = {
-    "binary": ("auroc", "accuracy", "f1"),
-    "classes": ("auroc", "accuracy", "f1"),
+    "binary": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
+    "classes": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
     "numbers": ("rmse", "mae", "r2"),
 }
 """Those that fit the labels."""
 
-FALLING: Collection[str] = frozenset({"loss", "rmse", "mae"})
+FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
 """What is the better the less it is; of all other metrics, more is better."""
 
 

@@ -42,7 +42,7 @@ from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Link, Spec
-from splitrun.spec.contracts import Metric
+from splitrun.spec.contracts import FALLING, Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
 from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean
@@ -269,10 +269,6 @@ def fails_assertion(verdict: Verdict, asserted: Finding) -> bool:
     return verdict.finding is not asserted
 
 
-LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae"})
-"""Metrics of which less is better; of all others, more is."""
-
-
 @dataclass(frozen=True)
 class TimeToTarget:
     """When one arm reaches the target, over all seeds."""
@@ -302,6 +298,6 @@ def _first(curve: Curve, metric: str, target: float) -> float:
     good = [
         epoch
         for epoch, value in curve.items()
-        if (value <= target if metric in LOWER_IS_BETTER else value >= target)
+        if (value <= target if metric in FALLING else value >= target)
     ]
     return min(good, default=math.inf)

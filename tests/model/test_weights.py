@@ -96,7 +96,7 @@ def test_weighted_figures_of_two_classes_are_scikit_learns_to_the_last_bit(
     outputs = torch.from_numpy(np.round(4 * random.standard_normal(rows)) / 4)[:, None].float()
     found = evaluate(
         BinaryCrossEntropy(type="binary_cross_entropy"),
-        ("auroc", "accuracy", "f1"),
+        ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
         outputs,
         torch.from_numpy(truth)[:, None].float(),
         torch.from_numpy(own),
@@ -104,10 +104,16 @@ def test_weighted_figures_of_two_classes_are_scikit_learns_to_the_last_bit(
     predicted = outputs.sigmoid().double().numpy()[:, 0]
     said = predicted >= 0.5
     assert found["auroc"] == sk.roc_auc_score(truth, predicted, sample_weight=own)
+    assert found["average_precision"] == sk.average_precision_score(
+        truth, predicted, sample_weight=own
+    )
+    lost = sk.log_loss(truth, y_proba=predicted, labels=[0, 1], sample_weight=own)
+    assert found["log_loss"] == lost
     assert found["accuracy"] == sk.accuracy_score(truth, said, sample_weight=own)
     assert found["f1"] == sk.f1_score(truth, said, sample_weight=own, zero_division=0)
 
 
+@pytest.mark.filterwarnings("ignore:The y_prob values do not sum")  # 32-bit floats
 @settings(max_examples=30)
 @given(seed=SEEDS, rows=st.integers(2, 300), classes=st.integers(3, 6), kind=weights_of)
 def test_weighted_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
@@ -120,7 +126,7 @@ def test_weighted_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
     outputs = torch.from_numpy(random.standard_normal((len(truth), classes))).float()
     found = evaluate(
         CrossEntropy(type="cross_entropy"),
-        ("auroc", "accuracy", "f1"),
+        ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
         outputs,
         torch.from_numpy(truth),
         torch.from_numpy(own),
@@ -129,6 +135,12 @@ def test_weighted_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
     said = predicted.argmax(axis=1)
     assert found["auroc"] == sk.roc_auc_score(
         truth, predicted, sample_weight=own, multi_class="ovr"
+    )
+    assert found["average_precision"] == sk.average_precision_score(
+        truth, predicted, sample_weight=own
+    )
+    assert found["log_loss"] == sk.log_loss(
+        truth, y_proba=predicted, labels=range(classes), sample_weight=own
     )
     assert found["accuracy"] == sk.accuracy_score(truth, said, sample_weight=own)
     assert found["f1"] == sk.f1_score(
