@@ -70,7 +70,8 @@ class BottomStage(Stage):
     def backward(self, key: Key, gradients: Tensors) -> None:
         """Add the gradients of one micro-batch, given those of its cut."""
         cut, batch = self._take(key)
-        self._versions.backward(batch, cut, gradients)
+        if cut[0].requires_grad:  # or all of the module is frozen
+            self._versions.backward(batch, cut, gradients)
         self._versions.release(batch)
 
     def update(self) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from splitrun.data import InputShape
 from splitrun.errors import ModelError, Problem, SpecError
+from splitrun.errors import Path as SpecPath
 from splitrun.events import party_of
 from splitrun.model.bottom_stage import BottomStage
 from splitrun.model.build import build_model, refuse_odd_weights, refused, section_of, undisturbed
@@ -25,6 +26,7 @@ from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
+from splitrun.model.start import Start
 from splitrun.model.state import Tensors, parameters_of
 from splitrun.model.top_stage import TopStage, fuse, fused_features
 from splitrun.plan import Plan, RoleFacts, TensorFacts, bottom_name, top_name
@@ -38,6 +40,7 @@ from splitrun.spec import (
     optimizer_of,
 )
 from splitrun.spec.contracts import ModelSection, OptimizerSection
+from splitrun.spec.model import PartySection, Top
 
 Cuts = Mapping[str, tuple[TensorFacts, ...]]
 """What every bottom sends, by role, in the parties' order."""
@@ -171,7 +174,8 @@ def bottom_model(spec: Spec, party: str, shape: InputShape, directory: Path) -> 
         checkpointed=spec.checkpoint is not None,
     )
     build = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
-    return RoleModel(spec, role, section, directory, use, build)
+    start = _start(("parties", party), spec.parties[party], directory)
+    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
 
 
 def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
@@ -190,7 +194,13 @@ def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
     )
     inputs = InputShape(numeric=width, cardinalities=(), width=width)
     build = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
-    return RoleModel(spec, role, section, directory, use, build)
+    start = _start(("top",), spec.top, directory)
+    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
+
+
+def _start(path: SpecPath, section: PartySection | Top, directory: Path) -> Start:
+    warm = section.warm_start
+    return Start(path, None if warm is None else directory / warm, section.freeze)
 
 
 def made_up(spec: Spec, cuts: Cuts, rows: int) -> Tensors:

@@ -2,9 +2,9 @@
 its own."""
 
 from splitrun.remote.meeting import Meeting
+from splitrun.remote.own_party import OwnParty
 from splitrun.remote.own_rows import OwnRows
 from splitrun.remote.run import Apart, run_party
-from splitrun.remote.sides import OwnParty
 from splitrun.remote.states import PartyState, RunState
 
 __all__ = ["Apart", "Meeting", "OwnParty", "OwnRows", "PartyState", "RunState", "run_party"]

@@ -30,8 +30,11 @@ from splitrun.events import Emit, LinkMeasured
 from splitrun.plan import Plan, deadline_of
 from splitrun.records.run import RunResult
 from splitrun.remote.directory import note
+from splitrun.remote.holder import Holder
 from splitrun.remote.meeting import Meeting
-from splitrun.remote.sides import Holder, Other, OwnParty, Side
+from splitrun.remote.own_party import OwnParty
+from splitrun.remote.partner import Partner
+from splitrun.remote.side import Side
 from splitrun.remote.states import LONGEST_FAILURE, PartyState, RunState
 from splitrun.runtime import Job, RoleStatus
 from splitrun.runtime.clock import now
@@ -65,7 +68,7 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         RunFailed: the run, here or at another party.
     """
     spec = own.document.spec
-    side = (Holder if own.name == spec.top.party else Other)(own, meeting, tell)
+    side = (Holder if own.name == spec.top.party else Partner)(own, meeting, tell)
     try:
         if result := _ended_before(own, side, meeting, tell):
             return result

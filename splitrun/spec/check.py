@@ -105,10 +105,10 @@ def _bottoms(spec: Spec) -> Iterator[Problem]:
             what = "has no bottom model, and only the label holder may have none"
             yield Problem((*path, "bottom"), what, f"add one{hint}")
             continue
-        for key in ("columns", "depth", "optimizer", "clip", "compute"):
+        for key in ("columns", "depth", "optimizer", "clip", "warm_start", "freeze", "compute"):
             if getattr(party, key):
                 remedy = f"add parties.{name}.bottom, or remove {key}"
-                if key in ("optimizer", "clip", "compute") and name == spec.top.party:
+                if key not in ("columns", "depth") and name == spec.top.party:
                     remedy += f"; the top model's are in top.{key}"
                 yield Problem((*path, key), f"is not used: {name} has no bottom model", remedy)
 
@@ -141,7 +141,7 @@ def _learning(spec: Spec) -> Iterator[Problem]:
     yield from _fusion(spec)
     yield from _metrics(spec)
     yield from _weights(spec)
-    for key in ("optimizer", "clip"):
+    for key in ("optimizer", "clip", "warm_start", "freeze"):
         if getattr(spec.top, key) and spec.top.model is None:
             what = "has nothing to train: top has no model"
             yield Problem(("top", key), what, "remove it, or add top.model")

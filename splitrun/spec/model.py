@@ -266,6 +266,16 @@ class Supervision(Section):
     restarts: NonNegativeInt = Field(3, description="At most so many, with `restart`.")
 
 
+WARM_START: Any = Field(
+    None,
+    description="A safetensors file of the weights to begin with, such as of another run's model/; "
+    "relative to the spec.",
+)
+FREEZE: Any = Field(
+    (), description="Names of parameters that do not learn, with `*` and `?`; `['*']` is all."
+)
+
+
 class PartySection(Section):
     """An organisation. Without `bottom` it has no features of its own."""
 
@@ -288,6 +298,8 @@ class PartySection(Section):
     depth: PositiveInt | None = Field(None, description="Overrides `pipeline.depth`.")
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
     clip: Clip | None = Field(None, description="Overrides `training.clip`.")
+    warm_start: str | None = WARM_START
+    freeze: tuple[str, ...] = FREEZE
     compute: Compute | None = None
 
     @property
@@ -310,6 +322,8 @@ class Top(Section):
     loss: Annotated[LossSection, OneOf("losses")]
     optimizer: Optimizer | None = Field(None, description="Overrides `training.optimizer`.")
     clip: Clip | None = Field(None, description="Overrides `training.clip`.")
+    warm_start: str | None = WARM_START
+    freeze: tuple[str, ...] = FREEZE
     compute: Compute | None = None
 
 

@@ -27,7 +27,7 @@ _CALLS: Mapping[str, Sequence[DieAt]] = {
     "at the end": [
         DieAt("splitrun.session.attempt:Attempt.finish", 1),
         DieAt("splitrun.session.attempt:Attempt.close", 1),
-        DieAt("splitrun.remote.sides:Side._is_saved", 1),
+        DieAt("splitrun.remote.side:Side._is_saved", 1),
         DieAt("splitrun.remote.run:Apart.leave", 1),
     ],
 }

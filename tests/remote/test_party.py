@@ -16,7 +16,7 @@ from splitrun.certificates import throw_away
 from splitrun.errors import Refused
 from splitrun.records.run import read_manifest
 from splitrun.remote import Meeting, OwnParty, OwnRows, PartyState, RunState
-from splitrun.remote.sides import Holder
+from splitrun.remote.holder import Holder
 from splitrun.spec import load, loads
 from tests.chaos.dying import DieAt
 from tests.remote.parties import (
@@ -105,7 +105,7 @@ def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_p
 
 ENDS = {
     "with nothing saved": ("alice", "splitrun.session.attempt:Attempt.finish", 60, [2, 2, 2]),
-    "with all saved": ("bob", "splitrun.remote.sides:Side._is_saved", 5, [1, 1, 1]),
+    "with all saved": ("bob", "splitrun.remote.side:Side._is_saved", 5, [1, 1, 1]),
 }
 
 
@@ -132,7 +132,7 @@ def test_a_party_that_does_not_come_back_is_named_and_the_others_end_in_time(
     tmp_path: Path,
 ) -> None:
     made = content(("alice", "bob", "carol"), training={"epochs": 400, "optimizer": "adam"})
-    parties = Parties(tmp_path, made | {"supervision": {"deadline_s": 4}})
+    parties = Parties(tmp_path, made | {"supervision": {"deadline_s": 8}})
     alice, bob, carol = parties.start_all()
     until(lambda: carol.steps() > 5)
     bob.signal(signal.SIGKILL)
