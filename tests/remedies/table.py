@@ -69,6 +69,15 @@ TABLE = {
         "add parties.carol.bottom, or remove depth",
         spec(("party: alice", "party: carol"), ("top:\n", "  carol: {depth: 2}\ntop:\n")),
     ),
+    "stopping early without validation rows": Bad(
+        "needs validation rows: test rows would be no test of a model that they chose; "
+        "set dataset.validation_fraction, such as 0.1, or name validation rows by a column",
+        overrides=("training.early_stopping={}",),
+    ),
+    "stopping early by a metric that is not evaluated": Bad(
+        "'f1' is not evaluated; use …, or add it to training.metrics",
+        overrides=("training.early_stopping.metric=f1", "dataset.validation_fraction=0.2"),
+    ),
     "an optimizer of no model": Bad(
         "top.optimizer: has nothing to train: top has no model; remove it, or add top.model",
         spec(
