@@ -19,7 +19,19 @@ import typer
 from typer.core import TyperGroup
 
 from splitrun import __version__
-from splitrun.cli import bench, certs, compare, init, party, predict, runs, specs, streams, train
+from splitrun.cli import (
+    bench,
+    certs,
+    compare,
+    export,
+    init,
+    party,
+    predict,
+    runs,
+    specs,
+    streams,
+    train,
+)
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -80,6 +92,7 @@ app.command("party")(party.party)
 app.command("init")(init.init)
 app.command("eval")(runs.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("validate")(specs.validate)
 app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)

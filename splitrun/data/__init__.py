@@ -25,7 +25,7 @@ from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.data.cache import Loaded, cache_of
-    from splitrun.data.encoding import InputShape, PartyEncoder, Rows
+    from splitrun.data.encoding import FeatureEncoder, InputShape, PartyEncoder, Rows
     from splitrun.data.feed import Batch, BatchOrder, EvaluationOrder, Feed, digest, gather
     from splitrun.data.join import (
         Alignment,
@@ -55,6 +55,7 @@ __all__ = [
     "BatchOrder",
     "Data",
     "EvaluationOrder",
+    "FeatureEncoder",
     "Feed",
     "InputShape",
     "Join",
@@ -118,7 +119,7 @@ __getattr__ = imported_on_use(
         **dict.fromkeys(("KeyColumn", "plain_key"), ".keys"),
         **dict.fromkeys(("columns_of", "load_data", "text_columns"), ".load"),
         **dict.fromkeys(("join_sources", "share"), ".shared"),
-        **dict.fromkeys(("InputShape", "PartyEncoder", "Rows"), ".encoding"),
+        **dict.fromkeys(("FeatureEncoder", "InputShape", "PartyEncoder", "Rows"), ".encoding"),
         "Data": ".party_data",
         "SplitRows": ".split",
         "weights_by_phase": ".weights",

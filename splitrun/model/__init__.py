@@ -12,7 +12,7 @@ from splitrun.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
-    from splitrun.model.build import section_of
+    from splitrun.model.build import refused, section_of
     from splitrun.model.classification import classification
     from splitrun.model.metrics import evaluate
     from splitrun.model.role_model import (
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         Finite,
         State,
         Tensors,
+        as_tensors,
+        digest_of,
         extra_states,
         fill,
         is_finite,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
         weights_sha256,
     )
     from splitrun.model.threads import intra_op_threads
-    from splitrun.model.top_stage import TopStage
+    from splitrun.model.top_stage import TopStage, fuse
 
 __all__ = [
     "BottomStage",
@@ -52,18 +54,22 @@ __all__ = [
     "State",
     "Tensors",
     "TopStage",
+    "as_tensors",
     "bottom_model",
     "check_output",
     "classification",
+    "digest_of",
     "evaluate",
     "extra_states",
     "fill",
+    "fuse",
     "intra_op_threads",
     "is_finite",
     "made_up",
     "named_tensors",
     "parameters_of",
     "refuse_sharing",
+    "refused",
     "section_of",
     "set_extra_states",
     "tensor_bytes",
@@ -84,6 +90,8 @@ _STATE = (
     "Finite",
     "State",
     "Tensors",
+    "as_tensors",
+    "digest_of",
     "extra_states",
     "fill",
     "is_finite",
@@ -97,7 +105,7 @@ __getattr__ = imported_on_use(
     __name__,
     {
         "BottomStage": ".bottom_stage",
-        "section_of": ".build",
+        **dict.fromkeys(("refused", "section_of"), ".build"),
         "classification": ".classification",
         "evaluate": ".metrics",
         **dict.fromkeys(_ROLE_MODEL, ".role_model"),
@@ -105,6 +113,6 @@ __getattr__ = imported_on_use(
         "Stage": ".stage",
         **dict.fromkeys(_STATE, ".state"),
         "intra_op_threads": ".threads",
-        "TopStage": ".top_stage",
+        **dict.fromkeys(("TopStage", "fuse"), ".top_stage"),
     },
 )

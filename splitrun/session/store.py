@@ -5,7 +5,8 @@ predicting needs.
     model/<party>/<role>.safetensors         parameters and buffers
     model/<party>/<role>.extra.safetensors   tensors of what `get_extra_state()` gives, if it does
 
-The label's classes are in the label holder's shard alone. With the facts that the parties told each
+The label's classes are in the label holder's shard alone, and so is what its top takes of every
+bottom. With the facts that the parties told each
 other before the training, the plan is compiled again without a probe, be there one new row or none.
 Nothing is pickled, neither written nor read. What is done with a saved model is in `trained`.
 """
@@ -18,17 +19,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from splitrun.data import PartyEncoder
 from splitrun.errors import DataError, RunDirectoryError, one_line
 from splitrun.events import party_of
 from splitrun.files import is_something, read_bytes, remove, sync
 from splitrun.model import (
+    Cuts,
     Finite,
     Stage,
+    digest_of,
     extra_states,
     fill,
     named_tensors,
@@ -36,7 +40,7 @@ from splitrun.model import (
     weights_sha256,
 )
 from splitrun.party import Party, PartyFacts
-from splitrun.plan import Plan
+from splitrun.plan import Plan, TensorFacts
 from splitrun.session.checkpoint import decode, encode
 from splitrun.session.run_directory import RESTORE, read_json, require
 
@@ -83,6 +87,9 @@ def _save_shard(
         "facts": json.loads(party.told({role: plan.role_facts(role) for role in stages}).to_json()),
         "extra": {role: tree for role, (tree, _) in extra.items()},
     }
+    if plan.top.name in stages:
+        cuts = {bottom.name: plan.role_facts(bottom.name).cut for bottom in plan.bottoms}
+        content["cuts"] = msgspec.to_builtins(cuts)
     (directory / "model.json").write_text(json.dumps(content), encoding="utf-8")
     mode = stat.S_IMODE((directory / "model.json").stat().st_mode)
     files = {f"{role}.extra": tensors for role, (_, tensors) in extra.items() if tensors}
@@ -135,6 +142,44 @@ def load_facts(directory: Path, party: str) -> PartyFacts:
     return facts
 
 
+def saved_parties(directory: Path, parties: Iterable[str]) -> tuple[str, ...]:
+    """Those of the parties that have a shard here.
+
+    Raises:
+        RunDirectoryError: none has.
+    """
+    everybody = tuple(parties)
+    found = tuple(name for name in everybody if is_something(directory / name / "model.json"))
+    if not found:
+        _content(directory, everybody[0])  # says why
+    return found
+
+
+def load_digests(directory: Path, party: str) -> Mapping[str, str]:
+    """Of the weights of each of a party's roles, as they were saved.
+
+    Raises:
+        RunDirectoryError: there is no model, or it is damaged.
+    """
+    digests: Mapping[str, str] = _content(directory, party)["weights_sha256"]
+    return digests
+
+
+def load_cuts(directory: Path, party: str) -> Cuts:
+    """What the label holder's top takes of every bottom, by role, in the parties' order.
+
+    Raises:
+        RunDirectoryError: there is no model, or it is damaged.
+    """
+    path = directory / party / "model.json"
+    content = _content(directory, party)
+    require(path, content, {"cuts": dict})
+    try:
+        return msgspec.convert(content["cuts"], dict[str, tuple[TensorFacts, ...]])
+    except msgspec.ValidationError as error:
+        raise RunDirectoryError(f"{path}: damaged: {error}; {RESTORE}") from error
+
+
 def check_data(directory: Path, parties: Iterable[Party]) -> None:
     """Refuse data that are not those of the training: their split would mix up the rows.
 
@@ -148,14 +193,14 @@ def check_data(directory: Path, parties: Iterable[Party]) -> None:
             raise RunDirectoryError(f"{message}; {remedy}")
 
 
-def load_weights(directory: Path, stages: Mapping[str, Stage]) -> None:
-    """Fill the modules of stages, by role, with the saved parameters and buffers.
+def load_weights(directory: Path, modules: Mapping[str, nn.Module]) -> None:
+    """Fill modules, by role, with the saved parameters and buffers.
 
     Raises:
         RunDirectoryError: there is no model, or it is damaged, or not one of these modules.
     """
-    for role, stage in stages.items():
-        party, module = party_of(role), stage.module
+    for role, module in modules.items():
+        party = party_of(role)
         content, path = _content(directory, party), directory / party / f"{role}.safetensors"
         finite = Finite(module)
         try:
@@ -168,7 +213,7 @@ def load_weights(directory: Path, stages: Mapping[str, Stage]) -> None:
         except (*_MISFIT, OSError, SafetensorError) as error:
             message = f"{path}: not the weights that were saved: {one_line(error)}"
             raise RunDirectoryError(f"{message}; {RESTORE}") from error
-        found, expected = stage.digest(), content["weights_sha256"].get(role, "")
+        found, expected = digest_of(module), content["weights_sha256"].get(role, "")
         if found != expected:
             raise RunDirectoryError(
                 f"{path}: the weights' digest is {found[:12]}…, but {expected[:12]}… was saved, "

@@ -44,16 +44,56 @@ def unseen_of(parties: Parties) -> Unseen:
 
 
 @dataclass(frozen=True)
-class TrainedModel:
-    """The model that a run has saved, with all that applying it needs."""
+class OpenedRun:
+    """A run's directory, and what it tells of the run."""
 
     path: Path
-    """Of the run's directory."""
     status: str
     """Of the run: `done`, or `interrupted` for a model whose training was not finished, and so on;
     see `splitrun.records.run.fate`."""
     manifest: Manifest
     document: Document
+
+    @classmethod
+    def open(cls, path: Path) -> OpenedRun:
+        """One that may have a model.
+
+        Raises:
+            RunDirectoryError: not a run directory, or one that never got a model.
+        """
+        directory = RunDirectory.open(path)
+        manifest = directory.manifest()
+        status = fate(path, manifest.status)
+        if status == "killed" and not is_something(directory.model):
+            killed = f"{path}: the run was killed before it had a model"
+            raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
+        return cls(path, status, manifest, directory.document())
+
+    @property
+    def name(self) -> str:
+        """Of the directory, which tells runs apart."""
+        return self.path.resolve().name
+
+    @property
+    def spec(self) -> Spec:
+        """What was trained by."""
+        return self.document.spec
+
+    @property
+    def directory(self) -> Path:
+        """Where relative paths and custom classes of the spec are looked up."""
+        return Path(self.manifest.directory)
+
+    @property
+    def shards(self) -> Path:
+        """The directory with a shard for each party."""
+        return RunDirectory(self.path).model
+
+
+@dataclass(frozen=True)
+class TrainedModel(OpenedRun):
+    """The model that a run has saved, with all that applying it needs."""
+
     encoders: Mapping[str, PartyEncoder]
     """By party."""
     facts: Facts
@@ -70,35 +110,15 @@ class TrainedModel:
             RunDirectoryError: not a run directory, or one without a sound model.
             ModelError: classes that may not be run.
         """
-        directory = RunDirectory.open(path)
-        manifest = directory.manifest()
-        status = fate(path, manifest.status)
-        if status == "killed" and not is_something(directory.model):
-            killed = f"{path}: the run was killed before it had a model"
-            raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
-        document = directory.document()
+        run = OpenedRun.open(path)
+        document, shards = run.document, run.shards
         if not allow_code:
             with document.located():
-                refuse_code(document.spec, Path(manifest.directory))
+                refuse_code(document.spec, run.directory)
         parties = document.spec.parties
-        encoders = {party: load_encoder(directory.model, party) for party in parties}
-        facts = merge(document.spec, [load_facts(directory.model, party) for party in parties])
-        return cls(path, status, manifest, document, encoders, facts)
-
-    @property
-    def spec(self) -> Spec:
-        """What it was trained by."""
-        return self.document.spec
-
-    @property
-    def directory(self) -> Path:
-        """Where relative paths and custom classes of the spec are looked up."""
-        return Path(self.manifest.directory)
-
-    @property
-    def shards(self) -> Path:
-        """The directory with a shard for each party."""
-        return RunDirectory(self.path).model
+        encoders = {party: load_encoder(shards, party) for party in parties}
+        facts = merge(document.spec, [load_facts(shards, party) for party in parties])
+        return cls(path, run.status, run.manifest, document, encoders, facts)
 
     def parties(self, data_dir: Path | None = None) -> Parties:
         """The parties with the rows of the training, and the split of it.
@@ -163,7 +183,7 @@ class TrainedModel:
 
         with self.document.located():
             job = job_of(parties, plan)
-        load_weights(self.shards, {name: work.stage for name, work in job.roles.items()})
+        load_weights(self.shards, {name: work.stage.module for name, work in job.roles.items()})
         top = replace(job.roles[plan.top.name], score=score)
         roles = {**job.roles, plan.top.name: top}
         find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())

@@ -70,7 +70,7 @@ def _read_model(directory: Path) -> None:
     model = directory / "run" / "model"
     for party in _EXPERIMENT.parties:
         load_encoder(model, party.name)
-    load_weights(model, _STAGES)
+    load_weights(model, {role: stage.module for role, stage in _STAGES.items()})
 
 
 _DIGEST = re.compile(rb'(?<="resolved_sha256": ")[0-9a-f]+')

@@ -34,8 +34,9 @@ def run(content: Content, runs: Path, **files: str) -> RunResult:
 def saved(result: RunResult, experiment: Experiment) -> dict[str, nn.Module]:
     """The modules of a run's model, by role."""
     stages = experiment.parties.stages(experiment.plan)
-    load_weights(Path(result.run_dir) / "model", stages)
-    return {role: stage.module for role, stage in stages.items()}
+    modules = {role: stage.module for role, stage in stages.items()}
+    load_weights(Path(result.run_dir) / "model", modules)
+    return modules
 
 
 def test_a_run_directory_holds_all_there_is_to_know(tmp_path: Path) -> None:
