@@ -46,6 +46,7 @@ bench: setup  ## Measure what docs/performance.md reports (long).
 study: setup  ## Train what docs/studies reports (hours; goes on where it was stopped).
 	$(BIN)/python -m tests.studies.codecs
 	$(BIN)/python -m tests.studies.staleness
+	$(BIN)/python -m tests.studies.value
 
 habits: setup  ## Train every habit of users' modules in every way; print the table of docs/modules.md (long).
 	$(BIN)/python -m tests.habits

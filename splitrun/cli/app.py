@@ -31,6 +31,7 @@ from splitrun.cli import (
     specs,
     streams,
     train,
+    value,
 )
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
@@ -97,6 +98,7 @@ app.command("validate")(specs.validate)
 app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)
 app.command("bench")(bench.bench)
+app.command("value")(value.value)
 app.command("watch")(runs.watch)
 app.command("trace")(runs.trace)
 app.command("report")(runs.report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -21,9 +20,9 @@ from splitrun.cli.options import (
     note_no_faults,
     own_stdout,
 )
-from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
-from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed, RunFailed, SplitrunError, UsageError, one_line
+from splitrun.cli.output import LOADING, Phases, Progress, echo_json
+from splitrun.cli.study import deliver_study
+from splitrun.errors import GateFailed, UsageError
 from splitrun.files import is_directory
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def compare(
     from splitrun.study.arms import line_up, named
     from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms
-    from splitrun.study.directory import comparison_directory, keep
+    from splitrun.study.directory import COMPARISON, keep, study_directory
 
     settings = CompareSettings(
         *(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven),
@@ -190,15 +189,14 @@ def compare(
                 tell=phases.status,
             )
         named_arm = named(tuple(arms.subjects), arm) if arm else None
-        with comparison_directory(runs_dir, document) as directory:
+        with study_directory(runs_dir, document, COMPARISON) as directory:
             with screen_for(progress) as screen:
                 watcher = ComparisonProgress(screen)
                 comparison = compare_arms(arms, settings, metric, directory.path, watcher)
-            record = keep(directory, document, settings, comparison)
+            record = keep(directory, document, COMPARISON, settings, comparison)
     gated = named_arm or comparison.choice.taken
-    _deliver(
-        directory.path,
-        record.report,
+    deliver_study(
+        directory.path / COMPARISON.file,
         lambda: echo_json(record.to_json()) if json_output else show_comparison(comparison),
         lambda: _gate(comparison, gated, fail_below, asserted),
         names_page=not json_output,
@@ -222,50 +220,6 @@ def _refuse_senseless(
             f"--fail-below: {repeats} rounds cannot show a speedup; give --repeats "
             f"{_FEWEST_ROUNDS} or more"
         )
-
-
-def _deliver(
-    directory: Path,
-    report: str | None,
-    show: Callable[[], None],
-    gate: Callable[[], None],
-    *,
-    names_page: bool,
-) -> None:
-    """Write the page, print the result, and judge it; what fails on the way is told at the end."""
-    unwritten: SplitrunError | None = None
-
-    def print_all() -> None:
-        nonlocal unwritten
-        with own_stdout():
-            unwritten = _write_page(directory)
-        show()
-        if names_page and unwritten is None:
-            echo(f"report: {report}")
-
-    def judge() -> None:
-        try:
-            gate()
-        except GateFailed as failed:
-            if unwritten is not None:
-                failed.add_note(str(unwritten))
-            raise
-        if unwritten is not None:
-            raise unwritten
-
-    deliver(print_all, directory / "comparison.json", judge)
-
-
-def _write_page(directory: Path) -> SplitrunError | None:
-    """Write the report; gives why that failed, for the result is there all the same."""
-    from splitrun.report.write import write
-
-    try:
-        write(directory)
-    except Exception as error:  # noqa: BLE001 - a page never ends what it shows
-        remedy = f"`splitrun report {directory}` tries again"
-        return RunFailed("the report", "writing its page", f"{one_line(error)}; {remedy}")
-    return None
 
 
 def _schedules(text: str | None) -> tuple[Schedule, ...] | None:

@@ -195,19 +195,12 @@ def _parts(
     features: FeatureEncoder, inputs: Sequence[Tensor], among: Collection[str]
 ) -> Iterator[tuple[str, Tensor]]:
     """What is made of each of these columns, float32 [rows, its numbers]."""
-    matrix, start = inputs[0], len(features.numeric)
-    for index, number in enumerate(features.numeric):
-        if number.name in among:
-            yield number.name, matrix[:, index : index + 1]
-    for index, category in enumerate(features.categorical):
-        values = len(category.values)
-        if features.inputs == "codes":
-            if category.name in among and values <= _MOST_VALUES:
-                yield category.name, one_hot(inputs[1][:, index], values + 1).float()
-        else:
-            if category.name in among and values <= _MOST_VALUES:
-                yield category.name, matrix[:, start : start + values]
-            start += values
+    values = {category.name: len(category.values) for category in features.categorical}
+    for name, (index, columns) in features.places.items():
+        if name not in among or values.get(name, 0) > _MOST_VALUES:
+            continue
+        part = inputs[index][:, columns]
+        yield name, one_hot(part[:, 0], values[name] + 1).float() if index else part
 
 
 def _tell(columns: Tensor, labels: Tensor) -> bool:

@@ -114,6 +114,20 @@ class FeatureEncoder(Fitted):
             return InputShape(len(self.numeric), cardinalities, width=len(self.numeric))
         return InputShape(len(self.numeric), (), width=len(self.numeric) + sum(sizes))
 
+    @property
+    def places(self) -> dict[str, tuple[int, slice]]:
+        """By column, which of the tensors that `transform` gives is made of it, and which of that
+        tensor's columns are."""
+        places = {it.name: (0, slice(at, at + 1)) for at, it in enumerate(self.numeric)}
+        start = len(self.numeric)
+        for index, category in enumerate(self.categorical):
+            if self.inputs == "codes":
+                places[category.name] = (1, slice(index, index + 1))
+            else:
+                stop = start + len(category.values)
+                places[category.name], start = (0, slice(start, stop)), stop
+        return places
+
     def transform(self, table: Table, new: NewArray | None = None) -> tuple[Tensor, ...]:
         """A float32 matrix [rows, width], and for `codes` int64 codes [rows, categories].
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from splitrun.data import (
@@ -134,6 +135,32 @@ class Parties:
                 for party in self
             },
         )
+
+    def with_evaluated(self, ids: Tensor) -> Parties:
+        """The same parties with these samples alone, all of which are to be evaluated."""
+        every = torch.arange(len(ids))
+        none = every[:0]
+
+        def alone(data: Data) -> Data:
+            return replace(
+                data,
+                train_ids=none,
+                validation_ids=none,
+                test_ids=every,
+                features=data.batch(ids),
+                labels=None if data.labels is None else data.labels[ids],
+                own_rows=None,
+            )
+
+        parties = {party.name: replace(party, data=alone(party.data)) for party in self}
+        return replace(self, by_name=parties)
+
+    def without(self, name: str) -> Parties:
+        """All parties but this one, with the samples that all of them have."""
+        parties = {it: section for it, section in self.spec.parties.items() if it != name}
+        spec = self.spec.model_copy(update={"parties": parties})
+        others = {party.name: party for party in self if party.name != name}
+        return replace(self, by_name=others).under(spec)
 
     def facts(self, known: Mapping[str, RoleFacts] | None = None) -> Facts:
         """What all parties tell each other: their models are built, probed and dropped.

@@ -1,7 +1,7 @@
 """What the files of a comparison's directory hold.
 
     comparison.json    `ComparisonRecord`    what was found out; not there before the end
-    status.json        `ComparisonStatus`    how far it has come
+    status.json        `StudyStatus`         how far it has come
     measured.jsonl     `MeasuredLine`        a line per training and per trial, as they came
 
 What may be unknown or unbounded is None.
@@ -168,19 +168,25 @@ class DepthForecast(Record, frozen=True, kw_only=True):
     predicted_samples_per_s: float | None
 
 
-class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
-    """One experiment, run several ways."""
+class StudyRecord(FileRecord, frozen=True, kw_only=True):
+    """What several runs of an experiment tell together."""
 
-    remedy: ClassVar[str] = "compare again"
-
-    kind: Literal["comparison"]
     name: str
     started: str = ""
     ended: str = ""
     splitrun: str = ""
     environment: Environment = Environment()
     settings: Mapping[str, Any] = {}
-    """How it was asked to compare, key by key."""
+    """How it was asked to measure, key by key."""
+    report: str | None = None
+
+
+class ComparisonRecord(StudyRecord, frozen=True, kw_only=True):
+    """One experiment, run several ways."""
+
+    remedy: ClassVar[str] = "compare again"
+
+    kind: Literal["comparison"]
     arms: tuple[ArmRecord, ...]
     metric: str
     decided_on: EvaluatedRows = "test"
@@ -201,7 +207,6 @@ class ComparisonRecord(FileRecord, frozen=True, kw_only=True):
     advice: str = ""
     diverged: tuple[str, ...] = ()
     """Names of arms whose loss did not stay finite, and that are not in `arms`."""
-    report: str | None = None
 
     @classmethod
     def renamed(cls, content: object) -> object:
@@ -238,12 +243,12 @@ def _way(of: ArmRecord | ChoiceRecord) -> tuple[str, int, int, str | None]:
     return of.schedule, of.depth, of.micro_batches, of.codec
 
 
-class ComparisonStatus(FileRecord, frozen=True, kw_only=True):
-    """How far a comparison has come."""
+class StudyStatus(FileRecord, frozen=True, kw_only=True):
+    """How far a comparison, or a valuation of the parties, has come."""
 
-    remedy: ClassVar[str] = "compare again"
+    remedy: ClassVar[str] = "start it again"
 
-    kind: Literal["comparison"] = "comparison"
+    kind: Literal["comparison", "valuation"] = "comparison"
     status: str
     """`running`, `done`, `failed` or `interrupted`."""
     message: str = ""
@@ -253,6 +258,7 @@ class MeasuredTraining(Record, frozen=True, kw_only=True, tag_field="what", tag=
     """A whole training of an arm."""
 
     arm: str
+    """Of a valuation: `all`, or `without` and the party's name."""
     seed: int
     metric: str
     value: float

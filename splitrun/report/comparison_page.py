@@ -8,22 +8,19 @@ from pathlib import Path
 from splitrun import units
 from splitrun.files import is_something
 from splitrun.records.comparison import ArmRecord, ComparisonRecord
-from splitrun.records.reading import read_text
+from splitrun.report.appendix import appendix
 from splitrun.report.arm_charts import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.bins import Bins
 from splitrun.report.comparison_tables import arms_table, limits_table, links_table
 from splitrun.report.page import (
     COMPARISON_TERMS,
     Block,
-    CodeListing,
     Fact,
     Figure,
     Note,
     Page,
     PageSection,
-    Terms,
 )
-from splitrun.report.run_page import environment_terms
 from splitrun.report.summary import RunSummary, period_s, summarise, window
 from splitrun.report.timeline_chart import Strip, timeline
 from splitrun.report.utilisation_charts import Group, UsageLine, mean, shares, use
@@ -68,7 +65,9 @@ def comparison_page(directory: Path, comparison: ComparisonRecord) -> Page:
                 PageSection("Where the time goes", _time(comparison, recordings)),
                 PageSection("The machine", _machine(comparison, recordings), side_by_side=True),
                 PageSection("The links", links_table(comparison)),
-                PageSection("How it was measured", _appendix(directory, comparison)),
+                PageSection(
+                    "How it was measured", appendix(directory, COMPARISON_TERMS, comparison)
+                ),
             )
             if section.blocks
         ],
@@ -149,27 +148,6 @@ def _lines(comparison: ComparisonRecord, bins: Mapping[str, Bins]) -> list[Usage
         for arm, each in read
         if each
     ]
-
-
-def _appendix(directory: Path, comparison: ComparisonRecord) -> list[Block]:
-    lists = (
-        ("What the words mean", COMPARISON_TERMS),
-        (
-            "Settings",
-            [_setting(*pair) for pair in comparison.settings.items() if pair[1] is not None],
-        ),
-        ("Environment", environment_terms(comparison.environment)),
-    )
-    blocks: list[Block] = [Terms(title, pairs) for title, pairs in lists if pairs]
-    spec = read_text(directory / "resolved.yaml")
-    if spec:
-        blocks.append(CodeListing("The spec as understood, every key stated", spec))
-    return blocks
-
-
-def _setting(key: str, value: object) -> tuple[str, str]:
-    name = key.removesuffix("_s")
-    return name.replace("_", " "), units.flat(value) + (f"{PAGE.space}s" if name != key else "")
 
 
 def verdict(comparison: ComparisonRecord) -> str:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.files import is_directory, is_something, write_text
-from splitrun.records.comparison import ComparisonStatus, read_comparison
+from splitrun.records.comparison import StudyStatus, read_comparison
 from splitrun.records.reading import read_record
 from splitrun.records.run import fate
+from splitrun.records.value import read_value
 from splitrun.report.comparison_page import comparison_page
 from splitrun.report.page import Page, render
 from splitrun.report.run_page import read_run, run_page
+from splitrun.report.value_page import value_page
 
 
 def write(path: Path, output: Path | None = None) -> Path:
-    """Write the page of a run directory, a comparison or a recording; gives where it is.
+    """Write the page of a run, a comparison, a valuation or a recording; gives where it is.
 
     Args:
         output: default: `report.html` in the directory.
@@ -42,15 +44,19 @@ def _page(path: Path) -> Page:
     comparison = read_comparison(path)
     if comparison is not None:
         return comparison_page(path, comparison)
-    unfinished = read_record(path / "status.json", ComparisonStatus)
+    value = read_value(path)
+    if value is not None:
+        return value_page(path, value)
+    unfinished = read_record(path / "status.json", StudyStatus)
     if unfinished is not None:
-        status = fate(path, unfinished.status)
-        message = f"{path}: a comparison whose status is {status!r}, so there is no page of it"
-        raise RunDirectoryError(f"{message}; what it measured is in measured.jsonl; compare again")
+        status, again = fate(path, unfinished.status), _AGAIN[unfinished.kind]
+        message = f"{path}: a {unfinished.kind} whose status is {status!r}, so there is no page"
+        raise RunDirectoryError(f"{message} of it; what it measured is in measured.jsonl; {again}")
     run = read_run(path)
     if run is None:
         raise RunDirectoryError(f"{path}: neither a run nor a comparison; {_REMEDY}")
     return run_page(run)
 
 
+_AGAIN = {"comparison": "compare again", "valuation": "value it again"}
 _REMEDY = "give a directory that `splitrun train` or `splitrun compare` has written"

@@ -16,11 +16,11 @@ from splitrun.data import NewRows, PartyEncoder, UnseenValues
 from splitrun.errors import DataError, RunDirectoryError
 from splitrun.events import EvaluatedRows
 from splitrun.files import is_something
-from splitrun.model import evaluate
+from splitrun.model import evaluate, intra_op_threads
 from splitrun.party import Parties, merge
 from splitrun.plan import EVALUATION_BATCH_ROWS, Facts, compile
 from splitrun.records.run import Manifest, fate, way_on
-from splitrun.runtime import Observer, find_runtime
+from splitrun.runtime import Job, Observer, find_runtime
 from splitrun.session.inputs import (
     Inputs,
     as_in_training,
@@ -169,23 +169,35 @@ class TrainedModel(OpenedRun):
         validations, tests = len(data.validation_ids), len(data.test_ids)
         facts = replace(self.facts, validation_rows=validations, test_rows=tests)
         plan = compile(self.spec, facts).evaluation(batch_rows)
-        given: list[Tensor] = []
-        found: list[dict[str, float | None]] = []
-
-        def score(
-            outputs: Tensor, labels: Tensor, weights: Tensor | None = None
-        ) -> dict[str, float | None]:
-            given.append(outputs)
-            if metrics is not None:
-                loss, unit = self.spec.top.loss, data.label_unit
-                found.append(evaluate(loss, metrics, outputs, labels, weights, unit=unit))
-            return {}
-
         with self.document.located():
             job = job_of(parties, plan)
         load_weights(self.shards, {name: work.stage.module for name, work in job.roles.items()})
-        top = replace(job.roles[plan.top.name], score=score)
-        roles = {**job.roles, plan.top.name: top}
-        find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
-        outputs = given[-1][:tests]  # of the validation rows none, where there are no others
-        return outputs, dict(zip(facts.evaluated_rows, found, strict=False))
+        parts = outputs_of(job)
+        outputs = parts[-1][0][:tests]  # of the validation rows none, where there are no others
+        if metrics is None:
+            return outputs, {}
+        loss, unit = self.spec.top.loss, data.label_unit
+        with intra_op_threads(self.spec.runtime.intra_op_threads):  # as in training
+            found = [evaluate(loss, metrics, *part, unit=unit) for part in parts]
+        return outputs, dict(zip(facts.evaluated_rows, found, strict=True))
+
+
+def outputs_of(job: Job) -> list[tuple[Tensor, Tensor, Tensor | None]]:
+    """What a job that only evaluates makes of its rows, part by part: the top's outputs,
+    `[rows, ...]`, the labels and, where rows differ in it, what these count for.
+
+    Raises:
+        RunFailed: a module fails, or what comes of the rows is not finite.
+    """
+    given: list[tuple[Tensor, Tensor, Tensor | None]] = []
+
+    def keep(
+        outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> dict[str, float | None]:
+        given.append((outputs, labels, weights))
+        return {}
+
+    name = job.plan.top.name
+    roles = {**job.roles, name: replace(job.roles[name], score=keep)}
+    find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
+    return given

@@ -1,4 +1,4 @@
-"""The directory of a comparison, for the report and for whoever comes later.
+"""The directory of a comparison or a valuation, for the report and for whoever comes later.
 
 runs/<utc>-<name>-compare-<hash>/
     spec.yaml, resolved.yaml   as in a run directory
@@ -7,16 +7,18 @@ runs/<utc>-<name>-compare-<hash>/
     comparison.json            what was found out; not there before the end
     arms/<arm>/events.jsonl    a trial of each arm, with all that happened in it
     report.html
+
+A valuation's is `…-value-<hash>`; it has `value.json` instead, and no arms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -27,29 +29,45 @@ from splitrun.files import append_text, is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.records.comparison import (
-    ComparisonRecord,
-    ComparisonStatus,
     MeasuredLine,
     MeasuredTraining,
     MeasuredTrial,
+    StudyRecord,
+    StudyStatus,
 )
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
 from splitrun.study.arms import Arm
-from splitrun.study.comparison import Comparison
 from splitrun.study.quality import Scores
 from splitrun.study.timing import TimedArm, Trial, Watcher
 
 if TYPE_CHECKING:
     from splitrun.study.compare import CompareSettings
+    from splitrun.study.value import ValueSettings
 
 Status = Literal["running", "done", "interrupted", "failed"]
 
 
+@dataclass(frozen=True)
+class StudyKind:
+    """What several runs are for."""
+
+    noun: Literal["comparison", "valuation"]
+    command: str
+    again: str
+    """What to do where it was broken off."""
+    file: str
+    """What was found out."""
+
+
+COMPARISON = StudyKind("comparison", "compare", "compare again", "comparison.json")
+VALUATION = StudyKind("valuation", "value", "value it again", "value.json")
+
+
 @contextmanager
-def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDirectory]:
-    """A new directory. If the comparison does not come to an end, it says so and keeps what was
+def study_directory(runs_dir: Path, document: Document, kind: StudyKind) -> Iterator[RunDirectory]:
+    """A new directory. If the study does not come to an end, it says so and keeps what was
     measured; where nothing was, it is removed again.
 
     Raises:
@@ -57,34 +75,34 @@ def comparison_directory(runs_dir: Path, document: Document) -> Iterator[RunDire
         RunFailed: it cannot be written any more.
         Interrupted: a signal came.
     """
-    directory = RunDirectory.create(runs_dir, document, "compare")
+    directory = RunDirectory.create(runs_dir, document, kind.command)
     with locked(directory.path):
         try:
-            _tell(directory, "running")
+            _tell(directory, kind, "running")
             yield directory
         except BaseException as error:
             with listening() as interrupts:
                 interrupts.end()  # or half of it would stay
-                failure = _broken_off(directory, error)
+                failure = _broken_off(directory, kind, error)
             if failure is error:
                 raise
             raise failure from error
 
 
-def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
+def _broken_off(directory: RunDirectory, kind: StudyKind, error: BaseException) -> BaseException:
     """Leave what was measured, and nothing where nothing was; gives what is to be told."""
     measured, stopped = directory.path / MEASURED, isinstance(error, KeyboardInterrupt)
     kept, failure = is_regular(measured), error
     if stopped:
         number = stopped_by(error)
-        message = f"{interrupted(number)} before the comparison was done"
-        remedy = "" if kept else ", so none of it is kept; compare again"
+        message = f"{interrupted(number)} before the {kind.noun} was done"
+        remedy = "" if kept else f", so none of it is kept; {kind.again}"
         failure = Interrupted(message + remedy, number)
     elif isinstance(error, OSError):
-        failure = RunFailed("the comparison", "writing", one_line(error))
+        failure = RunFailed(f"the {kind.noun}", "writing", one_line(error))
     with suppress(OSError):  # on a full disk nothing more can be said there
         if kept:
-            _tell(directory, "interrupted" if stopped else "failed", str(failure))
+            _tell(directory, kind, "interrupted" if stopped else "failed", str(failure))
         else:
             remove(directory.path)
     if kept:
@@ -92,28 +110,44 @@ def _broken_off(directory: RunDirectory, error: BaseException) -> BaseException:
     return failure
 
 
-def _tell(directory: RunDirectory, status: Status, message: str = "") -> None:
-    directory.write_json("status.json", ComparisonStatus(status=status, message=message))
+def _tell(directory: RunDirectory, kind: StudyKind, status: Status, message: str = "") -> None:
+    content = StudyStatus(kind=kind.noun, status=status, message=message)
+    directory.write_json("status.json", content)
+
+
+R_co = TypeVar("R_co", bound=StudyRecord, covariant=True)
+
+
+class StudyResult(Protocol[R_co]):
+    """What was found out."""
+
+    def to_record(self, name: str) -> R_co:
+        """As the file tells of it, but for what the directory knows."""
+        ...
 
 
 def keep(
-    directory: RunDirectory, document: Document, settings: CompareSettings, comparison: Comparison
-) -> ComparisonRecord:
-    """Write `comparison.json`; gives what is in it.
+    directory: RunDirectory,
+    document: Document,
+    kind: StudyKind,
+    settings: CompareSettings | ValueSettings,
+    result: StudyResult[R_co],
+) -> R_co:
+    """Write the kind's file; gives what is in it.
 
     Raises:
         OSError: it cannot be written.
     """
     record = replace(
-        comparison.to_record(document.spec.name),
+        result.to_record(document.spec.name),
         ended=datetime.now(UTC).isoformat(timespec="seconds"),
         splitrun=__version__,
         environment=environment(document.directory),
         settings=asdict(settings),
         report=str(directory.path / "report.html"),
     )
-    directory.write_json("comparison.json", record)
-    _tell(directory, "done")
+    directory.write_json(kind.file, record)
+    _tell(directory, kind, "done")
     return record
 
 

@@ -110,10 +110,14 @@ def student_interval(values: Floats) -> Interval:
     """
     if values.size < FEWEST:
         return UNKNOWN
-    mean = float(values.mean())
     error = deviation_of(values) / math.sqrt(values.size)
-    two_sided = error * t_quantile(TWO_SIDED, values.size - 1)
-    one_sided = error * t_quantile(ONE_SIDED, values.size - 1)
+    return interval_around(float(values.mean()), error, values.size - 1)
+
+
+def interval_around(mean: float, error: float, degrees: int) -> Interval:
+    """The interval of a mean whose standard error is estimated with so many degrees of freedom."""
+    two_sided = error * t_quantile(TWO_SIDED, degrees)
+    one_sided = error * t_quantile(ONE_SIDED, degrees)
     return Interval(mean - two_sided, mean + two_sided, mean - one_sided, mean + one_sided)
 
 

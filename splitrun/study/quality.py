@@ -88,14 +88,14 @@ def score(
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
-            bare = subjects[arm].under(_bare(subjects[arm].spec, index))
-            seed = bare.spec.seed
+            subject = subjects[arm].under(bare(subjects[arm].spec, index))
+            seed = subject.spec.seed
             if differing := initial_weights.differing(
-                seed, str(arm), bare.first_weights(bare.plan())
+                seed, str(arm), subject.first_weights(subject.plan())
             ):
                 raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
-                outcome = train_fresh(bare, "serial", (metric,) if metric else ())
+                outcome = train_fresh(subject, "serial", (metric,) if metric else ())
                 value = outcome.statistics.decisive.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
@@ -134,7 +134,7 @@ def _curve(statistics: RunStatistics, metric: str) -> Curve:
     return {epoch: value for epoch, value in values if value is not None}
 
 
-def _bare(spec: Spec, index: int) -> Spec:
+def bare(spec: Spec, index: int) -> Spec:
     """Without emulated links and hardware, at the seed of this index; codecs stay."""
     parties = {
         name: party.model_copy(update={"compute": None}) for name, party in spec.parties.items()

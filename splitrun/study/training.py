@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+from torch import nn
+
 from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Sink, hand_over
 from splitrun.lock import locked
 from splitrun.model import weights_sha256
@@ -90,6 +92,8 @@ class TrainingOutcome:
     cpu_s: float
     """Processor seconds of the whole process while it ran, evaluations among them."""
     wall_s: float
+    modules: Mapping[str, nn.Module]
+    """By role; trained, unless the runtime has them trained in other processes."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ def train_fresh(
         outcome = find_runtime(kind)(job, Observer(events.emit, events.enter, begin=begin))
         wall_s, used_s = now() - start, cpu_s() - used_s
     events.close()
-    return TrainingOutcome(events.statistics, weights_sha256(outcome.digests), used_s, wall_s)
+    modules = {name: work.stage.module for name, work in job.roles.items()}
+    digest = weights_sha256(outcome.digests)
+    return TrainingOutcome(events.statistics, digest, used_s, wall_s, modules)
 
 
 class _Recorded:

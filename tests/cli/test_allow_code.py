@@ -30,6 +30,7 @@ def _in_a_strangers_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ["plan", "trial.yaml"],
         ["plan", "trial.yaml", "--probe"],
         ["compare", "trial.yaml", "--progress", "none"],
+        ["value", "trial.yaml", "--progress", "none"],
         ["bench", "trial.yaml", "--progress", "none", "--preset", "soak"],
     ],
 )

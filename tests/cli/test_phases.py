@@ -118,6 +118,7 @@ main()
         ["eval", "nowhere"],
         ["predict", "nowhere", "--input", "rows.csv"],
         ["compare", "trial.yaml"],
+        ["value", "trial.yaml"],
         ["bench", "trial.yaml"],
     ],
     ids=lambda arguments: arguments[0],

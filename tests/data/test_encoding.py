@@ -223,3 +223,23 @@ def test_words_where_a_trained_model_had_numbers_are_refused(tmp_path: Path) -> 
     write_rows(tmp_path, "a,b,y", ["u,1,0", "v,2,1"])
     with pytest.raises(DataError, match="csv:2: 'u' in column 'a', which held numbers in training"):
         load_data(spec, tmp_path, encoders=encoders)
+
+
+@pytest.mark.parametrize("bottom", [None, EMBEDDING], ids=["one-hot", "codes"])
+def test_it_is_known_which_inputs_are_made_of_a_column(
+    bank_dir: Path, bottom: dict[str, Any] | None
+) -> None:
+    data = bank(bank_dir, bottom=bottom)
+    inputs, features = data.features["bob"], data.encoders["bob"].features
+    assert features
+    assert set(features.places) == features.columns
+    untold = [torch.ones(tensor.shape[1]) for tensor in inputs]
+    for index, columns in features.places.values():
+        untold[index][columns] -= 1
+    assert not any(each.any() for each in untold)  # every input is made of one column
+    index, columns = features.places["month"]
+    of_month = inputs[index][:, columns]
+    frame = pd.read_csv(bank_dir / "bank.csv", sep=";")
+    (words,) = (it.values for it in features.categorical if it.name == "month")
+    codes = of_month[:, 0] - 1 if bottom else of_month.argmax(dim=1)
+    assert [words[code] for code in codes.tolist()] == frame["month"].tolist()

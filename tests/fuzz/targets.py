@@ -11,9 +11,12 @@ import re
 from collections import deque
 from pathlib import Path
 
+import msgspec
+
 from splitrun.dashboard.live import plan_of
-from splitrun.records.comparison import read_comparison
+from splitrun.records.comparison import MeanRecord, read_comparison
 from splitrun.records.run import PlanRecord
+from splitrun.records.value import CostRecord, PartyValueRecord, ValueRecord
 from splitrun.report.run_page import read_run
 from splitrun.report.trace import write_trace
 from splitrun.report.write import write
@@ -130,6 +133,32 @@ def _compared(directory: Path) -> Path:
     return comparison_directory(directory, comparison(*arms))
 
 
+def _valued(directory: Path) -> Path:
+    gain = MeanRecord(mean=0.02, ci95=(0.01, 0.03))
+    holder = PartyValueRecord(party="alice", importance=gain, columns={"age": gain})
+    partner = PartyValueRecord(
+        party="bob",
+        finding="better",
+        gain=gain,
+        importance=gain,
+        columns={"segment": gain, "clicks": gain},
+        cost=CostRecord(bytes_per_epoch=41e6, epoch_s=12.0, epoch_without_s=0.5),
+        verdict="bob brings +0.020 auroc",
+    )
+    record = ValueRecord(
+        kind="valuation",
+        name="made",
+        metric="auroc",
+        decided_on="validation",
+        evaluated_rows=100,
+        train_rows=400,
+        with_all=gain,
+        parties=(holder, partner),
+    )
+    (directory / "value.json").write_bytes(msgspec.json.encode(record))
+    return directory
+
+
 READERS: tuple[Target, ...] = (
     Reader("spec", _made, lambda directory: load(directory / "spec.yaml")),
     Reader("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
@@ -145,4 +174,5 @@ READERS: tuple[Target, ...] = (
     Reader("trace", _recorded, lambda directory: write_trace(directory, directory / "trace.out")),
     Reader("page of a run", _recorded, write, slower=100),
     Reader("page of a comparison", _compared, write, slower=100),
+    Reader("page of a valuation", _valued, write, slower=100),
 )

@@ -20,7 +20,7 @@ from splitrun.plan import Plan
 from splitrun.records.run import Staleness
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
-from splitrun.study.directory import comparison_directory
+from splitrun.study.directory import COMPARISON, study_directory
 from splitrun.study.quality import TimeToTarget, score, time_to_target
 from splitrun.study.timing import Watcher, shorten
 from splitrun.study.training import Subject, train_fresh
@@ -287,10 +287,10 @@ def test_a_comparison_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     document = prepared(synthetic()).document
     with (
         pytest.raises(Interrupted, match="so none of it is kept"),
-        comparison_directory(tmp_path, document),
+        study_directory(tmp_path, document, COMPARISON),
     ):
         raise KeyboardInterrupt
-    with pytest.raises(RunFailed, match="writing"), comparison_directory(tmp_path, document):
+    with pytest.raises(RunFailed, match="writing"), study_directory(tmp_path, document, COMPARISON):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 

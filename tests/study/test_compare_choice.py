@@ -21,7 +21,7 @@ from splitrun.spec import load
 from splitrun.study.arms import Arm, line_up
 from splitrun.study.bench.measure import BenchSettings, measure
 from splitrun.study.compare import CompareSettings
-from splitrun.study.directory import comparison_directory
+from splitrun.study.directory import COMPARISON, study_directory
 from splitrun.study.quality import score
 from splitrun.study.timing import Watcher
 from splitrun.study.training import Subject
@@ -200,7 +200,7 @@ def test_a_comparison_that_was_killed_is_called_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = prepared(synthetic()).document
-    with comparison_directory(tmp_path, document) as directory:
+    with study_directory(tmp_path, document, COMPARISON) as directory:
         said = refusal(capsys, "report", str(directory.path))
         assert "a comparison whose status is 'running', so there is no page of it" in said
     said = refusal(capsys, "report", str(directory.path))  # nobody has said that it is done
@@ -208,7 +208,7 @@ def test_a_comparison_that_was_killed_is_called_so(
 
 
 def _interrupted(runs: Path) -> None:
-    with comparison_directory(runs, prepared(synthetic()).document) as directory:
+    with study_directory(runs, prepared(synthetic()).document, COMPARISON) as directory:
         assert json.loads((directory.path / "status.json").read_text())["status"] == "running"
         (directory.path / "measured.jsonl").write_text("{}\n")
         raise KeyboardInterrupt
