@@ -109,6 +109,41 @@ class EpochDone(Event, frozen=True, gc=False):
     end: float
 
 
+class ClassFigures(msgspec.Struct, frozen=True, gc=False):
+    """What an evaluation comes to for one class."""
+
+    name: str
+    precision: float
+    """Of the rows that are taken for it, the share that are of it; 0 where none is."""
+    recall: float
+    """Of its rows, the share that are taken for it; 0 where there are none."""
+    f1: float
+    support: float
+    """Its rows, or what they count for."""
+
+
+class CalibrationBin(msgspec.Struct, frozen=True, gc=False):
+    """Rows of about the same probability."""
+
+    predicted: float
+    """Their mean probability."""
+    observed: float
+    """The share of them of which it is true."""
+    count: float
+    """The rows, or what they count for."""
+
+
+class Classification(msgspec.Struct, frozen=True, gc=False):
+    """What an evaluation comes to class by class."""
+
+    classes: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[float, ...], ...]
+    """Rows by the class that they are of, and in it by the one that they are taken for."""
+    calibration: tuple[CalibrationBin, ...]
+    """Of the probability of the last of two classes or, of several, of the one that is chosen; a
+    tenth of all probabilities each, where there are rows."""
+
+
 class Evaluated(Event, frozen=True, gc=False, omit_defaults=True):
     """The model was evaluated on validation and test rows after `step` updates."""
 
@@ -122,6 +157,8 @@ class Evaluated(Event, frozen=True, gc=False, omit_defaults=True):
     end: float
     validation: dict[str, float | None] = {}
     """Likewise, on the validation rows."""
+    classes: dict[EvaluatedRows, Classification] = {}
+    """Of evaluations that the run may end with, where there are classes, class by class."""
 
     @property
     def by_rows(self) -> dict[EvaluatedRows, dict[str, float | None]]:

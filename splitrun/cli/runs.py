@@ -41,6 +41,8 @@ def evaluate(
     """
     phases = Phases()
     phases.status("starting …")
+    from msgspec import to_builtins
+
     from splitrun.session import evaluate_run
 
     if predictions == STDOUT:
@@ -69,6 +71,8 @@ def evaluate(
             "run_dir": str(run_dir),
             "metrics": found,
         }
+        if evaluation.classes:
+            content["classes"] = {rows: to_builtins(evaluation.classes["test"])}
         if given is not None:
             told = evaluation.predictions
             content |= {"rows": len(told.keys), "evaluated": len(told.values)}

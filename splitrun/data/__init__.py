@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from splitrun.data.party_data import Data
     from splitrun.data.shared import join_sources, share
     from splitrun.data.split import SplitRows
+    from splitrun.data.weights import weights_by_phase
 
 __all__ = [
     "Alignment",
@@ -93,6 +94,7 @@ __all__ = [
     "share",
     "sources_of",
     "text_columns",
+    "weights_by_phase",
 ]
 
 __getattr__ = imported_on_use(
@@ -120,6 +122,7 @@ __getattr__ = imported_on_use(
         **dict.fromkeys(("FeatureEncoder", "InputShape", "PartyEncoder", "Rows"), ".encoding"),
         "Data": ".party_data",
         "SplitRows": ".split",
+        "weights_by_phase": ".weights",
         **dict.fromkeys(
             ("NewRows", "UnseenValues", "columns_of_model", "refuse_missing_columns"), ".new_rows"
         ),

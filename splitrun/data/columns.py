@@ -170,6 +170,9 @@ def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator
     if holds_top and spec.dataset.label in by_default:
         what = f"{spec.dataset.label!r} is the name of a generated column"
         yield Problem(("dataset", "label"), what, "name the label otherwise")
+    if holds_top and spec.dataset.weight in by_default:
+        what = f"{spec.dataset.weight!r} is a generated column, which a model sees"
+        yield Problem(("dataset", "weight"), what, "remove it")
     for index, column in enumerate(listed):
         path = ("parties", party, "columns", index)
         if column == spec.dataset.label and holds_label(spec, party):
@@ -216,6 +219,8 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
 def _label_holders_columns(spec: Spec) -> Iterator[tuple[SpecPath, str]]:
     """Columns that must be in the label holder's file, and where the spec names them."""
     yield ("dataset", "label"), spec.dataset.label
+    if spec.dataset.weight is not None:
+        yield ("dataset", "weight"), spec.dataset.weight
     if spec.dataset.split.column is not None:
         yield ("dataset", "split", "column"), spec.dataset.split.column
     for name, section in spec.parties.items():

@@ -131,7 +131,7 @@ def _remember(data: Data, path: Path) -> None:
 
 
 def _rows(data: Data) -> Sequence[Tensor]:
-    optional = (data.labels, data.own_rows)
+    optional = (data.labels, data.weights, data.own_rows)
     return (*data.features, *(tensor for tensor in optional if tensor is not None))
 
 
@@ -140,7 +140,7 @@ def _opened(path: Path) -> int:
 
 
 def _write(file: BinaryIO, data: Data) -> None:
-    optional = {"labels": data.labels, "own_rows": data.own_rows}
+    optional = {"labels": data.labels, "weights": data.weights, "own_rows": data.own_rows}
     tensors = {
         "train_ids": data.train_ids,
         "test_ids": data.test_ids,
@@ -172,6 +172,7 @@ def _data_of(mapped: MappedTensors, path: Path) -> tuple[Data, Mapping[str, str]
             validation_ids=tensors["validation_ids"],
             features=tuple(it for name, it in sorted(tensors.items()) if name[:9] == "features."),
             labels=tensors.get("labels"),
+            weights=tensors.get("weights"),
             own_rows=tensors.get("own_rows"),
             keys=_keys(tensors),
             encoder=PartyEncoder.from_json(about.encoder, str(path)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
@@ -118,9 +118,15 @@ class Feed:
     orders: Mapping[Phase, Order]
     own_rows: Tensor | None = None
     """int64 [samples]: the row of the tensors that each sample has, where several share one."""
+    weights: Mapping[Phase, Tensor] = field(default_factory=dict)
+    """Of the top, what every sample counts for, float64 [samples], in phases whose samples differ
+    in that; there it is a batch's last tensor."""
 
     def load(self, phase: Phase, step: int) -> Batch:
         """The role's rows of one batch."""
         ids = self.orders[phase].ids_at(step)
         rows = ids if self.own_rows is None else self.own_rows[ids]
-        return Batch(ids.numel(), digest(ids), gather(self.tensors, rows))
+        tensors = gather(self.tensors, rows)
+        if (weights := self.weights.get(phase)) is not None:
+            tensors = (*tensors, weights[ids])
+        return Batch(ids.numel(), digest(ids), tensors)

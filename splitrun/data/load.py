@@ -28,6 +28,7 @@ from splitrun.data.sources import Source
 from splitrun.data.split import SplitRows, Strata, split_rows
 from splitrun.data.summary import summarise_party
 from splitrun.data.table import Table
+from splitrun.data.weights import row_weights, weights_by_phase
 from splitrun.errors import DataError, Problem, SpecError
 from splitrun.spec import Spec, is_joined, reading_of
 
@@ -74,13 +75,14 @@ def load_data(
             summary = summarise_party(table, encoder.features, reading_of(spec, party))
             ordered = np.sort(train) if own_rows is None else np.unique(train)  # samples share rows
             doubts = tuple(column_doubts(spec, party, table, encoder.features, ordered))
-    return Data(
+    data = Data(
         party,
         train_ids=torch.from_numpy(rows.train),
         test_ids=torch.from_numpy(rows.test),
         validation_ids=torch.from_numpy(rows.validation),
         features=encoder.features.transform(table) if encoder.features else (),
         labels=_labels(spec, table, encoder.label) if encoder.label else None,
+        weights=_weights(spec, table, rows.train) if encoder.label else None,
         encoder=encoder,
         summary=summary,
         doubts=doubts,
@@ -88,6 +90,8 @@ def load_data(
         keys=alignment.keys if alignment else None,
         notes=rows.notes,
     )
+    weights_by_phase(spec, data)  # refuses what cannot be, before anything is built
+    return data
 
 
 def _aligned(
@@ -114,14 +118,17 @@ def _new_data(
     alignment: Alignment | None,
 ) -> Data:
     """All rows of a source for a trained model; without labels, `[rows, 0]` stands for them."""
-    table = source.read(columns_of_model(encoder, new_rows), text_columns(spec, party, encoder))
+    columns = columns_of_model(encoder, new_rows, spec.dataset.weight)
+    table = source.read(columns, text_columns(spec, party, encoder))
     table, own_rows = _aligned(spec, party, table, alignment)
     if not table.rows:
         raise DataError(f"{table.origin}: no rows; give at least one")
-    labels = None
-    if encoder.label:
-        labelled = new_rows == "labelled"
-        labels = _labels(spec, table, encoder.label) if labelled else torch.empty(table.rows, 0)
+    labels = weights = None
+    if encoder.label and new_rows == "labelled":
+        labels = _labels(spec, table, encoder.label)
+        weights = _weights(spec, table, np.arange(0))
+    elif encoder.label:
+        labels = torch.empty(table.rows, 0)
     return Data(
         party,
         train_ids=torch.arange(0),
@@ -129,6 +136,7 @@ def _new_data(
         validation_ids=torch.arange(0),
         features=encoder.features.transform(table, unnamed_array) if encoder.features else (),
         labels=labels,
+        weights=weights,
         encoder=encoder,
         unseen=unseen_values(encoder.features, table) if encoder.features else (),
         own_rows=None if own_rows is None else torch.from_numpy(own_rows),
@@ -137,15 +145,17 @@ def _new_data(
 
 
 def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, ...]:
-    """The columns that a party reads: those of its bottom, and of the label holder the label and
-    what the rows are split by.
+    """The columns that a party reads: those of its bottom, and of the label holder the label, what
+    the rows count for, and what they are split by.
 
     Args:
         available: the columns of its file.
     """
     own = feature_columns(spec, party, available)
     if party == spec.top.party:
-        own = (*own, spec.dataset.label, *_split_column(spec))
+        weight = spec.dataset.weight
+        weights = () if weight is None else (weight,)
+        own = (*own, spec.dataset.label, *weights, *_split_column(spec))
     return tuple(dict.fromkeys(own))
 
 
@@ -218,6 +228,11 @@ def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
         return number_label(table, label.column, loss, label.scale)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
+
+
+def _weights(spec: Spec, table: Table, train: Rows) -> Tensor | None:
+    column = spec.dataset.weight
+    return None if column is None else row_weights(table, column, train)
 
 
 def _refuse_other_columns(

@@ -29,12 +29,20 @@ class UnseenValues:
     """That have one of them."""
 
 
-def columns_of_model(encoder: PartyEncoder, new_rows: NewRows) -> tuple[str, ...]:
+def columns_of_model(
+    encoder: PartyEncoder, new_rows: NewRows, weight: str | None = None
+) -> tuple[str, ...]:
     """The columns of new rows that a party reads: those that its bottom was trained on and, where
-    it is known, the label's."""
+    it is known, the label's.
+
+    Args:
+        weight: the label holder's column of what rows count for, if it has one; it is needed where
+            the label is.
+    """
     label = encoder.label if new_rows == "labelled" else None
     features = encoder.features.columns if encoder.features else ()
-    return (*sorted(features), *([label.column] if label else []))
+    beside = [label.column, *([] if weight is None else [weight])] if label else []
+    return (*sorted(features), *beside)
 
 
 def unseen_values(encoder: FeatureEncoder, table: Table) -> tuple[UnseenValues, ...]:

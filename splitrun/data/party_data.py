@@ -40,6 +40,8 @@ class Data:
     cross-entropy."""
     encoder: PartyEncoder
     """Fitted on the training rows; to be kept with the model."""
+    weights: Tensor | None = None
+    """What all rows count for, float64 [rows], of a label holder with a column of that."""
     summary: PartySummary | None = None
     """What its columns were understood to hold, where its encoder was fitted to them."""
     doubts: tuple[Problem, ...] = ()
@@ -71,6 +73,8 @@ class Data:
         digests = {"which rows are trained on and which held out": self.ids_digest}
         if self.labels is not None:
             digests["the labels"] = _digest((self.labels,))
+        if self.weights is not None:
+            digests["the weights of rows"] = _digest((self.weights,))
         if self.features:
             shared = () if self.own_rows is None else (self.own_rows,)
             digests[f"the columns of {self.party}"] = _digest((*self.features, *shared))

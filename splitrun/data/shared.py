@@ -84,7 +84,10 @@ def share(
 
     def columns_read(source: Source, parties: Sequence[str]) -> list[str]:
         if new_rows and encoders:
-            return [it for name in parties for it in columns_of_model(encoders[name], new_rows)]
+            weight = spec.dataset.weight
+            return [
+                it for name in parties for it in columns_of_model(encoders[name], new_rows, weight)
+            ]
         available = source.columns()
         return [it for name in parties for it in columns_of(spec, name, available)]
 

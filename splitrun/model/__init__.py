@@ -13,6 +13,7 @@ from splitrun.lazy import imported_on_use
 if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
     from splitrun.model.build import refused, section_of
+    from splitrun.model.classification import classification
     from splitrun.model.metrics import evaluate
     from splitrun.model.role_model import (
         Cuts,
@@ -56,6 +57,7 @@ __all__ = [
     "as_tensors",
     "bottom_model",
     "check_output",
+    "classification",
     "digest_of",
     "evaluate",
     "extra_states",
@@ -104,6 +106,7 @@ __getattr__ = imported_on_use(
     {
         "BottomStage": ".bottom_stage",
         **dict.fromkeys(("refused", "section_of"), ".build"),
+        "classification": ".classification",
         "evaluate": ".metrics",
         **dict.fromkeys(_ROLE_MODEL, ".role_model"),
         "RoleOptimizer": ".role_optimizer",

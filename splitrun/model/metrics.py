@@ -18,6 +18,12 @@ from torch import Tensor
 from splitrun.spec.contracts import LossSection, Metric
 
 Array = NDArray[np.float64]
+Weights = Array | None
+"""What rows count for, `[rows]`; None where all count the same."""
+Figure = Callable[[Any, Array, Weights], float]
+"""Of true labels and predictions, `[rows, ...]`."""
+Area = Callable[[NDArray[np.bool_], Array, Weights], float]
+"""Of whether rows are of a class, and their scores for it, `[rows]`."""
 
 
 def evaluate(
@@ -25,27 +31,37 @@ def evaluate(
     metrics: Sequence[Metric],
     outputs: Tensor,
     labels: Tensor,
+    weights: Tensor | None = None,
+    *,
     unit: float = 1.0,
 ) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
-    A figure that the rows do not define (AUROC where only one class occurs), or that is beyond
-    numbers, is None.
+    A figure that the rows do not define (AUROC where only one class occurs, or anything where no
+    row weighs anything), or that is beyond numbers, is None.
 
     Args:
+        weights: what the rows count for, float64 `[rows]`; without them, all count the same.
         unit: of numbers: what a difference of 1 is in the target's own units, in which errors are
             told; the loss is told in those of `outputs` and `labels`.
     """
+    if weights is not None and not weights.any():
+        return dict.fromkeys(("loss", *metrics))
     with torch.inference_mode():
-        values: dict[str, float | None] = {"loss": _finite(float(loss.mean(outputs, labels)))}
+        if weights is None:
+            lost = loss.mean(outputs, labels)
+        else:
+            lost = loss.weighted_mean(outputs, labels, weights)
+        values: dict[str, float | None] = {"loss": _finite(float(lost))}
         predicted = loss.predictions(outputs).double().numpy()
     truth = labels.numpy()
     if loss.labels == "binary":
         predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
     elif loss.labels == "numbers":
         predicted = predicted.reshape(truth.shape)  # a loss of a package may give rows alone
+    counts = None if weights is None else weights.numpy()
     for name in metrics:
-        value = _METRICS[name](truth, predicted)
+        value = _METRICS[name](truth, predicted, counts)
         values[name] = _finite(value * unit if name in _IN_UNITS else value)
     return values
 
@@ -54,74 +70,143 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _classes(predicted: Array) -> NDArray[np.int64]:
+def chosen_classes(predicted: Array) -> NDArray[np.int64]:
+    """The class of each row that probabilities say, of class 1 `[rows]` or `[rows, classes]`."""
     classes = predicted.argmax(axis=1) if predicted.ndim == 2 else predicted >= 0.5
     return classes.astype(np.int64)
 
 
-def _auroc(truth: Array, predicted: Array) -> float:
-    """Area under the ROC curve; for several classes the macro average of one against the rest."""
-    present = np.unique(truth)
-    if not np.isfinite(predicted).all():
-        return float("nan")
-    if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
-        return float("nan")
-    if predicted.ndim == 1:
-        return _area_under_roc(truth == 1, predicted)
-    if predicted.shape[1] == 2:  # two classes are one score
-        return _area_under_roc(truth == 1, predicted[:, 1])
-    areas = [_area_under_roc(truth == each, predicted[:, each]) for each in present.tolist()]
-    return float(np.mean(areas))
+def _mean(values: NDArray[Any], weights: Weights) -> float:
+    return float(np.mean(values) if weights is None else np.average(values, weights=weights))
 
 
-def _area_under_roc(hits: NDArray[np.bool_], scores: Array) -> float:
-    """Of scores `[rows]`, by trapezoids between the corners of the curve."""
+def _one_against_rest(area: Area) -> Figure:
+    """The area under a curve, of class 1; for several classes the macro average of one against the
+    rest, which is defined where all occur."""
+
+    def figure(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+        present = np.unique(truth)
+        if not np.isfinite(predicted).all():
+            return float("nan")
+        if len(present) < (predicted.shape[1] if predicted.ndim == 2 else 2):
+            return float("nan")
+        if predicted.ndim == 1:
+            return area(truth == 1, predicted, weights)
+        if predicted.shape[1] == 2:  # two classes are one score
+            return area(truth == 1, predicted[:, 1], weights)
+        areas = [area(truth == each, predicted[:, each], weights) for each in present.tolist()]
+        return float(np.mean(areas))
+
+    return figure
+
+
+def _steps(hits: NDArray[np.bool_], scores: Array, weights: Weights) -> tuple[Array, Array]:
+    """How much of the rows that score at least so much is right, and how much is wrong, for every
+    score from the greatest down; rows that weigh nothing have none."""
+    if weights is not None:
+        some = weights > 0
+        hits, scores, weights = hits[some], scores[some], weights[some]
     order = np.argsort(-scores, kind="stable")
     scores, hits = scores[order], hits[order]
     ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of rows that score alike
-    right = np.cumsum(hits, dtype=np.float64)[ends]
-    wrong = 1 + ends - right
-    corners = np.ones(len(ends), bool)
+    if weights is None:
+        right = np.cumsum(hits, dtype=np.float64)[ends]
+        return right, 1 + ends - right
+    weights = weights[order]
+    return np.cumsum(hits * weights)[ends], np.cumsum(~hits * weights)[ends]
+
+
+def _area_under_roc(hits: NDArray[np.bool_], scores: Array, weights: Weights) -> float:
+    """Of scores `[rows]`, by trapezoids between the corners of the curve."""
+    right, wrong = _steps(hits, scores, weights)
+    if not right[-1] or not wrong[-1]:
+        return float("nan")
+    corners = np.ones(len(right), bool)
     corners[1:-1] = (np.diff(right, 2) != 0) | (np.diff(wrong, 2) != 0)
     height = np.append(0.0, right[corners]) / right[-1]
     width = np.diff(np.append(0.0, wrong[corners]) / wrong[-1])
     return float((width * (height[1:] + height[:-1]) / 2).sum())
 
 
-def _f1(truth: NDArray[np.int64], predicted: Array) -> float:
+def _average_precision(hits: NDArray[np.bool_], scores: Array, weights: Weights) -> float:
+    """Of scores `[rows]`: precision, averaged over the steps by which recall grows."""
+    right, wrong = _steps(hits, scores, weights)
+    if not right[-1]:
+        return float("nan")
+    precision, recall = (right / (right + wrong))[::-1], (right / right[-1])[::-1]
+    return float(max(0.0, -np.sum(np.diff(np.append(recall, 0.0)) * precision)))
+
+
+def _log_loss(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+    """The mean of minus the logarithm of what was given to the class that it is."""
+    if not np.isfinite(predicted).all():
+        return float("nan")
+    shares = np.stack((1 - predicted, predicted), axis=1) if predicted.ndim == 1 else predicted
+    least = np.finfo(np.float64).eps
+    given = np.clip(shares[np.arange(len(truth)), truth], least, 1 - least)
+    return _mean(-np.log(given), weights)
+
+
+def _f1(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
     """Of class 1; for several classes, the mean over those that occur or are predicted."""
-    said = _classes(predicted)
+    said = chosen_classes(predicted)
     classes = predicted.shape[1] if predicted.ndim == 2 else 2
-    of_truth, of_said, of_both = (
-        np.bincount(each, minlength=classes) for each in (truth, said, truth[truth == said])
-    )
+
+    def count(values: NDArray[np.int64], weights: Weights) -> NDArray[Any]:
+        return np.bincount(values, weights, minlength=classes)
+
+    right = truth == said
+    of_both = count(truth[right], None if weights is None else weights[right])
+    # What is wrong is found first, as scikit-learn does: sums of weights are rounded.
+    of_truth, of_said = (of_both + (count(it, weights) - of_both) for it in (truth, said))
     either = of_truth + of_said
-    scores = 2 * of_both / np.maximum(either, 1)
-    return float(scores[either > 0].mean() if predicted.ndim == 2 else scores[1])
+    scores = 2 * of_both / np.where(either > 0, either, 1)
+    occurs = count(truth, None) + count(said, None) > 0
+    return float(scores[occurs].mean() if predicted.ndim == 2 else scores[1])
 
 
-def _mean_squared_error(truth: Array, predicted: Array) -> float:
-    return float(np.mean((truth.astype(np.float64) - predicted) ** 2))
+def _mean_squared_error(truth: Array, predicted: Array, weights: Weights) -> float:
+    return _mean((truth.astype(np.float64) - predicted) ** 2, _like(truth, weights))
 
 
-def _r2(truth: Array, predicted: Array) -> float:
+def _like(truth: Array, weights: Weights) -> Weights:
+    """Weights `[rows]` in the shape of numbers `[rows, 1]`."""
+    return None if weights is None else weights.reshape(truth.shape)
+
+
+def _r2(truth: Array, predicted: Array, weights: Weights) -> float:
     """Not defined for one row; of numbers that are all alike, 0, or 1 where all are right."""
     if len(truth) < 2:
         return float("nan")
     numbers = truth.astype(np.float64)
-    missed = ((numbers - predicted) ** 2).sum()
-    varied = ((numbers - numbers.mean()) ** 2).sum()
+    each: Array | float = 1.0 if weights is None else weights.reshape(truth.shape)
+    missed = (each * (numbers - predicted) ** 2).sum()
+    varied = (each * (numbers - _mean(numbers, _like(truth, weights))) ** 2).sum()
     if not varied:
         return float(not missed)
     return float(1 - missed / varied)
 
 
-_METRICS: dict[str, Callable[[Any, Array], float]] = {
-    "auroc": _auroc,
-    "accuracy": lambda truth, predicted: float(np.mean(truth == _classes(predicted))),
+def _accuracy(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+    return _mean(truth == chosen_classes(predicted), weights)
+
+
+def _root_mean_squared_error(truth: Array, predicted: Array, weights: Weights) -> float:
+    return math.sqrt(_mean_squared_error(truth, predicted, weights))
+
+
+def _mean_absolute_error(truth: Array, predicted: Array, weights: Weights) -> float:
+    return _mean(np.abs(predicted - truth.astype(np.float64)), _like(truth, weights))
+
+
+_METRICS: dict[str, Figure] = {
+    "auroc": _one_against_rest(_area_under_roc),
+    "average_precision": _one_against_rest(_average_precision),
+    "log_loss": _log_loss,
+    "accuracy": _accuracy,
     "f1": _f1,
-    "rmse": lambda truth, predicted: math.sqrt(_mean_squared_error(truth, predicted)),
-    "mae": lambda truth, predicted: float(np.mean(np.abs(predicted - truth.astype(np.float64)))),
+    "rmse": _root_mean_squared_error,
+    "mae": _mean_absolute_error,
     "r2": _r2,
 }
 

@@ -81,16 +81,23 @@ class TopStage(Stage):
     ) -> None:
         super().__init__(role, facts, module, optimizer, seed)
         self._fusion = fusion
-        self._loss = loss.mean
+        self._loss = loss
 
     def loss(
-        self, key: Key, cuts: Sequence[Tensors], labels: Tensor, share: float
+        self,
+        key: Key,
+        cuts: Sequence[Tensors],
+        labels: Tensor,
+        share: float,
+        weights: Tensor | None = None,
     ) -> tuple[float, list[Tensors]]:
         """Forward and backward of the top for one micro-batch.
 
         Args:
             cuts: of every bottom, in the parties' order.
-            share: this micro-batch's part of the batch's rows; 1 for whole batches.
+            share: this micro-batch's part of the batch's rows or, where they have weights, of the
+                sum of these; 1 for whole batches.
+            weights: `[rows]`, what the micro-batch's rows count for; without, all count the same.
 
         Returns:
             The mean loss of the micro-batch, and the gradients of its share of the batch's loss
@@ -99,7 +106,10 @@ class TopStage(Stage):
         self._train()
         leaves = [tuple([tensor.detach().requires_grad_() for tensor in cut]) for cut in cuts]
         output = self._run_module("forward", key, *self._fused(leaves))
-        loss = self._loss(output, labels)
+        if weights is None:
+            loss = self._loss.mean(output, labels)
+        else:
+            loss = self._loss.weighted_mean(output, labels, weights)
         self._backward(key, loss if share == 1 else loss * share)
         return loss.item(), [tuple([_gradient(leaf) for leaf in cut]) for cut in leaves]
 

@@ -26,6 +26,7 @@ from splitrun.data import (
     SplitRows,
     load_data,
     open_source,
+    weights_by_phase,
 )
 from splitrun.model import (
     Cuts,
@@ -167,7 +168,12 @@ class Party:
             }
 
     def feeds(self, plan: Plan) -> dict[str, Feed]:
-        """What its roles load, by name: its columns for a bottom, the labels for the top."""
+        """What its roles load, by name: its columns for a bottom; for the top the labels and, where
+        rows differ in it, what these count for.
+
+        Raises:
+            SpecError, DataError: classes cannot be weighed as the spec says.
+        """
         data = self.data
         tensors: dict[str, tuple[Tensor, ...]] = {}
         if (bottom := self._bottom()) is not None:
@@ -184,6 +190,7 @@ class Party:
                     ),
                 },
                 None if role == plan.top.name else data.own_rows,
+                weights_by_phase(self.spec, data) if role == plan.top.name else {},
             )
             for role, each in tensors.items()
         }

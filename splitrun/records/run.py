@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from splitrun.errors import RunDirectoryError
+from splitrun.events import Classification
 from splitrun.files import is_directory, is_something
 from splitrun.lock import is_held
 from splitrun.records.data import DataSummary
@@ -107,6 +108,8 @@ class RunResult(Record, frozen=True, kw_only=True):
     """Mean over every sample of the last epoch."""
     metrics: Mapping[str, Mapping[str, float | None]] = {}
     """By rows, which are `validation` (where there are some) and `test`, and name."""
+    classes: Mapping[str, Classification] = {}
+    """By rows, where there are classes."""
     staleness: Mapping[str, Staleness] = {}
     """By role, over its updates."""
     best_step: int | None = None

@@ -18,6 +18,7 @@ from splitrun.records.run import (
     read_manifest,
     stand,
 )
+from splitrun.report.class_tables import class_tables
 from splitrun.report.learning_charts import learning, step_losses, throughput
 from splitrun.report.page import (
     RUN_TERMS,
@@ -99,6 +100,7 @@ def run_page(run: Run) -> Page:
             section
             for section in (
                 PageSection("Speed and learning", _progress(run), side_by_side=True),
+                PageSection("Class by class", class_tables(result)),
                 PageSection("Where the time goes", _time(run.summary)),
                 PageSection("The machine", _machine(run.summary), side_by_side=True),
                 PageSection("The links", [*links_table(run.summary), *_measured(result)]),

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from splitrun.components import RUNTIMES, imported
 from splitrun.data import Batch
-from splitrun.events import Emit, Phase
+from splitrun.events import Classification, Emit, Phase
 from splitrun.model import Stage, State
 from splitrun.party import Party
 from splitrun.plan import Channel, Deadline, Instruction, Op, Plan, Role
@@ -109,9 +109,26 @@ class BatchLoader(Protocol):
         ...
 
 
-Score = Callable[[Tensor, Tensor], dict[str, float | None]]
-"""(the top's outputs, labels) over all rows of a part -> metrics by name. Called for validation
-rows, where there are some, then for test rows."""
+class Score(Protocol):
+    """What an evaluation comes to, asked for validation rows, where there are some, then for test
+    rows."""
+
+    def __call__(
+        self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> dict[str, float | None]:
+        """Metrics by name, of the top's outputs for all rows of a part, and of what they count for
+        where they differ in that."""
+        ...
+
+
+class Classify(Protocol):
+    """What an evaluation comes to class by class."""
+
+    def __call__(
+        self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> Classification | None:
+        """Of all rows of a part, as `Score`; None where there is nothing to tell."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +139,9 @@ class RoleWork:
     """A `BottomStage` for a bottom, a `TopStage` for the top; trained in place."""
     batches: BatchLoader
     score: Score | None = None
-    """The top's: what its evaluations come to."""
+    """The top's: what its evaluations come to;"""
+    classify: Classify | None = None
+    """and what they come to class by class."""
 
 
 @dataclass(frozen=True)

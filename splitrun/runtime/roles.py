@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from splitrun.errors import LOWER_THE_RATE, NonFiniteLoss
-from splitrun.events import Decided, EpochDone, Evaluated, EvaluatedRows, StepDone
+from splitrun.events import (
+    Classification,
+    Decided,
+    EpochDone,
+    Evaluated,
+    EvaluatedRows,
+    StepDone,
+)
 from splitrun.model import BottomStage, State, Tensors, TopStage, is_finite, parameters_of
 from splitrun.plan import ComputeEmulation, Deadline, Instruction, Op, Role
 from splitrun.runtime.affinity import CpuPin
@@ -88,6 +95,9 @@ class _Rows:
         self._filled = 0
         self._whole: Tensor | None = None
 
+    def __bool__(self) -> bool:
+        return self._filled > 0
+
     def append(self, batch: Tensor) -> None:
         """The next rows."""
         if self._whole is None:
@@ -104,6 +114,12 @@ class _Rows:
         return whole
 
 
+def _share(weights: Tensor, of_batch: Tensor) -> float:
+    """What part of a batch's weight a micro-batch has; none where no row weighs anything."""
+    total = of_batch.sum().item()
+    return weights.sum().item() / total if total else 0.0
+
+
 class TopWorker(Worker):
     """Runs the top's program, adds up the loss, and evaluates."""
 
@@ -117,11 +133,11 @@ class TopWorker(Worker):
     ) -> None:
         super().__init__(context, work, channels, observer, hooks)
         self._top = cast("TopStage", work.stage)
-        self._score = work.score
+        self._score, self._classify = work.score, work.classify
         self._bottoms = [bottom.name for bottom in self._plan.bottoms]
         self._step_loss, self._epoch_loss = 0.0, context.start.epoch_loss
         rows = sum(self._plan.facts.evaluated_rows.values())
-        self._outputs, self._labels = _Rows(rows), _Rows(rows)
+        self._evaluated_rows = [_Rows(rows) for _ in ("outputs", "labels", "weights")]
         self._evaluation_start = 0.0
         self._evaluated: Mapping[str, float | None] = {}
         self._found = context.start.found
@@ -137,10 +153,12 @@ class TopWorker(Worker):
     def _loss(self, instruction: Instruction) -> None:
         step, micro = instruction.step, instruction.micro
         batch = self._batches["train", step]
-        (labels,) = batch.slice(micro, self._plan.slices(step))
+        labels, *weights = batch.slice(micro, self._plan.slices(step))
         share = len(labels) / batch.rows
+        if weights:
+            share = _share(weights[0], batch.tensors[1])
         cuts = self._cuts(("train", step, micro))
-        loss, gradients = self._top.loss((step, micro), cuts, labels, share)
+        loss, gradients = self._top.loss((step, micro), cuts, labels, share, *weights)
         if not math.isfinite(loss):
             raise self._not_finite(instruction, loss, cuts, labels)
         self._step_loss += share * loss
@@ -163,33 +181,40 @@ class TopWorker(Worker):
         step = instruction.step
         if step == 0:
             self._evaluation_start = now()
-        (labels,) = self._batches.pop(("evaluate", step)).tensors
-        self._labels.append(labels)
+        labels_and_weights = self._batches.pop(("evaluate", step)).tensors
         cuts = self._cuts(("evaluate", step, 0))
         output = self._top.predict(step, cuts)
         if not is_finite(output):
             raise self._not_finite(instruction, math.nan, cuts)
-        self._outputs.append(output)
+        for rows, tensor in zip(self._evaluated_rows, (output, *labels_and_weights), strict=False):
+            rows.append(tensor)
 
     def _evaluate(self, instruction: Instruction) -> None:
-        outputs, labels = self._outputs.take(), self._labels.take()
+        filled = [rows for rows in self._evaluated_rows if rows]
+        outputs, *labels_and_weights = [rows.take() for rows in filled]
         found: dict[EvaluatedRows, dict[str, float | None]] = {}
-        start = 0
+        classes: dict[EvaluatedRows, Classification] = {}
+        steps, start = instruction.step, 0
+        may_be_last = steps == self._plan.steps or self._plan.early_stopping is not None
         for part, rows in self._plan.facts.evaluated_rows.items():
             own = slice(start, start + rows)
-            found[part] = self._score(outputs[own], labels[own]) if self._score else {}
+            beside = [tensor[own] for tensor in labels_and_weights]
+            found[part] = self._score(outputs[own], *beside) if self._score else {}
+            if self._classify and may_be_last:
+                told = self._classify(outputs[own], *beside)
+                classes |= {part: told} if told else {}
             start += rows
         self._evaluated = found.get("validation", {})
-        steps = instruction.step
         self._emit(
             Evaluated(
                 steps,
                 steps // self._plan.steps_per_epoch,
-                len(labels),
+                len(outputs),
                 found.get("test", {}),
                 self._evaluation_start,
                 now(),
                 found.get("validation", {}),
+                classes,
             )
         )
 

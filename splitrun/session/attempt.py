@@ -223,6 +223,7 @@ class Attempt:
             samples_per_s=samples / statistics.train_s if statistics.train_s else 0.0,
             train_loss=statistics.last_loss,
             metrics=statistics.metrics,
+            classes=statistics.classes,
             links={
                 name: structs.replace(link, codec=codecs[name])
                 for name, link in statistics.links.items()

@@ -46,7 +46,8 @@ def with_inputs(spec: Spec, inputs: Inputs, directory: Path) -> Spec:
     dataset = spec.dataset
     if not dataset.own_files:
         reading = dataset.reading_keys.model_dump()
-        dataset = CsvDataset(type="csv", label=dataset.label, **reading)
+        weight = dataset.weight
+        dataset = CsvDataset(type="csv", label=dataset.label, weight=weight, **reading)
     update = {"path": str(inputs.absolute()), "test_path": None}
     return spec.model_copy(update={"dataset": dataset.model_copy(update=update)})
 
@@ -89,7 +90,8 @@ def refuse_other_columns(
     """
     for party, columns in available_columns(spec, directory).items():
         origin = inputs if isinstance(inputs, Path) else inputs[party]
-        read = reading_of(spec, party).columns_for(columns_of_model(encoders[party], new_rows))
+        columns_read = columns_of_model(encoders[party], new_rows, spec.dataset.weight)
+        read = reading_of(spec, party).columns_for(columns_read)
         needed = (*read, *key_columns(spec, party))
         refuse_missing_columns(str(origin), needed, columns)
 

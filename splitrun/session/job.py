@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from torch import nn
 
-from splitrun.model import evaluate
+from splitrun.model import classification, evaluate
 from splitrun.party import Party
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
@@ -35,18 +36,19 @@ def job_of(
     spec = here[0].spec
     stages = {name: it for party in here for name, it in party.stages(plan, modules).items()}
     feeds = {name: it for party in here for name, it in party.feeds(plan).items()}
-    units = {party.name: party.data.label_unit for party in here}
     works = {
-        role.name: RoleWork(
-            stages[role.name],
-            feeds[role.name],
-            partial(evaluate, spec.top.loss, metrics, unit=units[role.party])
-            if role is plan.top
-            else None,
-        )
+        role.name: RoleWork(stages[role.name], feeds[role.name])
         for role in plan.roles
         if role.name in stages
     }
+    for holder in here:
+        if holder.holds_label:
+            loss, data = spec.top.loss, holder.data
+            works[plan.top.name] = replace(
+                works[plan.top.name],
+                score=partial(evaluate, loss, metrics, unit=data.label_unit),
+                classify=partial(classification, loss, data.classes) if data.classes else None,
+            )
     return Job(
         plan,
         works,

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from splitrun.events import (
+    Classification,
     Decided,
     EpochDone,
     Evaluated,
+    EvaluatedRows,
     Event,
     Executed,
     LinkMeasured,
@@ -56,6 +58,7 @@ class BestEvaluation:
     step: int
     test: dict[str, float | None]
     validation: dict[str, float | None]
+    classes: dict[EvaluatedRows, Classification] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,6 +70,7 @@ class TopStatistics:
     last_loss: float | None = None
     test: dict[str, float | None] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
+    classes: dict[EvaluatedRows, Classification] = field(default_factory=dict)
     best: BestEvaluation | None = None
     """Where the run may stop early."""
     stopped_early: bool = False
@@ -164,6 +168,11 @@ class RunStatistics:
         return {part: metrics for part, metrics in parts.items() if metrics}
 
     @property
+    def classes(self) -> Mapping[str, Classification]:
+        """Likewise, what it found class by class."""
+        return dict((self._top.best or self._top).classes.items())
+
+    @property
     def best_step(self) -> int | None:
         """Of the best evaluation, where the run may stop early and one has found something."""
         return self._top.best.step if self._top.best else None
@@ -237,6 +246,7 @@ class RunStatistics:
                 self._top.history.append(EpochRecord(epoch=event.epoch + 1, train=loss))
             case Evaluated():
                 self._top.test, self._top.validation = event.metrics, event.validation
+                self._top.classes = event.classes
                 self._top.history.append(
                     EpochRecord(epoch=event.epoch, test=event.metrics, validation=event.validation)
                 )
@@ -244,7 +254,7 @@ class RunStatistics:
             case Decided():
                 top = self._top
                 if event.best_step == event.step:
-                    top.best = BestEvaluation(event.step, top.test, top.validation)
+                    top.best = BestEvaluation(event.step, top.test, top.validation, top.classes)
                 top.stopped_early = event.stops and event.step < self._planned_steps
 
     def _begin(self, event: RunStarted) -> None:

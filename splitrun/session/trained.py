@@ -178,21 +178,23 @@ class TrainedModel(OpenedRun):
             return outputs, {}
         loss, unit = self.spec.top.loss, data.label_unit
         with intra_op_threads(self.spec.runtime.intra_op_threads):  # as in training
-            found = [evaluate(loss, metrics, *part, unit) for part in parts]
+            found = [evaluate(loss, metrics, *part, unit=unit) for part in parts]
         return outputs, dict(zip(facts.evaluated_rows, found, strict=True))
 
 
-def outputs_of(job: Job) -> list[tuple[Tensor, Tensor]]:
+def outputs_of(job: Job) -> list[tuple[Tensor, Tensor, Tensor | None]]:
     """What a job that only evaluates makes of its rows, part by part: the top's outputs,
-    `[rows, ...]`, and the labels.
+    `[rows, ...]`, the labels and, where rows differ in it, what these count for.
 
     Raises:
         RunFailed: a module fails, or what comes of the rows is not finite.
     """
-    given: list[tuple[Tensor, Tensor]] = []
+    given: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
-    def keep(outputs: Tensor, labels: Tensor) -> dict[str, float | None]:
-        given.append((outputs, labels))
+    def keep(
+        outputs: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> dict[str, float | None]:
+        given.append((outputs, labels, weights))
         return {}
 
     name = job.plan.top.name

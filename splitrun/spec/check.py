@@ -23,7 +23,9 @@ from splitrun.spec.effective import (
     has_validation_rows,
     holds_label,
     holds_rows_out,
+    key_of,
     optimizer_of,
+    reading_of,
 )
 from splitrun.spec.model import Clip, Spec
 from splitrun.spec.section import components_of
@@ -122,6 +124,9 @@ def _columns(spec: Spec) -> Iterator[Problem]:
             if column == spec.dataset.label and holds_label(spec, name):
                 what = f"{column!r} is the label"
                 yield Problem(place, what, "remove it: a model must not see what it predicts")
+            elif column == spec.dataset.weight and holds_label(spec, name):
+                what = f"{column!r} is what rows count for, which no model sees"
+                yield Problem(place, what, "remove it, or dataset.weight")
             elif column in party.listed[:index]:
                 yield Problem(place, f"{column!r} is listed twice", "keep one")
             elif column in owner and not has_own_files(spec):
@@ -135,11 +140,32 @@ def _learning(spec: Spec) -> Iterator[Problem]:
     """Settings under which the models cannot be built or cannot learn."""
     yield from _fusion(spec)
     yield from _metrics(spec)
+    yield from _weights(spec)
     for key in ("optimizer", "clip", "warm_start", "freeze"):
         if getattr(spec.top, key) and spec.top.model is None:
             what = "has nothing to train: top has no model"
             yield Problem(("top", key), what, "remove it, or add top.model")
     yield from _clips(spec)
+
+
+def _weights(spec: Spec) -> Iterator[Problem]:
+    """A column of weights that serves another end, and classes where there are none."""
+    dataset, holder = spec.dataset, spec.top.party
+    if dataset.weight is not None and holder in spec.parties:
+        others: dict[str | None, str] = {
+            dataset.label: "the label",
+            key_of(spec, holder): "the key",
+            dataset.split.column: "what rows are split by",
+            **dict.fromkeys(reading_of(spec, holder).dates, "a column of dates"),
+            **dict.fromkeys(reading_of(spec, holder).categorical, "a column of categories"),
+        }
+        if dataset.weight in others:
+            what = f"{dataset.weight!r} is {others[dataset.weight]}, too"
+            yield Problem(("dataset", "weight"), what, "name a column of numbers, or remove it")
+    if spec.training.class_weights is not None and spec.top.loss.labels == "numbers":
+        what = f"has no meaning with the loss {spec.top.loss.type}, whose labels are numbers"
+        remedy = "remove it, or weigh rows by a column, dataset.weight"
+        yield Problem(("training", "class_weights"), what, remedy)
 
 
 def _clips(spec: Spec) -> Iterator[Problem]:

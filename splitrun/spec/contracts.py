@@ -37,16 +37,16 @@ Labels = Literal["binary", "classes", "numbers"]
 """What a loss takes: 0 and 1 as float32 `[rows, 1]`, indices of classes as int64 `[rows]`, or
 numbers as float32 `[rows, 1]`."""
 
-Metric = Literal["auroc", "accuracy", "f1", "rmse", "mae", "r2"]
+Metric = Literal["auroc", "average_precision", "accuracy", "f1", "log_loss", "rmse", "mae", "r2"]
 
 METRICS: Mapping[Labels, tuple[Metric, ...]] = {
-    "binary": ("auroc", "accuracy", "f1"),
-    "classes": ("auroc", "accuracy", "f1"),
+    "binary": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
+    "classes": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
     "numbers": ("rmse", "mae", "r2"),
 }
 """Those that fit the labels."""
 
-FALLING: Collection[str] = frozenset({"loss", "rmse", "mae"})
+FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
 """What is the better the less it is; of all other metrics, more is better."""
 
 
@@ -85,6 +85,21 @@ class LossSection(WordOrSection):
     @abstractmethod
     def per_row(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of each row, `[rows]`; its mean is `mean` up to rounding."""
+
+    def weighted_mean(self, outputs: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        """The sum of the rows' losses times their weights, divided by the sum of the weights: a
+        scalar, and what training differentiates where rows have weights; 0 where all weigh 0.
+
+        Args:
+            weights: `[rows]`, not negative.
+        """
+        lost = self.per_row(outputs, labels)
+        if lost.shape != weights.shape:
+            what = f"the loss {self.type} gives {list(lost.shape)} for {len(weights)} rows"
+            raise ValueError(f"{what}; its per_row must give one number for each")
+        weights = weights.to(lost.dtype)
+        total = weights.sum()
+        return (lost * weights).sum() / (total if total > 0 else 1)
 
     @abstractmethod
     def predictions(self, outputs: Tensor) -> Tensor:

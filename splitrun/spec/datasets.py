@@ -36,6 +36,11 @@ class DatasetSection(Component):
         "beside a test file, of the other file's rows.",
     )
     split: SplitOrWord = Field(default_factory=Split, description="Which rows are held out.")
+    weight: str | None = Field(
+        None,
+        description="The label holder's column of what each row counts for, in the loss and in "
+        "metrics; never a feature.",
+    )
 
     if TYPE_CHECKING:
 

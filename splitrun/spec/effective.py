@@ -122,8 +122,9 @@ def not_features(spec: Spec, party: str) -> Iterator[str]:
     if (key := key_of(spec, party)) is not None:
         yield key
     yield spec.dataset.label  # a partner's column of this name is its copy, as in a shared file
-    if holds_label(spec, party) and spec.dataset.split.column is not None:
-        yield spec.dataset.split.column
+    if holds_label(spec, party):
+        beside = (spec.dataset.split.column, spec.dataset.weight)
+        yield from (column for column in beside if column is not None)
     if party == spec.top.party:
         yield from (section.on for section in spec.parties.values() if section.on is not None)
 

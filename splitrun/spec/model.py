@@ -33,6 +33,7 @@ from splitrun.spec.section import (
     OneOf,
     PositiveFloat,
     PositiveInt,
+    RowWeight,
     Section,
     Seed,
     ThreadCount,
@@ -43,6 +44,16 @@ TopModel = Annotated[ModelSection, OneOf("tops")]
 Optimizer = Annotated[OptimizerSection, OneOf("optimizers")]
 LrSchedule = Annotated[LrScheduleSection, OneOf("lr_schedules")]
 Rule = Annotated[RuleSection, OneOf("compensation")]
+
+
+def _word_or_section(value: Any) -> str:
+    return "word" if isinstance(value, str) else "section"
+
+
+ClassWeights = Annotated[
+    Annotated[dict[str, RowWeight], Tag("section")] | Annotated[Literal["balanced"], Tag("word")],
+    Discriminator(_word_or_section),
+]
 
 
 class EarlyStopping(Section):
@@ -91,6 +102,11 @@ class Training(Section):
         None, description="Instead of epochs; and at the end."
     )
     early_stopping: EarlyStopping | None = None
+    class_weights: ClassWeights | None = Field(
+        None,
+        description="What a training row of each class counts for in the loss, such as "
+        "{yes: 5}, and 1 where it does not say; `balanced`: all classes count for the same.",
+    )
     clip: Clip | None = Field(None, description="Of every role without its own.")
 
 
@@ -104,6 +120,7 @@ WORD_OR = {
     "compensation": ("list", "section", "word"),
     "deadline_s": ("number", "word"),
     "columns": ("list", "section"),
+    "class_weights": ("section", "word"),
 }
 """Keys that take a word or something else, and how pydantic's locations tag which it is."""
 

@@ -52,6 +52,8 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32), BeforeValidator(_whole
 
 PositiveFloat = Annotated[float, Field(strict=True, gt=0)]
 NonNegativeFloat = Annotated[float, Field(strict=True, ge=0)]
+RowWeight = Annotated[float, Field(strict=True, ge=1e-12, le=1e12)]
+"""What a row counts for: sums of such are within 32-bit floats."""
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
 
 _LARGEST, _HALF_THE_LEAST = (2 - 2**-23) * 2.0**127, 2.0**-150

@@ -42,7 +42,7 @@ from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Link, Spec
-from splitrun.spec.contracts import Metric
+from splitrun.spec.contracts import FALLING, Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
 from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean
@@ -122,7 +122,8 @@ def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
     decides = data.validation_ids if len(data.validation_ids) else data.test_ids
     labels = data.labels[decides]
     outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
-    if evaluate(spec.top.loss, (metric,), outputs, labels)[metric] is None:
+    weights = None if data.weights is None else data.weights[decides]
+    if evaluate(spec.top.loss, (metric,), outputs, labels, weights)[metric] is None:
         rows = "held-out" if decides is data.test_ids else "validation"
         message = f"{metric} is not defined on the {rows} rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")
@@ -268,10 +269,6 @@ def fails_assertion(verdict: Verdict, asserted: Finding) -> bool:
     return verdict.finding is not asserted
 
 
-LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae"})
-"""Metrics of which less is better; of all others, more is."""
-
-
 @dataclass(frozen=True)
 class TimeToTarget:
     """When one arm reaches the target, over all seeds."""
@@ -301,6 +298,6 @@ def _first(curve: Curve, metric: str, target: float) -> float:
     good = [
         epoch
         for epoch, value in curve.items()
-        if (value <= target if metric in LOWER_IS_BETTER else value >= target)
+        if (value <= target if metric in FALLING else value >= target)
     ]
     return min(good, default=math.inf)

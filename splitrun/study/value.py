@@ -218,10 +218,12 @@ class _Judge:
         data, loss = self.parties.label_holder.data, self.parties.spec.top.loss
         assert data.labels is not None  # it is the label holder's
         labels = data.labels[self.ids]
+        weights = None if data.weights is None else data.weights[self.ids]
 
         def score(rows: Rows) -> float | None:
             at = torch.from_numpy(rows)
-            found = evaluate(loss, self.metrics, outputs[at], labels[at], data.label_unit)
+            own = None if weights is None else weights[at]
+            found = evaluate(loss, self.metrics, outputs[at], labels[at], own, unit=data.label_unit)
             return found[self.metric]
 
         with intra_op_threads(self.parties.spec.runtime.intra_op_threads):

@@ -172,6 +172,29 @@ CROSS_CHECKS = {
         "did you mean 'income'?",
         spec(("[income,", "[incom,")),
     ),
+    "weights among the columns": Bad(
+        "trial.yaml:8:15: parties.bob.columns[0]: 'income' is what rows count for, which no model "
+        "sees; remove it, or dataset.weight",
+        spec(("label: y", "label: y, weight: income")),
+    ),
+    "the label for weights": Bad(
+        "trial.yaml:2:…: dataset.weight: 'y' is the label, too; "
+        "name a column of numbers, or remove it",
+        spec(("label: y", "label: y, weight: y")),
+    ),
+    "an unknown column of weights": Bad(
+        "trial.yaml:2:…: dataset.weight: no column 'weights' in the data; "
+        "there are age, job, income, city, y",
+        spec(("label: y", "label: y, weight: weights")),
+    ),
+    "weights of classes where there are none": Bad(
+        "trial.yaml:14:…: training.class_weights: has no meaning with the loss mse, whose labels "
+        "are numbers; remove it, or weigh rows by a column, dataset.weight",
+        spec(
+            ("binary_cross_entropy", "mse"),
+            ("training: {", "training: {class_weights: balanced, "),
+        ),
+    ),
     "an unknown label": Bad(
         "trial.yaml:2:38: dataset.label: no column 'z' in the data; "
         "there are age, job, income, city, y",

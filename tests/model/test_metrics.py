@@ -66,12 +66,16 @@ def test_figures_of_two_classes_are_scikit_learns_to_the_last_bit(
     truth = random.integers(0, 2, rows)
     truth[:2] = 0, 1
     outputs = rounded(random.standard_normal(rows) + truth, grain)[:, None]
-    found = evaluate(SIGMOID, ("auroc", "f1"), outputs, torch.from_numpy(truth)[:, None].float())
+    metrics: tuple[Metric, ...] = ("auroc", "average_precision", "f1", "log_loss")
+    found = evaluate(SIGMOID, metrics, outputs, torch.from_numpy(truth)[:, None].float())
     predicted = outputs.sigmoid().double().numpy()[:, 0]
+    assert found["average_precision"] == sk.average_precision_score(truth, predicted)
+    assert found["log_loss"] == sk.log_loss(truth, y_proba=predicted, labels=[0, 1])
     assert found["auroc"] == sk.roc_auc_score(truth, predicted)
     assert found["f1"] == sk.f1_score(truth, predicted >= 0.5, zero_division=0)
 
 
+@pytest.mark.filterwarnings("ignore:The y_prob values do not sum")  # 32-bit floats
 @given(seed=SEEDS, rows=ROWS, classes=st.integers(2, 6), grain=GRAINS)
 def test_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
     seed: int, rows: int, classes: int, grain: float
@@ -79,9 +83,12 @@ def test_figures_of_several_classes_are_scikit_learns_to_the_last_bit(
     random = np.random.default_rng(seed)
     truth = np.concatenate([np.arange(classes), random.integers(0, classes, rows)])
     outputs = rounded(random.standard_normal((len(truth), classes)), grain)
-    found = evaluate(SOFTMAX, ("auroc", "f1"), outputs, torch.from_numpy(truth))
+    metrics: tuple[Metric, ...] = ("auroc", "average_precision", "f1", "log_loss")
+    found = evaluate(SOFTMAX, metrics, outputs, torch.from_numpy(truth))
     predicted = outputs.softmax(dim=1).double().numpy()
     scores = predicted[:, 1] if classes == 2 else predicted
+    assert found["average_precision"] == sk.average_precision_score(truth, scores)
+    assert found["log_loss"] == sk.log_loss(truth, y_proba=predicted, labels=range(classes))
     said = predicted.argmax(axis=1)
     assert found["auroc"] == sk.roc_auc_score(truth, scores, multi_class="ovr")
     assert found["f1"] == sk.f1_score(truth, said, average="macro", zero_division=0)

@@ -29,6 +29,7 @@ def own(
     }
 
 
+WEIGHED = spec(("label: y", "label: y, weight: income"), ("[income, city]", "[city]"))
 EMBEDDING = ("{type: mlp, out: 2}}\n  bob", "{type: embedding_mlp, out: 2}}\n  bob")
 
 TABLE = {
@@ -192,6 +193,23 @@ TABLE = {
         OWN,
         overrides=("~dataset.key", "parties.partner.key=id"),
         files=own(),
+    ),
+    "rows that all weigh nothing": Bad(
+        "weight 'income' is 0 in every training row; "
+        "give some of them another, or drop dataset.weight",
+        WEIGHED,
+        rows=HEADER + "".join(f"{20 + row},cook,0,Ulm,{row % 2}\n" for row in range(40)),
+    ),
+    "a class that weighs nothing": Bad(
+        "no training row of class '0' weighs more than 0, so classes cannot be balanced; "
+        "list training.class_weights",
+        WEIGHED,
+        rows=HEADER + "".join(f"{20 + row},cook,{row % 2},Ulm,{row % 2}\n" for row in range(40)),
+        overrides=("training.class_weights=balanced",),
+    ),
+    "weights of a class that does not exist": Bad(
+        "training.class_weights.yess: the label has no class 'yess'; did you mean 'yes'?",
+        overrides=("training.class_weights={yess: 3}",),
     ),
     "a label of another class that is rare": Bad(
         "give more rows, lower dataset.test_fraction, or use top.loss: mse for numbers",

@@ -69,6 +69,7 @@ def contents(draw: st.DrawFn) -> Content:
             "optimizer": draw(optimizers),
             "lr_schedule": draw(st.sampled_from(["constant", "cosine"])),
             "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
+            "class_weights": draw(st.sampled_from([None, "balanced", {"1": 3}])),
         },
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},

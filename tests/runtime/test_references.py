@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 from torch.nn import functional
 
 from splitrun.data import BatchOrder
-from splitrun.session import Experiment
+from splitrun.session import Experiment, prepare
+from splitrun.spec import load
+from tests.experiments.files import own_files
 from tests.runtime.running import (
     Content,
     labels_of,
@@ -37,6 +41,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 Optimizers = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -91,15 +96,22 @@ def train_monolith(
     experiment: Experiment,
     optimizer: Optimizers,
     clip: Callable[[nn.Module], object] = lambda _: None,
+    weights: Tensor | None = None,
 ) -> list[Tensor]:
-    """Train a monolith, of which each party's part and the top may have clipped gradients."""
+    """Train a monolith, of which each party's part and the top may have clipped gradients, on rows
+    that may have weights, float32 `[rows]`."""
     model, joined = monolith_of(experiment)
     steps = optimizer(model.parameters())
+    lost = functional.binary_cross_entropy_with_logits
     for ids in batches(experiment):
         steps.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(
-            model(joined[ids]), labels_of(experiment)[ids]
-        )
+        outputs, labels = model(joined[ids]), labels_of(experiment)[ids]
+        if weights is None:
+            loss = lost(outputs, labels)
+        else:
+            own = weights[ids]
+            each = lost(outputs, labels, reduction="none")[:, 0]
+            loss = (each * own).sum() / own.sum()
         torch.autograd.backward(loss)
         for part in (*model.bottoms, model.top):
             clip(part)
@@ -162,6 +174,37 @@ def test_gradients_are_clipped_role_by_role_as_in_a_monolith(clip: str) -> None:
     assert trained(unclipped, "serial").weights_sha256 != (
         trained(experiment, "serial").weights_sha256
     )
+
+
+def balanced(experiment: Experiment) -> Tensor:
+    """Scikit-learn's weights of rows of balanced classes, which the training rows tell."""
+    labels = labels_of(experiment)[:, 0].numpy()
+    train = experiment.parties.label_holder.data.train_ids.numpy()
+    by_class = compute_class_weight("balanced", classes=np.unique(labels), y=labels[train])
+    return torch.from_numpy(by_class).float()[torch.from_numpy(labels).long()]
+
+
+REAL = {
+    "bank_full": ["dataset.size=full", "dataset.batch_size=1024", "training.lr_schedule=constant"],
+    "credit": ["dataset.batch_size=1024"],
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_balanced_classes_of_real_rows_are_learned_as_by_a_monolith_with_scikit_learns_weights(
+    name: str, bank_dir: Path
+) -> None:
+    file = EXPERIMENTS / f"{name}.yaml"
+    overrides = (*REAL[name], "pipeline=sequential", "~links", "training.epochs=1")
+    weighed = "training.class_weights=balanced"
+    document = load(file, [*own_files(file), *overrides, weighed])
+    experiment = prepare(document, data_dir=bank_dir)
+    weights = balanced(experiment)
+    assert weights.min() < 1 < weights.max()
+    expected = train_monolith(
+        experiment, lambda parameters: torch.optim.Adam(parameters, lr=0.001), weights=weights
+    )
+    assert_equal_bits(trained(experiment, "serial").weights, expected)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

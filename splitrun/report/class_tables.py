@@ -1,0 +1,83 @@
+"""What a run has learned of each class, in tables: who is found, who is taken for whom, and whether
+probabilities are to be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from splitrun.events import Classification
+from splitrun.records.run import RunResult
+from splitrun.report.page import Block, PageTable, TableCell, TableColumn
+from splitrun.units import PAGE
+
+_MOST_CONFUSED = 20
+"""Classes of which the page has a matrix; the manifest has it in any case."""
+
+
+def class_tables(result: RunResult) -> list[Block]:
+    """Of the test rows or, without any, of the validation rows; nothing where there are none."""
+    for rows in ("test", "validation"):
+        if (told := result.classes.get(rows)) is not None:
+            tables: list[Block] = [_figures(told, rows)]
+            if len(told.classes) <= _MOST_CONFUSED:
+                tables.append(_confusion(told, rows))
+            return [*tables, _calibration(told, rows)]
+    return []
+
+
+def _figures(told: Classification, rows: str) -> PageTable:
+    return _table(
+        "Classes",
+        f"On the {rows} rows. Precision: of those taken for the class, the share that are of it; "
+        "recall: of those of the class, the share that are found.",
+        ("class", "precision", "recall", "F1", "rows"),
+        [
+            (it.name, *map(PAGE.value, (it.precision, it.recall, it.f1)), _count(it.support))
+            for it in told.classes
+        ],
+    )
+
+
+def _confusion(told: Classification, rows: str) -> PageTable:
+    names = [it.name for it in told.classes]
+    counted = zip(names, told.confusion, strict=True)
+    return _table(
+        "Who is taken for whom",
+        f"Counts of {rows} rows: by the class that they are of, and across, what they are taken "
+        "for.",
+        ("is", *names),
+        [(name, *map(_count, counts)) for name, counts in counted],
+    )
+
+
+def _calibration(told: Classification, rows: str) -> PageTable:
+    last = told.classes[-1].name
+    of = f"of {last!r}" if len(told.classes) == 2 else "of the class that is chosen"
+    return _table(
+        "Are probabilities to be believed?",
+        f"The {rows} rows by their probability {of}: where the two columns are alike, they are.",
+        ("mean probability", "share observed", "rows"),
+        [
+            (PAGE.value(it.predicted), PAGE.value(it.observed), _count(it.count))
+            for it in told.calibration
+        ],
+        named=False,
+    )
+
+
+def _table(
+    title: str,
+    caption: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    named: bool = True,
+) -> PageTable:
+    """A table of numbers, whose first column may have names."""
+    columns = [TableColumn(name, number=place > 0 or not named) for place, name in enumerate(names)]
+    return PageTable(title, caption, columns, [[TableCell(text) for text in row] for row in rows])
+
+
+def _count(value: float) -> str:
+    """Of rows, or of what they count for."""
+    return PAGE.whole(value) if value.is_integer() else PAGE.value(value)
