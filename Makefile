@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # or every process of the tests compiles splitrun anew
 
-.PHONY: help setup hooks demo test tests lint coverage bench study habits fuzz chaos clean
+.PHONY: help setup hooks demo test tests long lint coverage bench study habits fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ test: setup  ## Every check; those of `lint` beside the tests, which mostly wait
 
 tests: setup  ## Every test, as `test` runs them.
 	$(BIN)/pytest -n 3 --dist worksteal
+
+long: setup  ## The tests that `test` leaves out: more of what others say, too, or of what `chaos`, `habits` and `study` say.
+	$(BIN)/pytest -n 3 --dist worksteal -m long
 
 lint: setup  ## What is checked without running anything; also before a commit, see `hooks`.
 	$(BIN)/ruff check .

@@ -44,7 +44,14 @@ def test_a_module_without_habits_is_equal(course: Course, runtime: Runtime, benc
     assert_right("equal", bench.trained(PLAIN, course, runtime), PLAIN, course)
 
 
-@pytest.mark.parametrize("habit", ONCE_WRONG, ids=str)
+@pytest.mark.parametrize(
+    "habit",
+    [
+        *ONCE_WRONG[::2],
+        *(pytest.param(habit, marks=pytest.mark.long) for habit in ONCE_WRONG[1::2]),
+    ],
+    ids=str,
+)
 def test_at_depth_a_habit_ends_with_the_bits_of_delayed_gradients_or_as_it_should(
     habit: Habit, bench: Bench
 ) -> None:

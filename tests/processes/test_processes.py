@@ -91,7 +91,7 @@ def test_the_weights_losses_and_metrics_are_those_of_one_process(name: str, kind
     assert told(apart.events) == told(threaded.events)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(contents())
 def test_the_law_holds_for_processes(content: Content) -> None:
     hold_the_law(content, "processes", "grpc")

@@ -113,6 +113,7 @@ def test_parties_apart_train_on_the_rows_that_one_process_would_join(
         assert not any(b"churned" in it.read_bytes() for it in written if it.suffix == ".jsonl")
 
 
+@pytest.mark.long
 def test_rows_are_aligned_again_with_whoever_was_started_again(
     tmp_path: Path, started: list[Parties]
 ) -> None:

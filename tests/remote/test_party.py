@@ -89,7 +89,7 @@ def test_other_rows_are_named_on_both_sides(parties: Parties) -> None:
     assert "train_rows" in bob.said
 
 
-@pytest.mark.parametrize("name", ["alice", "bob"])
+@pytest.mark.parametrize("name", ["alice", pytest.param("bob", marks=pytest.mark.long)])
 def test_a_party_that_is_killed_and_started_again_finds_its_run(name: str, tmp_path: Path) -> None:
     parties = Parties(tmp_path, content(training={"epochs": 20, "optimizer": "adam"}))
     processes = {process.name: process for process in parties.start_all()}
@@ -109,6 +109,7 @@ ENDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ENDS)
 def test_a_party_that_is_killed_after_its_last_step_is_waited_for(
     name: str, tmp_path: Path

@@ -13,6 +13,7 @@ from tests.remote.relay import ADDRESSES, NoRelay, enter, relay
 ADDRESS = f"{ADDRESSES[0]}:7000"
 
 
+@pytest.mark.long
 def test_whatever_the_wire_does_the_weights_are_those_of_one_process(tmp_path: Path) -> None:
     made = content(training={"epochs": 12, "optimizer": "adam"})
     parties = Parties(tmp_path, made, with_tls=True)

@@ -13,7 +13,7 @@ from tests.runtime.contents import contents
 from tests.runtime.running import Content, RandomDelays, prepared, synthetic, trained
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(contents(), st.integers(0, 2**32), st.sampled_from([0.0005, 0.002, 0.004]))
 def test_threaded_run_is_bit_identical_to_serial_under_random_delays(
     content: Content, seed: int, longest_s: float

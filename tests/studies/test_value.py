@@ -8,6 +8,7 @@ from splitrun.study.value import ValueSettings
 from tests.studies import value
 
 
+@pytest.mark.long
 def test_a_partner_with_half_of_the_signal_is_told_from_one_with_noise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

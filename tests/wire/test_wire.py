@@ -44,7 +44,7 @@ def test_parties_apart_end_with_the_bits_of_one_process(wires: Any) -> None:
     assert apart.digests == dict(together.outcome.digests)
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(contents(), st.integers(0, 2**32))
 def test_the_law_holds_over_links_that_are_cut_at_any_moment(content: Content, seed: int) -> None:
     hold_the_law_over_cut_links(content, seed)
