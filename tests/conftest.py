@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,36 @@ settings.register_profile(
 settings.register_profile("explore", parent=settings.get_profile("here"), derandomize=False)
 settings.load_profile("here")
 # What fails is then the change's doing; `pytest --hypothesis-profile explore` draws other examples.
+
+
+LONG = (
+    "benchmarks/test_miniatures.py::*",
+    "ends/test_table.py::*compare*",
+    "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]faults[]]",
+    "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]adult[]]",
+    "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]credit[]]",
+    "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]movielens[]]",
+    "experiments/test_real_joins.py::*",
+    "extension/test_plugin.py::test_a_run_trains_with_all_of_them*",
+    "session/test_memory.py::*",
+    "study/test_bench_sweep.py::test_a_cell_that_fails_is_told_and_tried_again*",
+    "study/test_bench_sweep.py::test_data_that_changed_are_measured_again*",
+    "study/test_compare.py::test_an_arm_that_diverges_is_left_out_and_fails_its_gate*",
+    "study/test_compare.py::test_codecs_asked_for_are_arms*",
+    "study/test_compare_choice.py::test_a_faster_arm_that_is_not_shown*",
+    "study/test_compare_choice.py::test_a_user_s_class_is_tried_once_an_arm*",
+    "study/test_compare_choice.py::test_its_own_verdicts_are_evidence*",
+    "study/test_error_rates.py::test_stopping_at_the_first_tight_interval*",
+)
+"""Beside those that are marked: what takes longest of all, each as whole commands on real data."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long is left to `make long`."""
+    for item in items:
+        if any(fnmatchcase(item.nodeid, f"tests/{pattern}") for pattern in LONG):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -198,6 +198,6 @@ def outputs_of(job: Job) -> list[tuple[Tensor, Tensor, Tensor | None]]:
         return {}
 
     name = job.plan.top.name
-    roles = {**job.roles, name: replace(job.roles[name], score=keep)}
+    roles = {**job.roles, name: replace(job.roles[name], score=keep, classify=None)}
     find_runtime("serial")(replace(job, roles=roles, deadline=None, digests=False), Observer())
     return given

@@ -212,7 +212,7 @@ CROSS_CHECKS = {
     ),
     "a metric of another task": Bad(
         "trial.yaml:14:22: training.metrics[0]: rmse does not fit the loss binary_cross_entropy; "
-        "use auroc, accuracy or f1",
+        "use auroc, average_precision, accuracy, f1 or log_loss",
         spec(("training: {", "training: {metrics: [rmse], ")),
     ),
     "BatchNorm with micro-batches": Bad(

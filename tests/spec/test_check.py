@@ -115,7 +115,7 @@ REFUSED_BANK = {
     "a metric of another task": (
         ["training.metrics=[auroc, rmse]"],
         "training.metrics[1]: rmse does not fit the loss binary_cross_entropy; "
-        "use auroc, accuracy or f1",
+        "use auroc, average_precision, accuracy, f1 or log_loss",
     ),
     "a metric for classes": (
         ["top.loss=mse", "training.metrics=[auroc]"],
