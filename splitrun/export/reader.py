@@ -18,11 +18,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 FORMAT = 1
 BLOCK_ROWS = 4096
@@ -95,6 +97,8 @@ class Party:
     """
 
     def __init__(self, path: Path | str) -> None:
+        import onnxruntime
+
         self.about = json.loads(Path(path).read_text(encoding="utf-8"))
         if self.about.get("format") != FORMAT:
             raise ValueError(f"{path}: not of format {FORMAT}; use the reader beside it")
