@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from splitrun.cli.options import AllowCode, Json, own_stdout
 from splitrun.cli.output import Phases, echo, echo_json
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
-from splitrun.files import create, is_regular, is_something, remove, replace
+from splitrun.files import is_regular, is_something, replacing
 
 
 def export(
@@ -97,16 +96,11 @@ def _write(path: Path, content: bytes, output: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.parent == output:
             output.mkdir(exist_ok=True)
-        try:
-            with create(temporary) as file:
-                file.write(content)
-            replace(temporary, path)
-        finally:
-            remove(temporary)
+        with replacing(path) as file:
+            file.write(content)
     except OSError as error:
         message = f"{path}: cannot be written: {error.strerror}"
         raise UsageError(f"{message}; name a place in a directory that exists") from error

@@ -20,7 +20,7 @@ from splitrun.cli.options import AllowCode, Json, own_stdout
 from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
-from splitrun.files import create, is_directory, is_regular, is_something, remove, replace
+from splitrun.files import is_directory, is_regular, is_something, replacing
 
 if TYPE_CHECKING:
     from splitrun.data import Join
@@ -188,16 +188,11 @@ def write(predictions: Predictions, path: Path) -> None:
     try:
         if is_directory(target):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with create(temporary) as file:
-                if target.suffix == ".parquet":
-                    _write_parquet(predictions, file)
-                else:
-                    file.writelines(text.encode() for text in _csv(predictions))
-            replace(temporary, target)
-        finally:
-            remove(temporary)
+        with replacing(target) as file:
+            if target.suffix == ".parquet":
+                _write_parquet(predictions, file)
+            else:
+                file.writelines(text.encode() for text in _csv(predictions))
     except OSError as error:
         message = f"{path}: cannot be written: {error.strerror}"
         raise UsageError(f"{message}; name a file in a directory that exists") from error

@@ -23,6 +23,7 @@ class Holder(Side):
     def __init__(self, own: OwnParty, meeting: Meeting, tell: Tell) -> None:
         super().__init__(own, meeting, tell)
         self._rows = HolderRows(own.rows, meeting, self._session)
+        self._plan_sha256 = ""
 
     def agree(self) -> tuple[Parties, Plan]:
         """See `Side`."""
@@ -35,17 +36,17 @@ class Holder(Side):
         told = [self._facts_of(each) for each in self._others]
         complete = party.with_top([facts, *told])
         plan = self._compiled([complete, *told])
+        self._plan_sha256 = plan_sha256(plan)
         meeting.say(facts=[each.to_json() for each in (complete, *told)])
         return Parties(spec, {party.name: party}, self._rows.join), plan
 
-    def next_life(self, plan: Plan) -> RunState:
+    def next_life(self) -> RunState:
         """Where all begin, or go on, once all have left the life before; see `Side`."""
         meeting = self.meeting
         meeting.say(go=0)
         self._settle(lambda: all(map(_is_ready, self._others)), "comparing plans …")
-        digest = plan_sha256(plan)
         for each in self._others:
-            if each.plan != digest:
+            if each.plan != self._plan_sha256:
                 name = each.introduction.party
                 raise Disagreement(f"{name} has compiled another plan; use the same versions")
         others = [each.introduction for each in self._others]

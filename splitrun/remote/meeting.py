@@ -132,7 +132,7 @@ class Meeting:
                 self._documents[peer].heard(said)
             else:
                 self._note_process(peer, said.introduction.process)
-                self.theirs[peer] = said
+                self.theirs = {**self.theirs, peer: said}  # others may be at the one before
             self._changed.notify_all()
 
     def _note_process(self, peer: str, process: str) -> None:

@@ -48,7 +48,7 @@ class Partner(Side):
         self.meeting.say(plan=plan_sha256(plan))
         return Parties(self.own.document.spec, {party.name: party}, self._rows.join), plan
 
-    def next_life(self, plan: Plan) -> RunState:  # noqa: ARG002
+    def next_life(self) -> RunState:
         """Where all begin, or go on; see `Side`."""
         mine = self.own.introduction
         self.meeting.say(introduction=mine, life=0)

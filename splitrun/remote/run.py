@@ -77,7 +77,7 @@ def run_party(own: OwnParty, meeting: Meeting, attempt: Attempt, tell: Tell) -> 
         deadline_s = deadline_of(spec, plan).base_s
         experiment = Experiment(own.document, own.rows.directory, parties, plan)
         while True:
-            state = side.next_life(plan)
+            state = side.next_life()
             apart = Apart(meeting, plan, state, deadline_s, tell)
             resume = side.resume(state)
             if resume is not None:

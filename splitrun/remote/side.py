@@ -57,7 +57,7 @@ class Side(ABC):
         """
 
     @abstractmethod
-    def next_life(self, plan: Plan) -> RunState:
+    def next_life(self) -> RunState:
         """Where all begin, or go on.
 
         Raises:

@@ -33,6 +33,7 @@ from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import load_encoder, load_facts, load_weights
 from splitrun.spec import Document, Spec
 from splitrun.spec.contracts import Metric
+from splitrun.spec.effective import as_trained
 
 Unseen = Mapping[str, tuple[UnseenValues, ...]]
 """By party, of those that have some, words of its columns that no training row had."""
@@ -67,7 +68,9 @@ class OpenedRun:
         if status == "killed" and not is_something(directory.model):
             killed = f"{path}: the run was killed before it had a model"
             raise RunDirectoryError(f"{killed}; {way_on(path, manifest)}")
-        return cls(path, status, manifest, directory.document())
+        document = directory.document()
+        document = replace(document, spec=as_trained(document.spec))
+        return cls(path, status, manifest, document)
 
     @property
     def name(self) -> str:

@@ -19,8 +19,9 @@ from splitrun.spec.effective import (
     reference_to,
 )
 from splitrun.spec.load import Document, load, loads, resolved_yaml
-from splitrun.spec.model import Clip, Codec, Compute, Link, Spec
+from splitrun.spec.model import Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
+from splitrun.spec.training import Clip
 
 __all__ = [
     "Clip",

@@ -27,8 +27,9 @@ from splitrun.spec.effective import (
     optimizer_of,
     reading_of,
 )
-from splitrun.spec.model import Clip, Spec
+from splitrun.spec.model import Spec
 from splitrun.spec.section import components_of
+from splitrun.spec.training import Clip
 from splitrun.spec.wording import alternatives, closest, did_you_mean
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from splitrun.spec.contracts import OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
-from splitrun.spec.model import Clip, Link, PartySection, Spec, of_type
+from splitrun.spec.model import Link, PartySection, Spec
+from splitrun.spec.section import of_type
+from splitrun.spec.training import Clip
 
 DEFAULT_DEPTH = 4
 DEFAULT_MICRO_BATCHES = 4
@@ -143,6 +145,15 @@ def reference_to(spec: Spec, party: str) -> str | None:
     """The label holder's column that refers to a party's key; its own key, unless `on` says
     otherwise."""
     return spec.parties[party].on or key_of(spec, spec.top.party)
+
+
+def as_trained(spec: Spec) -> Spec:
+    """The same experiment for weights that are there: nothing begins with those of a file, which
+    may be gone."""
+    fresh = {"warm_start": None}
+    parties = {name: party.model_copy(update=fresh) for name, party in spec.parties.items()}
+    top = spec.top.model_copy(update=fresh)
+    return spec.model_copy(update={"parties": parties, "top": top})
 
 
 def resolved(spec: Spec) -> Spec:

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
 
-from splitrun.components import RUNTIMES, registry
+from splitrun.components import RUNTIMES
 from splitrun.spec.contracts import (
     HookSection,
     LossSection,
-    LrScheduleSection,
-    Metric,
     ModelSection,
-    OptimizerSection,
     RuleSection,
     SinkSection,
 )
@@ -33,86 +30,15 @@ from splitrun.spec.section import (
     OneOf,
     PositiveFloat,
     PositiveInt,
-    RowWeight,
     Section,
     Seed,
     ThreadCount,
 )
+from splitrun.spec.training import Clip, Optimizer, Training
 
 BottomModel = Annotated[ModelSection, OneOf("bottoms")]
 TopModel = Annotated[ModelSection, OneOf("tops")]
-Optimizer = Annotated[OptimizerSection, OneOf("optimizers")]
-LrSchedule = Annotated[LrScheduleSection, OneOf("lr_schedules")]
 Rule = Annotated[RuleSection, OneOf("compensation")]
-
-
-def _word_or_section(value: Any) -> str:
-    return "word" if isinstance(value, str) else "section"
-
-
-ClassWeights = Annotated[
-    Annotated[dict[str, RowWeight], Tag("section")] | Annotated[Literal["balanced"], Tag("word")],
-    Discriminator(_word_or_section),
-]
-
-
-class EarlyStopping(Section):
-    """When a run ends before its last epoch. It ends with the weights of its best evaluation,
-    whenever that is."""
-
-    metric: str = Field("loss", description="`loss` or a metric, on the validation rows.")
-    patience: PositiveInt = Field(
-        3, description="Evaluations without a better one, after which the run ends."
-    )
-    min_delta: NonNegativeFloat = Field(
-        0.0, description="One is better that is better by more than this."
-    )
-
-
-class Clip(Section):
-    """Gradients are made smaller before each update, those of each role by themselves: a norm over
-    all roles would have everybody wait for everybody."""
-
-    norm: PositiveFloat | None = Field(
-        None, description="The most that the norm of all of a role's gradients together may be."
-    )
-    value: PositiveFloat | None = Field(
-        None, description="Instead: the most that any number of a gradient may be, up or down."
-    )
-
-
-class Training(Section):
-    """How long and with what the models learn."""
-
-    epochs: PositiveInt = Field(1, description="Passes over the training rows.")
-    optimizer: Optimizer = Field(
-        default_factory=lambda: of_type("optimizers", "adam"),
-        description="Of every role without its own.",
-    )
-    lr_schedule: LrSchedule = Field(default_factory=lambda: of_type("lr_schedules", "constant"))
-    metrics: tuple[Metric, ...] = Field(
-        (), description="Computed at evaluations, beside the loss. Default: those of the task."
-    )
-    evaluate_every_epochs: PositiveInt | None = Field(
-        None,
-        description="Default: once, at the end, or with early stopping after every epoch. Every "
-        "evaluation drains the pipeline.",
-    )
-    evaluate_every_steps: PositiveInt | None = Field(
-        None, description="Instead of epochs; and at the end."
-    )
-    early_stopping: EarlyStopping | None = None
-    class_weights: ClassWeights | None = Field(
-        None,
-        description="What a training row of each class counts for in the loss, such as "
-        "{yes: 5}, and 1 where it does not say; `balanced`: all classes count for the same.",
-    )
-    clip: Clip | None = Field(None, description="Of every role without its own.")
-
-
-def of_type(kind: str, name: str) -> Any:
-    """One of splitrun's own components, with its defaults."""
-    return registry().members(kind)[name](type=name)
 
 
 WORD_OR = {

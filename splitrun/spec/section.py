@@ -168,6 +168,11 @@ class WordOrSection(Component):
         return given["type"] if given.keys() == {"type"} else given
 
 
+def of_type(kind: str, name: str) -> Any:
+    """One of splitrun's own components, with its defaults."""
+    return registry().members(kind)[name](type=name)
+
+
 def components_of(section: Section, path: Path = ()) -> Iterator[tuple[Path, Component]]:
     """Every component in a section, and where it stands."""
     if isinstance(section, Component):

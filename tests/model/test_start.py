@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from splitrun.errors import ModelError
-from splitrun.session import train
+from splitrun.session import evaluate_run, train
 from tests.runtime.running import Content, modules_of, prepared, synthetic, trained
 
 STALE = {"schedule": "stale", "depth": 3}
@@ -30,6 +30,14 @@ def test_a_role_begins_with_the_weights_that_another_run_has_ended_with(tmp_path
     for role in ("p0.bottom", "p0.top"):
         pairs = zip(begun[role].parameters(), fresh[role].parameters(), strict=True)
         assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_a_trained_model_needs_the_file_that_it_began_with_no_more(tmp_path: Path) -> None:
+    first = train(prepared(synthetic()), tmp_path)
+    (file,) = Path(first.run_dir).glob("model/p1/*.safetensors")
+    again = train(prepared(synthetic() | _of("p1", warm_start=str(file))), tmp_path)
+    file.unlink()
+    assert evaluate_run(Path(again.run_dir)).metrics == again.metrics["test"]
 
 
 def _of(party: str, **keys: object) -> Content:

@@ -6,9 +6,10 @@ import csv
 import random
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import yaml
 
 from splitrun.alignment import Document
 from splitrun.remote import Meeting, PartyState, RunState
-from splitrun.remote.states import Introduction
+from splitrun.remote.states import PROTOCOL, Introduction
 from splitrun.session import prepare, train
 from splitrun.spec import load
 from tests.remote.parties import Parties, PartyProcess, assert_ended, content, until, weights
@@ -29,9 +30,12 @@ FEATURES = {"alice": ["age"], "bob": ["visits", "score"], "carol": ["debt"]}
 class Keyed(Parties):
     """Parties each of which has a file of its own, with other rows in another order."""
 
-    def __init__(self, root: Path, names: Sequence[str], **dataset: Any) -> None:
+    def __init__(
+        self, root: Path, names: Sequence[str], training: Mapping[str, Any], **dataset: Any
+    ) -> None:
         rows = {"type": "csv", "label": "churned", "batch_size": 32, "key_type": "text"}
         made = content(names, dataset=rows | dataset)
+        made["training"] |= training
         for name in names:
             del made["parties"][name]["columns"]
         super().__init__(root, made)
@@ -60,11 +64,6 @@ class Keyed(Parties):
                     values[-1] = one % 3 == 0
                 writer.writerow([f"c{one:04d}", *values])
 
-    def write_spec(self) -> None:
-        """The spec once more, as it has been changed."""
-        for directory in self.directories.values():
-            (directory / "spec.yaml").write_text(yaml.safe_dump(self.made, sort_keys=False))
-
     def start(self, name: str, *arguments: str, **how: Any) -> PartyProcess:
         """Start a party with what is its own."""
         return super().start(name, "--local", "local.yaml", *arguments, **how)
@@ -83,10 +82,23 @@ class Keyed(Parties):
         return result.weights_sha256
 
 
+Make = Callable[..., Keyed]
+"""(names, training, keys of the dataset) -> parties, which are gone after the test."""
+
+
 @pytest.fixture
-def started() -> Iterator[list[Parties]]:
-    made: list[Parties] = []
-    yield made
+def keyed(tmp_path: Path) -> Iterator[Make]:
+    made: list[Keyed] = []
+
+    def make(
+        names: Sequence[str] = ("alice", "bob"),
+        training: Mapping[str, Any] = MappingProxyType({}),
+        **dataset: Any,
+    ) -> Keyed:
+        made.append(Keyed(tmp_path, names, training, **dataset))
+        return made[-1]
+
+    yield make
     for parties in made:
         for process in parties.started:
             process.process.kill()
@@ -96,17 +108,15 @@ def started() -> Iterator[list[Parties]]:
     ("names", "align"), [(("alice", "bob", "carol"), "hmac"), (("alice", "bob"), "psi")]
 )
 def test_parties_apart_train_on_the_rows_that_one_process_would_join(
-    names: Sequence[str], align: str, tmp_path: Path, started: list[Parties]
+    names: Sequence[str], align: str, keyed: Make
 ) -> None:
-    parties = Keyed(tmp_path, names, align=align, split="stratified", validation_fraction=0.1)
-    parties.made["training"] |= {"epochs": 40, "early_stopping": {"patience": 2, "min_delta": 9}}
-    parties.write_spec()
-    started.append(parties)
+    training = {"epochs": 40, "early_stopping": {"patience": 2, "min_delta": 9}}
+    dataset = {"split": "stratified", "validation_fraction": 0.1}
+    parties = keyed(names, training, align=align, **dataset)
     processes = parties.start_all()
     assert_ended(processes)
     assert weights(processes) == parties.together()
     for process in processes:
-        assert "in common of 430 rows of alice" in process.said or process.name != "alice"
         assert f"in common of 430 rows of {process.name}" in process.said
     for process in processes[1:]:
         written = [it for it in process.directory.rglob("*") if it.is_file()]
@@ -114,13 +124,8 @@ def test_parties_apart_train_on_the_rows_that_one_process_would_join(
 
 
 @pytest.mark.long
-def test_rows_are_aligned_again_with_whoever_was_started_again(
-    tmp_path: Path, started: list[Parties]
-) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"), align="hmac")
-    parties.made["training"]["epochs"] = 80
-    parties.write_spec()
-    started.append(parties)
+def test_rows_are_aligned_again_with_whoever_was_started_again(keyed: Make) -> None:
+    parties = keyed(training={"epochs": 80}, align="hmac")
     processes = {process.name: process for process in parties.start_all()}
 
     def last_checkpoint(name: str) -> int:
@@ -139,13 +144,8 @@ def test_rows_are_aligned_again_with_whoever_was_started_again(
     assert weights(list(processes.values())) == parties.together()
 
 
-def test_a_party_that_comes_back_with_other_rows_is_told(
-    tmp_path: Path, started: list[Parties]
-) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"), align="hmac")
-    parties.made["training"]["epochs"] = 400
-    parties.write_spec()
-    started.append(parties)
+def test_a_party_that_comes_back_with_other_rows_is_told(keyed: Make) -> None:
+    parties = keyed(training={"epochs": 400}, align="hmac")
     alice, bob = parties.start_all()
     until(lambda: bob.steps() > 5)
     bob.signal(signal.SIGKILL)
@@ -158,11 +158,8 @@ def test_a_party_that_comes_back_with_other_rows_is_told(
     assert "are not what they were" in again.said
 
 
-def test_keys_that_all_should_have_are_told_where_they_do_not(
-    tmp_path: Path, started: list[Parties]
-) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"), align="sorted")
-    started.append(parties)
+def test_keys_that_all_should_have_are_told_where_they_do_not(keyed: Make) -> None:
+    parties = keyed(align="sorted")
     alice, bob = parties.start_all()
     assert_ended([alice], 2)
     assert bob.wait() == 1
@@ -171,11 +168,8 @@ def test_keys_that_all_should_have_are_told_where_they_do_not(
         assert "Traceback" not in said
 
 
-def test_what_is_wrong_with_a_party_s_rows_is_told_there_and_nowhere_else(
-    tmp_path: Path, started: list[Parties]
-) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"), align="psi")
-    started.append(parties)
+def test_what_is_wrong_with_a_party_s_rows_is_told_there_and_nowhere_else(keyed: Make) -> None:
+    parties = keyed(align="psi")
     file = parties.directories["bob"] / "bob.csv"
     _, first, *_ = file.read_text().splitlines()
     file.write_text(file.read_text() + first + "\n")
@@ -189,12 +183,11 @@ def test_what_is_wrong_with_a_party_s_rows_is_told_there_and_nowhere_else(
 
 
 def test_a_part_of_a_model_says_nothing_by_itself(
-    tmp_path: Path, started: list[Parties], capsys: pytest.CaptureFixture[str]
+    keyed: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from splitrun.cli.app import run
 
-    parties = Keyed(tmp_path, ("alice", "bob"), align="hmac")
-    started.append(parties)
+    parties = keyed(align="hmac")
     processes = parties.start_all()
     assert_ended(processes)
     assert run(["eval", str(processes[1].run_directory)]) == 2
@@ -202,16 +195,15 @@ def test_a_part_of_a_model_says_nothing_by_itself(
     assert "one party's part of a run; alice's is in its own directory" in said
 
 
-def test_how_keys_are_compared_must_be_said(tmp_path: Path, started: list[Parties]) -> None:
-    parties = Keyed(tmp_path, ("alice", "bob"))
-    started.append(parties)
+def test_how_keys_are_compared_must_be_said(keyed: Make) -> None:
+    parties = keyed()
     alice = parties.start("alice")
     assert_ended([alice], 2)
     assert "set dataset.align: psi shows nobody a key" in alice.said
 
 
 def _introduction(party: str) -> Introduction:
-    return Introduction(2, party, party, {}, {}, "", (), 0)
+    return Introduction(PROTOCOL, party, party, {}, {}, "", (), 0)
 
 
 def test_documents_come_whole_over_connections_that_are_cut() -> None:

@@ -19,7 +19,7 @@ def test_others_are_all_that_worked_but_us_whatever_their_priority(
     times = iter([before, after])
     monkeypatch.setattr("splitrun.session.environment.usable_cores", lambda: [0, 1])
     monkeypatch.setattr("splitrun.session.environment.now", lambda: next(clock))
-    monkeypatch.setattr("time.process_time", lambda: next(ours))
+    monkeypatch.setattr("splitrun.session.environment.cpu_s", lambda: next(ours))
     monkeypatch.setattr("psutil.cpu_times", lambda **_: next(times))
     assert LoadMeter().so_far() == MachineLoad(others_percent=80.0, idle_percent=100.0)
 
