@@ -216,6 +216,23 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def size_bytes(path: Path) -> int:
+    """Of all regular files in a directory, however deep; links are not followed, and what cannot be
+    looked at counts nothing."""
+    size, directories = 0, [os.fspath(path)]
+    while directories:
+        try:
+            with os.scandir(directories.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        directories.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        size += entry.stat(follow_symlinks=False).st_size
+        except (OSError, ValueError):
+            continue
+    return size
+
+
 def sync(path: Path) -> None:
     """Make a file's content last, or a directory's entries.
 

@@ -116,6 +116,17 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
 
 
+_AGES = (("y", 365 * 86400), ("d", 86400), ("h", 3600), ("min", 60))
+
+
+def age(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `31 d`, `2 y`: how long ago something was, in whole units."""
+    for unit, unit_s in _AGES:
+        if seconds >= unit_s * (2 if unit == "y" else 1):
+            return f"{int(seconds // unit_s)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
 def span(seconds: float) -> str:
     """`50 ms`, `3.1 s`, `5 s`: as short as can be."""
     return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s".replace(".0 s", " s")

@@ -19,6 +19,7 @@ from splitrun.cli.options import (
     RunsDir,
     SpecFile,
     Unproven,
+    asked,
     load_document,
     note_no_faults,
     own_stdout,
@@ -53,6 +54,7 @@ _MINUTES = 10.0
 
 
 def bench(
+    context: typer.Context,
     spec: SpecFile,
     overrides: Overrides = None,
     varied: Annotated[
@@ -117,6 +119,7 @@ def bench(
         _refuse(of_grids, "is for a grid, and a soak is one run")
     else:
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
+    typed = asked(context, overrides)
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     start_ahead(document.spec.runtime.type)
@@ -128,7 +131,7 @@ def bench(
     for file in exports or ():
         check_export(file)
     if preset is Preset.SOAK:
-        directory = BenchDirectory.create(runs_dir, document, ())
+        directory = BenchDirectory.create(runs_dir, document, (), typed)
         soaked = _soaked(
             _Soak(document, data_dir, unproven, allow_code),
             directory,
@@ -143,7 +146,7 @@ def bench(
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
     _refuse_unproven(cells, unproven=unproven)
-    directory = BenchDirectory.create(runs_dir, document, axes)
+    directory = BenchDirectory.create(runs_dir, document, axes, typed)
     if fresh:
         directory.clear()
     settings = BenchSettings(repeats, budget, unproven)

@@ -16,6 +16,7 @@ from splitrun.cli.options import (
     Json,
     RunsDir,
     Unproven,
+    asked,
     load_document,
     note_no_faults,
     own_stdout,
@@ -160,6 +161,7 @@ def compare(
     chosen_codecs = _codecs(codecs)
     if metric not in (None, "loss"):
         overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
+    typed = asked(context, overrides)
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     quiet = progress is Progress.NONE
@@ -189,11 +191,11 @@ def compare(
                 tell=phases.status,
             )
         named_arm = named(tuple(arms.subjects), arm) if arm else None
-        with study_directory(runs_dir, document, COMPARISON) as directory:
+        with study_directory(runs_dir, document, COMPARISON, typed) as directory:
             with screen_for(progress) as screen:
                 watcher = ComparisonProgress(screen)
                 comparison = compare_arms(arms, settings, metric, directory.path, watcher)
-            record = keep(directory, document, COMPARISON, settings, comparison)
+            record = keep(directory, document, COMPARISON, settings, comparison, typed)
     gated = named_arm or comparison.choice.taken
     deliver_study(
         directory.path / COMPARISON.file,

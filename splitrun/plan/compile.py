@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitrun.errors import Problem, SpecError
+from splitrun.events import FALLING
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.plan import Channel, EarlyStopping, Facts, Plan, Role
 from splitrun.spec import (
@@ -14,7 +15,6 @@ from splitrun.spec import (
     effective_micro_batches,
     link_between,
 )
-from splitrun.spec.contracts import FALLING
 
 
 def bottom_name(party: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -50,6 +50,19 @@ class Environment(Record, frozen=True, kw_only=True):
     git: Git | None = None
 
 
+class Invocation(Record, frozen=True, kw_only=True):
+    """What was typed to start something."""
+
+    command: tuple[str, ...] = ()
+    """The arguments of `splitrun`, the command's name first."""
+    overrides: tuple[str, ...] = ()
+    """Those of them that change the spec."""
+
+
+UNTYPED = Invocation()
+"""Of what was started by a program."""
+
+
 class AttemptRecord(Record, frozen=True, kw_only=True):
     """One attempt of a run: from its beginning or a checkpoint to its end."""
 
@@ -62,6 +75,7 @@ class AttemptRecord(Record, frozen=True, kw_only=True):
     message: str = ""
     changes: tuple[str, ...] = ()
     """What was changed in the spec for this attempt, as lines of a difference."""
+    asked: Invocation = UNTYPED
 
 
 class Staleness(Record, frozen=True, kw_only=True):
@@ -145,6 +159,9 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     """Where relative paths and classes of the spec are looked up."""
     resolved_sha256: str = ""
     """The digest of `resolved.yaml`, in hexadecimal digits."""
+    spec: Mapping[str, Any] = {}
+    """What `resolved.yaml` says, for whoever reads many runs: JSON is read in a fiftieth of the
+    time. Empty in runs of before."""
     deadline_s: float | None = None
     allow_code: bool = False
     """Whether the spec names classes of the user's."""

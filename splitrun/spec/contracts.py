@@ -46,9 +46,6 @@ METRICS: Mapping[Labels, tuple[Metric, ...]] = {
 }
 """Those that fit the labels."""
 
-FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
-"""What is the better the less it is; of all other metrics, more is better."""
-
 
 class LossSection(WordOrSection):
     """What training makes small: a mean over the rows of the top's outputs `[rows, width]`."""

@@ -39,10 +39,11 @@ import torch
 
 from splitrun.data import Data
 from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
+from splitrun.events import FALLING
 from splitrun.model import evaluate
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Link, Spec
-from splitrun.spec.contracts import FALLING, Metric
+from splitrun.spec.contracts import Metric
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
 from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean

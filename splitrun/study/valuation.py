@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from splitrun import units
-from splitrun.events import EvaluatedRows
+from splitrun.events import FALLING, EvaluatedRows
 from splitrun.records.value import CostRecord, Finding, PartyValueRecord, ValueRecord
-from splitrun.spec.contracts import FALLING
 from splitrun.study.intervals import FEWEST
 from splitrun.study.statistics import MeanEstimate
 from splitrun.units import SCREEN

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from splitrun.data import Join
 from splitrun.errors import NonFiniteLoss, UsageError
-from splitrun.events import EvaluatedRows
+from splitrun.events import FALLING, EvaluatedRows
 from splitrun.files import append_text
 from splitrun.model import evaluate, intra_op_threads
 from splitrun.party import Parties, Party
@@ -39,7 +39,7 @@ from splitrun.session.job import job_of
 from splitrun.session.prepare import Tell
 from splitrun.session.trained import outputs_of
 from splitrun.simulate import predict
-from splitrun.spec.contracts import FALLING, Metric
+from splitrun.spec.contracts import Metric
 from splitrun.study.directory import MEASURED
 from splitrun.study.gains import Rows, estimate_gain, row_groups, scores
 from splitrun.study.intervals import Floats

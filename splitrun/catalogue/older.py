@@ -1,0 +1,53 @@
+"""Resolved specs as plain data, for runs whose manifest does not tell them.
+
+`resolved.yaml` is our own writing: one document of plain mappings, lists and scalars. It is read
+here without what a validation imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from splitrun.scalars import meaning
+
+_DEEPEST = 40
+
+
+def spec_of(text: str) -> dict[str, Any]:
+    """The mapping that a YAML text is, with scalars as specs have them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import yaml
+
+    events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    try:
+        root = next(it for it in events if isinstance(it, yaml.NodeEvent))
+        found = _node(root, events, yaml, 0)
+    except (yaml.YAMLError, StopIteration) as error:
+        raise ValueError("not YAML") from error
+    if isinstance(found, dict):
+        return found
+    raise ValueError("no mapping")
+
+
+def _node(event: Any, events: Iterator[Any], yaml: Any, depth: int) -> Any:
+    """The value that begins with an event."""
+    if depth > _DEEPEST:
+        raise ValueError(f"nested deeper than {_DEEPEST}")
+    if isinstance(event, yaml.ScalarEvent):
+        return meaning(event.value) if event.implicit[0] else event.value
+    if isinstance(event, yaml.SequenceStartEvent):
+        items = []
+        while not isinstance(item := next(events), yaml.SequenceEndEvent):
+            items.append(_node(item, events, yaml, depth + 1))
+        return items
+    if isinstance(event, yaml.MappingStartEvent):
+        mapping = {}
+        while not isinstance(key := next(events), yaml.MappingEndEvent):
+            name = str(_node(key, events, yaml, depth + 1))
+            mapping[name] = _node(next(events), events, yaml, depth + 1)
+        return mapping
+    raise ValueError("an alias, which is not in what splitrun writes")

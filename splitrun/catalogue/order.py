@@ -1,0 +1,76 @@
+"""The best first, and what differs between entries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from splitrun.catalogue.entry import Entry
+from splitrun.catalogue.keys import Key, is_number, text_of
+from splitrun.events import FALLING
+
+_GREATEST_FIRST = ("samples_per_s", "size", "steps", "started")
+
+
+def best_first(entries: Sequence[Entry], key: Key) -> list[Entry]:
+    """Entries in an order: of a metric and of throughput the best first, of age the newest, of size
+    the largest, of keys of the spec the least; those without a value are last."""
+    having = [entry for entry in entries if key.of(entry) is not None]
+    without = [entry for entry in entries if key.of(entry) is None]
+    return [*sorted(having, key=lambda entry: _rank(key.of(entry)), reverse=rises(key)), *without]
+
+
+def rises(key: Key) -> bool:
+    """Whether what is greater comes first."""
+    if key.kind == "metric":
+        return key.name.rpartition(".")[2] not in FALLING
+    return key.kind == "column" and key.name in _GREATEST_FIRST
+
+
+def _rank(value: object) -> tuple[bool, object]:
+    """By which values of any types are in some order."""
+    return (False, value) if is_number(value) else (True, text_of(value))
+
+
+def differing(entries: Iterable[Entry]) -> list[str]:
+    """Keys of the specs that differ between entries, those first that the most of them have.
+
+    Of a key that some specs lack, they differ where these have something else in its place: no
+    optimizer for an optimizer's `lr`, but not where they are of before there was such a key, or of
+    other parties. What an experiment is called is left out, for the directory's name says it.
+    """
+    specs = [entry.spec for entry in entries if entry.spec]
+    values: dict[str, set[str]] = {}
+    having: Counter[str] = Counter()
+    for spec in specs:
+        for key, value in spec.items():
+            values.setdefault(key, set()).add(text_of(value))
+            having[key] += 1
+    found = [
+        key
+        for key, each in values.items()
+        if key != "name"
+        and (len(each) > 1 or (having[key] < len(specs) and _is_replaced(key, specs)))
+    ]
+    return sorted(found, key=lambda key: -having[key])
+
+
+def _is_replaced(key: str, specs: Sequence[Mapping[str, object]]) -> bool:
+    """Whether a spec has a value where others have a mapping with this key in it."""
+    parts = key.split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return any(each in spec for spec in specs for each in above)
+
+
+def short_names(keys: Iterable[str], entries: Iterable[Entry]) -> dict[str, str]:
+    """Each key's shortest end that is no other key's, which is enough to name it."""
+    ends: Counter[str] = Counter()
+    for key in dict.fromkeys(key for entry in entries for key in entry.spec):
+        ends.update(_ends(key))
+    return {key: next((end for end in _ends(key) if ends[end] == 1), key) for key in keys}
+
+
+def _ends(key: str) -> list[str]:
+    """The ends of a dotted key, the shortest first."""
+    parts = key.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
