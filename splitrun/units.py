@@ -182,7 +182,7 @@ def flat(content: object) -> str:
 def plain(text: str) -> str:
     """The text, with escapes for what a terminal would not show but do: control characters, marks
     that turn the direction of writing, halves of characters. Newlines and tabs stay."""
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(char if _is_shown(char) else ascii(char)[1:-1] for char in text)
 

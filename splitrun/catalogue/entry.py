@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,8 @@ class Found:
     status: str
     message: str = ""
     started: str = ""
-    spec: Mapping[str, Any] | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """By dotted key; empty where `resolved.yaml` alone has it."""
     asked: Invocation = UNTYPED
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By rows and name."""
@@ -96,12 +97,12 @@ class Entry:
     @cached_property
     def spec(self) -> Mapping[str, object]:
         """As understood, by dotted key; empty where nothing tells."""
-        content = self.found.spec
-        if not content:
-            with suppress(OSError, ValueError):
-                text = read_bytes(self.path / "resolved.yaml", _LARGEST_SPEC_BYTES).decode()
-                content = spec_of(text)
-        return dict(flat(content or {}))
+        if self.found.spec:
+            return self.found.spec
+        try:
+            return spec_of(read_bytes(self.path / "resolved.yaml", _LARGEST_SPEC_BYTES).decode())
+        except (OSError, ValueError):
+            return {}
 
     @property
     def decided_on(self) -> EvaluatedRows:
@@ -156,12 +157,3 @@ def next_steps(entry: Entry) -> list[str]:
     if entry.found.started:
         steps.append(f"splitrun report {path}")
     return steps or [f"splitrun rm {path}"]
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The values of a tree by their dotted keys; an empty mapping is a value, too."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

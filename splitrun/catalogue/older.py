@@ -6,16 +6,19 @@ here without what a validation imports.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
+from splitrun.records.reading import flattened
 from splitrun.scalars import meaning
 
 _DEEPEST = 40
 
 
-def spec_of(text: str) -> dict[str, Any]:
-    """The mapping that a YAML text is, with scalars as specs have them.
+@lru_cache(maxsize=1024)  # many runs have one spec
+def spec_of(text: str) -> Mapping[str, object]:
+    """The mapping that a YAML text is, by dotted key and with scalars as specs have them.
 
     Raises:
         ValueError: it is none.
@@ -29,7 +32,7 @@ def spec_of(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, StopIteration) as error:
         raise ValueError("not YAML") from error
     if isinstance(found, dict):
-        return found
+        return flattened(found)
     raise ValueError("no mapping")
 
 

@@ -40,19 +40,20 @@ def differing(entries: Iterable[Entry]) -> list[str]:
     other parties. What an experiment is called is left out, for the directory's name says it.
     """
     specs = [entry.spec for entry in entries if entry.spec]
-    values: dict[str, set[str]] = {}
+    first: dict[str, object] = {}
+    unequal: set[str] = set()
     having: Counter[str] = Counter()
     for spec in specs:
-        for key, value in spec.items():
-            values.setdefault(key, set()).add(text_of(value))
-            having[key] += 1
-    found = [
+        having.update(spec.keys())
+        first = {**spec, **first}
+        unequal.update(key for key, value in spec.items() if value != first[key])
+    differ = [
         key
-        for key, each in values.items()
+        for key in first
         if key != "name"
-        and (len(each) > 1 or (having[key] < len(specs) and _is_replaced(key, specs)))
+        and (key in unequal or (having[key] < len(specs) and _is_replaced(key, specs)))
     ]
-    return sorted(found, key=lambda key: -having[key])
+    return sorted(differ, key=lambda key: -having[key])
 
 
 def _is_replaced(key: str, specs: Sequence[Mapping[str, object]]) -> bool:

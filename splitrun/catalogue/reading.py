@@ -17,7 +17,7 @@ from splitrun.lock import is_held
 from splitrun.records.bench import BenchRecord, SoakRecord
 from splitrun.records.comparison import ComparisonRecord, StudyStatus, read_comparison
 from splitrun.records.reading import read_record
-from splitrun.records.run import UNTYPED, Invocation, Manifest, fate, read_manifest
+from splitrun.records.run import UNTYPED, fate, read_listed
 from splitrun.records.value import ValueRecord, read_value
 from splitrun.telemetry.tail import stuck_at
 
@@ -83,7 +83,7 @@ def _kind(names: frozenset[str]) -> Kind | None:
 
 
 def _run(path: Path) -> Found:
-    manifest = read_manifest(path)
+    manifest = read_listed(path)
     if manifest is None:
         over = is_held(path) is False
         message = "it ended before it began to train" if over else ""
@@ -98,17 +98,12 @@ def _run(path: Path) -> Found:
         manifest.message,
         started=manifest.started,
         spec=manifest.spec,
-        asked=asked_first(manifest),
+        asked=manifest.asked,
         metrics={rows: _known(it) for rows, it in result.metrics.items()} if result else {},
         samples_per_s=result.samples_per_s if result else None,
         steps=result.steps if result else None,
         allow_code=manifest.allow_code,
     )
-
-
-def asked_first(manifest: Manifest) -> Invocation:
-    """What was typed to start a run, not to go on with it."""
-    return manifest.attempts[0].asked if manifest.attempts else UNTYPED
 
 
 def _study(path: Path) -> Found:

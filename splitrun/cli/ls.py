@@ -185,14 +185,14 @@ def _csv(entries: Sequence[Entry], keys: Sequence[Key]) -> str:
 
 def _print(table: Sequence[_Column]) -> None:
     """On a terminal as wide as it is, and told what is left out; elsewhere all of it, in lines."""
-    from rich.segment import Segments
-
-    from splitrun.cli.console import Console
-
     if not sys.stdout.isatty():
         widths = [_width(column) for column in table]
         echo("\n".join(_line(cells, table, widths) for cells in _rows(table)))
         return
+    from rich.segment import Segments
+
+    from splitrun.cli.console import Console
+
     console = Console()
     shown = _fitted(table, console.width)
     console.print(Segments(_drawn(shown)), end="", soft_wrap=True)

@@ -127,8 +127,8 @@ def _files(entry: Entry) -> Iterator[str]:
 
 def _stated(entry: Entry) -> tuple[dict[str, Any], str]:
     """What the spec says beyond defaults, by dotted key; or why that cannot be told."""
-    from splitrun.catalogue.entry import flat
     from splitrun.catalogue.keys import text_of
+    from splitrun.records.reading import flattened
     from splitrun.spec import load
     from splitrun.spec.load import stated_tree
 
@@ -136,4 +136,4 @@ def _stated(entry: Entry) -> tuple[dict[str, Any], str]:
         tree = stated_tree(load(entry.path / "resolved.yaml").spec)
     except SplitrunError as error:
         return {}, str(error).splitlines()[0]
-    return {key: text_of(value) for key, value in flat(tree)}, ""
+    return {key: text_of(value) for key, value in flattened(tree).items()}, ""

@@ -29,6 +29,7 @@ from splitrun.interrupts import Interrupts
 from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
+from splitrun.records.reading import flattened
 from splitrun.records.run import ChannelTotals, Invocation, Manifest, RunResult, Staleness
 from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
@@ -99,7 +100,7 @@ class Attempt:
             seed=experiment.plan.seed,
             directory=str(experiment.directory.resolve()),
             resolved_sha256=directory.resolved_sha256(),
-            spec=resolved_tree(experiment.document.spec),
+            spec=flattened(resolved_tree(experiment.document.spec)),
             deadline_s=self._deadline.base_s,
             allow_code=self._state.names_classes,
             threads={"intra_op": experiment.document.spec.runtime.intra_op_threads},

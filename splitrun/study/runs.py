@@ -6,13 +6,14 @@ with the same weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from splitrun.errors import RunDirectoryError
 from splitrun.events import EvaluatedRows
+from splitrun.records.reading import flattened
 from splitrun.records.run import RunResult, fate, way_on
 from splitrun.session import RunDirectory
 
@@ -51,7 +52,7 @@ class PastRun:
             raise RunDirectoryError(f"{path}: the run ended before its first step; give another")
         spec = directory.document().spec.model_dump(mode="json", by_alias=True)
         machine = manifest.environment.to_json()
-        return cls(status, result, dict(_flat(spec)), dict(_flat(machine)))
+        return cls(status, result, flattened(spec), flattened(machine))
 
     def on(self, rows: EvaluatedRows) -> Mapping[str, float]:
         """The metrics on these rows; without those that are not defined there."""
@@ -126,11 +127,3 @@ def _changes(first: Mapping[str, object], second: Mapping[str, object]) -> Chang
     keys = [*first, *(key for key in second if key not in first)]
     pairs = {key: (first.get(key), second.get(key)) for key in keys}
     return {key: (one, other) for key, (one, other) in pairs.items() if one != other}
-
-
-def _flat(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
