@@ -29,6 +29,7 @@ from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, SplitrunError, UsageError
+from splitrun.lock import locked
 
 if TYPE_CHECKING:
     from splitrun.spec import Document
@@ -132,13 +133,14 @@ def bench(
         check_export(file)
     if preset is Preset.SOAK:
         directory = BenchDirectory.create(runs_dir, document, (), typed)
-        soaked = _soaked(
-            _Soak(document, data_dir, unproven, allow_code),
-            directory,
-            minutes or _MINUTES,
-            steps,
-            progress,
-        )
+        with locked(directory.path):
+            soaked = _soaked(
+                _Soak(document, data_dir, unproven, allow_code),
+                directory,
+                minutes or _MINUTES,
+                steps,
+                progress,
+            )
         _export(soaked.report, exports)
         shown = partial(_show, soaked.report, as_json=json_output)
         deliver(shown, directory.path / "soak.json", partial(_judge_soak, soaked))
@@ -147,11 +149,12 @@ def bench(
     cells = line_up(spec, overrides or (), axes, data_dir)
     _refuse_unproven(cells, unproven=unproven)
     directory = BenchDirectory.create(runs_dir, document, axes, typed)
-    if fresh:
-        directory.clear()
     settings = BenchSettings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
-    results = _swept(grid, progress)
+    with locked(directory.path):
+        if fresh:
+            directory.clear()
+        results = _swept(grid, progress)
     report = results.report()
     _export(report, exports)
     shown = partial(_show, report, as_json=json_output)

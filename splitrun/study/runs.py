@@ -1,4 +1,4 @@
-"""Two runs that were made before, side by side.
+"""Runs that were made before, side by side.
 
 One run each has no interval: how they differ is told, not judged. Certain is only whether they end
 with the same weights.
@@ -6,7 +6,7 @@ with the same weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from splitrun.records.reading import flattened
 from splitrun.records.run import RunResult, fate, way_on
 from splitrun.session import RunDirectory
 
-Changes = Mapping[str, tuple[object, object]]
-"""By dotted key: what the first has, and what the second; None where one has no such key."""
+Changes = Mapping[str, tuple[object, ...]]
+"""By dotted key: what each run has; None where one has no such key."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ class RunComparison:
         """Where the machines and the software that they ran on differ."""
         return _changes(self.first.environment, self.second.environment)
 
+    @property
+    def caveats(self) -> Sequence[str]:
+        """What such a comparison cannot tell."""
+        return caveats((self.first, self.second))
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready record."""
         return {
@@ -114,6 +119,94 @@ class RunComparison:
         }
 
 
+@dataclass(frozen=True)
+class RunTable:
+    """Several runs; each is compared with the first."""
+
+    runs: tuple[PastRun, ...]
+
+    @property
+    def rows(self) -> EvaluatedRows:
+        """Those whose metrics are compared: the validation rows, where all runs have some."""
+        return "validation" if all(run.on("validation") for run in self.runs) else "test"
+
+    @property
+    def metrics(self) -> Sequence[str]:
+        """Those that all have on these rows."""
+        found = [run.on(self.rows) for run in self.runs]
+        return [name for name in found[0] if all(name in each for each in found)]
+
+    @property
+    def identical(self) -> bool:
+        """Whether all ended with the same weights."""
+        return len({run.result.weights_sha256 for run in self.runs}) == 1
+
+    @property
+    def spec(self) -> Changes:
+        """Where their specs differ."""
+        return _changes(*(run.spec for run in self.runs))
+
+    @property
+    def environment(self) -> Changes:
+        """Where the machines and the software that they ran on differ."""
+        return _changes(*(run.environment for run in self.runs))
+
+    def speedup(self, run: PastRun) -> float:
+        """A run's throughput over the first's."""
+        return run.result.samples_per_s / self.runs[0].result.samples_per_s
+
+    def difference(self, run: PastRun, metric: str) -> float:
+        """A run's metric less the first's."""
+        return run.on(self.rows)[metric] - self.runs[0].on(self.rows)[metric]
+
+    @property
+    def caveats(self) -> Sequence[str]:
+        """What such a comparison cannot tell."""
+        return caveats(self.runs)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready record."""
+        return {
+            "runs": [
+                {"status": run.status}
+                | run.result.to_json()
+                | {"speedup": self.speedup(run)}
+                | {"differences": {name: self.difference(run, name) for name in self.metrics}}
+                for run in self.runs
+            ],
+            "rows": self.rows,
+            "identical": self.identical,
+            "spec": {key: list(values) for key, values in self.spec.items()},
+            "environment": {key: list(values) for key, values in self.environment.items()},
+            "caveats": list(self.caveats),
+        }
+
+
+def caveats(runs: Sequence[PastRun]) -> list[str]:
+    """What a comparison of runs cannot tell, by what they share and what they do not."""
+    differ = _changes(*(run.spec for run in runs)).keys() - {"name"}
+    seeds = list(dict.fromkeys(str(run.spec.get("seed")) for run in runs))
+    found = []
+    if len(seeds) == 1:
+        found.append(
+            f"all have seed {seeds[0]}, so they share what is drawn of it: what another seed would "
+            "bring is in none of these differences"
+        )
+    elif differ == {"seed"}:
+        found.append("they differ in their seeds alone: what is between them is chance")
+    else:
+        found.append(f"their seeds differ, too ({', '.join(seeds)}): a part of it is chance")
+    data = sorted(key for key in differ if key.startswith("dataset.") and key not in _OF_TRAINING)
+    if data:
+        found.append(f"{data[0]} differs, so their metrics may be of other rows")
+    found.append("one run each has no interval; `splitrun compare SPEC` measures one")
+    return found
+
+
+_OF_TRAINING = ("dataset.batch_size",)
+"""Keys of the dataset that change none of its rows."""
+
+
 def compare_runs(first: Path, second: Path) -> RunComparison:
     """Compare two run directories.
 
@@ -123,7 +216,7 @@ def compare_runs(first: Path, second: Path) -> RunComparison:
     return RunComparison(PastRun.read(first), PastRun.read(second))
 
 
-def _changes(first: Mapping[str, object], second: Mapping[str, object]) -> Changes:
-    keys = [*first, *(key for key in second if key not in first)]
-    pairs = {key: (first.get(key), second.get(key)) for key in keys}
-    return {key: (one, other) for key, (one, other) in pairs.items() if one != other}
+def _changes(*runs: Mapping[str, object]) -> Changes:
+    keys = dict.fromkeys(key for run in runs for key in run)
+    found = {key: tuple(run.get(key) for run in runs) for key in keys}
+    return {key: each for key, each in found.items() if any(it != each[0] for it in each)}
