@@ -127,7 +127,7 @@ def selected(entries: Sequence[Entry], conditions: Iterable[str]) -> list[Entry]
     for text in conditions:
         found = _CONDITION.fullmatch(text)
         if found is None:
-            what = "no condition; write one such as pipeline.depth=4, auroc>0.9 or status!=done"
+            what = "no condition; such are pipeline.depth=4, auroc>0.9 and status!=done"
             raise UsageError(f"--where {text}: {what}")
         if not entries:
             return []

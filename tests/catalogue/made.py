@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from splitrun.events import Event
 from splitrun.records.comparison import StudyStatus
 from splitrun.records.reading import flattened
@@ -103,6 +105,4 @@ def make_comparison(runs: Path, name: str, status: str) -> Path:
 
 def record(path: Path, events: Sequence[Event]) -> None:
     """Write a recording into a run's directory."""
-    import msgspec
-
     (path / "events.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(events))

@@ -61,7 +61,7 @@ def test_those_are_listed_of_which_all_conditions_hold(
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
-        ("pipeline.depth", "no condition; write one such as"),
+        ("pipeline.depth", "no condition; such are pipeline.depth=4"),
         ("=4", "no condition"),
         ("pipeline.dept=4", "did you mean pipeline.depth?"),
         ("out=2", "several keys end so; write one of parties.alice.bottom.out"),

@@ -78,3 +78,11 @@ def test_a_report_is_made_without_torch(trained: tuple[Path, set[str]]) -> None:
     modules = imported("report", run)
     assert "jinja2" in modules
     assert not {"torch", "numpy", "pandas", "scipy", "psutil"} & modules
+
+
+def test_runs_are_listed_without_a_spec_s_validation_or_anything_that_computes_or_draws(
+    trained: tuple[Path, set[str]],
+) -> None:
+    run, _ = trained
+    modules = imported("ls", "--runs-dir", run.parent)
+    assert not {"torch", "numpy", "pandas", "rich", "psutil", "yaml", "splitrun.spec"} & modules
