@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import tempfile
+from functools import cache
+from pathlib import Path
 
+import yaml
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
-from tests.runtime.running import Content, synthetic
+from tests.runtime.running import Content, modules_of, prepared, synthetic
 
 bottoms = st.fixed_dictionaries(
     {
@@ -41,6 +47,8 @@ stopping: st.SearchStrategy[Content] = st.one_of(
     ),
 )
 """Keys of `training`."""
+clips = st.sampled_from([None, {"norm": 0.05}, {"norm": 1}, {"value": 0.01}])
+freezes = st.sampled_from([[], [], ["*.bias"], ["0.*"], ["*"]])
 codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
 
 
@@ -49,9 +57,25 @@ def training_rows(rows: int, validation_fraction: float) -> int:
     return rows - math.ceil(rows * 0.2) - math.ceil(rows * validation_fraction)
 
 
+@cache
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    """Of files of weights; it goes when the process does."""
+    return tempfile.TemporaryDirectory()
+
+
+def weights_file(content: Content, role: str) -> str:
+    """A file of weights that fit a role, and are those of another seed."""
+    other = content | {"seed": content["seed"] + 1}
+    digest = hashlib.sha256(yaml.safe_dump([other, role]).encode()).hexdigest()
+    path = Path(_directory().name, f"{digest}.safetensors")
+    save_file(modules_of(prepared(other))[role].state_dict(), path)
+    return str(path)
+
+
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
-    """Specs of 2–5 parties, each with a bottom, an optimizer and a depth of its own."""
+    """Specs of 2–5 parties, each with a bottom and a depth of its own, and what is to become of its
+    gradients and of its first weights."""
     schedule = draw(st.sampled_from(["sequential", "microbatch", "stale"]))
     parties = draw(st.integers(2, 5))
     validation_fraction = draw(st.sampled_from([0.0, 0.1]))
@@ -70,6 +94,7 @@ def contents(draw: st.DrawFn) -> Content:
             "lr_schedule": draw(st.sampled_from(["constant", "cosine"])),
             "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
             "class_weights": draw(st.sampled_from([None, "balanced", {"1": 3}])),
+            "clip": draw(clips),
         },
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
@@ -81,6 +106,7 @@ def contents(draw: st.DrawFn) -> Content:
     if every_steps := draw(st.sampled_from([None, 3, 10])):
         content["checkpoint"] = {"every_steps": every_steps}
     content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
+    content["top"] |= {"clip": draw(clips), "freeze": draw(freezes)}
     if schedule == "stale":
         content["pipeline"]["depth"] = draw(st.integers(1, 8))
         content["pipeline"]["compensation"] = draw(st.sampled_from(["none", "discount", "auto"]))
@@ -90,11 +116,20 @@ def contents(draw: st.DrawFn) -> Content:
         bottom = draw(bottoms)
         if schedule == "microbatch" and bottom["normalization"] == "batch":
             bottom = bottom | {"normalization": "layer"}
-        content["parties"][name] = {"bottom": bottom}
+        content["parties"][name] = {
+            "bottom": bottom,
+            "clip": draw(clips),
+            "freeze": draw(freezes),
+        }
         if schedule == "stale" and draw(st.booleans()):
             content["parties"][name]["depth"] = draw(st.integers(1, 8))
     if draw(st.booleans()):
         for party in content["parties"].values():
             party["compute"] = {"forward_ms": 0.5, "backward_ms": 0.5, "update_ms": 0.3}
         content["top"]["compute"] = {"loss_ms": 0.6, "update_ms": 0.3}
+    if draw(st.integers(0, 4)) == 4:
+        role, section = draw(
+            st.sampled_from([("p0.top", content["top"]), ("p1.bottom", content["parties"]["p1"])])
+        )
+        section["warm_start"] = weights_file(content, role)
     return content
