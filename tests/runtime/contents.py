@@ -73,6 +73,18 @@ def weights_file(content: Content, role: str) -> str:
 
 
 @st.composite
+def party(draw: st.DrawFn, schedule: str) -> Content:
+    """A party's section."""
+    bottom = draw(bottoms)
+    if schedule == "microbatch" and bottom["normalization"] == "batch":
+        bottom = bottom | {"normalization": "layer"}
+    made = {"bottom": bottom, "clip": draw(clips), "freeze": draw(freezes)}
+    if schedule == "stale" and draw(st.booleans()):
+        made["depth"] = draw(st.integers(1, 8))
+    return made
+
+
+@st.composite
 def contents(draw: st.DrawFn) -> Content:
     """Specs of 2–5 parties, each with a bottom and a depth of its own, and what is to become of its
     gradients and of its first weights."""
@@ -113,16 +125,7 @@ def contents(draw: st.DrawFn) -> Content:
     if schedule == "microbatch":
         content["pipeline"]["micro_batches"] = draw(st.integers(1, 4))
     for name in content["parties"]:
-        bottom = draw(bottoms)
-        if schedule == "microbatch" and bottom["normalization"] == "batch":
-            bottom = bottom | {"normalization": "layer"}
-        content["parties"][name] = {
-            "bottom": bottom,
-            "clip": draw(clips),
-            "freeze": draw(freezes),
-        }
-        if schedule == "stale" and draw(st.booleans()):
-            content["parties"][name]["depth"] = draw(st.integers(1, 8))
+        content["parties"][name] = draw(party(schedule))
     if draw(st.booleans()):
         for party in content["parties"].values():
             party["compute"] = {"forward_ms": 0.5, "backward_ms": 0.5, "update_ms": 0.3}
