@@ -54,7 +54,10 @@ def test_a_run_that_may_stop_early_is_interrupted_with_its_best_weights(
 ) -> None:
     content = content_of("early stopping", kind)
     directory = stopped(content, tmp_path)
-    result = read_manifest(directory).result
+    manifest = read_manifest(directory)
+    assert manifest is not None
+    result = manifest.result
+    assert result is not None
     assert result.best_step == 3
     assert evaluate_run(directory).metrics == result.metrics["test"]
     content["training"]["early_stopping"]["patience"] = 1
