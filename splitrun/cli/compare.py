@@ -16,7 +16,7 @@ from splitrun.cli.options import (
     Json,
     RunsDir,
     Unproven,
-    load_document,
+    load_judged,
     note_no_faults,
     own_stdout,
 )
@@ -158,9 +158,7 @@ def compare(
     _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     chosen_codecs = _codecs(codecs)
-    if metric not in (None, "loss"):
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
-    document = load_document(spec, overrides, data_dir)
+    document = load_judged(spec, overrides, data_dir, metric)
     note_no_faults(document)
     quiet = progress is Progress.NONE
     phases.line(LOADING)  # the imports below alone take seconds

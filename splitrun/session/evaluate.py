@@ -9,16 +9,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from splitrun.data import Data, Join, weights_by_phase
+from splitrun.data import Join, weights_by_phase
 from splitrun.errors import UsageError
 from splitrun.events import Classification
 from splitrun.model import classification
+from splitrun.party import Party
 from splitrun.records.run import Manifest
 from splitrun.session.inputs import Inputs
 from splitrun.session.predictions import Predictions
 from splitrun.session.store import check_data
 from splitrun.session.trained import TrainedModel, Unseen, unseen_of
-from splitrun.spec import Spec
+from splitrun.spec import metrics_of
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,8 @@ def evaluate_run(
     data = parties.label_holder.data
     if not len(data.test_ids) + len(data.validation_ids):
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
-    metrics = spec.training.metrics or spec.top.loss.default_metrics
-    outputs, found = model.apply(parties, metrics)
-    told = _class_by_class(spec, data, outputs) if len(data.test_ids) else None
+    outputs, found = model.apply(parties, metrics_of(spec))
+    told = _class_by_class(parties.label_holder, outputs) if len(data.test_ids) else None
     return Evaluation(
         status=model.status,
         metrics=found.get("test", {}),
@@ -97,11 +97,12 @@ def evaluate_run(
     )
 
 
-def _class_by_class(spec: Spec, data: Data, outputs: Tensor) -> Classification | None:
+def _class_by_class(holder: Party, outputs: Tensor) -> Classification | None:
+    data = holder.data
     assert data.labels is not None  # it is the label holder's
-    tests, weights = data.test_ids, weights_by_phase(spec, data).get("evaluate")
+    tests, weights = data.test_ids, weights_by_phase(holder.spec, data).get("evaluate")
     own = None if weights is None else weights[tests]
-    return classification(spec.top.loss, data.classes, outputs, data.labels[tests], own)
+    return classification(holder.loss, data.classes, outputs, data.labels[tests], own)
 
 
 def _at_the_end(manifest: Manifest) -> Mapping[str, float | None]:

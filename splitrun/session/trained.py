@@ -32,7 +32,6 @@ from splitrun.session.prepare import refuse_code
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import load_encoder, load_facts, load_weights
 from splitrun.spec import Document, Spec
-from splitrun.spec.contracts import Metric
 from splitrun.spec.effective import as_trained
 
 Unseen = Mapping[str, tuple[UnseenValues, ...]]
@@ -154,7 +153,7 @@ class TrainedModel(OpenedRun):
     def apply(
         self,
         parties: Parties,
-        metrics: Sequence[Metric] | None = None,
+        metrics: Sequence[str] | None = None,
         batch_rows: int = EVALUATION_BATCH_ROWS,
     ) -> tuple[Tensor, dict[EvaluatedRows, dict[str, float | None]]]:
         """The top's outputs, `[rows, ...]`, for the parties' held-out rows, and the metrics of
@@ -179,9 +178,10 @@ class TrainedModel(OpenedRun):
         outputs = parts[-1][0][:tests]  # of the validation rows none, where there are no others
         if metrics is None:
             return outputs, {}
-        loss, unit = self.spec.top.loss, data.label_unit
+        holder, unit = parties.label_holder, data.label_unit
+        loss, own = holder.loss, holder.own_figures
         with intra_op_threads(self.spec.runtime.intra_op_threads):  # as in training
-            found = [evaluate(loss, metrics, *part, unit=unit) for part in parts]
+            found = [evaluate(loss, metrics, *part, unit=unit, own=own) for part in parts]
         return outputs, dict(zip(facts.evaluated_rows, found, strict=True))
 
 
