@@ -16,7 +16,7 @@ from splitrun.cli.options import (
     Json,
     RunsDir,
     Unproven,
-    load_document,
+    load_judged,
     note_no_faults,
     own_stdout,
 )
@@ -159,9 +159,7 @@ def compare(
     _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     chosen_codecs = _codecs(codecs)
-    if metric not in (None, "loss"):
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
-    document = load_document(spec, overrides, data_dir)
+    document = load_judged(spec, overrides, data_dir, metric)
     note_no_faults(document)
     quiet = progress is Progress.NONE
     phases.line(LOADING)  # the imports below alone take seconds
@@ -218,8 +216,8 @@ def _refuse_senseless(
         raise typer.BadParameter("must be a finite number", param_hint="--target")
     if fail_below is not None and repeats is not None and repeats < _FEWEST_ROUNDS:
         raise UsageError(
-            f"--fail-below: {SCREEN.plural(repeats, 'round')} cannot show a speedup; give --repeats "
-            f"{_FEWEST_ROUNDS} or more"
+            f"--fail-below: {SCREEN.plural(repeats, 'round')} cannot show a speedup; "
+            f"give --repeats {_FEWEST_ROUNDS} or more"
         )
 
 

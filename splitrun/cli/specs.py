@@ -107,7 +107,8 @@ def _show(plan: PlanRecord) -> None:
     console.print(
         f"{'at most ' * plan.may_stop}{plan.steps:,} steps: {plan.epochs} epochs of "
         f"{plan.steps_per_epoch:,}, batches of {plan.batch_size:,}; "
-        f"{plan.train_rows:,} rows to train on, {deciding}{plan.test_rows:,} held out; the pipeline drains {plan.drains}×\n"
+        f"{plan.train_rows:,} rows to train on, {deciding}{plan.test_rows:,} held out; "
+        f"the pipeline drains {plan.drains}×\n"
     )
     compensated = any(role.compensation for role in plan.roles.values())
     heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]

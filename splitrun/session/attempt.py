@@ -41,6 +41,7 @@ from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.store import save
+from splitrun.spec import metrics_of
 from splitrun.spec.contracts import SinkSection
 
 _LONGEST_MESSAGE = 100_000
@@ -124,7 +125,7 @@ class Attempt:
         """What a runtime is to do: all that is left of the plan, on stages of the state that the
         attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        metrics = spec.training.metrics or spec.top.loss.default_metrics
+        metrics = metrics_of(spec)
         with experiment.document.located():
             job = job_of(experiment.parties, self.plan, metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}

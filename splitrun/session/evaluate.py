@@ -15,6 +15,7 @@ from splitrun.session.inputs import Inputs
 from splitrun.session.predictions import Predictions
 from splitrun.session.store import check_data
 from splitrun.session.trained import TrainedModel, Unseen, unseen_of
+from splitrun.spec import metrics_of
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,7 @@ def evaluate_run(
     data = parties.label_holder.data
     if not len(data.test_ids) + len(data.validation_ids):
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
-    metrics = spec.training.metrics or spec.top.loss.default_metrics
-    applied = model.apply(parties, metrics)
+    applied = model.apply(parties, metrics_of(spec))
     return Evaluation(
         status=model.status,
         metrics=applied.metrics.get("test", {}),

@@ -32,7 +32,6 @@ from splitrun.session.prepare import refuse_code
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import load_encoder, load_facts, load_weights
 from splitrun.spec import Document, Spec
-from splitrun.spec.contracts import Metric
 from splitrun.spec.effective import as_trained
 
 Unseen = Mapping[str, tuple[UnseenValues, ...]]
@@ -166,7 +165,7 @@ class TrainedModel(OpenedRun):
     def apply(
         self,
         parties: Parties,
-        metrics: Sequence[Metric] | None = None,
+        metrics: Sequence[str] | None = None,
         batch_rows: int = EVALUATION_BATCH_ROWS,
     ) -> Applied:
         """What it makes of the parties' held-out rows and, where there are some, of validation
@@ -191,10 +190,11 @@ class TrainedModel(OpenedRun):
         outputs = parts[-1][0][:tests]  # of the validation rows none, where there are no others
         if metrics is None:
             return Applied(outputs)
-        loss, unit, applied = self.spec.top.loss, data.label_unit, Applied(outputs)
+        holder, unit, applied = parties.label_holder, data.label_unit, Applied(outputs)
+        loss, own = holder.loss, holder.own_figures
         with intra_op_threads(self.spec.runtime.intra_op_threads):  # as in training
             for rows, part in zip(facts.evaluated_rows, parts, strict=True):
-                applied.metrics[rows] = evaluate(loss, metrics, *part, unit=unit)
+                applied.metrics[rows] = evaluate(loss, metrics, *part, unit=unit, own=own)
                 if told := classification(loss, data.classes, *part):
                     applied.classes[rows] = told
         return applied

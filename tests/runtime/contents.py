@@ -49,6 +49,16 @@ stopping: st.SearchStrategy[Content] = st.one_of(
 """Keys of `training`."""
 clips = st.sampled_from([None, {"norm": 0.05}, {"norm": 1}, {"value": 0.01}])
 freezes = st.sampled_from([[], [], ["*.bias"], ["0.*"], ["*"]])
+losses = st.sampled_from(
+    [
+        "binary_cross_entropy",
+        {
+            "class": "torch.nn:MultiLabelSoftMarginLoss",
+            "kwargs": {"reduction": "none"},
+            "labels": "binary",
+        },
+    ]
+)
 codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
 
 
@@ -101,7 +111,7 @@ def contents(draw: st.DrawFn) -> Content:
         parties=parties,
         rows=draw(several),
         dataset={"validation_fraction": validation_fraction},
-        top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"]))},
+        top={"fusion": draw(st.sampled_from(["concat", "sum", "mean"])), "loss": draw(losses)},
         training={
             "epochs": draw(st.integers(1, 2)),
             "optimizer": draw(optimizers),
