@@ -17,14 +17,23 @@ def best_first(entries: Sequence[Entry], key: Key) -> list[Entry]:
     the largest, of keys of the spec the least; those without a value are last."""
     having = [entry for entry in entries if key.of(entry) is not None]
     without = [entry for entry in entries if key.of(entry) is None]
-    return [*sorted(having, key=lambda entry: _rank(key.of(entry)), reverse=rises(key)), *without]
+    reverse = _rises(key, having)
+    return [*sorted(having, key=lambda entry: _rank(key.of(entry)), reverse=reverse), *without]
 
 
-def rises(key: Key) -> bool:
-    """Whether what is greater comes first."""
-    if key.kind == "metric":
-        return key.name.rpartition(".")[2] not in FALLING
-    return key.kind == "column" and key.name in _GREATEST_FIRST
+def _rises(key: Key, entries: Sequence[Entry]) -> bool:
+    """Whether what is greater comes first; of a metric of the user's, a spec says so."""
+    if key.kind != "metric":
+        return key.kind == "column" and key.name in _GREATEST_FIRST
+    name = key.name.rpartition(".")[2]
+    own = (each for entry in entries for each in _metrics_of(entry) if each.get("name") == name)
+    return bool(next(own, {}).get("greater_is_better", name not in FALLING))
+
+
+def _metrics_of(entry: Entry) -> list[Mapping[str, object]]:
+    """Metrics of the user's, as the spec describes them."""
+    metrics = entry.spec.get("training.metrics")
+    return [it for it in metrics if isinstance(it, dict)] if isinstance(metrics, list) else []
 
 
 def _rank(value: object) -> tuple[bool, object]:

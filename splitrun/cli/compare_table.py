@@ -52,7 +52,8 @@ def _said(comparison: ComparisonRecord) -> list[str]:
         other = next(runtimes, "serial") if baseline.runtime == "serial" else "serial"
         gain = SCREEN.factor(found.gain if found else None)
         lines.append(
-            f"{len(baseline.trials)} rounds; sequential is on the {baseline.runtime} runtime, "
+            f"{SCREEN.plural(len(baseline.trials), 'round')}; "
+            f"sequential is on the {baseline.runtime} runtime, "
             f"{gain} the {other} one; [] and ± are 95 % intervals"
         )
         on = " on the validation rows" if comparison.decided_on == "validation" else ""

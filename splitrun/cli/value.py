@@ -16,7 +16,7 @@ from splitrun.cli.options import (
     RunsDir,
     SpecFile,
     asked,
-    load_document,
+    load_judged,
     note_no_faults,
     own_stdout,
     tell_warnings,
@@ -70,10 +70,8 @@ def value(
     """
     phases = Phases(progress)
     phases.status("starting …")
-    if metric not in (None, "loss"):
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
+    document = load_judged(spec, overrides, data_dir, metric)
     typed = asked(context, overrides)
-    document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download

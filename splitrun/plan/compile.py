@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitrun.errors import Problem, SpecError
-from splitrun.events import FALLING
 from splitrun.plan.emulation import LinkTiming
 from splitrun.plan.plan import Channel, EarlyStopping, Facts, Plan, Role
 from splitrun.spec import (
@@ -13,6 +12,7 @@ from splitrun.spec import (
     compensation_of,
     effective_depth,
     effective_micro_batches,
+    is_falling,
     link_between,
 )
 
@@ -71,7 +71,7 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
             stopping.metric,
             stopping.patience,
             stopping.min_delta,
-            rises=stopping.metric not in FALLING,
+            rises=not is_falling(spec, stopping.metric),
         )
         plan = replace(plan, early_stopping=limits)
         if plan.evaluate_every_steps is None and plan.evaluate_every_epochs is None:

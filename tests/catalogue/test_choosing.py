@@ -93,6 +93,16 @@ def test_the_best_is_first_and_what_has_no_value_last(
     assert " ".join(entry.run for entry in found) == wanted
 
 
+def test_a_metric_of_the_user_s_is_the_better_the_less_it_is_where_the_spec_says_so(
+    tmp_path: Path,
+) -> None:
+    cost = {"class": "my_metrics:Cost", "name": "cost", "greater_is_better": False}
+    for name, value in (("dear", 9.0), ("cheap", 2.0)):
+        make_run(tmp_path, name, {"training.metrics": [cost]}, metrics=evaluated(cost=value))
+    entries = read_catalogue(tmp_path).entries
+    assert best_first(entries, find_key("cost", entries))[0].run == "cheap"
+
+
 def test_what_differs_is_what_was_changed(entries: Sequence[Entry]) -> None:
     assert set(differing(entries)) == {
         "pipeline.depth",
