@@ -37,8 +37,9 @@ def rm(
     """
     from splitrun.catalogue.removal import removable
 
-    paths = dict.fromkeys(run_found(run, runs_dir) for run in runs)
-    _remove([removable(path) for path in paths], dry_run=dry_run, yes=yes)
+    entries = [removable(run_found(run, runs_dir)) for run in runs]
+    each_once = {entry.path.resolve(): entry for entry in entries}
+    _remove(list(each_once.values()), dry_run=dry_run, yes=yes)
 
 
 def prune(

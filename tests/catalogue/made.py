@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from splitrun.events import Event
-from splitrun.records.comparison import StudyStatus
+from splitrun.records.bench import BenchRecord, CellRecord
+from splitrun.records.comparison import MedianRecord, StudyStatus
 from splitrun.records.reading import flattened
 from splitrun.records.run import AttemptRecord, Invocation, Manifest, RunResult
 from splitrun.spec.yaml_text import dump
@@ -100,6 +101,35 @@ def make_comparison(runs: Path, name: str, status: str) -> Path:
     for file in ("spec.yaml", "resolved.yaml"):
         (path / file).write_text(dump(SPEC))
     (path / "status.json").write_text(json.dumps(StudyStatus(status=status).to_json()))
+    return path
+
+
+def make_bench(runs: Path, name: str, *statuses: str, cells: int) -> Path:
+    """The directory of a bench of so many cells, of which the first have these statuses."""
+    path = runs / name
+    (path / "cells").mkdir(parents=True)
+    for file in ("spec.yaml", "resolved.yaml"):
+        (path / file).write_text(dump(SPEC))
+    bench = BenchRecord(
+        name="trial",
+        started="2026-11-01T10:00:00+00:00",
+        directory=str(path),
+        load_average=0.0,
+        all_cores=2,
+        axes={"pipeline.depth": tuple(map(str, range(1, cells + 1)))},
+        baseline={},
+        cells=tuple(
+            CellRecord(
+                parameters={"pipeline.depth": str(depth)},
+                status=status,
+                samples_per_s=MedianRecord(median=1000.0 * depth),
+            )
+            for depth, status in enumerate(statuses, start=1)
+        ),
+        warnings=(),
+    )
+    if statuses:
+        (path / "bench.json").write_text(json.dumps(bench.to_json()))
     return path
 
 

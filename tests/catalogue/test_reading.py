@@ -14,7 +14,7 @@ from splitrun.events import Stuck
 from splitrun.lock import locked
 from splitrun.records.reading import flattened
 from splitrun.spec import load, resolved_tree, resolved_yaml
-from tests.catalogue.made import evaluated, make_comparison, make_run, record
+from tests.catalogue.made import evaluated, make_bench, make_comparison, make_run, record
 
 ROOT = Path(__file__).parents[2]
 OLDER = ROOT / "tests" / "records" / "older"
@@ -63,6 +63,27 @@ def test_a_comparison_that_nobody_is_at_was_killed(tmp_path: Path) -> None:
     assert entry is not None
     assert (entry.kind, entry.status) == ("comparison", "killed")
     assert entry.started.isoformat() == "2026-11-01T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "message"),
+    [
+        (["measured", "measured before"], "done", "2 of 2 cells are done, 0 of them failed"),
+        (["measured", "failed"], "failed", "2 of 2 cells are done, 1 of them failed"),
+        (["measured"], "interrupted", "1 of 2 cells are done, 0 of them failed"),
+        ([], "interrupted", "no cell is done"),
+    ],
+)
+def test_a_bench_stands_as_its_cells_do(
+    tmp_path: Path, statuses: list[str], status: str, message: str
+) -> None:
+    path = make_bench(tmp_path, "trial-bench-1", *statuses, cells=2)
+    entry = read_entry(path)
+    assert entry is not None
+    assert (entry.kind, entry.status, entry.found.message) == ("bench", status, message)
+    assert entry.found.samples_per_s == (1000.0 * len(statuses) or None)
+    with locked(path):
+        assert status_of(path) == "running"
 
 
 def test_what_is_no_run_is_left_out_and_keeps_nothing_from_being_listed(tmp_path: Path) -> None:

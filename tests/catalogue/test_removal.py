@@ -39,7 +39,7 @@ def test_a_run_is_removed_and_told_how_much_that_has_freed(
 ) -> None:
     make_run(runs, "one", model_bytes=3 << 20)
     make_run(runs, "two")
-    assert run(["rm", "one", "--yes"]) == 0
+    assert run(["rm", "one", "runs/one", str(runs / "one"), "--yes"]) == 0
     assert "removed 1 of 1 directory; 3.0 MiB freed" in capsys.readouterr().out
     assert left(runs) == {"two"}
 
