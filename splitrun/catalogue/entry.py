@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from splitrun.catalogue.older import spec_of
 from splitrun.events import EvaluatedRows
 from splitrun.files import read_bytes, size_bytes
 from splitrun.lock import is_held
-from splitrun.records.run import UNTYPED, Invocation, resume_command
+from splitrun.records.run import UNTYPED, Invocation
 
 Kind = Literal["run", "comparison", "valuation", "bench"]
 
@@ -136,24 +135,3 @@ class Catalogue:
 def main_metrics(entries: Sequence[Entry]) -> list[str]:
     """What any of them is judged by, each once."""
     return list(dict.fromkeys(entry.main_metric for entry in entries if entry.main_metric))
-
-
-def next_steps(entry: Entry) -> list[str]:
-    """Commands that make sense for it as it stands."""
-    path = shlex.quote(str(entry.path))
-    if entry.is_alive:
-        return [f"splitrun watch {path}"] if entry.kind == "run" else []
-    if entry.kind != "run":
-        shown = {"comparison": [f"splitrun compare {path}", f"splitrun report {path}"]}
-        shown["valuation"] = [f"splitrun report {path}"]
-        again = [shlex.join(("splitrun", *entry.found.asked.command))]
-        over = shown.get(entry.kind, []) if entry.status == "done" else []
-        return over or (again if entry.found.asked.command else [])
-    if entry.status == "done":
-        commands = (f"eval {path}", f"predict {path} --input FILE", f"report {path}")
-        return [f"splitrun {command}" for command in (*commands, f"export {path} -o DIRECTORY")]
-    resume = resume_command(entry.path, allow_code=entry.found.allow_code)
-    steps = [resume] if resume else []
-    if entry.found.started:
-        steps.append(f"splitrun report {path}")
-    return steps or [f"splitrun rm {path}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.records.comparison import ArmRecord, ComparisonRecord
-    from splitrun.study.runs import Changes, PastRun, RunComparison, RunTable
+    from splitrun.study.runs import Changes, PastRun, RunComparison
 
 
 _NO_TERMINAL = 100
@@ -199,19 +199,13 @@ def show_runs(
     if given:
         what = f"{given[0]}: {number} runs that are over cannot answer that; compare a spec instead"
         raise UsageError(f"{what}, or use --assert identical")
-    from splitrun.study.runs import PastRun, RunTable, compare_runs
+    from splitrun.study.runs import compare_runs
 
-    comparison: RunComparison | RunTable
-    if len(others) == 1:
-        comparison = compare_runs(first, others[0])
-    else:
-        comparison = RunTable(tuple(map(PastRun.read, (first, *others))))
+    comparison = compare_runs(first, *others)
 
     def show() -> None:
         if json_output:
             echo_json(comparison.to_json())
-        elif isinstance(comparison, RunTable):
-            _show_table(comparison)
         else:
             _show(comparison)
 
@@ -222,14 +216,14 @@ def show_runs(
     deliver(show, None, judge)
 
 
-def _show_table(comparison: RunTable) -> None:
-    """A column for each run, numbered; below it which they are, and where they differ."""
+def _show(comparison: RunComparison) -> None:
+    """A column for each run, numbered; below them which they are, and where they differ."""
     from rich import box
     from rich.table import Column, Table
 
     from splitrun.cli.console import Console
 
-    runs = comparison.runs
+    runs, metrics = comparison.runs, comparison.metrics
     table = Table(
         Column("", no_wrap=True),
         *(Column(str(number), justify="right", no_wrap=True) for number, _ in enumerate(runs, 1)),
@@ -240,57 +234,22 @@ def _show_table(comparison: RunTable) -> None:
     table.add_row("schedule", *map(_schedule, runs))
     table.add_row("steps", *(f"{run.result.steps:,}" for run in runs))
     table.add_row("samples/s", *(SCREEN.whole(run.result.samples_per_s) for run in runs))
-    table.add_row("of the first's", *(SCREEN.factor(comparison.speedup(run)) for run in runs))
+    table.add_row("  over the first", "", *map(SCREEN.factor, comparison.speedups[1:]))
     table.add_row("training time", *(SCREEN.duration(run.result.wall_s) for run in runs))
-    for name in comparison.metrics:
+    for name in metrics[0]:
         label = f"validation {name}" if comparison.rows == "validation" else name
-        table.add_row(label, *(SCREEN.value(run.on(comparison.rows)[name]) for run in runs))
-        changes = (f"{comparison.difference(run, name):+.4f}" for run in runs[1:])
-        table.add_row(f"  Δ {name}", "", *changes)
-    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=_NO_CUT)
+        table.add_row(label, *(SCREEN.value(each[name]) for each in metrics))
+        changes = (SCREEN.change(each[name]) for each in comparison.differences[1:])
+        table.add_row("  less the first", "", *changes)
+    console = Console() if sys.stdout.isatty() else Console(width=_NO_CUT)
     console.print(table)
     console.print()
     same = "the same weights, bit for bit" if comparison.identical else "different weights"
-    lines = [f"{at}: {run.result.run_dir}" for at, run in enumerate(runs, start=1)]
+    lines = [f"{number}: {run.result.run_dir}" for number, run in enumerate(runs, start=1)]
     lines.append(f"they end with {same}")
     lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
     for line in (*lines, *comparison.caveats):
         console.print(line, highlight=False, soft_wrap=True)
-
-
-def _show(comparison: RunComparison) -> None:
-    from rich import box
-    from rich.table import Column, Table
-
-    from splitrun.cli.console import Console
-
-    first, second = comparison.first, comparison.second
-    table = Table(
-        Column("", no_wrap=True),
-        *(Column(name, justify="right", no_wrap=True) for name in ("first", "second", "")),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
-    table.add_row("schedule", _schedule(first), _schedule(second), "")
-    table.add_row("steps", f"{first.result.steps:,}", f"{second.result.steps:,}", "")
-    rates = (SCREEN.whole(run.result.samples_per_s) for run in (first, second))
-    table.add_row("samples/s", *rates, SCREEN.factor(comparison.speedup))
-    table.add_row("training time", *(f"{run.result.wall_s:.2f} s" for run in (first, second)), "")
-    for name, difference in comparison.differences.items():
-        values = (SCREEN.value(run.on(comparison.rows)[name]) for run in (first, second))
-        label = f"validation {name}" if comparison.rows == "validation" else name
-        table.add_row(label, *values, f"{difference:+.4f}")
-    console = Console(soft_wrap=True)
-    console.print(table)
-    console.print()
-    same = "the same weights, bit for bit" if comparison.identical else "different weights"
-    lines = [f"first: {first.result.run_dir}", f"second: {second.result.run_dir}"]
-    lines.append(f"they end with {same}")
-    lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
-    lines += comparison.caveats
-    for line in lines:
-        console.print(line, highlight=False)
 
 
 def _schedule(run: PastRun) -> str:

@@ -31,7 +31,7 @@ def show(
 
     Comparisons, valuations and benches are shown, too.
     """
-    from splitrun.catalogue.entry import next_steps
+    from splitrun.catalogue.next_steps import next_steps
     from splitrun.catalogue.reading import read_entry
     from splitrun.records.run import read_manifest
 

@@ -62,68 +62,20 @@ class PastRun:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Two runs; the second is compared with the first."""
+    """Runs, two or more; each is compared with the first."""
 
-    first: PastRun
-    second: PastRun
+    runs: tuple[PastRun, ...]
 
     @property
     def identical(self) -> bool:
-        """Whether both ended with the same weights."""
-        return self.first.result.weights_sha256 == self.second.result.weights_sha256
+        """Whether all ended with the same weights."""
+        return len({run.result.weights_sha256 for run in self.runs}) == 1
 
     @property
-    def speedup(self) -> float:
-        """The second's throughput over the first's."""
-        return self.second.result.samples_per_s / self.first.result.samples_per_s
-
-    @property
-    def rows(self) -> EvaluatedRows:
-        """Those whose metrics are compared: the validation rows, where both runs have some."""
-        both = all(run.on("validation") for run in (self.first, self.second))
-        return "validation" if both else "test"
-
-    @property
-    def differences(self) -> Mapping[str, float]:
-        """The differences of the metrics that both have: the second's less the first's."""
-        first, second = self.first.on(self.rows), self.second.on(self.rows)
-        return {name: second[name] - value for name, value in first.items() if name in second}
-
-    @property
-    def spec(self) -> Changes:
-        """Where their specs differ."""
-        return _changes(self.first.spec, self.second.spec)
-
-    @property
-    def environment(self) -> Changes:
-        """Where the machines and the software that they ran on differ."""
-        return _changes(self.first.environment, self.second.environment)
-
-    @property
-    def caveats(self) -> Sequence[str]:
-        """What such a comparison cannot tell."""
-        return caveats((self.first, self.second))
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready record."""
-        return {
-            "runs": [
-                {"status": run.status} | run.result.to_json() for run in (self.first, self.second)
-            ],
-            "speedup": self.speedup,
-            "rows": self.rows,
-            "metrics": dict(self.differences),
-            "identical": self.identical,
-            "spec": {key: list(values) for key, values in self.spec.items()},
-            "environment": {key: list(values) for key, values in self.environment.items()},
-        }
-
-
-@dataclass(frozen=True)
-class RunTable:
-    """Several runs; each is compared with the first."""
-
-    runs: tuple[PastRun, ...]
+    def speedups(self) -> Sequence[float]:
+        """Each run's throughput over the first's."""
+        rates = [run.result.samples_per_s for run in self.runs]
+        return [rate / rates[0] for rate in rates]
 
     @property
     def rows(self) -> EvaluatedRows:
@@ -131,15 +83,17 @@ class RunTable:
         return "validation" if all(run.on("validation") for run in self.runs) else "test"
 
     @property
-    def metrics(self) -> Sequence[str]:
-        """Those that all have on these rows."""
+    def metrics(self) -> Sequence[Mapping[str, float]]:
+        """Each run's values, on these rows, of the metrics that all have."""
         found = [run.on(self.rows) for run in self.runs]
-        return [name for name in found[0] if all(name in each for each in found)]
+        common = [name for name in found[0] if all(name in each for each in found)]
+        return [{name: each[name] for name in common} for each in found]
 
     @property
-    def identical(self) -> bool:
-        """Whether all ended with the same weights."""
-        return len({run.result.weights_sha256 for run in self.runs}) == 1
+    def differences(self) -> Sequence[Mapping[str, float]]:
+        """Each run's metrics less the first's."""
+        first, *_ = found = self.metrics
+        return [{name: value - first[name] for name, value in each.items()} for each in found]
 
     @property
     def spec(self) -> Changes:
@@ -151,28 +105,21 @@ class RunTable:
         """Where the machines and the software that they ran on differ."""
         return _changes(*(run.environment for run in self.runs))
 
-    def speedup(self, run: PastRun) -> float:
-        """A run's throughput over the first's."""
-        return run.result.samples_per_s / self.runs[0].result.samples_per_s
-
-    def difference(self, run: PastRun, metric: str) -> float:
-        """A run's metric less the first's."""
-        return run.on(self.rows)[metric] - self.runs[0].on(self.rows)[metric]
-
     @property
     def caveats(self) -> Sequence[str]:
         """What such a comparison cannot tell."""
         return caveats(self.runs)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready record."""
-        return {
+        """A JSON-ready record; of two runs, `speedup` and `metrics` are the second's over, and
+        less, the first's."""
+        compared = zip(self.runs, self.speedups, self.differences, strict=True)
+        content: dict[str, Any] = {
             "runs": [
                 {"status": run.status}
                 | run.result.to_json()
-                | {"speedup": self.speedup(run)}
-                | {"differences": {name: self.difference(run, name) for name in self.metrics}}
-                for run in self.runs
+                | {"speedup": speedup, "differences": differences}
+                for run, speedup, differences in compared
             ],
             "rows": self.rows,
             "identical": self.identical,
@@ -180,6 +127,9 @@ class RunTable:
             "environment": {key: list(values) for key, values in self.environment.items()},
             "caveats": list(self.caveats),
         }
+        if len(self.runs) == 2:
+            content |= {"speedup": self.speedups[1], "metrics": self.differences[1]}
+        return content
 
 
 def caveats(runs: Sequence[PastRun]) -> list[str]:
@@ -207,13 +157,13 @@ _OF_TRAINING = ("dataset.batch_size",)
 """Keys of the dataset that change none of its rows."""
 
 
-def compare_runs(first: Path, second: Path) -> RunComparison:
-    """Compare two run directories.
+def compare_runs(*directories: Path) -> RunComparison:
+    """Compare the runs of some directories.
 
     Raises:
         RunDirectoryError: one of them is none, is damaged, or has no result.
     """
-    return RunComparison(PastRun.read(first), PastRun.read(second))
+    return RunComparison(tuple(map(PastRun.read, directories)))
 
 
 def _changes(*runs: Mapping[str, object]) -> Changes:

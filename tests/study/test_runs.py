@@ -43,8 +43,9 @@ def test_the_second_is_compared_with_the_first(tmp_path: Path) -> None:
     comparison = compare_runs(Path(first), Path(second))
     assert not comparison.identical
     assert comparison.spec == {"seed": (5, 6)}
-    loss = comparison.second.on("test")["loss"] - comparison.first.on("test")["loss"]
-    assert comparison.differences["loss"] == loss != 0
+    one, other = (each.on("test")["loss"] for each in comparison.runs)
+    assert comparison.differences[0]["loss"] == 0
+    assert comparison.differences[1]["loss"] == other - one != 0
 
 
 def test_several_are_compared_with_the_first(
