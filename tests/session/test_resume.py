@@ -53,6 +53,7 @@ def test_a_run_that_may_stop_early_is_interrupted_with_its_best_weights(
     kind: str, tmp_path: Path
 ) -> None:
     content = content_of("early stopping", kind)
+    content["training"] |= {"epochs": 40, "early_stopping": {"patience": 100, "min_delta": 100}}
     directory = stopped(content, tmp_path)
     manifest = read_manifest(directory)
     assert manifest is not None
