@@ -16,9 +16,9 @@ def in_precision(module: nn.Module, precision: Precision) -> nn.Module:
     """The same module, whose calls compute in a precision; its weights stay as they are, and what
     would be bfloat16 of its results is float32.
 
-    It gets a class of its own, as a module with parametrizations does in PyTorch: then whoever calls
-    it has the precision, be it for a probe, in training or in an evaluation, in whatever thread,
-    and the names in its state are the same.
+    It gets a class of its own, as a module with parametrizations does in PyTorch: then whoever
+    calls it has the precision, be it for a probe, in training or in an evaluation, in whatever
+    thread, and the names in its state are the same.
     """
     if precision == "bf16":
         kind: Any = type(module)

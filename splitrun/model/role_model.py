@@ -175,10 +175,11 @@ def bottom_model(spec: Spec, party: str, shape: InputShape, directory: Path) -> 
         pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     build = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
     start = _start(("parties", party), spec.parties[party], directory)
-    begun = partial(_begun, start, build, spec.training.precision)
+    begun = partial(_begun, start, build, use.precision)
     return RoleModel(spec, role, section, directory, use, begun)
 
 
@@ -195,11 +196,12 @@ def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
         is_bottom=False,
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     inputs = InputShape(numeric=width, cardinalities=(), width=width)
     build = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
     start = _start(("top",), spec.top, directory)
-    begun = partial(_begun, start, build, spec.training.precision)
+    begun = partial(_begun, start, build, use.precision)
     return RoleModel(spec, role, section, directory, use, begun)
 
 
