@@ -119,7 +119,7 @@ def contents(draw: st.DrawFn) -> Content:
             "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
             "class_weights": draw(st.sampled_from([None, "balanced", {"1": 3}])),
             "clip": draw(clips),
-            "precision": draw(st.sampled_from(["float32", "float32", "bf16"])),
+            "precision": draw(st.sampled_from(["float32", "float32", "float32", "bf16"])),
         },
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
