@@ -110,6 +110,17 @@ def tell_warnings(experiment: Experiment) -> None:
         echo(f"warning: {warning}", err=True)
 
 
+def note_early_end(document: Document) -> None:
+    """Tell whoever has the learning rate fall until a last step that the run may end before it."""
+    training = document.spec.training
+    if training.early_stopping is not None and training.lr_schedule.spans_run:
+        echo(
+            "note: training.lr_schedule is laid out over all of training.epochs, and a run that "
+            "stops early ends on its way",
+            err=True,
+        )
+
+
 def note_no_faults(document: Document) -> None:
     """Tell whoever measures a spec with faults that none of them happens."""
     if document.spec.faults:

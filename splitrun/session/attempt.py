@@ -207,6 +207,16 @@ class Attempt:
         parties = self._experiment.parties
         return save(self._directory.model, self._experiment.plan, parties, self._stages)
 
+    def recall_best(self) -> int | None:
+        """Go back to the weights of the best evaluation so far; gives its step, or None where
+        nothing was kept, or roles were stopped while they heard of another one."""
+        steps = {stage.kept_step for stage in self._stages.values()}
+        step = steps.pop() if len(steps) == 1 else None
+        if step is not None:
+            for stage in self._stages.values():
+                stage.recall()
+        return step
+
     def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""
         statistics, plan = self.statistics, self._experiment.plan

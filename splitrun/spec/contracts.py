@@ -347,6 +347,9 @@ class LrScheduleSection(Component):
         "them, at the full rate.",
     )
 
+    spans_run: ClassVar[bool] = False
+    """Whether the rate depends on how many steps the run is to have."""
+
     @property
     def is_constant(self) -> bool:
         """Whether the rate is the same at every step."""

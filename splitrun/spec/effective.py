@@ -175,6 +175,12 @@ def as_trained(spec: Spec) -> Spec:
     return spec.model_copy(update={"parties": parties, "top": top})
 
 
+def in_float32(spec: Spec) -> Spec:
+    """The same experiment without lower precision, for who runs the weights elsewhere."""
+    training = spec.training.model_copy(update={"precision": "float32"})
+    return spec.model_copy(update={"training": training})
+
+
 def resolved(spec: Spec) -> Spec:
     """The same experiment with its effective depth and micro-batches stated; idempotent."""
     stale = spec.pipeline.schedule == "stale"
