@@ -123,7 +123,8 @@ def not_features(spec: Spec, party: str) -> Iterator[str]:
     """Columns of a party's file that serve another end, and are features only where listed."""
     if (key := key_of(spec, party)) is not None:
         yield key
-    yield spec.dataset.label  # a partner's column of this name is its copy, as in a shared file
+    # A partner's column of a label's name is its copy, as in a shared file.
+    yield from spec.dataset.labels
     if holds_label(spec, party):
         beside = (spec.dataset.split.column, spec.dataset.weight)
         yield from (column for column in beside if column is not None)
