@@ -7,6 +7,7 @@ whatever is shown passes `plain`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -189,3 +190,15 @@ def plain(text: str) -> str:
 
 def _is_shown(char: str) -> bool:
     return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
+
+
+def csv_cell(value: object) -> object:
+    """A cell to write. Spreadsheets would run text that begins like a formula, so an apostrophe
+    goes before it; a number stays one, be it text or not."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.lstrip(" ")[:1] in _FORMULA else value
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")

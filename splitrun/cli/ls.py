@@ -15,7 +15,7 @@ import typer
 from splitrun.cli.options import Json, LookedIn, Where
 from splitrun.cli.output import echo, echo_json
 from splitrun.errors import UsageError
-from splitrun.units import SCREEN, age, plain
+from splitrun.units import SCREEN, age, csv_cell, plain
 
 if TYPE_CHECKING:
     from rich.segment import Segment
@@ -177,9 +177,8 @@ def _csv(entries: Sequence[Entry], keys: Sequence[Key]) -> str:
     writer.writerow([key.name for key in keys])
     for entry in entries:
         values = [key.of(entry) for key in keys]
-        writer.writerow(
-            "" if it is None else it if isinstance(it, float) else text_of(it) for it in values
-        )
+        cells = (it if it is None or isinstance(it, float) else text_of(it) for it in values)
+        writer.writerow(map(csv_cell, cells))
     return text.getvalue()
 
 

@@ -25,7 +25,6 @@ from typing import Any
 
 import msgspec
 
-from splitrun.data.sources.csv import csv_cell
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, read_bytes, remove, write_text
 from splitrun.records.bench import BenchHeader
@@ -34,7 +33,7 @@ from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, all_cores, load_average
-from splitrun.units import plain
+from splitrun.units import csv_cell, plain
 
 
 @dataclass(frozen=True)
