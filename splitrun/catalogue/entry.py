@@ -72,7 +72,7 @@ class Entry:
     @cached_property
     def started(self) -> datetime:
         """When it began: as its records say, else its name, else its file's time."""
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):  # the first year's, to the west of Greenwich
             return datetime.fromisoformat(self.found.started).astimezone(UTC)
         if stamp := _STAMP.match(self.run):
             with suppress(ValueError):
