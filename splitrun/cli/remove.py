@@ -25,14 +25,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")
 
 
 def rm(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help=ADDRESS)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help=ADDRESS)],
     runs_dir: LookedIn = Path("runs"),
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Remove runs, comparisons, valuations or benches, with all that is in their directories.
+    """Remove runs with all that is in their directories.
 
-    One that a process is at is refused, and so is whatever splitrun has not written; then nothing
+    Comparisons, valuations and benches, too. One that a process is at is refused, and so is whatever splitrun has not written; then nothing
     is removed.
     """
     from splitrun.catalogue.removal import removable
@@ -68,7 +68,7 @@ def prune(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Remove runs that are over and not among the best, came to no end, or are old.
+    """Remove runs that are not among the best, failed, or are old.
 
     Comparisons, valuations and benches stay, and so does whatever a process is at.
     """

@@ -98,7 +98,9 @@ def watch(
         ),
     ] = None,
 ) -> None:
-    """Show a run's dashboard, or a comparison's arms/ARM, now or afterwards.
+    """Show a run's dashboard, now or afterwards.
+
+    Of a comparison, give an arm's directory, such as RUN/arms/stale-4.
 
     It shows what the run is at, until it ends or Ctrl-C; of a run that is over, the last frame.
     Without a terminal, one frame is printed.
@@ -133,8 +135,10 @@ def trace(
         ),
     ] = None,
 ) -> None:
-    """Write a timeline of a run, or a comparison's arms/ARM, for ui.perfetto.dev or
-    chrome://tracing."""
+    """Write a run's timeline for ui.perfetto.dev or chrome://tracing.
+
+    Of a comparison, give an arm's directory, such as RUN/arms/stale-4.
+    """
     from splitrun.records.run import stand
     from splitrun.report.trace import write_trace
 

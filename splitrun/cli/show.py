@@ -27,7 +27,7 @@ def show(
     runs_dir: LookedIn = Path("runs"),
     json_output: Json = False,
 ) -> None:
-    """Show what a run was asked, how it stands, what came of it, and what to do next.
+    """Tell how a run stands, what it was asked, and what is next.
 
     Comparisons, valuations and benches are shown, too.
     """
