@@ -10,11 +10,11 @@ from splitrun.catalogue.keys import Key, spec_key
 from splitrun.catalogue.order import best_first
 from splitrun.catalogue.reading import read_entry
 from splitrun.errors import RunDirectoryError
-from splitrun.files import is_directory, is_something, remove, size_bytes
+from splitrun.files import is_directory, is_regular, is_something, remove, size_bytes
 from splitrun.lock import locked
 
 _LAST = ("resolved.yaml", "spec.yaml")
-"""By these a directory is known as splitrun's, should its removal be broken off."""
+"""By these a directory is known to be splitrun's, also after a removal that was broken off."""
 _UNSUCCESSFUL = ("failed", "killed", "interrupted")
 
 
@@ -26,7 +26,8 @@ def removable(path: Path) -> Entry:
     """
     if path.is_symlink():
         raise RunDirectoryError(f"{path}: a link; name the directory that it leads to")
-    entry = read_entry(path) if is_directory(path) else None
+    is_ours = is_directory(path) and all(is_regular(path / name) for name in _LAST)
+    entry = read_entry(path) if is_ours else None
     if entry is None:
         what = "not a directory that splitrun has written" if is_something(path) else "no such run"
         raise RunDirectoryError(f"{path}: {what}; `splitrun ls` lists those that are")

@@ -32,8 +32,8 @@ def rm(
 ) -> None:
     """Remove runs with all that is in their directories.
 
-    Comparisons, valuations and benches, too. One that a process is at is refused, and so is whatever splitrun has not written; then nothing
-    is removed.
+    Comparisons, valuations and benches, too. One that a process is at is refused, and so is what
+    splitrun has not written; then nothing is removed.
     """
     from splitrun.catalogue.removal import removable
 

@@ -68,15 +68,18 @@ def test_where_one_is_refused_none_is_removed(
     make_run(runs, "one")
     alive = make_run(runs, "two", status="running")
     (runs / "photographs").mkdir()
+    (runs / "project" / "cells").mkdir(parents=True)
+    (runs / "project" / "spec.yaml").write_text("name: mine")
     (runs / "link").symlink_to(runs / "one")
     with locked(alive):
         said = refusal(capsys, "rm", "one", "two", "--yes")
     assert "runs/two: a process is at it; wait until it has ended" in said
-    said = refusal(capsys, "rm", "one", "runs/photographs", "--yes")
-    assert "not a directory that splitrun has written" in said
+    for name in ("photographs", "project"):
+        said = refusal(capsys, "rm", "one", f"runs/{name}", "--yes")
+        assert "not a directory that splitrun has written" in said
     assert "a link; name the directory" in refusal(capsys, "rm", "one", "runs/link", "--yes")
     assert "no such run" in refusal(capsys, "rm", "one", "nowhere", "--yes")
-    assert left(runs) == {"one", "two", "photographs", "link"}
+    assert left(runs) == {"one", "two", "photographs", "project", "link"}
 
 
 def test_a_run_that_began_to_go_on_meanwhile_is_not_removed(runs: Path) -> None:
