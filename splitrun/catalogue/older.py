@@ -16,6 +16,9 @@ from splitrun.scalars import meaning
 _DEEPEST = 40
 
 
+_meaning = lru_cache(maxsize=1024)(meaning)
+
+
 @lru_cache(maxsize=1024)  # many runs have one spec
 def spec_of(text: str) -> Mapping[str, object]:
     """The mapping that a YAML text is, by dotted key and with scalars as specs have them.
@@ -28,7 +31,7 @@ def spec_of(text: str) -> Mapping[str, object]:
     events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
         root = next(it for it in events if isinstance(it, yaml.NodeEvent))
-        found = _node(root, events, yaml, 0)
+        found = _node(root, events, 0)
     except (yaml.YAMLError, StopIteration) as error:
         raise ValueError("not YAML") from error
     if isinstance(found, dict):
@@ -36,21 +39,22 @@ def spec_of(text: str) -> Mapping[str, object]:
     raise ValueError("no mapping")
 
 
-def _node(event: Any, events: Iterator[Any], yaml: Any, depth: int) -> Any:
+def _node(event: Any, events: Iterator[Any], depth: int) -> Any:
     """The value that begins with an event."""
     if depth > _DEEPEST:
         raise ValueError(f"nested deeper than {_DEEPEST}")
-    if isinstance(event, yaml.ScalarEvent):
-        return meaning(event.value) if event.implicit[0] else event.value
-    if isinstance(event, yaml.SequenceStartEvent):
-        items = []
-        while not isinstance(item := next(events), yaml.SequenceEndEvent):
-            items.append(_node(item, events, yaml, depth + 1))
-        return items
-    if isinstance(event, yaml.MappingStartEvent):
-        mapping = {}
-        while not isinstance(key := next(events), yaml.MappingEndEvent):
-            name = str(_node(key, events, yaml, depth + 1))
-            mapping[name] = _node(next(events), events, yaml, depth + 1)
-        return mapping
+    match type(event).__name__:
+        case "ScalarEvent":
+            return _meaning(event.value) if event.implicit[0] else event.value
+        case "MappingStartEvent":
+            mapping = {}
+            while type(key := next(events)).__name__ != "MappingEndEvent":
+                name = str(_node(key, events, depth + 1))
+                mapping[name] = _node(next(events), events, depth + 1)
+            return mapping
+        case "SequenceStartEvent":
+            items = []
+            while type(item := next(events)).__name__ != "SequenceEndEvent":
+                items.append(_node(item, events, depth + 1))
+            return items
     raise ValueError("an alias, which is not in what splitrun writes")
