@@ -102,6 +102,9 @@ class UsageError(SplitrunError):
     exit_code = 2
 
 
+_PLACE = re.compile(r"(.*):(\d+):(\d+)", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a spec: `where: key.path: what; remedy`.
@@ -117,6 +120,15 @@ class Problem:
     def __str__(self) -> str:
         parts = [self.where, dotted(self.path), f"{self.what}; {self.remedy}"]
         return ": ".join(part for part in parts if part)
+
+    def to_json(self) -> dict[str, object]:
+        """For editors: `file`, `line` and `column` (from 1), as far as they are known, then `key`,
+        `what` and `remedy`; of an override, `file` is what was typed."""
+        file, line, column = self.where, None, None
+        if found := _PLACE.fullmatch(self.where):
+            file, line, column = found[1], int(found[2]), int(found[3])
+        place = {"file": file or None, "line": line, "column": column}
+        return {**place, "key": dotted(self.path), "what": self.what, "remedy": self.remedy}
 
     def at(self, where: str) -> Problem:
         """The same problem, at a known place."""

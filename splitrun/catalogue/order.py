@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from splitrun.catalogue.entry import Entry
-from splitrun.catalogue.keys import Key, is_number, text_of
+from splitrun.catalogue.entry import Entry, main_metrics
+from splitrun.catalogue.keys import Key, column_key, is_number, metric_key, spec_key, text_of
 from splitrun.events import FALLING
 
+_FIRST_DIFFERENCES = 3
+"""That come before throughput and size, for there may not be room for all."""
 _GREATEST_FIRST = ("samples_per_s", "size", "steps", "started")
 
 
@@ -84,3 +86,21 @@ def _ends(key: str) -> list[str]:
     """The ends of a dotted key, the shortest first."""
     parts = key.split(".")
     return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
+
+
+def usual_keys(
+    entries: Sequence[Entry], differ: Sequence[str], sort: Key | None = None
+) -> list[Key]:
+    """The columns of a list by how much they are wanted.
+
+    Args:
+        differ: keys of the spec that are not the same everywhere; see `differing`.
+        sort: what entries are sorted by; one of the first.
+    """
+    first = [column_key("run"), column_key("status"), *([sort] if sort else ())]
+    metrics = [metric_key(name) for name in main_metrics(entries)]
+    differences = [spec_key(name) for name in differ]
+    more, others = differences[:_FIRST_DIFFERENCES], differences[_FIRST_DIFFERENCES:]
+    wanted = [*first, *metrics, column_key("age"), *more]
+    wanted += [column_key("samples_per_s"), column_key("size"), *others]
+    return list({key.name: key for key in wanted}.values())

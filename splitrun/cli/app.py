@@ -12,7 +12,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -23,6 +23,7 @@ from splitrun.cli import (
     bench,
     certs,
     compare,
+    examples,
     export,
     init,
     ls,
@@ -36,6 +37,7 @@ from splitrun.cli import (
     train,
     value,
 )
+from splitrun.cli.options import with_quiet
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -82,40 +84,73 @@ app = typer.Typer(
     cls=_Commands,
     name="splitrun",
     help="Vertical split learning with pipeline parallelism, from a YAML spec.",
-    epilog="Exit codes: 0 done; 1 the run failed; 2 the spec or the command line is wrong; 3 an "
-    "optional package is missing; 4 a gate failed; 5 the result could not be printed; 130, 143 "
-    "and 129 interrupted by Ctrl-C, SIGTERM and SIGHUP.",
+    epilog="`splitrun COMMAND --help` has examples. Exit codes: 0 done; 1 the run failed; 2 the "
+    "spec or the command line is wrong; 3 an optional package is missing; 4 a gate failed; 5 the "
+    "result could not be printed; 130, 143 and 129 interrupted by Ctrl-C, SIGTERM and SIGHUP.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train.train)
-app.command("party")(party.party)
-app.command("init")(init.init)
-app.command("eval")(runs.evaluate)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("validate")(specs.validate)
-app.command("plan")(specs.plan)
-app.command("compare")(compare.compare)
-app.command("bench")(bench.bench)
-app.command("value")(value.value)
-app.command("ls")(ls.ls)
-app.command("show")(show.show)
-app.command("rm")(remove.rm)
-app.command("prune")(remove.prune)
-app.command("watch")(runs.watch)
-app.command("trace")(runs.trace)
-app.command("report")(runs.report)
-app.command("schema")(specs.schema)
+
+
+_EXAMPLES: Mapping[Callable[..., None], tuple[str, ...]] = {
+    train.train: (
+        "train quickstart.yaml pipeline.depth=8 links.default.latency_ms=50",
+        "train --resume @last",
+    ),
+    party.party: (
+        "party bank spec.yaml --listen 0.0.0.0:7000 --tls certs",
+        "party partner spec.yaml --connect bank.example:7000 --tls certs",
+    ),
+    init.init: ("init bank=bank.csv partner=partner.csv --label churned",),
+    runs.evaluate: ("eval @last", "eval @best:auroc --input june.csv"),
+    predict.predict: (
+        "predict @last --input new.csv -o answers.csv",
+        "predict @last --input bank=bank.csv --input partner=partner.parquet",
+    ),
+    export.export: ("export @last -o model", "export @last --role bob.bottom -o bob.onnx"),
+    specs.validate: ("validate quickstart.yaml", "validate quickstart.yaml --json"),
+    specs.plan: ("plan quickstart.yaml pipeline.depth=8", "plan quickstart.yaml --probe"),
+    compare.compare: (
+        "compare quickstart.yaml --depths 2,4 --seeds 5",
+        "compare @last @best:auroc",
+    ),
+    bench.bench: ("bench quickstart.yaml -P pipeline.depth=1,2,4,8 --repeats 5",),
+    value.value: ("value spec.yaml --metric auroc",),
+    ls.ls: ("ls --sort auroc --where pipeline.depth=4", "ls --csv --limit 20"),
+    show.show: ("show @last",),
+    remove.rm: ("rm 8796 @last --dry-run",),
+    remove.prune: ("prune --keep-best 3 --by auroc --older-than 30d --dry-run",),
+    runs.watch: ("watch @last", "watch @last --replay 10"),
+    runs.trace: ("trace @last --steps 100:120 -o trace.json",),
+    runs.report: ("report @last",),
+    examples.examples: ("examples", "examples quickstart > quickstart.yaml"),
+    specs.schema: ("schema > splitrun.schema.json",),
+}
+"""Of each command, command lines that make sense."""
+_NAMES = {runs.evaluate: "eval"}
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    """Examples a line each, as Click leaves them."""
+    return "\b\n" + "\n".join(("For example:", *(f"  splitrun {each}" for each in examples)))
+
+
+for _command, _lines in _EXAMPLES.items():
+    app.command(
+        _NAMES.get(_command, _command.__name__),
+        short_help=(_command.__doc__ or "").partition("\n")[0],
+        epilog=_epilog(_lines),
+    )(with_quiet(_command))
 app.add_typer(certs.app, name="certs")
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version."),  # noqa: FBT001
+    version: bool = typer.Option(  # noqa: FBT001
+        False, "--version", "-V", help="Print the version."
+    ),
 ) -> None:
     if version:
         echo(__version__)

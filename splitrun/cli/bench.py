@@ -25,7 +25,7 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
+from splitrun.cli.output import LOADING, Phases, Progress, echo_json, warn
 from splitrun.cli.streams import deliver
 from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, SplitrunError, UsageError
@@ -203,7 +203,7 @@ def _swept(grid: Bench, progress: Progress) -> Results:
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
-            echo(f"warning: {warning}", err=True)
+            warn(warning)
     with (
         own_stdout(),
         show_download(quiet=progress is Progress.NONE) as on_download,

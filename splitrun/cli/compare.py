@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from splitrun.cli import completion
 from splitrun.cli.compare_table import show_comparison, show_finished, show_runs
 from splitrun.cli.options import (
     AllowCode,
@@ -57,12 +58,15 @@ def compare(
             metavar="SPEC|RUN",
             help="The experiment, a YAML file; or the first of several runs; or a comparison that "
             "is over, to print it again.",
+            autocompletion=completion.specs_and_runs,
         ),
     ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE|RUN]...", help="Changes to the spec; or the other runs."
+            metavar="[KEY=VALUE|RUN]...",
+            help="Changes to the spec; or the other runs.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     schedules: Annotated[

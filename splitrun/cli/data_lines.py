@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from splitrun.cli.output import echo
+from splitrun.cli.output import tell
 from splitrun.units import SCREEN, listed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MOST_CLASSES = 5
 def tell_data(summary: DataSummary) -> None:
     """Tell on stderr how the data were read."""
     for line in data_lines(summary):
-        echo(line, err=True)
+        tell(line)
 
 
 def data_lines(summary: DataSummary) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from splitrun.cli.options import AllowCode, Json, RunDir, own_stdout
-from splitrun.cli.output import Phases, echo, echo_json
+from splitrun.cli.output import Phases, echo, echo_json, warn
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
 from splitrun.files import is_regular, is_something, replacing
@@ -54,7 +54,7 @@ def export(
         else:
             made = export_all(run_dir, allow_code=allow_code)
     if made.status != "done":
-        echo(f"warning: the run is {made.status}; this is the model it has saved", err=True)
+        warn(f"the run is {made.status}; this is the model it has saved")
     if role is not None:
         (content,) = made.files.values()
         files = {output: content}

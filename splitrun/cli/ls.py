@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from splitrun.cli.options import Json, LookedIn, Where
-from splitrun.cli.output import echo, echo_json
+from splitrun.cli.output import echo, echo_json, tell
 from splitrun.errors import UsageError
 from splitrun.units import SCREEN, age, csv_cell, plain
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _LONGEST_CELL = 28
 """Columns of a terminal."""
 _GAP = 2
-_FIRST_DIFFERENCES = 3
-"""That are shown before throughput and size where there is not room for all."""
 _MOST_NAMED = 5
 
 
@@ -66,7 +64,7 @@ def ls(
     training.optimizer.lr.
     """
     from splitrun.catalogue.keys import find_key, selected
-    from splitrun.catalogue.order import best_first, differing
+    from splitrun.catalogue.order import best_first, differing, usual_keys
     from splitrun.catalogue.reading import read_catalogue
 
     if csv_output and json_output:
@@ -76,7 +74,7 @@ def ls(
     key = find_key(sort, catalogue.entries) if sort and catalogue.entries else None
     entries = best_first(entries, key) if key else entries
     differ = differing(entries)
-    keys = _named(columns, catalogue.entries) if columns else _usual(entries, differ, key)
+    keys = _named(columns, catalogue.entries) if columns else usual_keys(entries, differ, key)
     entries = entries[:limit]
     if json_output:
         content = [as_json(entry) for entry in entries]
@@ -116,20 +114,6 @@ def _named(columns: str, entries: Sequence[Entry]) -> list[Key]:
 
     names = [name.strip() for name in columns.split(",") if name.strip() not in ("", "run")]
     return [column_key("run"), *(find_key(name, entries) for name in names if entries)]
-
-
-def _usual(entries: Sequence[Entry], differ: Sequence[str], sort: Key | None) -> list[Key]:
-    """Columns by how much they are wanted; by what entries are sorted is one of the first."""
-    from splitrun.catalogue.entry import main_metrics
-    from splitrun.catalogue.keys import column_key, metric_key, spec_key
-
-    first = [column_key("run"), column_key("status"), *([sort] if sort else ())]
-    metrics = [metric_key(name) for name in main_metrics(entries)]
-    differences = [spec_key(name) for name in differ]
-    more, others = differences[:_FIRST_DIFFERENCES], differences[_FIRST_DIFFERENCES:]
-    wanted = [*first, *metrics, column_key("age"), *more]
-    wanted += [column_key("samples_per_s"), column_key("size"), *others]
-    return list({key.name: key for key in wanted}.values())
 
 
 @dataclass(frozen=True)
@@ -199,7 +183,7 @@ def _print(table: Sequence[_Column]) -> None:
     if left_out:
         named = ", ".join(left_out[:_MOST_NAMED]) + (", …" if len(left_out) > _MOST_NAMED else "")
         columns = SCREEN.plural(len(left_out), "column")
-        echo(f"no room for {columns}: {named}; --columns chooses, --csv has all", err=True)
+        tell(f"no room for {columns}: {named}; --columns chooses, --csv has all")
 
 
 def _fitted(table: Sequence[_Column], width: int) -> list[_Column]:
@@ -283,4 +267,4 @@ def _tell(catalogue: Catalogue, entries: Sequence[Entry]) -> None:
         if names:
             more = ", …" if len(names) > _MOST_NAMED else ""
             named = ", ".join(names[:_MOST_NAMED])
-            echo(f"{SCREEN.plural(len(names), 'name')} left out, {what}: {named}{more}", err=True)
+            tell(f"{SCREEN.plural(len(names), 'name')} left out, {what}: {named}{more}")

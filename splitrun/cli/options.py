@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.models import ArgumentInfo
 
-from splitrun.cli.output import echo
+from splitrun.cli import completion
+from splitrun.cli.output import Progress, note, quieted, warn
 from splitrun.errors import UsageError
 from splitrun.files import is_something, why_odd
 
@@ -22,7 +25,12 @@ if TYPE_CHECKING:
     from splitrun.session import Experiment
     from splitrun.spec import Document
 
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")]
+SpecFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SPEC", help="The experiment, a YAML file.", autocompletion=completion.specs
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
@@ -81,7 +89,9 @@ def run_argument(*kinds: Kind) -> ArgumentInfo:
     def locate(path: Path) -> Path:
         return run_found(path, Path("runs"), *kinds)
 
-    argument: ArgumentInfo = typer.Argument(metavar="RUN", help=ADDRESS, callback=locate)
+    argument: ArgumentInfo = typer.Argument(
+        metavar="RUN", help=ADDRESS, callback=locate, autocompletion=completion.runs
+    )
     return argument
 
 
@@ -115,7 +125,36 @@ Unproven = Annotated[
         help="Take the faster of what is advised, though nobody has shown it to be as accurate.",
     ),
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Show no progress and say no notes; warnings and errors are said."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option that keeps it quiet."""
+
+    @wraps(command)
+    def quietable(*, quiet: bool, **given: Any) -> None:
+        if not quiet:
+            command(**given)
+            return
+        if given.get("progress") is Progress.AUTO:
+            given["progress"] = Progress.NONE
+        with quieted():
+            command(**given)
+
+    signature = inspect.signature(command, eval_str=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    option = inspect.Parameter("quiet", keyword, default=False, annotation=Quiet)
+    quietable.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), option]
+    )
+    quietable.__annotations__ = {**command.__annotations__, "quiet": Quiet}
+    return quietable
 
 
 def asked(context: typer.Context, overrides: Sequence[str] | None) -> Invocation:
@@ -132,13 +171,27 @@ def own_stdout() -> AbstractContextManager[object]:
 
 def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None) -> Document:
     """The spec with its overrides, and its columns checked; warnings go to stderr."""
+    return checked(spec, overrides, data_dir, warn)
+
+
+def checked(
+    spec: Path,
+    overrides: list[str] | None,
+    data_dir: Path | None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Document:
+    """The spec with its overrides, and its columns checked.
+
+    Args:
+        tell: told the warnings, before the columns are looked at.
+    """
     from splitrun.data import check_columns
     from splitrun.spec import load
 
     _refuse_odd(spec.parent)
     document = load(spec, overrides or ())
     for warning in document.warnings:
-        echo(f"warning: {warning}", err=True)
+        tell(warning)
     with document.located():
         check_columns(document.spec, document.directory, data_dir)
     return document
@@ -149,34 +202,30 @@ def load_judged(
 ) -> Document:
     """The spec with its overrides, and with this metric alone, if it is one that has a name of its
     own; a class of the spec's is found among its metrics."""
-    from splitrun.spec import load, own_metrics
+    from splitrun.spec import judged_by, load
 
-    if metric in (None, "loss"):
-        return load_document(spec, overrides, data_dir)
-    own = own_metrics(load(spec, overrides or ()).spec).values()
-    if metric not in [each.name for each in own]:
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
+    if metric is not None and (judged := judged_by(load(spec, overrides or ()).spec, metric)):
+        overrides = [*(overrides or ()), judged]
     return load_document(spec, overrides, data_dir)
 
 
 def tell_warnings(experiment: Experiment) -> None:
     """Tell what has no effect or is odd, as one sees only by the data."""
     for warning in experiment.warnings:
-        echo(f"warning: {warning}", err=True)
+        warn(warning)
 
 
 def note_early_end(document: Document) -> None:
     """Tell whoever has the learning rate fall until a last step that the run may end before it."""
     training = document.spec.training
     if training.early_stopping is not None and training.lr_schedule.spans_run:
-        echo(
-            "note: training.lr_schedule is laid out over all of training.epochs, and a run that "
-            "stops early ends on its way",
-            err=True,
+        note(
+            "training.lr_schedule is laid out over all of training.epochs, and a run that stops "
+            "early ends on its way"
         )
 
 
 def note_no_faults(document: Document) -> None:
     """Tell whoever measures a spec with faults that none of them happens."""
     if document.spec.faults:
-        echo("note: faults happen in `splitrun train` alone, so none does here", err=True)
+        note("faults happen in `splitrun train` alone, so none does here")

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,35 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
         nl: whether the line ends.
     """
     typer.echo(plain(str(text)), err=err, nl=nl)
+
+
+_is_quiet = ContextVar("is_quiet", default=False)
+
+
+@contextmanager
+def quieted() -> Iterator[None]:
+    """In here no notes are said and no phases shown; warnings and errors are."""
+    token = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
+
+
+def tell(text: object) -> None:
+    """Tell on stderr what is good to know, unless it is to be quiet."""
+    if not _is_quiet.get():
+        echo(text, err=True)
+
+
+def note(text: object) -> None:
+    """Tell on stderr what may surprise, unless it is to be quiet."""
+    tell(f"note: {text}")
+
+
+def warn(text: object) -> None:
+    """Warn on stderr."""
+    echo(f"warning: {text}", err=True)
 
 
 def echo_json(content: object, indent: int | None = None) -> None:
@@ -63,17 +93,21 @@ class Phases:
     progress: Progress = Progress.AUTO
 
     @property
+    def _is_shown(self) -> bool:
+        return self.progress is not Progress.NONE and not _is_quiet.get()
+
+    @property
     def _in_lines(self) -> bool:
         return self.progress is Progress.PLAIN or not holds_status(sys.stderr)
 
     def status(self, text: str) -> None:
         """Say what begins, where there is a status for it."""
-        if self.progress is not Progress.NONE and not self._in_lines:
+        if self._is_shown and not self._in_lines:
             show_status(text)
 
     def line(self, text: str) -> None:
         """Say what begins, in a line where there is no status for it."""
-        if self.progress is not Progress.NONE and self._in_lines:
+        if self._is_shown and self._in_lines:
             echo(text, err=True)
         self.status(text)
 
@@ -117,7 +151,7 @@ def show_download(*, quiet: bool) -> Iterator[Callable[[int, int | None], None]]
 
         def on_download(done: int, total: int | None) -> None:
             nonlocal draw
-            draw = draw or drawn.enter_context(_download_bar(quiet=quiet))
+            draw = draw or drawn.enter_context(_download_bar(quiet=quiet or _is_quiet.get()))
             draw(done, total)
 
         yield on_download

@@ -22,7 +22,7 @@ from splitrun.cli.options import (
     asked,
     own_stdout,
 )
-from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
+from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown, warn
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError, one_line
 from splitrun.files import read_bytes
@@ -111,7 +111,7 @@ def _document(name: str, spec: Path, overrides: Sequence[str], local: Path | Non
 
     document = load(spec, [*_own(name, local), *overrides], name)
     for warning in document.warnings:
-        echo(f"warning: {warning}", err=True)
+        warn(warning)
     return document
 
 
@@ -146,7 +146,7 @@ def _credentials(tls: Path | None, name: str) -> Credentials | None:
 
     found = credentials(tls, name)
     for warning in found.warnings:
-        echo(f"warning: {warning}", err=True)
+        warn(warning)
     return found
 
 
@@ -197,9 +197,7 @@ def _meeting(
         peers = [each for each in spec.parties if each != name]
         meeting = Meeting(name, peers, own.state)
         server = listening(credentials) if credentials else None
-        listener = Listener(
-            address, meeting.links, server, lambda why: echo(f"warning: {why}", err=True)
-        )
+        listener = Listener(address, meeting.links, server, warn)
         stack.callback(listener.close)
         return meeting
     meeting = Meeting(name, [holder], own.state)
@@ -220,7 +218,7 @@ class _Attempts:
 
     def run(self, experiment: Experiment, resume: Resume | None, apart: Apart) -> RunResult:
         """What one attempt comes to."""
-        from splitrun.cli.train import tell_prepared, warn
+        from splitrun.cli.train import tell_prepared
         from splitrun.session import train
         from splitrun.telemetry import JsonLines, Sampler
 

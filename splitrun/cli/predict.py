@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from splitrun.cli.options import AllowCode, Json, RunDir, own_stdout
-from splitrun.cli.output import Phases, echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed, tell, warn
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, replacing
@@ -89,7 +89,7 @@ def predict(
         batch_rows = batch_size or EVALUATION_BATCH_ROWS
         made = predict_rows(run_dir, given, batch_rows=batch_rows, allow_code=allow_code)
     if made.status != "done":
-        echo(f"warning: the run is {made.status}; this is the model it has saved", err=True)
+        warn(f"the run is {made.status}; this is the model it has saved")
     tell_new(made.join, made.unseen)
     told = made.predictions
     write(told, output)
@@ -148,15 +148,15 @@ def tell_new(join: Join | None, unseen: Unseen) -> None:
     from splitrun.cli.data_lines import join_line
 
     if join is not None:
-        echo(join_line(join.record), err=True)
+        tell(join_line(join.record))
         for warning in join.warnings:
-            echo(f"warning: {warning}", err=True)
+            warn(warning)
     for party, columns in unseen.items():
         for each in columns:
             shown = ", ".join(repr(value) for value in each.values[:_MOST_NAMED])
             shown += ", …" if len(each.values) > _MOST_NAMED else ""
             what = f"{party}'s {each.column} is {shown} in {each.rows:,} row(s)"
-            echo(f"warning: {what}, which no training row had; all such are one to it", err=True)
+            warn(f"{what}, which no training row had; all such are one to it")
 
 
 def unseen_json(unseen: Unseen) -> dict[str, dict[str, object]]:

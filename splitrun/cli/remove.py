@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli import completion
 from splitrun.cli.options import ADDRESS, LookedIn, Where, run_found
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
@@ -25,7 +26,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")
 
 
 def rm(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help=ADDRESS)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN", help=ADDRESS, autocompletion=completion.runs),
+    ],
     runs_dir: LookedIn = Path("runs"),
     dry_run: DryRun = False,
     yes: Yes = False,

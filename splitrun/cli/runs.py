@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splitrun.cli.options import AllowCode, DataDir, Json, RunDir, own_stdout, run_argument
-from splitrun.cli.output import Phases, echo, echo_json, followed
+from splitrun.cli.output import Phases, echo, echo_json, followed, note, warn
 from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
@@ -52,13 +52,13 @@ def evaluate(
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
-        echo(f"warning: the run is {evaluation.status}; this is the model it has saved", err=True)
+        warn(f"the run is {evaluation.status}; this is the model it has saved")
     if evaluation.differing:
         name = evaluation.differing[0]
         then, now = evaluation.at_the_end[name], evaluation.metrics[name]
         what = f"{name} is {now} and was {then} at the end of the training"
         why = "a module keeps what no model holds, or computes otherwise on this machine"
-        echo(f"warning: {what}: {why}", err=True)
+        warn(f"{what}: {why}")
     if given is not None:
         tell_new(evaluation.join, evaluation.unseen)
     if predictions is not None:
@@ -145,20 +145,18 @@ def trace(
     path = followed(output) if output else directory / "trace.json"
     written = write_trace(directory, path, None if steps is None else _parsed(steps))
     if written.missing_events:
-        echo(f"note: {written.missing_events:,} events of the run's middle are not kept", err=True)
+        note(f"{written.missing_events:,} events of the run's middle are not kept")
     if written.attempt > 1:
-        echo(
-            f"note: this is attempt {written.attempt} of the run, "
-            f"from step {written.first_step:,} on; "
-            f"for earlier ones: splitrun trace {directory}/attempts/1, …",
-            err=True,
+        note(
+            f"this is attempt {written.attempt} of the run, from step {written.first_step:,} on; "
+            f"for earlier ones: splitrun trace {directory}/attempts/1, …"
         )
     status, message = stand(directory)
     if status == "killed":
-        echo(f"note: the run was killed; {message}", err=True)
+        note(f"the run was killed; {message}")
     if written.bytes > _LARGE_BYTES:
         size = SCREEN.size(written.bytes)
-        echo(f"warning: {size} is a lot for a viewer; cut with --steps A:B", err=True)
+        warn(f"{size} is a lot for a viewer; cut with --steps A:B")
     with printed(path):
         echo(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +17,14 @@ from splitrun.cli.options import (
     Overrides,
     SpecFile,
     Unproven,
+    checked,
     load_document,
     note_early_end,
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import Phases, echo, echo_json
+from splitrun.cli.output import Phases, echo, echo_json, note
+from splitrun.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,22 +34,58 @@ if TYPE_CHECKING:
     from splitrun.records.run import ChoiceRecord, PlanRecord
 
 
-def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = None) -> None:
+def validate(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    data_dir: DataDir = None,
+    json_output: Json = False,
+) -> None:
     """Check a spec and its files' headers; say all that is wrong.
 
     That is: every key and value, columns and label, and whether models, losses, schedules and links
     agree, as far as the spec tells. `plan` also reads the rows, builds and joins the models, your
     own classes among them, and compiles the programs; `train` does that too before it starts.
+
+    --json has every problem and warning with file, line, column, key and remedy; the exit code is
+    the same.
     """
     from splitrun.data import opening
+
+    if json_output:
+        _validate_for_programs(spec, overrides, data_dir)
+        return
 
     document = load_document(spec, overrides, data_dir)
     note_early_end(document)
     place = opening(document.spec, document.directory, data_dir)
     if absent := document.spec.dataset.to_download(place):
-        echo(f"note: {absent} is not here yet; plan and train download it", err=True)
+        note(f"{absent} is not here yet; plan and train download it")
     parties = ", ".join(document.spec.parties)
     echo(f"{spec}: valid ({document.spec.name}: {parties}; top at {document.spec.top.party})")
+
+
+def _validate_for_programs(spec: Path, overrides: list[str] | None, data_dir: Path | None) -> None:
+    """Print one JSON object.
+
+    Raises:
+        Exit: there are problems.
+    """
+    from splitrun.errors import Problem, SpecError
+
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
+    try:
+        warnings = checked(spec, overrides, data_dir).remarks
+    except SpecError as error:
+        problems = error.problems
+    except UsageError as error:
+        what, _, remedy = str(error).partition("; ")
+        problems = [Problem((), what, remedy)]
+    told = {"problems": problems, "warnings": warnings}
+    listed = {name: [each.to_json() for each in found] for name, found in told.items()}
+    echo_json({"valid": not problems, **listed})
+    if problems:
+        raise typer.Exit(UsageError.exit_code)
 
 
 _NO_TERMINAL = 1_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from splitrun.cli.options import own_stdout
 from splitrun.cli.output import echo
 from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed, RunFailed, SplitrunError, one_line
+from splitrun.errors import GateFailed, SplitrunError
 
 
 def deliver_study(
@@ -31,8 +31,10 @@ def deliver_study(
 
     def print_all() -> None:
         nonlocal unwritten
+        from splitrun.report.write import written_or_why
+
         with own_stdout():
-            unwritten = _write_page(directory)
+            unwritten = written_or_why(directory)
         show()
         if names_page and unwritten is None:
             echo(f"report: {directory / 'report.html'}")
@@ -48,15 +50,3 @@ def deliver_study(
             raise unwritten
 
     deliver(print_all, kept, judge)
-
-
-def _write_page(directory: Path) -> SplitrunError | None:
-    """Write the report; gives why that failed, for the result is there all the same."""
-    from splitrun.report.write import write
-
-    try:
-        write(directory)
-    except Exception as error:  # noqa: BLE001 - a page never ends what it shows
-        remedy = f"`splitrun report {directory}` tries again"
-        return RunFailed("the report", "writing its page", f"{one_line(error)}; {remedy}")
-    return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from splitrun.cli import completion
 from splitrun.cli.data_lines import tell_data
 from splitrun.cli.options import (
     AllowCode,
@@ -24,26 +23,27 @@ from splitrun.cli.options import (
     run_found,
     tell_warnings,
 )
-from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
+from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown, tell, warn
 from splitrun.cli.streams import printed
 from splitrun.components import start_ahead
-from splitrun.errors import SplitrunError, UsageError
+from splitrun.errors import UsageError
 from splitrun.files import is_something
 
 if TYPE_CHECKING:
-    from splitrun.errors import RunFailed
-    from splitrun.events import Emit, Sink
+    from splitrun.events import Sink
     from splitrun.records.data import DataSummary
-    from splitrun.records.run import Invocation, RunResult
+    from splitrun.records.run import RunResult
     from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
-    from splitrun.telemetry import Sampler
 
 
 def train(
     context: typer.Context,
     spec: Annotated[
-        Path | None, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")
+        Path | None,
+        typer.Argument(
+            metavar="SPEC", help="The experiment, a YAML file.", autocompletion=completion.specs
+        ),
     ] = None,
     overrides: Overrides = None,
     runs_dir: RunsDir = Path("runs"),
@@ -65,6 +65,7 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
+            autocompletion=completion.runs,
             help="Go on with a run that was interrupted, killed or failed, in its directory, from "
             "its newest checkpoint; its spec must have had `checkpoint`. SPEC and changes may be "
             "left out; those given must be the run's, but for supervision, checkpoint.keep, and "
@@ -94,6 +95,7 @@ def train(
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised
     from splitrun.session.attempt import make_sinks
+    from splitrun.session.attempts import Attempts, AttemptStart
 
     def offer() -> list[Sink]:
         return make_sinks(document.spec.sinks, sink or ())
@@ -101,7 +103,7 @@ def train(
     offered = offer()
     start = point(resume, document, spec) if resume else None
     if start and progress is not Progress.NONE:
-        echo(f"going on with {resume}, {start.ended}, from step {start.step:,}", err=True)
+        tell(f"going on with {resume}, {start.ended}, from step {start.step:,}")
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             make_ready = (
@@ -117,9 +119,12 @@ def train(
             )
         tell_prepared(experiment, progress)
         phases.status("building the models …")
-        attempts = Attempts(experiment, runs_dir, progress, offer, asked(context, overrides))
-        first = AttemptStart(experiment, start, offered)
+        attempts = Attempts(
+            *(experiment, runs_dir, partial(shown, progress), offer, warn, partial(echo, err=True)),
+            asked(context, overrides),
+        )
         policy = experiment.document.spec.supervision
+        first = AttemptStart(experiment, start, offered)
         result = supervised(policy, attempts.run, first, attempts.next_start)
     with printed(Path(result.run_dir) / "manifest.json"):
         if json_output:
@@ -136,7 +141,7 @@ def tell_prepared(experiment: Experiment, progress: Progress) -> None:
     if experiment.advice is not None:
         how = " by --unproven" if experiment.unproven else ""
         depth, reason = experiment.plan.depth, experiment.advice.reason
-        echo(f"pipeline.depth: auto is {depth} here{how}: {reason}", err=True)
+        tell(f"pipeline.depth: auto is {depth} here{how}: {reason}")
 
 
 def summary(name: str, result: RunResult, data: DataSummary) -> str:
@@ -178,89 +183,6 @@ def _best(result: RunResult) -> str:
     return f"the weights of step {result.best_step:,}; {ended}"
 
 
-@dataclass(frozen=True)
-class AttemptStart:
-    """Where an attempt of a run begins."""
-
-    experiment: Experiment
-    resume: Resume | None
-    """Where the attempts before it ended."""
-    offered: Sequence[Sink]
-    """Sinks of packages."""
-
-
-@dataclass(frozen=True)
-class Attempts:
-    """The attempts of one run.
-
-    Args:
-        experiment: as it was prepared for the first of them.
-        offer: makes the sinks of packages for one attempt.
-        asked: what was typed to start them.
-    """
-
-    experiment: Experiment
-    runs_dir: Path
-    progress: Progress
-    offer: Callable[[], Sequence[Sink]]
-    asked: Invocation
-
-    def run(self, start: AttemptStart) -> RunResult:
-        """What one attempt comes to, shown and recorded.
-
-        Raises:
-            RunFailed: what ended it.
-        """
-        from splitrun.session import train
-        from splitrun.telemetry import JsonLines, Sampler
-
-        samplers: list[Sampler] = []
-
-        def sampler(emit: Emit) -> Sampler:
-            roles = [role.name for role in start.experiment.plan.roles]
-            samplers.append(Sampler(emit, roles=roles))
-            return samplers[-1]
-
-        with shown(self.progress) as sinks:
-            every: list[Sink] = [JsonLines(), *start.offered, *sinks]
-            result = train(
-                *(start.experiment, self.runs_dir, every, [sampler], start.resume, warn),
-                asked=self.asked,
-            )
-        for note in filter(None, (each.note for each in samplers)):
-            warn(f"the machine was not looked at to the end: {note}")
-        return result
-
-    def next_start(self, error: RunFailed, restart: int) -> AttemptStart:
-        """Where the attempt after a failure begins; the user is told.
-
-        Args:
-            restart: which one it is, from 1.
-        """
-        from splitrun.session import find_restart
-
-        resume = find_restart(Path(error.run_dir))
-        echo(error, err=True)
-        for remark in resume.remarks:
-            warn(remark)
-        allowed = self.experiment.document.spec.supervision.restarts
-        echo(f"restart {restart} of {allowed}, from step {resume.step:,}", err=True)
-        return AttemptStart(self.experiment, resume, self._offered_again())
-
-    def _offered_again(self) -> Sequence[Sink]:
-        """Sinks only show a run, so an attempt begins without those that cannot be made."""
-        try:
-            return self.offer()
-        except SplitrunError as error:
-            warn(str(error))
-            return ()
-
-
-def warn(text: str) -> None:
-    """Tell the user, while the run goes on."""
-    echo(f"warning: {text}", err=True)
-
-
 def is_override(spec: Path) -> bool:
     """Whether what stands in a spec's place is a change to the run's own."""
     if "=" not in str(spec) and not str(spec).startswith("~"):
@@ -286,5 +208,5 @@ def point(run: Path, document: Document, spec: Path | None) -> Resume:
 
     resume = accept(find_resume(run), document, document.directory if spec else None)
     for remark in resume.remarks:
-        echo(f"warning: {remark}", err=True)
+        warn(remark)
     return resume

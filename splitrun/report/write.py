@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splitrun.errors import RunDirectoryError, UsageError
+from splitrun.errors import RunDirectoryError, RunFailed, UsageError, one_line
 from splitrun.files import is_directory, is_something, write_text
 from splitrun.records.comparison import StudyStatus, read_comparison
 from splitrun.records.reading import read_record
@@ -35,6 +35,16 @@ def write(path: Path, output: Path | None = None) -> Path:
         message = f"{target}: cannot be written: {reason}"
         raise UsageError(f"{message}; give --output a file in a directory that exists") from error
     return target
+
+
+def written_or_why(path: Path) -> RunFailed | None:
+    """Write the report of a directory, or give why that failed: a page never ends what it shows."""
+    try:
+        write(path)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        remedy = f"`splitrun report {path}` tries again"
+        return RunFailed("the report", "writing its page", f"{one_line(error)}; {remedy}")
+    return None
 
 
 def _page(path: Path) -> Page:

@@ -161,6 +161,13 @@ def own_metrics(spec: Spec) -> Mapping[int, MetricSection]:
     return {index: it for index, it in listed if not isinstance(it, str)}
 
 
+def judged_by(spec: Spec, metric: str | None) -> str:
+    """The override by which this metric alone judges the experiment; empty where it is the loss, or
+    a class of the spec's, or none is named."""
+    own = [each.name for each in own_metrics(spec).values()]
+    return "" if metric in (None, "loss", *own) else f"training.metrics=[{metric}]"
+
+
 def is_falling(spec: Spec, metric: str) -> bool:
     """Whether a metric, or the loss, is the better the less it is."""
     own = {it.name: it for it in own_metrics(spec).values()}

@@ -48,10 +48,15 @@ class Document:
     """As the user named it."""
     text: str
     """As given, before overrides."""
-    warnings: tuple[str, ...]
-    """What is allowed but has no effect, or hardly the intended one; located like problems."""
+    remarks: tuple[Problem, ...]
+    """What is allowed but has no effect, or hardly the intended one; located."""
     tree: Tree = field(repr=False, compare=False)
     """What the spec was validated from: the text with the overrides."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks in words."""
+        return tuple(map(str, self.remarks))
 
     @property
     def directory(self) -> FilePath:
@@ -150,8 +155,8 @@ def _document(
         flaws += _located(check.problems(spec), tree)
     if spec is None or flaws:
         raise _spec_error(flaws)
-    warnings = in_order(_located(check.warnings(spec), tree))
-    return Document(resolved(spec), file, text, tuple(map(str, warnings)), tree)
+    remarks = in_order(_located(check.warnings(spec), tree))
+    return Document(resolved(spec), file, text, remarks, tree)
 
 
 def _unknown(tree: Tree, party: str | None) -> list[Flaw]:

@@ -7,16 +7,18 @@ look at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from splitrun.errors import UsageError
 from splitrun.plan import Plan
 from splitrun.records.comparison import DepthForecast
 from splitrun.runtime.clock import frozen
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.spec import Codec, is_falling
-from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
+from splitrun.study.arms import BASELINE, CODECS, SCHEDULES, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
     Choice,
@@ -65,6 +67,31 @@ class CompareSettings:
     """Whether the fastest arm is taken, whatever its verdict."""
     codecs: tuple[Codec, ...] = ()
     """With which each arm takes part once more."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no comparison could do.
+
+        Raises:
+            UsageError: naming it.
+        """
+        for schedule in self.schedules or ():
+            _refuse_unknown("schedules", schedule, SCHEDULES)
+        for codec in self.codecs:
+            _refuse_unknown("codecs", codec, CODECS)
+        whole = {"repeats": self.repeats, "seeds": self.seeds}
+        for name, count in [*whole.items(), *(("depths", depth) for depth in self.depths or ())]:
+            if count is not None and (not isinstance(count, int) or count < 1):
+                raise UsageError(f"{name}: {count!r}; give whole numbers from 1")
+        for name, value in {"budget_s": self.budget_s, "margin": self.margin}.items():
+            if not 0 < value < math.inf:
+                raise UsageError(f"{name}: {value!r}; give a positive number")
+        if self.target is not None and not math.isfinite(self.target):
+            raise UsageError(f"target: {self.target!r}; give a finite number")
+
+
+def _refuse_unknown(option: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise UsageError(f"{option}: {name!r} is none; give some of {', '.join(known)}")
 
 
 @frozen()
