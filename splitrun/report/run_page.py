@@ -18,6 +18,7 @@ from splitrun.records.run import (
     read_manifest,
     stand,
 )
+from splitrun.records.setting import setting
 from splitrun.report.class_tables import class_tables
 from splitrun.report.learning_charts import learning, step_losses, throughput
 from splitrun.report.page import (
@@ -93,6 +94,7 @@ def run_page(run: Run) -> Page:
     return Page(
         title=(run.plan and run.plan.name) or run.directory,
         subtitle=_subtitle(run),
+        question=_question(run),
         verdict=_verdict(run, status, result),
         facts=_facts(result, run.summary),
         remarks=_remarks(run),
@@ -122,6 +124,11 @@ def _status(run: Run) -> str:
 def _subtitle(run: Run) -> str:
     started = run.manifest.started if run.manifest else ""
     return " · ".join(part for part in ("A run", units.moment(started), run.directory) if part)
+
+
+def _question(run: Run) -> str:
+    told = setting(run.plan) if run.plan else ""
+    return f"{told[:1].upper()}{told[1:]}; {_schedule(run)}." if told else ""
 
 
 def _schedule(run: Run) -> str:
