@@ -65,9 +65,9 @@ def comparison_page(directory: Path, comparison: ComparisonRecord) -> Page:
             section
             for section in (
                 PageSection("How fast", _speed(comparison)),
-                PageSection("What it learns", _learning(comparison), side_by_side=True),
+                PageSection("What it learns", _learning(comparison), "side-by-side"),
                 PageSection("Where the time goes", _time(comparison, recordings)),
-                PageSection("The machine", _machine(comparison, recordings), side_by_side=True),
+                PageSection("The machine", _machine(comparison, recordings), "side-by-side"),
                 PageSection("The links", links_table(comparison)),
                 PageSection(
                     "How it was measured", appendix(directory, COMPARISON_TERMS, comparison)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -183,11 +183,12 @@ Block = Figure | PageTable | Terms | CodeListing | Note
 
 @dataclass(frozen=True)
 class PageSection:
-    """A heading and what is under it; where there is room, figures stand side by side."""
+    """A heading and what is under it."""
 
     title: str
     blocks: Sequence[Block]
-    side_by_side: bool = False
+    arrangement: Literal["stacked", "side-by-side", "multiples"] = "stacked"
+    """Of the blocks, where there is room: two in a row, or as many as fit."""
 
 
 @dataclass(frozen=True)

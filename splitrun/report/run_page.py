@@ -101,10 +101,10 @@ def run_page(run: Run) -> Page:
         sections=[
             section
             for section in (
-                PageSection("Speed and learning", _progress(run), side_by_side=True),
+                PageSection("Speed and learning", _progress(run), "side-by-side"),
                 PageSection("Class by class", class_tables(result)),
                 PageSection("Where the time goes", _time(run.summary)),
-                PageSection("The machine", _machine(run.summary), side_by_side=True),
+                PageSection("The machine", _machine(run.summary), "side-by-side"),
                 PageSection("The links", [*links_table(run.summary), *_measured(result)]),
                 PageSection("The plan", roles_table(run.plan, result)),
                 PageSection("How it was run and measured", _appendix(run)),

@@ -43,7 +43,6 @@ import torch
 from splitrun.data import Data
 from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
-from splitrun.plan import Plan
 from splitrun.session.run_statistics import RunStatistics
 from splitrun.spec import Link, Spec
 from splitrun.spec.contracts import FALLING, Metric
@@ -87,7 +86,8 @@ def score(
         RunFailed: a role failed; or the baseline diverged; or an arm begins as another network.
     """
     name = metric or "loss"
-    every_epochs = epochs_between([subject.plan() for subject in subjects.values()])
+    plans = [subject.plan() for subject in subjects.values()]
+    every_epochs = epochs_between(max(plan.depth for plan in plans), plans[0].steps_per_epoch)
     scores = {arm: Scores() for arm in subjects}
     initial_weights = InitialWeights()
     for index in range(seeds):
@@ -143,14 +143,16 @@ _FEWEST_DEPTHS = 8
 """So many times the deepest pipeline, an evaluation comes at the earliest."""
 
 
-def epochs_between(plans: Sequence[Plan]) -> int:
+def epochs_between(deepest: int, steps_per_epoch: int) -> int:
     """After how many epochs all arms are evaluated for their curves.
 
     Every evaluation drains the pipeline, after which the next gradients are less stale. So there
     are at least eight times as many steps between two of them as are in flight.
+
+    Args:
+        deepest: the most batches in flight of any arm.
+        steps_per_epoch: of every arm.
     """
-    deepest = max(plan.depth for plan in plans)
-    (steps_per_epoch,) = {plan.steps_per_epoch for plan in plans}
     return -(-_FEWEST_DEPTHS * deepest // steps_per_epoch) if deepest > 1 else 1
 
 
