@@ -46,6 +46,8 @@ class RunStarted(Event, frozen=True, gc=False):
     """Of this attempt: later ones go on from a checkpoint."""
     first_sample: int = 0
     """Training samples of the steps before it."""
+    may_stop: bool = False
+    """Whether the run may end before its last step."""
 
 
 class Executed(Event, frozen=True, gc=False, omit_defaults=True):

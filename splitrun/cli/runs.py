@@ -72,7 +72,10 @@ def evaluate(
             "metrics": found,
         }
         if evaluation.classes:
-            content["classes"] = {rows: to_builtins(evaluation.classes["test"])}
+            content["classes"] = {
+                {"test": rows}.get(part, part): to_builtins(told)
+                for part, told in evaluation.classes.items()
+            }
         if given is not None:
             told = evaluation.predictions
             content |= {"rows": len(told.keys), "evaluated": len(told.values)}

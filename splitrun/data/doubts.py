@@ -148,7 +148,7 @@ def label_doubts(summary: LabelSummary, spec: Spec) -> Iterator[Problem]:
             yield Problem(place, what, _more_rows(summary, part, rare, spec))
     target = summary.target
     if target is not None and target.distinct == 2:
-        what = f"{summary.column!r} has two values alone, and {spec.top.loss.type} takes numbers"
+        what = f"{summary.column!r} has two values alone, and {spec.top.loss.title} takes numbers"
         yield Problem(("top", "loss"), what, "for classes, set top.loss=binary_cross_entropy")
 
 

@@ -85,7 +85,7 @@ def find_classes(
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
     if loss.labels == "binary" and len(classes) > 2:
-        message = f"{what} has {len(classes):,} values ({some(classes)}), but {loss.type} takes 2"
+        message = f"{what} has {len(classes):,} values ({some(classes)}), but {loss.title} takes 2"
         words = [name for name in classes if isnan(_number(name, nan))]
         if len(words) == 1 < len(classes) - 1:
             raise DataError(f"{message}; mend or drop the rows with {words[0]!r}")
@@ -179,7 +179,7 @@ def _numbers(table: Table, label: str, loss: LossSection) -> NDArray[np.float64]
     if isinstance(values, Categories):
         fitting = "binary_cross_entropy" if len(values.values) == 2 else "cross_entropy"
         message = f"{table.place(0)}: label {label!r} is {values.at(0)!r}"
-        raise DataError(f"{message}, but {loss.type} takes numbers; set top.loss to {fitting}")
+        raise DataError(f"{message}, but {loss.title} takes numbers; set top.loss to {fitting}")
     with np.errstate(over="ignore"):
         finite = np.isfinite(values.astype(np.float32))
     if not finite.all():

@@ -23,6 +23,7 @@ from splitrun.model.build import build_model, refuse_odd_weights, refused, secti
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.stages import CustomBottomStage, CustomTopStage
 from splitrun.model.custom.trial import differs_from_the_first
+from splitrun.model.measures import loss_of
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
@@ -139,10 +140,10 @@ class RoleModel:
             if facts.is_custom:
                 return CustomBottomStage(*common, steps=plan.steps, alone=alone)
             return BottomStage(*common)
-        top = self.spec.top
+        top, loss = self.spec.top, loss_of(self.spec, self.directory)
         if facts.is_custom:
-            return CustomTopStage(*common, top.fusion, top.loss, alone=alone)
-        return TopStage(*common, top.fusion, top.loss)
+            return CustomTopStage(*common, top.fusion, loss, alone=alone)
+        return TopStage(*common, top.fusion, loss)
 
     def _refuse_sparse(self, module: nn.Module, sparse: Collection[str]) -> None:
         """Refuse sparse gradients where the optimizer takes none."""
@@ -233,7 +234,7 @@ def check_output(spec: Spec, classes: Collection[str], output: Tensor) -> None:
     model = spec.top.model
     path = (*section_of(top_name(spec)), *(model.width_key if model else ()))
     labels = f"{len(classes)} classes" if classes else "numbers"
-    what = f"the output is {shape} per row, and {loss.type} over {labels} takes [{wanted}]"
+    what = f"the output is {shape} per row, and {loss.title} over {labels} takes [{wanted}]"
     remedy = f"make it {wanted} wide" if model else "add a top model, or change the bottoms' out"
     raise ModelError([Problem(path, what, remedy)])
 

@@ -55,7 +55,7 @@ class Predictions:
         lone = _lone(join) if join and join.lone and new_rows else None
         if lone is not None:
             rows = range(len(rows) + len(lone))
-        values = data.restored(spec.top.loss.predictions(outputs))
+        values = data.restored(parties.label_holder.loss.predictions(outputs))
         made = cls(
             key=name or "row",
             keys=[join.keys.at(row) for row in rows] if join and join.keys else rows,

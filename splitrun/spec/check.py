@@ -24,7 +24,9 @@ from splitrun.spec.effective import (
     holds_label,
     holds_rows_out,
     key_of,
+    metrics_of,
     optimizer_of,
+    own_metrics,
     reading_of,
 )
 from splitrun.spec.model import Spec
@@ -164,7 +166,7 @@ def _weights(spec: Spec) -> Iterator[Problem]:
             what = f"{dataset.weight!r} is {others[dataset.weight]}, too"
             yield Problem(("dataset", "weight"), what, "name a column of numbers, or remove it")
     if spec.training.class_weights is not None and spec.top.loss.labels == "numbers":
-        what = f"has no meaning with the loss {spec.top.loss.type}, whose labels are numbers"
+        what = f"has no meaning with the loss {spec.top.loss.title}, whose labels are numbers"
         remedy = "remove it, or weigh rows by a column, dataset.weight"
         yield Problem(("training", "class_weights"), what, remedy)
 
@@ -193,10 +195,18 @@ def _fusion(spec: Spec) -> Iterator[Problem]:
 def _metrics(spec: Spec) -> Iterator[Problem]:
     fitting = METRICS[spec.top.loss.labels]
     seen: set[str] = set()
-    for index, metric in enumerate(spec.training.metrics):
+    own = own_metrics(spec)
+    for index, metric in enumerate(metrics_of(spec) if spec.training.metrics else ()):
         place = ("training", "metrics", index)
-        if metric not in fitting:
-            what = f"{metric} does not fit the loss {spec.top.loss.type}"
+        if index in own:
+            if metric == "loss" or any(metric in known for known in METRICS.values()):
+                what = f"{metric} is the name of one of splitrun's own"
+                yield Problem((*place, "name"), what, "give it another name")
+            elif metric in seen:
+                what = f"{metric!r} is the name of another metric, too"
+                yield Problem((*place, "name"), what, "give one of them another name")
+        elif metric not in fitting:
+            what = f"{metric} does not fit the loss {spec.top.loss.title}"
             yield Problem(place, what, f"use {alternatives(fitting)}")
         elif metric in seen:
             yield Problem(place, f"{metric} is listed twice", "keep one")
@@ -219,7 +229,7 @@ def _stopping(spec: Spec) -> Iterator[Problem]:
         what = "needs validation rows: test rows would be no test of a model that they chose"
         remedy = "set dataset.validation_fraction, such as 0.1, or name validation rows by a column"
         yield Problem(("training", "early_stopping"), what, remedy)
-    known = ("loss", *(training.metrics or spec.top.loss.default_metrics))
+    known = ("loss", *metrics_of(spec))
     if stopping.metric not in known:
         what = f"{stopping.metric!r} is not evaluated"
         remedy = f"use {alternatives(known)}"

@@ -39,7 +39,7 @@ def _rule(spec: Spec) -> Iterator[Problem]:
     dataset, split = spec.dataset, spec.dataset.split
     yield from _keys(split)
     if split.by == "stratified" and spec.top.loss.labels == "numbers":
-        what = f"{spec.top.loss.type} has numbers for labels, not classes to share out"
+        what = f"{spec.top.loss.title} has numbers for labels, not classes to share out"
         yield Problem((*_PATH, "by"), what, "use random, or time")
     if split.column == dataset.label:
         what = f"{split.column!r} is the label, which is not known of new rows"

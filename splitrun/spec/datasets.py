@@ -183,5 +183,5 @@ class FileDatasetSection(ColumnKeys, DatasetSection):
     def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """A `positive` value of labels that are not binary."""
         if self.positive is not None and spec.top.loss.labels != "binary":
-            what = f"has no effect with the loss {spec.top.loss.type}"
+            what = f"has no effect with the loss {spec.top.loss.title}"
             yield Problem((*path, "positive"), what, "remove it")

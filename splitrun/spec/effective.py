@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from splitrun.spec.contracts import OptimizerSection, RuleSection
+from splitrun.spec.contracts import FALLING, MetricSection, OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.model import Link, PartySection, Spec
 from splitrun.spec.section import of_type
@@ -145,6 +145,24 @@ def reference_to(spec: Spec, party: str) -> str | None:
     """The label holder's column that refers to a party's key; its own key, unless `on` says
     otherwise."""
     return spec.parties[party].on or key_of(spec, spec.top.party)
+
+
+def metrics_of(spec: Spec) -> tuple[str, ...]:
+    """What evaluations come to beside the loss, by name; the first counts where one has to."""
+    named = (it if isinstance(it, str) else it.name for it in spec.training.metrics)
+    return tuple(named) or spec.top.loss.default_metrics
+
+
+def own_metrics(spec: Spec) -> Mapping[int, MetricSection]:
+    """Those of the spec's metrics that are classes, by where they are listed."""
+    listed = enumerate(spec.training.metrics)
+    return {index: it for index, it in listed if not isinstance(it, str)}
+
+
+def is_falling(spec: Spec, metric: str) -> bool:
+    """Whether a metric, or the loss, is the better the less it is."""
+    own = {it.name: it for it in own_metrics(spec).values()}
+    return not own[metric].greater_is_better if metric in own else metric in FALLING
 
 
 def as_trained(spec: Spec) -> Spec:

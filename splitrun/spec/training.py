@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from splitrun.spec.contracts import LrScheduleSection, Metric, OptimizerSection
+from splitrun.spec.contracts import LrScheduleSection, Metric, MetricSection, OptimizerSection
 from splitrun.spec.section import (
     NonNegativeFloat,
     OneOf,
@@ -29,6 +29,16 @@ def _word_or_section(value: Any) -> str:
 ClassWeights = Annotated[
     Annotated[dict[str, RowWeight], Tag("section")] | Annotated[Literal["balanced"], Tag("word")],
     Discriminator(_word_or_section),
+]
+
+
+def _section_or_word(value: Any) -> str:
+    return "section" if isinstance(value, dict | Section) else "word"
+
+
+AnyMetric = Annotated[
+    Annotated[Metric, Tag("word")] | Annotated[MetricSection, OneOf("metrics"), Tag("section")],
+    Discriminator(_section_or_word),
 ]
 
 
@@ -66,8 +76,10 @@ class Training(Section):
         description="Of every role without its own.",
     )
     lr_schedule: LrSchedule = Field(default_factory=lambda: of_type("lr_schedules", "constant"))
-    metrics: tuple[Metric, ...] = Field(
-        (), description="Computed at evaluations, beside the loss. Default: those of the task."
+    metrics: tuple[AnyMetric, ...] = Field(
+        (),
+        description="Computed at evaluations, beside the loss: by name, or a class of your own. "
+        "Default: those of the task.",
     )
     evaluate_every_epochs: PositiveInt | None = Field(
         None,

@@ -60,8 +60,9 @@ def write_rows(directory: Path, columns: Sequence[str], rows: int = 600) -> None
             "score": round(drawn.gauss(0, 1), 3),
             "debt": round(drawn.uniform(0, 10), 3),
             "churned": drawn.choice(["yes", "no"]),
+            "exposure": row % 3,
         }
-        for _ in range(rows)
+        for row in range(rows)
     ]
     with (directory / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
@@ -70,11 +71,12 @@ def write_rows(directory: Path, columns: Sequence[str], rows: int = 600) -> None
 
 
 def own_directory(root: Path, made: dict[str, Any], parties: Sequence[str]) -> Path:
-    """A directory with the spec, these parties' columns, and the label if alice is among them."""
+    """A directory with the spec, these parties' columns, and if alice is among them the label and
+    what rows count for."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "spec.yaml").write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
     columns = [column for party in parties for column in COLUMNS[party]]
-    write_rows(root, [*columns, *(["churned"] if "alice" in parties else [])])
+    write_rows(root, [*columns, *(["churned", "exposure"] if "alice" in parties else [])])
     return root
 
 

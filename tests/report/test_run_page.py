@@ -9,7 +9,7 @@ import pytest
 
 from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
-from splitrun.events import Event, RunEnded
+from splitrun.events import Decided, Event, RunEnded
 from splitrun.lock import locked
 from splitrun.report.summary import summarise
 from splitrun.report.write import write
@@ -172,6 +172,38 @@ def test_a_run_that_is_on_is_running(tmp_path: Path) -> None:
         assert page(directory).verdict == "Running: 7 of 40 steps, stale, depth 4."
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"step": 12, "best_step": 3, "stops": True},
+            "The run stopped early, at step 12 of 40: 3 evaluations found nothing better than "
+            "AUROC 0.9000 on the validation rows, of step 3, whose weights it has.",
+        ),
+        (
+            {"step": 40, "best_step": 30, "stops": True},
+            "The run did not stop early. Best was AUROC 0.9000 on the validation rows, of step 30, "
+            "whose weights it has.",
+        ),
+        (
+            {"step": 12, "best_step": 3},
+            "Until step 12 best was AUROC 0.9000 on the validation rows, of step 3.",
+        ),
+        (
+            {"step": 12, "best_step": 0, "best": None},
+            "No evaluation until step 12 has found a value of auroc.",
+        ),
+    ],
+)
+def test_a_page_tells_when_a_run_that_may_stop_early_did_and_why(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    last = Decided(12, metric="auroc", best_step=3, best=0.9, waited=3, end=CLOCK + 1)
+    decided = msgspec.structs.replace(last, **changes)
+    report = run(tmp_path, [started(), *steps(12), decided])
+    assert told in report.texts("p", "remark")
+
+
 def test_a_failed_run_shows_where_it_broke(tmp_path: Path) -> None:
     directory = run_directory(
         tmp_path / "run", [started(), *steps(7)], status="failed", message="bob failed", result=None
@@ -304,3 +336,24 @@ def test_the_command_refuses_what_is_no_run_in_one_line(
     assert told.out == ""
     assert told.err.startswith(f"{tmp_path}: neither a run nor a comparison; ")
     assert told.err.count("\n") == 1
+
+
+def test_classes_are_told_with_who_is_taken_for_whom_and_whether_probabilities_are_true(
+    tmp_path: Path,
+) -> None:
+    figures = {"precision": 0.75, "recall": 0.6, "f1": 0.6667, "support": 10}
+    classes = {
+        "classes": [{"name": "no"} | figures, {"name": "yes"} | figures],
+        "confusion": [[8, 2], [4, 6]],
+        "calibration": [
+            {"predicted": 0.2, "observed": 0.25, "count": 12},
+            {"predicted": 0.8, "observed": 0.75, "count": 8},
+        ],
+    }
+    result = {"metrics": {"test": {"auroc": 0.9}}, "classes": {"test": classes}}
+    report = run(tmp_path, whole_run(), result=result)
+    assert "yes 0.7500 0.6000 0.6667 10" in report.rows
+    assert "yes 4 6" in report.rows
+    (line,) = report.charts["Are probabilities to be believed?"]["data"]
+    assert (line["x"], line["y"]) == ([0.2, 0.8], [0.25, 0.75])
+    assert line["hovertext"] == ["12 rows", "8 rows"]

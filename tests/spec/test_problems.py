@@ -81,7 +81,11 @@ depth: 4
         ("parties.my bob={}", "'my bob' is no name for a party; use letters, digits and _"),
         ("~parties.bob", "parties: holds 1; it needs at least 2"),
         ("parties=[alice, bob]", "parties: must be a mapping, not a list"),
-        ("~top.loss", "top.loss: is missing; add it: binary_cross_entropy, cross_entropy or mse"),
+        (
+            "~top.loss",
+            "top.loss: is missing; add it: binary_cross_entropy, cross_entropy, mse or "
+            "{class: package.module:Class}",
+        ),
         ("~top", "top: is missing; add it, with party and loss"),
         (
             "~dataset",

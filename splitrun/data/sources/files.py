@@ -92,7 +92,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
                     yield Problem(place, what, "keep one")
         wanted = 2 if spec.top.loss.labels == "binary" else None
         if len(self.classes) == 1 or (self.classes and wanted not in {None, len(self.classes)}):
-            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.type}"
+            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.title}"
             yield Problem(place, what, "list 2" if wanted else "list at least 2")
 
     def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
@@ -104,7 +104,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             what = "has no effect: there is no key"
             yield Problem((*path, "key_type"), what, "remove it, or add dataset.key")
         if self.classes and spec.top.loss.labels == "numbers":
-            what = f"has no effect with the loss {spec.top.loss.type}"
+            what = f"has no effect with the loss {spec.top.loss.title}"
             yield Problem((*path, "classes"), what, "remove it")
 
     @property

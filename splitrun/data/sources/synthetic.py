@@ -67,7 +67,7 @@ class SyntheticDataset(DatasetSection):
             what = f"none of {self.rows} rows is left to train on"
             yield Problem((*path, "rows"), what, "use more, or lower dataset.test_fraction")
         if spec.top.loss.labels == "binary" and self.classes != 2:
-            what = f"{self.classes} classes do not fit the loss {spec.top.loss.type}"
+            what = f"{self.classes} classes do not fit the loss {spec.top.loss.title}"
             yield Problem((*path, "classes"), what, "use 2, or the loss cross_entropy")
 
 
