@@ -36,6 +36,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
     "losses": {
         "binary_cross_entropy": "splitrun.model.losses:BinaryCrossEntropy",
         "cross_entropy": "splitrun.model.losses:CrossEntropy",
+        "multilabel_binary_cross_entropy": "splitrun.model.losses:MultilabelBinaryCrossEntropy",
         "mse": "splitrun.model.losses:MeanSquaredError",
         "class": "splitrun.model.custom.measures:CustomLoss",
     },

@@ -52,7 +52,7 @@ def evaluate(
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
-        echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
+        echo(f"warning: the run is {evaluation.status}; this is the model it has saved", err=True)
     if evaluation.differing:
         name = evaluation.differing[0]
         then, now = evaluation.at_the_end[name], evaluation.metrics[name]

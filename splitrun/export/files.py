@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from splitrun import __version__
-from splitrun.errors import ModelError, Problem
+from splitrun.errors import ModelError, Problem, UsageError
 from splitrun.events import party_of
 from splitrun.export.graph import NotExportable
 from splitrun.export.roles import bottom_graph, top_graph
@@ -60,6 +60,9 @@ def export(path: Path, *, allow_code: bool = False) -> Exported:
         RunDirectoryError, ModelError, MissingExtra: as for `export_role`.
     """
     saved = SavedRoles.open(path)
+    if not isinstance(saved.spec.dataset.label, str):
+        message = f"{path}: has several labels, of which no reader of exported files can tell"
+        raise UsageError(f"{message}; export its roles one by one, with --role")
     files = {_file(role): _onnx(saved, role, allow_code=allow_code) for role in saved.digests}
     for party in saved.parties:
         described = json.dumps(_description(saved, party), indent=1, ensure_ascii=False)

@@ -24,6 +24,7 @@ from splitrun.session.store import (
 from splitrun.session.trained import OpenedRun
 from splitrun.spec import Spec
 from splitrun.spec.contracts import LossSection
+from splitrun.spec.effective import in_float32
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class SavedRoles:
             return loss_of(self.spec, self.run.directory)
 
     def _model(self, role: str) -> RoleModel:
-        spec, party, directory = self.spec, party_of(role), self.run.directory
+        spec, party, directory = in_float32(self.spec), party_of(role), self.run.directory
         if self.is_top(role):
             return top_model(spec, self.cuts(role), directory)
         features = self.encoder(party).features

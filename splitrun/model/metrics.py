@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.contracts import METRICS, LossSection
 
 Array = NDArray[np.float64]
 Weights = Array | None
@@ -59,6 +59,8 @@ def evaluate(
     truth, predicted = as_arrays(loss, outputs, labels)
     counts = None if weights is None else weights.numpy()
     figures = {**_METRICS, **own}
+    if loss.labels == "multilabel":
+        figures = {**{name: _mean_over_labels(each) for name, each in _METRICS.items()}, **own}
     for name in metrics:
         value = float(figures[name](truth, predicted, counts))
         values[name] = _finite(value * unit if name in _IN_UNITS else value)
@@ -67,17 +69,38 @@ def evaluate(
 
 def as_arrays(loss: LossSection, outputs: Tensor, labels: Tensor) -> tuple[NDArray[Any], Array]:
     """Labels and predictions as metrics take them: of two classes and one output `[rows]`, of
-    classes `[rows]` and `[rows, classes]`, of numbers `[rows, 1]`."""
+    classes `[rows]` and `[rows, classes]`, of several labels `[rows, labels]`, of numbers
+    `[rows, 1]`."""
     with torch.inference_mode():
         predicted = loss.predictions(outputs).double().numpy()
     truth = labels.numpy()
     if loss.labels == "binary":
         truth, predicted = truth[:, 0].astype(np.int64), predicted[:, 0]
+    elif loss.labels == "multilabel":
+        truth = truth.astype(np.int64)
     elif loss.labels == "numbers":
         predicted = predicted.reshape(truth.shape)  # a loss of a package may give rows alone
     for array in (truth, predicted):
         array.setflags(write=False)  # every metric sees the same
     return truth, predicted
+
+
+def figures_of_label(
+    truth: NDArray[np.int64], predicted: Array, weights: Weights
+) -> dict[str, float | None]:
+    """All that is told of one label with two values, `[rows]`, by name."""
+    names = METRICS["binary"]
+    return {name: _finite(float(_METRICS[name](truth, predicted, weights))) for name in names}
+
+
+def _mean_over_labels(figure: Figure) -> Figure:
+    """The mean of a figure of two classes over several labels; not defined unless all are."""
+
+    def mean(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+        labels = range(truth.shape[1])
+        return float(np.mean([figure(truth[:, it], predicted[:, it], weights) for it in labels]))
+
+    return mean
 
 
 def _finite(value: float) -> float | None:

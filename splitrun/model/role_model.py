@@ -24,6 +24,7 @@ from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.stages import CustomBottomStage, CustomTopStage
 from splitrun.model.custom.trial import differs_from_the_first
 from splitrun.model.measures import loss_of
+from splitrun.model.precision import in_precision
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
@@ -42,6 +43,7 @@ from splitrun.spec import (
 )
 from splitrun.spec.contracts import ModelSection, OptimizerSection
 from splitrun.spec.model import PartySection, Top
+from splitrun.spec.training import Precision
 
 Cuts = Mapping[str, tuple[TensorFacts, ...]]
 """What every bottom sends, by role, in the parties' order."""
@@ -173,10 +175,12 @@ def bottom_model(spec: Spec, party: str, shape: InputShape, directory: Path) -> 
         pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     build = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
     start = _start(("parties", party), spec.parties[party], directory)
-    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
+    begun = partial(_begun, start, build, use.precision)
+    return RoleModel(spec, role, section, directory, use, begun)
 
 
 def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
@@ -192,16 +196,22 @@ def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
         is_bottom=False,
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     inputs = InputShape(numeric=width, cardinalities=(), width=width)
     build = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
     start = _start(("top",), spec.top, directory)
-    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
+    begun = partial(_begun, start, build, use.precision)
+    return RoleModel(spec, role, section, directory, use, begun)
 
 
 def _start(path: SpecPath, section: PartySection | Top, directory: Path) -> Start:
     warm = section.warm_start
     return Start(path, None if warm is None else directory / warm, section.freeze)
+
+
+def _begun(start: Start, build: Callable[[], nn.Module], precision: Precision) -> nn.Module:
+    return in_precision(start.of(build), precision)
 
 
 def made_up(spec: Spec, cuts: Cuts, rows: int) -> Tensors:

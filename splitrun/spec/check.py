@@ -124,7 +124,7 @@ def _columns(spec: Spec) -> Iterator[Problem]:
             yield Problem(path, "its bottom model has no columns", f"list those that {name} holds")
         for index, column in enumerate(party.listed):
             place = (*path, index)
-            if column == spec.dataset.label and holds_label(spec, name):
+            if column in spec.dataset.labels and holds_label(spec, name):
                 what = f"{column!r} is the label"
                 yield Problem(place, what, "remove it: a model must not see what it predicts")
             elif column == spec.dataset.weight and holds_label(spec, name):
@@ -139,8 +139,26 @@ def _columns(spec: Spec) -> Iterator[Problem]:
                 owner[column] = name
 
 
+def _labels(spec: Spec) -> Iterator[Problem]:
+    """Several labels where the loss takes one, or the other way round; and one that is listed
+    twice."""
+    labels, loss = spec.dataset.labels, spec.top.loss
+    place = ("dataset", "label")
+    if loss.labels != "multilabel" and not isinstance(spec.dataset.label, str):
+        what = f"lists columns, and the loss {loss.title} takes one"
+        yield Problem(place, what, "name one, or set top.loss=multilabel_binary_cross_entropy")
+    elif loss.labels == "multilabel" and len(labels) < 2:
+        what = f"the loss {loss.title} takes several labels"
+        remedy = "list columns as dataset.label, or set top.loss=binary_cross_entropy"
+        yield Problem(place, what, remedy)
+    for index, label in enumerate(labels):
+        if label in labels[:index]:
+            yield Problem((*place, index), f"{label!r} is listed twice", "keep one")
+
+
 def _learning(spec: Spec) -> Iterator[Problem]:
     """Settings under which the models cannot be built or cannot learn."""
+    yield from _labels(spec)
     yield from _fusion(spec)
     yield from _metrics(spec)
     yield from _weights(spec)
@@ -156,7 +174,7 @@ def _weights(spec: Spec) -> Iterator[Problem]:
     dataset, holder = spec.dataset, spec.top.party
     if dataset.weight is not None and holder in spec.parties:
         others: dict[str | None, str] = {
-            dataset.label: "the label",
+            **dict.fromkeys(dataset.labels, "the label"),
             key_of(spec, holder): "the key",
             dataset.split.column: "what rows are split by",
             **dict.fromkeys(reading_of(spec, holder).dates, "a column of dates"),
@@ -165,8 +183,10 @@ def _weights(spec: Spec) -> Iterator[Problem]:
         if dataset.weight in others:
             what = f"{dataset.weight!r} is {others[dataset.weight]}, too"
             yield Problem(("dataset", "weight"), what, "name a column of numbers, or remove it")
-    if spec.training.class_weights is not None and spec.top.loss.labels == "numbers":
-        what = f"has no meaning with the loss {spec.top.loss.title}, whose labels are numbers"
+    without_classes = {"numbers": "whose labels are numbers", "multilabel": "of several labels"}
+    loss = spec.top.loss
+    if spec.training.class_weights is not None and loss.labels in without_classes:
+        what = f"has no meaning with the loss {loss.title}, {without_classes[loss.labels]}"
         remedy = "remove it, or weigh rows by a column, dataset.weight"
         yield Problem(("training", "class_weights"), what, remedy)
 

@@ -35,18 +35,19 @@ if TYPE_CHECKING:
     from splitrun.spec.model import Spec
 
 
-Labels = Literal["binary", "classes", "numbers"]
-"""What a loss takes: 0 and 1 as float32 `[rows, 1]`, indices of classes as int64 `[rows]`, or
-numbers as float32 `[rows, 1]`."""
+Labels = Literal["binary", "classes", "multilabel", "numbers"]
+"""What a loss takes: 0 and 1 as float32 `[rows, 1]`, indices of classes as int64 `[rows]`, 0 and 1
+of each of several labels as float32 `[rows, labels]`, or numbers as float32 `[rows, 1]`."""
 
 Metric = Literal["auroc", "average_precision", "accuracy", "f1", "log_loss", "rmse", "mae", "r2"]
 
 METRICS: Mapping[Labels, tuple[Metric, ...]] = {
     "binary": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
     "classes": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
+    "multilabel": ("auroc", "average_precision", "accuracy", "f1", "log_loss"),
     "numbers": ("rmse", "mae", "r2"),
 }
-"""Those that fit the labels."""
+"""Those that fit the labels; of several, each is the mean over them."""
 
 FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
 """What is the better the less it is; of all other metrics, more is better."""
@@ -109,7 +110,10 @@ class LossSection(WordOrSection):
 
     def problems(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """Outputs of another width than it takes, as far as the spec tells."""
-        width, wanted = output_width(spec), self.width(spec.dataset.classes_known)
+        classes = spec.dataset.classes_known
+        if self.labels == "multilabel":
+            classes = len(spec.dataset.labels)
+        width, wanted = output_width(spec), self.width(classes)
         if width is not None and wanted is not None and width != wanted:
             place, because = width_place(spec, path)
             what = f"the output is {width} wide, which does not fit {self.title}"
@@ -117,8 +121,9 @@ class LossSection(WordOrSection):
             yield Problem(place, what, f"use {wanted}{other}{because}")
 
     def width(self, classes: int | None) -> int | None:
-        """The width of outputs that it takes, given the number of classes if that is known."""
-        return classes if self.labels == "classes" else 1
+        """The width of outputs that it takes, given the number of classes, or of several labels, if
+        that is known."""
+        return classes if self.labels in ("classes", "multilabel") else 1
 
     @abstractmethod
     def mean(self, outputs: Tensor, labels: Tensor) -> Tensor:

@@ -123,7 +123,8 @@ def not_features(spec: Spec, party: str) -> Iterator[str]:
     """Columns of a party's file that serve another end, and are features only where listed."""
     if (key := key_of(spec, party)) is not None:
         yield key
-    yield spec.dataset.label  # a partner's column of this name is its copy, as in a shared file
+    # A partner's column of a label's name is its copy, as in a shared file.
+    yield from spec.dataset.labels
     if holds_label(spec, party):
         beside = (spec.dataset.split.column, spec.dataset.weight)
         yield from (column for column in beside if column is not None)
@@ -172,6 +173,12 @@ def as_trained(spec: Spec) -> Spec:
     parties = {name: party.model_copy(update=fresh) for name, party in spec.parties.items()}
     top = spec.top.model_copy(update=fresh)
     return spec.model_copy(update={"parties": parties, "top": top})
+
+
+def in_float32(spec: Spec) -> Spec:
+    """The same experiment without lower precision, for who runs the weights elsewhere."""
+    training = spec.training.model_copy(update={"precision": "float32"})
+    return spec.model_copy(update={"training": training})
 
 
 def resolved(spec: Spec) -> Spec:

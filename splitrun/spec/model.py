@@ -47,6 +47,7 @@ WORD_OR = {
     "deadline_s": ("number", "word"),
     "columns": ("list", "section"),
     "class_weights": ("section", "word"),
+    "label": ("list", "word"),
     "metrics": ("section", "word"),
 }
 """Keys that take a word or something else, or a list of such, and how pydantic's locations tag

@@ -42,6 +42,9 @@ AnyMetric = Annotated[
 ]
 
 
+Precision = Literal["float32", "bf16"]
+
+
 class EarlyStopping(Section):
     """When a run ends before its last epoch. It ends with the weights of its best evaluation,
     whenever that is."""
@@ -96,3 +99,8 @@ class Training(Section):
         "{yes: 5}, and 1 where it does not say; `balanced`: all classes count for the same.",
     )
     clip: Clip | None = Field(None, description="Of every role without its own.")
+    precision: Precision = Field(
+        "float32",
+        description="What forwards and backwards compute in; `bf16`: bfloat16, where PyTorch's "
+        "autocast has it. Weights, losses, updates and what crosses are float32 all the same.",
+    )

@@ -85,7 +85,7 @@ KEYS = {
     ),
     "missing": Bad(
         "trial.yaml:10:1: top.loss: is missing; add it: binary_cross_entropy, cross_entropy, "
-        "mse or {class: package.module:Class}",
+        "multilabel_binary_cross_entropy, mse or {class: package.module:Class}",
         spec(("  loss: binary_cross_entropy\n", "")),
     ),
     "a wrong type of model": Bad(

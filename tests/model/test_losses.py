@@ -32,6 +32,7 @@ def test_the_mean_of_the_rows_losses_is_the_fused_mean(
     labels = {
         "binary": torch.randint(2, (rows, 1), generator=generator).float(),
         "classes": torch.randint(classes, (rows,), generator=generator),
+        "multilabel": torch.randint(2, (rows, classes), generator=generator).float(),
         "numbers": torch.randn(rows, 1, generator=generator),
     }[loss.labels]
     each = loss.per_row(outputs, labels)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from splitrun.certificates import Credentials, throw_away
 from splitrun.session import prepare, train
 from splitrun.spec import load
+from tests.forking import forkserver, run_command
 
 COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
 """Each party's own; alice holds the label."""
@@ -90,15 +89,9 @@ def free_port() -> int:
 def _main(
     directory: Path, arguments: Sequence[str], output: Path, first: Callable[[], None] | None
 ) -> None:
-    from splitrun.cli.app import run
-
     if first is not None:
         first()
-    os.chdir(directory)
-    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    sys.exit(run(arguments))
+    run_command(arguments, directory, output)
 
 
 class PartyProcess:
@@ -117,12 +110,10 @@ class PartyProcess:
     ) -> None:
         self.name, self.directory = name, directory
         self._output = directory / f"{time.monotonic_ns()}.log"
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["splitrun.cli.app", "splitrun.remote", "splitrun.wire.stream", "splitrun.session"]
-        )
         every = ["party", name, "spec.yaml", "--progress", "plain", *arguments]
-        self.process = context.Process(target=_main, args=(directory, every, self._output, first))
+        self.process = forkserver().Process(
+            target=_main, args=(directory, every, self._output, first)
+        )
         self.process.start()
 
     @property

@@ -47,16 +47,15 @@ stopping: st.SearchStrategy[Content] = st.one_of(
     ),
 )
 """Keys of `training`."""
+OWN_LOSS = {"class": "torch.nn:MultiLabelSoftMarginLoss", "kwargs": {"reduction": "none"}}
 clips = st.sampled_from([None, {"norm": 0.05}, {"norm": 1}, {"value": 0.01}])
 freezes = st.sampled_from([[], [], ["*.bias"], ["0.*"], ["*"]])
 losses = st.sampled_from(
     [
         "binary_cross_entropy",
-        {
-            "class": "torch.nn:MultiLabelSoftMarginLoss",
-            "kwargs": {"reduction": "none"},
-            "labels": "binary",
-        },
+        OWN_LOSS | {"labels": "binary"},
+        "multilabel_binary_cross_entropy",
+        OWN_LOSS | {"labels": "multilabel"},
     ]
 )
 codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
@@ -65,6 +64,13 @@ codecs = st.sampled_from(["none", "fp16", "bf16", "int8"])
 def training_rows(rows: int, validation_fraction: float) -> int:
     """After a fifth is held out."""
     return rows - math.ceil(rows * 0.2) - math.ceil(rows * validation_fraction)
+
+
+def _fit_labels(content: Content) -> None:
+    """Several labels, and outputs for them, where the loss takes such."""
+    if "multilabel" in str(content["top"]["loss"]):
+        content["dataset"]["label"], content["top"]["model"]["out"] = ["l0", "l1", "l2"], 3
+        content["training"]["class_weights"] = None
 
 
 @cache
@@ -119,6 +125,7 @@ def contents(draw: st.DrawFn) -> Content:
             "evaluate_every_epochs": draw(st.sampled_from([None, 1])),
             "class_weights": draw(st.sampled_from([None, "balanced", {"1": 3}])),
             "clip": draw(clips),
+            "precision": draw(st.sampled_from(["float32", "float32", "float32", "bf16"])),
         },
         pipeline={"schedule": schedule},
         links={"default": {"latency_ms": 0.3, "jitter_ms": draw(st.sampled_from([0, 1]))}},
@@ -129,6 +136,7 @@ def contents(draw: st.DrawFn) -> Content:
         content["links"]["p1->p0"] = {"codec": draw(codecs)}
     if every_steps := draw(st.sampled_from([None, 3, 10])):
         content["checkpoint"] = {"every_steps": every_steps}
+    _fit_labels(content)
     content["top"]["model"]["dropout"] = draw(st.sampled_from([0.0, 0.2]))
     content["top"] |= {"clip": draw(clips), "freeze": draw(freezes)}
     if schedule == "stale":

@@ -27,9 +27,8 @@ class CustomLoss(ClassSection, LossSection):
     number for each row."""
 
     labels: Labels = Field(
-        description="What it takes: `binary`, 0 and 1 as float32 [rows, 1], and one output; "
-        "`classes`, int64 [rows] of their numbers, and an output for each; `numbers`, float32 "
-        "[rows, 1], and one output."
+        description="What it takes: `binary`, `classes`, `multilabel` or `numbers`; see "
+        "docs/modules.md."
     )
     standardise: bool = Field(
         False,
