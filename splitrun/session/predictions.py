@@ -72,7 +72,8 @@ class Predictions:
             return made
         labels = data.labels[data.test_ids[order]]
         labels = labels if data.classes else data.restored(labels)
-        return replace(made, label=spec.dataset.labels, labels=labels.reshape(len(labels), -1))
+        columns = labels.unsqueeze(1) if labels.ndim == 1 else labels
+        return replace(made, label=spec.dataset.labels, labels=columns)
 
     @property
     def header(self) -> tuple[str, ...]:
