@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # or every process of the tests compiles splitrun anew
 
-.PHONY: help setup hooks demo test tests long lint coverage bench study habits fuzz chaos clean
+.PHONY: help setup browser hooks demo test tests long lint coverage bench study habits fuzz chaos clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,12 @@ setup: .venv/.ready  ## Make .venv with splitrun in it.
 	-$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing/_internal|mypyc?|plotly)/' .venv/lib
 	touch $@
 
+browser: tests/browser/node_modules  ## Install what reads pages in Chromium, where there is node.
+
+tests/browser/node_modules: tests/browser/package-lock.json
+	npm ci --prefix tests/browser --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
 hooks: setup  ## Let git run the lint's checks before every commit.
 	$(BIN)/pre-commit install
 
@@ -26,6 +32,7 @@ demo: setup  ## Train the quickstart over a wide-area link: one batch at a time,
 	$(BIN)/splitrun train experiments/quickstart.yaml
 
 test: setup  ## Every check; those of `lint` beside the tests, which mostly wait.
+	-command -v npm >/dev/null && command -v chromium >/dev/null && $(MAKE) --no-print-directory browser
 	$(MAKE) --no-print-directory --jobs 2 lint tests
 
 tests: setup  ## Every test, as `test` runs them.
@@ -60,5 +67,5 @@ fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files, and at par
 chaos: setup  ## Kill runs and parties at random moments, cut networks, try the law; compare (long).
 	$(BIN)/python -m tests.chaos
 
-clean:  ## Remove .venv; runs/ and what a study has trained, in build/, stay.
-	rm -rf .venv *.egg-info
+clean:  ## Remove .venv and the like; runs/ and what a study has trained, in build/, stay.
+	rm -rf .venv *.egg-info tests/browser/node_modules

@@ -12,10 +12,11 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from splitrun.catalogue.entry import Entry
 from splitrun.errors import UsageError
+from splitrun.events import EvaluatedRows
 from splitrun.scalars import meaning
 
 Value = object
@@ -50,8 +51,8 @@ COLUMNS: Mapping[str, Callable[[Entry], Value]] = {
 
 def metric_key(name: str) -> Key:
     """A metric on the rows that decide, or, as `test.auroc`, on these."""
-    rows, dot, metric = name.partition(".")
-    if dot:
+    rows, _, metric = name.partition(".")
+    if rows in get_args(EvaluatedRows):
         return Key(name, "metric", lambda entry: entry.found.metrics.get(rows, {}).get(metric))
     return Key(name, "metric", lambda entry: entry.metrics.get(name))
 

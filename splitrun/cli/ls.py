@@ -189,12 +189,15 @@ def _print(table: Sequence[_Column]) -> None:
 def _fitted(table: Sequence[_Column], width: int) -> list[_Column]:
     """The first columns, as many as there is room for, with no cell too long."""
     shown: list[_Column] = []
+    left = width
     for column in table:
         cells = column.cells if column.head == "run" else map(_shortened, column.cells)
-        shown.append(_Column(column.head, tuple(cells), column.right))
-        wide = sum(_width(each) + _GAP for each in shown) - _GAP
-        if wide > width and len(shown) > 1:
-            return shown[:-1]
+        fitting = _Column(column.head, tuple(cells), column.right)
+        left -= _width(fitting)
+        if left < 0 and shown:
+            break
+        shown.append(fitting)
+        left -= _GAP
     return shown
 
 

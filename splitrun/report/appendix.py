@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from splitrun import units
+from splitrun.records.bench import BenchHeader
 from splitrun.records.comparison import StudyRecord
 from splitrun.records.reading import read_text
 from splitrun.report.page import Block, CodeListing, Terms
@@ -13,7 +14,9 @@ from splitrun.report.run_page import environment_terms
 from splitrun.units import PAGE
 
 
-def appendix(directory: Path, terms: Sequence[tuple[str, str]], study: StudyRecord) -> list[Block]:
+def appendix(
+    directory: Path, terms: Sequence[tuple[str, str]], study: StudyRecord | BenchHeader
+) -> list[Block]:
     """What words mean, how it was asked to measure, where that was, and the spec.
 
     Args:

@@ -8,6 +8,9 @@ from pathlib import Path
 from splitrun import units
 from splitrun.files import is_something
 from splitrun.records.comparison import ArmRecord, ComparisonRecord
+from splitrun.records.reading import read_record
+from splitrun.records.run import PlanRecord
+from splitrun.records.setting import setting
 from splitrun.report.appendix import appendix
 from splitrun.report.arm_charts import by_depth, colour, curves, dash, symbol, time_to_target
 from splitrun.report.bins import Bins
@@ -54,16 +57,17 @@ def comparison_page(directory: Path, comparison: ComparisonRecord) -> Page:
             for part in ("A comparison", units.moment(comparison.started or comparison.ended))
             if part
         ),
+        question=question(comparison, read_record(directory / "plan.json", PlanRecord)),
         verdict=verdict(comparison),
         facts=key_facts(comparison),
-        remarks=remarks(comparison),
+        remarks=[],
         sections=[
             section
             for section in (
-                PageSection("How fast", [arms_table(comparison), *_some(by_depth(comparison))]),
-                PageSection("What it learns", _learning(comparison), side_by_side=True),
+                PageSection("How fast", _speed(comparison)),
+                PageSection("What it learns", _learning(comparison), "side-by-side"),
                 PageSection("Where the time goes", _time(comparison, recordings)),
-                PageSection("The machine", _machine(comparison, recordings), side_by_side=True),
+                PageSection("The machine", _machine(comparison, recordings), "side-by-side"),
                 PageSection("The links", links_table(comparison)),
                 PageSection(
                     "How it was measured", appendix(directory, COMPARISON_TERMS, comparison)
@@ -82,6 +86,20 @@ def recording_of(directory: Path, arm: ArmRecord) -> Path | None:
     if not is_something(path / FIRST_PART):
         return None
     return path if path.resolve().is_relative_to(directory.resolve()) else None
+
+
+def question(comparison: ComparisonRecord, plan: PlanRecord | None) -> str:
+    """What was compared, on what; of a comparison whose plan was not kept, the arms alone."""
+    depths = units.listed([str(depth) for depth in sorted({arm.depth for arm in comparison.arms})])
+    metric = units.metric_name(comparison.metric)
+    asked = f"How fast is it with {depths} batches in flight, and what happens to its {metric}?"
+    told = setting(plan) if plan else ""
+    return f"{asked} {told[:1].upper()}{told[1:]}." if told else asked
+
+
+def _speed(comparison: ComparisonRecord) -> list[Block]:
+    notes = map(Note, remarks(comparison))
+    return [arms_table(comparison), *_some(by_depth(comparison)), *notes]
 
 
 def _some(figure: Figure | None) -> list[Block]:

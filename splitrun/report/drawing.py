@@ -82,7 +82,7 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
 def _above(unit: str) -> dict[str, Any]:
     place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 1}
     look = {"yanchor": "bottom", "yshift": 8, "showarrow": False, "font": {"color": "var(--ink-3)"}}
-    return {"text": text(unit), **place, **look}
+    return {"name": "unit", "text": text(unit), **place, **look}
 
 
 def beside(label: str, x: float, y: float) -> dict[str, Any]:

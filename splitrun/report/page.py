@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from splitrun import __version__
 
@@ -184,11 +183,12 @@ Block = Figure | PageTable | Terms | CodeListing | Note
 
 @dataclass(frozen=True)
 class PageSection:
-    """A heading and what is under it; where there is room, figures stand side by side."""
+    """A heading and what is under it."""
 
     title: str
     blocks: Sequence[Block]
-    side_by_side: bool = False
+    arrangement: Literal["stacked", "side-by-side", "multiples"] = "stacked"
+    """Of the blocks, where there is room: two in a row, or as many as fit."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,10 @@ class Page:
 
     title: str
     subtitle: str
+    question: str
+    """What was tried, on what: a sentence, or nothing where it is not known."""
     verdict: str
-    """The first sentence: what came out."""
+    """What came out, in a sentence."""
     facts: Sequence[Fact]
     remarks: Sequence[str]
     """Further sentences, below the facts."""
@@ -223,10 +225,10 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    scripts = (_plotly(), _text("charts.js"))
+    scripts = (_plotly(), _text("templates/charts.js"))
     return templates.get_template("page.html").render(
         page=page,
-        style=_text("style.css"),
+        style=_text("templates/style.css"),
         scripts=scripts,
         digests=[_digest(script) for script in scripts],
         version=__version__,
@@ -236,12 +238,11 @@ def render(page: Page) -> str:
 @cache
 def _plotly() -> str:
     """Plotly's own code, less the addresses that it would load maps from and send charts to."""
-    script: str = get_plotlyjs()
-    return re.sub(r"https://(cdn|cloud)\.[a-z.]+", "", script)
+    return re.sub(r"https://(cdn|cloud)\.[a-z.]+", "", _text("vendor/plotly-basic.min.js"))
 
 
 def _text(name: str) -> str:
-    return (files("splitrun.report") / "templates" / name).read_text(encoding="utf-8")
+    return (files("splitrun.report") / name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:

@@ -19,6 +19,7 @@ from splitrun.records.run import (
     read_manifest,
     stand,
 )
+from splitrun.records.setting import setting
 from splitrun.report.class_tables import class_tables
 from splitrun.report.learning_charts import learning, step_losses, throughput
 from splitrun.report.page import (
@@ -94,16 +95,17 @@ def run_page(run: Run) -> Page:
     return Page(
         title=(run.plan and run.plan.name) or run.directory,
         subtitle=_subtitle(run),
+        question=_question(run),
         verdict=_verdict(run, status, result),
         facts=_facts(result, run.summary),
         remarks=_remarks(run),
         sections=[
             section
             for section in (
-                PageSection("Speed and learning", _progress(run), side_by_side=True),
+                PageSection("Speed and learning", _progress(run), "side-by-side"),
                 PageSection("Class by class", class_tables(result)),
                 PageSection("Where the time goes", _time(run.summary)),
-                PageSection("The machine", _machine(run.summary), side_by_side=True),
+                PageSection("The machine", _machine(run.summary), "side-by-side"),
                 PageSection("The links", [*links_table(run.summary), *_measured(result)]),
                 PageSection("The plan", roles_table(run.plan, result)),
                 PageSection("How it was run and measured", _appendix(run)),
@@ -123,6 +125,11 @@ def _status(run: Run) -> str:
 def _subtitle(run: Run) -> str:
     started = run.manifest.started if run.manifest else ""
     return " · ".join(part for part in ("A run", units.moment(started), run.directory) if part)
+
+
+def _question(run: Run) -> str:
+    told = setting(run.plan) if run.plan else ""
+    return f"{told[:1].upper()}{told[1:]}; {_schedule(run)}." if told else ""
 
 
 def _schedule(run: Run) -> str:

@@ -57,6 +57,7 @@ def value_page(directory: Path, value: ValueRecord) -> Page:
         subtitle=" · ".join(
             part for part in ("What the partners bring", units.moment(value.ended)) if part
         ),
+        question=_question(value),
         verdict=". ".join(_capital(it.verdict) for it in partners) + ".",
         facts=_facts(value),
         remarks=_remarks(value),
@@ -66,6 +67,14 @@ def value_page(directory: Path, value: ValueRecord) -> Page:
             PageSection("How it was measured", appendix(directory, TERMS, value)),
         ],
     )
+
+
+def _question(value: ValueRecord) -> str:
+    holders = [it.party for it in value.parties if it.finding is None]
+    whose = f"{holders[0]}'s" if holders else "the model's"
+    metric, partners = units.metric_name(value.metric), [it.party for it in value.partners]
+    rows = f"{value.train_rows:,} rows to train on, {value.evaluated_rows:,} to decide on"
+    return f"What do the data of {units.listed(partners)} bring to {whose} {metric}? {rows}."
 
 
 def _capital(sentence: str) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from splitrun.errors import RunDirectoryError, RunFailed, UsageError, one_line
 from splitrun.files import is_directory, is_something, write_text
+from splitrun.records.bench import BenchRecord, SoakRecord
 from splitrun.records.comparison import StudyStatus, read_comparison
 from splitrun.records.reading import read_record
 from splitrun.records.run import fate
 from splitrun.records.value import read_value
+from splitrun.report.bench_page import bench_page, soak_page
 from splitrun.report.comparison_page import comparison_page
 from splitrun.report.page import Page, render
 from splitrun.report.run_page import read_run, run_page
@@ -17,7 +19,7 @@ from splitrun.report.value_page import value_page
 
 
 def write(path: Path, output: Path | None = None) -> Path:
-    """Write the page of a run, a comparison, a valuation or a recording; gives where it is.
+    """Write the page of a run, a comparison, a bench, a valuation or a recording; gives where.
 
     Args:
         output: default: `report.html` in the directory.
@@ -57,6 +59,12 @@ def _page(path: Path) -> Page:
     value = read_value(path)
     if value is not None:
         return value_page(path, value)
+    bench = read_record(path / "bench.json", BenchRecord)
+    if bench is not None:
+        return bench_page(path, bench)
+    soak = read_record(path / "soak.json", SoakRecord)
+    if soak is not None:
+        return soak_page(path, soak)
     unfinished = read_record(path / "status.json", StudyStatus)
     if unfinished is not None:
         status, again = fate(path, unfinished.status), _AGAIN[unfinished.kind]

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from splitrun.errors import UsageError
 from splitrun.plan import Plan
+from splitrun.plan.explain import describe
 from splitrun.records.comparison import DepthForecast
 from splitrun.runtime.clock import frozen
+from splitrun.session import RunDirectory
 from splitrun.simulate import Costs, bound, predict, with_depth
 from splitrun.spec import Codec, is_falling
 from splitrun.study.arms import BASELINE, CODECS, SCHEDULES, Arm, ArmSet, Schedule
@@ -108,7 +110,8 @@ def compare(
         arms: the arms.
         settings: how to measure.
         metric: one of the spec's `training.metrics`, or `loss`; default: its first.
-        directory: gets what was measured, as it comes, and a recording of every arm.
+        directory: gets the baseline's plan, what was measured, as it comes, and a recording of
+            every arm.
         watcher: told how it is getting on.
 
     Raises:
@@ -121,6 +124,7 @@ def compare(
     baseline = arms.subjects[BASELINE]
     if known is not None:
         refuse_undefined(baseline.parties.label_holder, known)
+    RunDirectory(directory).write_json("plan.json", describe(arms.plans[BASELINE]))
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = MeasurementLog(directory, name, watcher)
     scores = score(arms.subjects, known, settings.seeds, watcher)

@@ -3,6 +3,7 @@
 runs/<utc>-<name>-compare-<hash>/
     spec.yaml, resolved.yaml   as in a run directory
     status.json                running, done, interrupted or failed, and why
+    plan.json                  the baseline's plan, explained
     measured.jsonl             every training and every trial, as they came
     comparison.json            what was found out; not there before the end
     arms/<arm>/events.jsonl    a trial of each arm, with all that happened in it

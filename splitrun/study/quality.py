@@ -22,6 +22,9 @@ Gates for scripts are conditions on a comparison that end a command with exit co
 for proof: it lets pass what the measurements show with 95 % confidence, and fails what is merely
 possible.
 
+Where the spec does not say how often to evaluate, each arm is evaluated after every epoch or, of
+short ones, after so many that a pipeline seldom drains for it: there are curves then.
+
 The time to a target value of the metric joins what was measured apart. The curves tell after how
 many epochs it is reached, seed by seed; the arm's throughput tells how long those take. Evaluations
 themselves are outside the clock.
@@ -82,12 +85,14 @@ def score(
         RunFailed: a role failed; or the baseline diverged; or an arm begins as another network.
     """
     name = metric or "loss"
+    plans = [subject.plan() for subject in subjects.values()]
+    every_epochs = epochs_between(max(plan.depth for plan in plans), plans[0].steps_per_epoch)
     scores = {arm: Scores() for arm in subjects}
     initial_weights = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
             watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
-            subject = subjects[arm].under(bare(subjects[arm].spec, index))
+            subject = subjects[arm].under(bare(subjects[arm].spec, index, every_epochs))
             seed = subject.spec.seed
             if differing := initial_weights.differing(
                 seed, str(arm), subject.first_weights(subject.plan())
@@ -141,15 +146,42 @@ def _curve(statistics: RunStatistics, metric: str) -> Curve:
     return {epoch: value for epoch, value in values if value is not None}
 
 
-def bare(spec: Spec, index: int) -> Spec:
-    """Without emulated links and hardware, at the seed of this index; codecs stay."""
+_FEWEST_DEPTHS = 8
+"""So many times the deepest pipeline, an evaluation comes at the earliest."""
+
+
+def epochs_between(deepest: int, steps_per_epoch: int) -> int:
+    """After how many epochs all arms are evaluated for their curves.
+
+    Every evaluation drains the pipeline, after which the next gradients are less stale. So there
+    are at least eight times as many steps between two of them as are in flight.
+
+    Args:
+        deepest: the most batches in flight of any arm.
+        steps_per_epoch: of every arm.
+    """
+    return -(-_FEWEST_DEPTHS * deepest // steps_per_epoch) if deepest > 1 else 1
+
+
+def bare(spec: Spec, index: int, every_epochs: int | None = None) -> Spec:
+    """Without emulated links and hardware, at the seed of this index; codecs stay.
+
+    Args:
+        every_epochs: how often to evaluate, where the spec does not say.
+    """
     parties = {
         name: party.model_copy(update={"compute": None}) for name, party in spec.parties.items()
     }
     top = spec.top.model_copy(update={"compute": None})
     seed = (spec.seed + index) % _SEEDS
     links = {key: Link(codec=link.codec) for key, link in spec.links.items()}
-    return spec.model_copy(update={"links": links, "parties": parties, "top": top, "seed": seed})
+    update = {"links": links, "parties": parties, "top": top, "seed": seed}
+    said = {"evaluate_every_epochs", "evaluate_every_steps", "early_stopping"}
+    if every_epochs is not None and not any(getattr(spec.training, key) for key in said):
+        every_epochs = min(every_epochs, spec.training.epochs)
+        evaluated = {"evaluate_every_epochs": every_epochs}
+        update["training"] = spec.training.model_copy(update=evaluated)
+    return spec.model_copy(update=update)
 
 
 _POWER = 0.8

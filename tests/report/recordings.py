@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -195,4 +196,48 @@ def comparison_directory(directory: Path, content: dict[str, Any]) -> Path:
         if each["recording"]:
             depth = max(each["depth"], 1)
             record(directory / each["recording"], whole_run(60, depth))
+    return directory
+
+
+def cell(rate: float, **parameters: str) -> dict[str, Any]:
+    """A cell of `bench.json`."""
+    return {
+        "parameters": parameters,
+        "status": "measured",
+        "samples_per_s": {"median": rate, "ci95": [0.9 * rate, 1.1 * rate]},
+        "step_ms": 1e5 / rate,
+        "speedup": rate / 1000,
+        "cpu_percent": 42.0,
+        "peak_memory_bytes": 2**28,
+        "warnings": [{"kind": "busy machine", "text": "other processes used 1.7 of 2 cores"}],
+    }
+
+
+AXES = {"links": ("lan", "wan"), "rows": ("1000", "10000"), "pipeline": ("sequential", "stale:4")}
+
+
+def bench(**changes: Any) -> dict[str, Any]:
+    """`bench.json`; its last cell is the fastest."""
+    combinations = (dict(zip(AXES, labels, strict=True)) for labels in product(*AXES.values()))
+    cells = [cell(1000.0 * (place + 1), **each) for place, each in enumerate(combinations)]
+    content = {
+        "kind": "bench",
+        "name": "trial",
+        "started": "2026-11-22T19:30:09+00:00",
+        "directory": "runs/trial-bench-0",
+        "load_average": 0.5,
+        "all_cores": 2,
+        "settings": {"budget_s": 2.0},
+        "axes": AXES,
+        "baseline": {"pipeline": "sequential"},
+        "cells": cells,
+        "warnings": [],
+    }
+    return content | changes
+
+
+def bench_directory(directory: Path, content: dict[str, Any] | None = None) -> Path:
+    """A bench's directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "bench.json").write_text(json.dumps(content or bench()), encoding="utf-8")
     return directory

@@ -47,7 +47,7 @@ def test_the_verdict_comes_first_and_in_words(
     report = page(tmp_path, chosen)
     faster = "stale:4 is recommended: 3.90× as fast as sequential [3.55, 4.33]."
     assert report.verdict == f"{faster} {told}"
-    assert "Advice: limited by the loop of bob; depth 8." in report.texts("p", "remark")
+    assert "Advice: limited by the loop of bob; depth 8." in report.texts("p", "note")
 
 
 def test_sequential_can_be_what_is_recommended(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import plotly.graph_objects
 import pytest
 
+import splitrun.report
 from splitrun.report.write import write
 from tests.report.reading import Report
 from tests.report.recordings import (
     arm,
+    bench_directory,
     comparison,
     comparison_directory,
     run_directory,
@@ -21,6 +23,7 @@ from tests.report.recordings import (
     whole_run,
 )
 
+VENDOR = Path(splitrun.report.__file__).parent / "vendor"
 HOSTILE = "<script>alert(1)</script><b onload='x'>\"&amp;</script><!--"
 
 
@@ -31,6 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Report]:
     return [
         Report.read(write(run_directory(directory / "run", whole_run()))),
         Report.read(write(comparison_directory(directory / "both", comparison(*arms)))),
+        Report.read(write(bench_directory(directory / "bench"))),
     ]
 
 
@@ -65,9 +69,23 @@ def test_a_page_may_run_its_own_two_scripts_and_load_nothing(pages: list[Report]
         ]
 
 
+def test_the_script_of_others_is_the_one_that_is_said_with_its_licence() -> None:
+    told = (VENDOR / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `([\w.-]+)` \|.* (\w+), `([\w.]+)` \| `(\w{64})` \|", told)
+    assert {name for name, *_ in rows} == {path.name for path in VENDOR.glob("*.js")}
+    for name, licence, file, digest in rows:
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
+        assert licence in (VENDOR / file).read_text(encoding="utf-8")
+
+
+def test_a_page_takes_less_than_a_megabyte_and_a_half(pages: list[Report]) -> None:
+    for page in pages:
+        assert len(page.html.encode()) < 1.5e6
+
+
 def test_plotly_is_on_a_page_once(pages: list[Report]) -> None:
     for page in pages:
-        assert page.html.count("window.Plotly = Plotly") == 1
+        assert page.html.count("* plotly.js (basic - minified)") == 1
 
 
 def test_every_chart_is_one_that_plotly_knows(pages: list[Report]) -> None:
@@ -93,9 +111,9 @@ def test_charts_have_a_title_and_a_caption_also_for_those_who_cannot_see_them(
         spoken = [
             element.attributes["aria-label"]
             for element in page.elements
-            if element.attributes.get("role") == "img"
+            if element.attributes.get("role") == "group"
         ]
-        assert len(spoken) == len(page.charts) > 3
+        assert len(spoken) == len(page.charts) > 1
         captions = page.texts("figcaption")
         for title, words in zip(page.charts, spoken, strict=True):
             assert words.startswith(f"{title}. ")

@@ -6,11 +6,15 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from splitrun.spec import loads
 from splitrun.study import Finding, Verdict, compare_metric, fails_assertion
+from splitrun.study.quality import bare, epochs_between
+from tests.runtime.running import synthetic
 from tests.study.arms import stream
 
 MARGIN = 0.005
@@ -131,3 +135,24 @@ def test_an_assertion_holds_for_its_verdict_and_for_what_implies_it() -> None:
 def test_an_assertion_fails_on_what_is_not_shown(found: Finding) -> None:
     assert fails_assertion(Verdict(found), Finding.EQUIVALENT)
     assert fails_assertion(Verdict(Finding.EQUIVALENT), Finding.IDENTICAL)
+
+
+@given(st.integers(1, 64), st.integers(1, 500))
+def test_curves_have_a_point_an_epoch_unless_pipelines_would_mostly_drain(
+    depth: int, steps_per_epoch: int
+) -> None:
+    every = epochs_between(depth, steps_per_epoch)
+    assert every == 1 or every * steps_per_epoch >= 8 * depth
+    assert every == 1 or (every - 1) * steps_per_epoch < 8 * depth
+
+
+@pytest.mark.parametrize("said", [{}, {"evaluate_every_epochs": 2}, {"evaluate_every_steps": 5}])
+def test_arms_are_evaluated_for_curves_where_the_spec_does_not_say_how_often(
+    said: dict[str, int],
+) -> None:
+    training = synthetic()["training"] | {"epochs": 3} | said
+    spec = loads(yaml.safe_dump(synthetic(training=training)), "made.yaml").spec
+    assert bare(spec, 0).training == spec.training
+    for every, most in ((1, 1), (7, 3)):
+        evaluated = bare(spec, 0, every).training.evaluate_every_epochs
+        assert evaluated == (said.get("evaluate_every_epochs") if said else most)
