@@ -15,7 +15,7 @@ from splitrun.records.reading import read_lines
 from splitrun.records.run import EpochRecord, RunResult, fate
 from splitrun.session import RunDirectory, evaluate_run
 from splitrun.session import predict as predict_rows
-from splitrun.session.trained import OpenedRun
+from splitrun.session.trained import OpenedRun, unseen_warnings
 from splitrun.spec import has_own_files
 
 if TYPE_CHECKING:
@@ -119,8 +119,9 @@ class Run:
         _warn_unfinished(made.status)
         if made.join is not None:
             warn_each(_of_frames(text, files) for text in made.join.warnings)
+        warn_each(unseen_warnings(made.unseen))
         told = made.predictions
-        return DataFrame.from_records(list(told.rows()), columns=list(told.header))
+        return DataFrame(list(told.rows()), columns=list(told.header))
 
     def module(self, role: str) -> nn.Module:
         """A role's trained module, such as `bob.bottom`'s: with the saved weights, in evaluation

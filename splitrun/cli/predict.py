@@ -146,17 +146,14 @@ def tell_new(join: Join | None, unseen: Unseen) -> None:
     """Tell how new rows were joined, and warn of words that no training row had, a line for each
     column."""
     from splitrun.cli.data_lines import join_line
+    from splitrun.session.trained import unseen_warnings
 
     if join is not None:
         tell(join_line(join.record))
         for warning in join.warnings:
             warn(warning)
-    for party, columns in unseen.items():
-        for each in columns:
-            shown = ", ".join(repr(value) for value in each.values[:_MOST_NAMED])
-            shown += ", …" if len(each.values) > _MOST_NAMED else ""
-            what = f"{party}'s {each.column} is {shown} in {each.rows:,} row(s)"
-            warn(f"{what}, which no training row had; all such are one to it")
+    for warning in unseen_warnings(unseen):
+        warn(warning)
 
 
 def unseen_json(unseen: Unseen) -> dict[str, dict[str, object]]:

@@ -6,7 +6,7 @@ give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +41,19 @@ Unseen = Mapping[str, tuple[UnseenValues, ...]]
 def unseen_of(parties: Parties) -> Unseen:
     """What the parties' new rows have of it."""
     return {party.name: party.data.unseen for party in parties if party.data.unseen}
+
+
+def unseen_warnings(unseen: Unseen) -> Iterator[str]:
+    """The same in words, a line for each column."""
+    for party, columns in unseen.items():
+        for each in columns:
+            shown = ", ".join(repr(value) for value in each.values[:_MOST_NAMED])
+            shown += ", …" if len(each.values) > _MOST_NAMED else ""
+            what = f"{party}'s {each.column} is {shown} in {each.rows:,} row(s)"
+            yield f"{what}, which no training row had; all such are one to it"
+
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)

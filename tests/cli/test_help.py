@@ -1,0 +1,198 @@
+"""What the command line says of itself: its help, its examples, its completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import typer
+
+from splitrun import __version__
+from splitrun.cli.app import app, run
+from tests.catalogue.made import make_run
+from tests.cli.trial import ROWS, SPEC, refusal, write
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+GROUP = typer.main.get_group(app)
+COMMANDS = sorted({*GROUP.commands} - {"certs"})
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(arguments) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_said(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, option) == f"{__version__}\n"
+
+
+def test_the_list_of_commands_is_not_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+    told = " ".join(said(capsys, "--help").split())
+    for name in COMMANDS:
+        first = (GROUP.commands[name].help or "").partition("\n")[0]
+        assert f" {name} {first} " in f"{told} "
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_s_help_ends_with_command_lines_that_can_be_typed(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, examples = said(capsys, name, "--help").partition("For example:\n")
+    lines = examples.splitlines()
+    assert 1 <= len(lines) <= 2
+    for line in lines:
+        program, command, *arguments = line.partition(" > ")[0].split()
+        assert (program, command) == ("splitrun", name)
+        known = GROUP.commands[name]
+        context = typer.Context(known, info_name=name)
+        _, left, _ = known.make_parser(context).parse_args(arguments)
+        assert left == []
+
+
+def test_examples_are_listed_by_what_their_files_begin_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = said(capsys, "examples").splitlines()
+    assert [line.split()[0] for line in lines] == sorted(
+        path.stem for path in EXPERIMENTS.glob("*.yaml")
+    )
+    (quickstart,) = (line for line in lines if line.startswith("quickstart "))
+    assert quickstart.endswith("generated; a label that needs both.")
+
+
+def test_an_example_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = said(capsys, "examples", "quickstart")
+    assert printed == (EXPERIMENTS / "quickstart.yaml").read_text(encoding="utf-8")
+    told = "quikstart: no such example; did you mean quickstart?\n"
+    assert refusal(capsys, "examples", "quikstart") == told
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where there are a spec and a run."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"trial.yaml": SPEC})
+    make_run(tmp_path / "runs", "20261101T100000Z-trial-0f0f0f0f")
+    return tmp_path
+
+
+OFFERED = {
+    "commands": (["pl"], {"plan"}),
+    "options": (["train", "--ru"], {"--runs-dir"}),
+    "ways to show progress": (["train", "--progress", "p"], {"plain"}),
+    "specs": (["validate", ""], {"trial.yaml"}),
+    "runs": (["eval", "2026"], {"20261101T100000Z-trial-0f0f0f0f"}),
+    "the last run": (["train", "--resume", "@"], {"@last"}),
+    "specs and runs": (["compare", "tr"], {"trial.yaml"}),
+    "runs to compare": (["compare", "@last", "2026"], {"20261101T100000Z-trial-0f0f0f0f"}),
+    "examples": (["examples", "q"], {"quickstart"}),
+    "paths, which the shell knows": (["eval", "runs/"], set()),
+}
+
+
+@pytest.mark.parametrize(("words", "offered"), OFFERED.values(), ids=OFFERED.keys())
+def test_a_shell_is_offered(
+    words: Sequence[str],
+    offered: set[str],
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("_SPLITRUN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["splitrun", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    assert {*said(capsys).split()} == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_gets_a_script_that_asks(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_SPLITRUN_COMPLETE", f"source_{shell}")
+    script = said(capsys)
+    assert f"_SPLITRUN_COMPLETE=complete_{shell}" in script
+
+
+def test_completing_a_run_imports_nothing_that_computes_or_draws(place: Path) -> None:
+    program = "from splitrun.cli.app import run; import sys; run([]); print(*sys.modules)"
+    asked = {"COMP_WORDS": "splitrun eval 2026", "COMP_CWORD": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **asked, "_SPLITRUN_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.startswith("20261101T100000Z-trial")
+    heavy = {"torch", "numpy", "pandas", "msgspec", "yaml", "rich", "psutil", "splitrun.spec"}
+    assert not heavy & {*ended.stdout.split()}
+
+
+@pytest.mark.parametrize("option", ["-q", "--quiet"])
+def test_quiet_leaves_the_result_and_warnings(
+    option: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(place, {"rows.csv": ROWS})
+    arguments = ("train", "trial.yaml", "dataset.key_type=text")
+    assert run([*arguments, "--progress", "plain"]) == 0
+    loud = capsys.readouterr()
+    assert "label y: " in loud.err
+    assert run([*arguments, option]) == 0
+    quiet = capsys.readouterr()
+    (warning,) = quiet.err.splitlines()
+    assert warning.startswith("warning: ")
+    assert f"{warning}\n" in loud.err
+    assert quiet.out.splitlines()[0] == loud.out.splitlines()[0]
+    assert "nowhere: no such directory" in refusal(capsys, "eval", "nowhere", option)
+
+
+def test_a_spec_s_problems_are_told_to_programs(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(place, {"rows.csv": ROWS, "trial.yaml": SPEC.replace("hidden: [4], out: 2", "out: two")})
+    assert run(["validate", "trial.yaml", "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    told = json.loads(captured.out)
+    assert told["valid"] is False
+    (problem,) = told["problems"]
+    assert problem == {
+        "file": "trial.yaml",
+        "line": 6,
+        "column": 25,
+        "key": "parties.alice.bottom.out",
+        "what": "must be a whole number, not 'two'",
+        "remedy": problem["remedy"],
+    }
+
+
+def test_a_spec_s_warnings_are_told_to_programs(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(place, {"rows.csv": ROWS})
+    told = json.loads(said(capsys, "validate", "trial.yaml", "dataset.key_type=text", "--json"))
+    (warning,) = told["warnings"]
+    assert (told["valid"], told["problems"]) == (True, [])
+    assert warning == {
+        "file": "override 'dataset.key_type=text'",
+        "line": 1,
+        "column": 9,
+        "key": "dataset.key_type",
+        "what": "has no effect: there is no key",
+        "remedy": "remove it, or add dataset.key",
+    }
+
+
+def test_data_that_cannot_be_read_are_a_problem_without_a_place(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate", "trial.yaml", "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["file"], problem["line"], problem["key"]) == (None, None, "")
+    assert problem["what"] == "rows.csv: No such file or directory"
