@@ -154,26 +154,6 @@ def test_runs_are_found_as_on_the_command_line(capsys: pytest.CaptureFixture[str
     assert splitrun.load("@last").directory == Path("runs").absolute() / table["run"][0]
 
 
-def test_a_comparison_is_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.probing import given_costs
-
-    monkeypatch.setattr(sys.modules["splitrun.session.prepare"], "probe_costs", given_costs)
-    found = splitrun.compare(
-        "trial.yaml",
-        {"dataset.batch_size": 2},
-        schedules=["stale"],
-        depths=[2],
-        repeats=2,
-        seeds=1,
-        budget_s=0.1,
-        metric="accuracy",
-    )
-    assert {"sequential", "stale:2"} <= {arm.name for arm in found.arms}
-    assert found.metric == "accuracy"
-    assert found.report is not None
-    assert Path(found.report).is_file()
-
-
 def test_threads_take_turns_and_end_with_the_same_bits(made: splitrun.Run) -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(splitrun.run, ["trial.yaml", "trial.yaml"]))
