@@ -37,7 +37,7 @@ from splitrun.cli import (
     train,
     value,
 )
-from splitrun.cli.options import with_quiet
+from splitrun.cli.options import for_example, with_quiet
 from splitrun.cli.output import echo
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
@@ -132,16 +132,11 @@ _EXAMPLES: Mapping[Callable[..., None], tuple[str, ...]] = {
 _NAMES = {runs.evaluate: "eval"}
 
 
-def _epilog(examples: Sequence[str]) -> str:
-    """Examples a line each, as Click leaves them."""
-    return "\b\n" + "\n".join(("For example:", *(f"  splitrun {each}" for each in examples)))
-
-
 for _command, _lines in _EXAMPLES.items():
     app.command(
         _NAMES.get(_command, _command.__name__),
         short_help=(_command.__doc__ or "").partition("\n")[0],
-        epilog=_epilog(_lines),
+        epilog=for_example(*_lines),
     )(with_quiet(_command))
 app.add_typer(certs.app, name="certs")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from splitrun.cli.options import for_example
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_something, write_text
@@ -22,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The party, as the spe
 Days = Annotated[int, typer.Option("--days", min=1, max=36_500, help="How long it is valid.")]
 
 
-@app.command("init")
+@app.command("init", epilog=for_example("certs init ca"))
 def init(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="Where ca.key and ca.crt are written.")
@@ -43,7 +44,7 @@ def init(
     echo(f"{directory / CA_KEY}: written, to sign with; nobody else may have it")
 
 
-@app.command("request")
+@app.command("request", epilog=for_example("certs request partner certs"))
 def request(
     name: Name,
     directory: Annotated[
@@ -65,7 +66,7 @@ def request(
     echo(f"{directory / name}.key: written, for {name}; nobody else may have it")
 
 
-@app.command("sign")
+@app.command("sign", epilog=for_example("certs sign partner partner.csr --ca ca"))
 def sign(
     name: Name,
     path: Annotated[Path, typer.Argument(metavar="REQUEST", help="The party's NAME.csr.")],
@@ -101,7 +102,7 @@ def sign(
     echo(f"{output}: written, for {name}; valid until {end(certificate)}")
 
 
-@app.command("show")
+@app.command("show", epilog=for_example("certs show certs"))
 def show(
     paths: Annotated[
         list[Path] | None,

@@ -134,6 +134,16 @@ Quiet = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+def for_example(*lines: str) -> str:
+    """What the help of a command ends with.
+
+    Args:
+        lines: command lines, without the program's name.
+    """
+    unwrapped = "\b\n"  # says so to Click
+    return unwrapped + "\n".join(("For example:", *(f"  splitrun {line}" for line in lines)))
+
+
 def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
     """The command with an option that keeps it quiet."""
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -19,7 +20,11 @@ from tests.cli.trial import ROWS, SPEC, refusal, write
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 GROUP = typer.main.get_group(app)
-COMMANDS = sorted({*GROUP.commands} - {"certs"})
+CERTIFICATES: Any = GROUP.commands["certs"]
+COMMANDS: dict[tuple[str, ...], Any] = {
+    **{(name,): command for name, command in GROUP.commands.items() if name != "certs"},
+    **{("certs", name): command for name, command in CERTIFICATES.commands.items()},
+}
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -34,24 +39,24 @@ def test_the_version_is_said(option: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_list_of_commands_is_not_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
     told = " ".join(said(capsys, "--help").split())
-    for name in COMMANDS:
-        first = (GROUP.commands[name].help or "").partition("\n")[0]
+    for (name,), command in ((names, it) for names, it in COMMANDS.items() if len(names) == 1):
+        first = (command.help or "").partition("\n")[0]
         assert f" {name} {first} " in f"{told} "
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
 def test_a_command_s_help_ends_with_command_lines_that_can_be_typed(
-    name: str, capsys: pytest.CaptureFixture[str]
+    names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, _, examples = said(capsys, name, "--help").partition("For example:\n")
+    _, _, examples = said(capsys, *names, "--help").partition("For example:\n")
     lines = examples.splitlines()
     assert 1 <= len(lines) <= 2
     for line in lines:
-        program, command, *arguments = line.partition(" > ")[0].split()
-        assert (program, command) == ("splitrun", name)
-        known = GROUP.commands[name]
-        context = typer.Context(known, info_name=name)
-        _, left, _ = known.make_parser(context).parse_args(arguments)
+        program, *words = line.partition(" > ")[0].split()
+        assert (program, *words[: len(names)]) == ("splitrun", *names)
+        known = COMMANDS[names]
+        parser = known.make_parser(typer.Context(known, info_name=names[-1]))
+        _, left, _ = parser.parse_args(words[len(names) :])
         assert left == []
 
 
