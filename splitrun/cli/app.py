@@ -93,7 +93,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
 _EXAMPLES: Mapping[Callable[..., None], tuple[str, ...]] = {
     train.train: (
         "train quickstart.yaml pipeline.depth=8 links.default.latency_ms=50",
@@ -130,7 +129,7 @@ _EXAMPLES: Mapping[Callable[..., None], tuple[str, ...]] = {
 }
 """Of each command, command lines that make sense."""
 _NAMES = {runs.evaluate: "eval"}
-
+"""Of those that are not called as their functions are."""
 
 for _command, _lines in _EXAMPLES.items():
     app.command(

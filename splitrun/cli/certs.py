@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from splitrun.cli.options import for_example
+from splitrun.cli.options import for_example, with_quiet
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_something, write_text
@@ -24,6 +24,7 @@ Days = Annotated[int, typer.Option("--days", min=1, max=36_500, help="How long i
 
 
 @app.command("init", epilog=for_example("certs init ca"))
+@with_quiet
 def init(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="Where ca.key and ca.crt are written.")
@@ -45,6 +46,7 @@ def init(
 
 
 @app.command("request", epilog=for_example("certs request partner certs"))
+@with_quiet
 def request(
     name: Name,
     directory: Annotated[
@@ -67,6 +69,7 @@ def request(
 
 
 @app.command("sign", epilog=for_example("certs sign partner partner.csr --ca ca"))
+@with_quiet
 def sign(
     name: Name,
     path: Annotated[Path, typer.Argument(metavar="REQUEST", help="The party's NAME.csr.")],
@@ -103,6 +106,7 @@ def sign(
 
 
 @app.command("show", epilog=for_example("certs show certs"))
+@with_quiet
 def show(
     paths: Annotated[
         list[Path] | None,
