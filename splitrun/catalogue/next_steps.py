@@ -14,8 +14,7 @@ def next_steps(entry: Entry) -> list[str]:
     if entry.kind != "run":
         if done:
             again = [f"compare {path}"] if entry.kind == "comparison" else []
-            report = [] if entry.kind == "bench" else [f"report {path}"]
-            return _commands(*again, *report)
+            return _commands(*again, f"report {path}")
         typed = entry.found.asked.command
         return _commands(shlex.join(typed)) if typed and not entry.is_alive else []
     if entry.is_alive:
