@@ -1,4 +1,4 @@
-"""The parts of the screen below its head: roles, their last seconds, links, and the machine."""
+"""The lower parts of the screen: roles, their last seconds, links, and the machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from splitrun.dashboard.line import (
     Column,
     Line,
     fit,
+    fitting,
     kept,
     line,
     more_line,
     share_runs,
     title_line,
+    wrapped,
 )
 from splitrun.dashboard.links import LinkView
 from splitrun.dashboard.roles import MOST_CELLS, RoleView
@@ -51,14 +53,46 @@ _LONGEST_NAME = 24
 _LEAST_BAR, _LARGEST_BAR = 8, 60
 
 
+_FEWEST_ROWS = 2
+"""A title without a row tells nothing."""
+_CHOSEN = "▸"
+_NO_COLUMNS = (Column("", 0), Column("", 0))
+
+
 def name_width(view: RunView) -> int:
     """Columns for the names of roles."""
     return min(_LONGEST_NAME, max((len(name) for name in view.roles), default=4))
 
 
-def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
-    """A title, a line a role, and if there is no room for all, what the others do on average."""
-    names, steps = name_width(view), f"{view.progress.steps:,}"
+def _marked(name: str, chosen: str) -> str:
+    """A role's name; where one is chosen, all make room for its mark."""
+    mark = _CHOSEN if name == chosen else " "
+    return f"{mark}{name}" if chosen else name
+
+
+def _kept_roles(
+    view: RunView, height: int, chosen: str
+) -> tuple[Sequence[RoleView], Sequence[RoleView]]:
+    """The roles that find room, the chosen one among them, and the others."""
+    shown, others = kept(list(view.roles.values()), height)
+    if any(role.name == chosen for role in others) and shown:
+        replaced = shown[max(0, len(shown) - 2)]
+        shown = [view.roles[chosen] if role is replaced else role for role in shown]
+        others = [replaced if role.name == chosen else role for role in others]
+    return shown, others
+
+
+def role_lines(
+    view: RunView, plan: PlanRecord, width: int, height: int, chosen: str = ""
+) -> list[Line]:
+    """A title, a line a role, and if there is no room for all, what the others do on average.
+
+    Args:
+        chosen: the role that is marked.
+    """
+    if height < _FEWEST_ROWS:
+        return []
+    names, steps = name_width(view) + bool(chosen), f"{view.progress.steps:,}"
     columns = [
         Column("role", names, right=False),
         Column("doing", 8, right=False),
@@ -68,7 +102,7 @@ def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
         Column("busy", 5),
     ]
     left = width - sum(column.width + 1 for column in columns)
-    waits = min(names + 6, max(0, left - _LEAST_BAR - 1))
+    waits = min(name_width(view) + 6, max(0, left - _LEAST_BAR - 1))
     bar = min(_LARGEST_BAR, left - waits - 1)
     window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
     over = f"last {units.span(window_s)}" if view.running else "whole run"
@@ -76,9 +110,10 @@ def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
         Column(over, max(0, bar), right=False),
         Column("waits for", waits, right=False),
     ]
-    shown, others = kept(list(view.roles.values()), height)
+    columns = [*fitting(columns, width)]
+    shown, others = _kept_roles(view, height, chosen)
     lines = [title_line(columns, width)]
-    lines += [_role_line(role, view, plan, columns, width) for role in shown]
+    lines += [_role_line(role, view, plan, columns, width, chosen) for role in shown]
     if others:
         busy = sum(_shares(role, view).busy for role in others) / len(others)
         summed = f"+{len(others)} more: busy {SCREEN.rounded_share(busy)} on average"
@@ -87,7 +122,12 @@ def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
 
 
 def _role_line(
-    role: RoleView, view: RunView, plan: PlanRecord, columns: list[Column], width: int
+    role: RoleView,
+    view: RunView,
+    plan: PlanRecord,
+    columns: list[Column],
+    width: int,
+    chosen: str,
 ) -> Line:
     shares = _shares(role, view)
     told = view.running and not view.silent_s and not role.is_idle
@@ -97,7 +137,7 @@ def _role_line(
     depth = planned.depth if planned else view.progress.depth
     bottom = role.name.endswith(".bottom")
     texts = [
-        role.name,
+        _marked(role.name, chosen),
         "stuck" if stuck else _DOING.get(doing, doing.lower()) if doing else "",
         f"{role.step:,}",
         f"{role.in_flight} of {depth:>{len(str(view.progress.depth))}}" if bottom else "",
@@ -108,9 +148,9 @@ def _role_line(
         (column.cell(text), FAILED if stuck and column.title in ("role", "doing") else PLAIN)
         for column, text in zip(columns, texts, strict=False)
     ]
-    bar, waits = columns[-2], columns[-1]
-    parts += [*share_runs(shares, bar.width), (" ", PLAIN)]
-    return line([*parts, (fit(_waits_for(role, view, waits.width), waits.width), PLAIN)], width)
+    bar, waits = (column.width for column in (*columns[len(texts) :], *_NO_COLUMNS)[:2])
+    parts += [*share_runs(shares, bar), (" ", PLAIN)]
+    return line([*parts, (fit(_waits_for(role, view, waits), waits), PLAIN)], width)
 
 
 def _shares(role: RoleView, view: RunView) -> Shares:
@@ -142,16 +182,71 @@ def _share_of(source: str, share: float, width: int) -> str:
     return f"{shown:>5} {fit(source, width - 6)}" if width > 8 else ""
 
 
-def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
-    """A legend, and a line a role; a cell is as much time as the legend says."""
-    names = name_width(view)
-    shown, others = kept(list(view.roles.values()), height)
+CHOSEN_LINES = 3
+"""That tell of a chosen role at most."""
+
+
+def chosen_lines(view: RunView, plan: PlanRecord, width: int, chosen: str) -> list[Line]:
+    """All there is to know of one role: what it is at and since when, its wait, its depth, how
+    stale its gradients are, and its weights."""
+    role = view.roles.get(chosen)
+    if role is None:
+        return []
+    told = [_at(role, view), _wait_text(role, view)]
+    planned = plan.roles.get(chosen)
+    if chosen.endswith(".bottom"):
+        depth = planned.depth if planned else view.progress.depth
+        told.append(f"{role.in_flight} of {depth} batches in flight")
+    if role.staleness is not None:
+        most = f" of at most {planned.staleness}" if planned else ""
+        told.append(f"staleness {role.staleness}{most}")
+    if planned:
+        size, versions = SCREEN.size(planned.version_bytes), planned.versions
+        held = f", in {versions} versions of {size}" if versions > 1 else ""
+        told.append(f"{planned.parameters:,} weights{held}")
+    text = f"{chosen}: {'; '.join(filter(None, told))}"
+    return [line([(each, PLAIN)], width) for each in wrapped(text, width, CHOSEN_LINES)]
+
+
+def _at(role: RoleView, view: RunView) -> str:
+    """`at receive from alice.top for 6.2 s, after FORWARD 120`."""
+    last, stuck = role.told, view.progress.stuck
+    if last is None:
+        return "nothing heard of it yet"
+    after = f"{last.op} {last.step:,}"
+    since = units.span(role.silent_since(view.present))
+    if stuck is not None and role.is_stuck:
+        return f"stuck at {stuck.at} for {since}, after {after}"
+    following = role.following
+    if not view.running or view.silent_s or role.is_idle or following is None:
+        return f"last heard of at {after}, {since} ago"
+    peer = f" from {following.peer}" if following.op == "RECV" else ""
+    doing = _DOING.get(following.op, following.op.lower())
+    return f"at {doing}{peer} for {since}, after {after}"
+
+
+def _wait_text(role: RoleView, view: RunView) -> str:
+    waits = _waits_for(role, view, len(role.name) + _LONGEST_NAME)
+    share, _, source = waits.strip().rpartition(" ")
+    return f"waits {share} of the time for {source}" if source else "waits for nobody"
+
+
+def strip_lines(view: RunView, width: int, height: int, chosen: str = "") -> list[Line]:
+    """A legend, and a line a role; a cell is as much time as the legend says.
+
+    Args:
+        chosen: the role that is marked.
+    """
+    if height < _FEWEST_ROWS:
+        return []
+    names = name_width(view) + bool(chosen)
+    shown, others = _kept_roles(view, height, chosen)
     cells = max(0, min(MOST_CELLS, width - names - 1))
     lines = [_legend(view, names, width)]
     for role in shown:
         running = view.running or view.ended_stuck
         drawn = role.row(cells, view.present, view.now, running=running)
-        parts: list[tuple[str, Style]] = [(fit(role.name, names) + " ", PLAIN)]
+        parts: list[tuple[str, Style]] = [(fit(_marked(role.name, chosen), names) + " ", PLAIN)]
         for kind, run in groupby(drawn):
             glyph, style = KINDS[kind]
             parts.append((glyph * len(list(run)), style))
@@ -175,12 +270,13 @@ def _legend(view: RunView, names: int, width: int) -> Line:
 
 _LONGEST_LINK_NAME = 40
 _LARGEST_LINK_BAR = 40
+_LONG_AGO_S = 99.95
 
 
 def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
     """A title, a line a link, and if there is no room for all, what the others come to."""
     links = view.links.between_parties()
-    if not links:
+    if not links or height < _FEWEST_ROWS:
         return []
     longest = max(len(_name(link)) for link in links.values())
     columns = [
@@ -188,6 +284,7 @@ def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
         Column("wire", 5),
         Column("queue", 5),
         Column("peak", 5),
+        Column("last", 6),
         Column("in all", 11),
         Column("Mbit/s", 8),
         Column("of", 7),
@@ -197,6 +294,7 @@ def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
     known = any(bandwidths.get(name) for name in links)
     over = "used" if known else ""
     columns.append(Column(over, max(0, min(_LARGEST_LINK_BAR, left)), right=False))
+    columns = [*fitting(columns, width)]
     names = list(links)
     shown = names if len(names) < height else names[: max(0, height - 2)]
     lines = [title_line(columns, width)]
@@ -218,7 +316,7 @@ def _link_line(
     rate = _mbps(link, view)
     texts = [
         _name(link),
-        *(_under_way(link, view.now) if link.ends_here else (SCREEN.unknown,) * 3),
+        *(_under_way(link, view) if link.ends_here else (SCREEN.unknown,) * 4),
         SCREEN.size(link.bytes),
         f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
         _bandwidth_text(bandwidth),
@@ -226,16 +324,28 @@ def _link_line(
     parts: list[tuple[str, Style]] = [
         (column.cell(text), PLAIN) for column, text in zip(columns, texts, strict=False)
     ]
-    bar = columns[-1].width
+    bar = columns[len(texts)].width if len(columns) > len(texts) else 0
     if bandwidth is not None:
         used = round(min(1.0, rate / bandwidth) * bar)
         parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
     return line(parts, width)
 
 
-def _under_way(link: LinkView, now: float) -> tuple[str, ...]:
-    """Messages on the wire, in the queue, and in the longest queue."""
-    return f"{link.on_the_wire(now)}", f"{link.queue(now)}", f"{link.peak_queue}"
+def _under_way(link: LinkView, view: RunView) -> tuple[str, ...]:
+    """Messages on the wire, in the queue, and in the longest queue; how long ago one came last."""
+    now, came = view.now, link.last_came(view.now)
+    ago = SCREEN.unknown if came is None else _ago(view.present - came)
+    return f"{link.on_the_wire(now)}", f"{link.queue(now)}", f"{link.peak_queue}", ago
+
+
+def _ago(seconds: float) -> str:
+    """In at most six characters, up to 99 hours."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < _LONG_AGO_S else _minutes(seconds)
+
+
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < _LONG_AGO_S else f"{minutes / 60:.0f} h"
 
 
 def _bandwidth_text(mbps: float | None) -> str:
@@ -271,6 +381,8 @@ _GIB = 1 << 30
 def machine_lines(view: RunView, width: int, height: int) -> list[Line]:
     """A line of processor and memory, and one a GPU; those that find no room are summed up."""
     sample = view.machine.last
+    if not height:
+        return []
     if sample is None:
         return [line([(fit("machine", _LABEL), DIM), ("no samples yet", DIM)], width)]
     peak = SCREEN.size(view.machine.peak_memory_bytes)

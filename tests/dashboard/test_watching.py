@@ -26,7 +26,7 @@ def _terminal_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(live, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(live, "_READ_EVERY_S", 0.01)
 
 
 def recorded(directory: Path) -> list[Event]:
