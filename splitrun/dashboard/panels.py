@@ -202,7 +202,7 @@ def chosen_lines(view: RunView, plan: PlanRecord, width: int, chosen: str) -> li
         told.append(f"staleness {role.staleness}{most}")
     if planned:
         size, versions = SCREEN.size(planned.version_bytes), planned.versions
-        held = f", in {versions} versions of {size}" if versions > 1 else ""
+        held = f" in up to {versions} versions, {size}" if versions > 1 else ""
         told.append(f"{planned.parameters:,} weights{held}")
     text = f"{chosen}: {'; '.join(filter(None, told))}"
     return [line([(each, PLAIN)], width) for each in wrapped(text, width, CHOSEN_LINES)]

@@ -107,4 +107,8 @@ def test_a_pause_of_hours_is_as_long_as_it_was() -> None:
     rates = History()
     rates.spread(10, 0.0, 100.0)
     rates.spread(10, 1e6, 1e6 + 100)
-    assert [value is not None for value in rates.columns(5, 1e6 + 100)] == [True, *[False] * 3, True]
+    assert [value is not None for value in rates.columns(5, 1e6 + 100)] == [
+        True,
+        *[False] * 3,
+        True,
+    ]
