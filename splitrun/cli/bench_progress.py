@@ -23,6 +23,9 @@ from splitrun.study.training import Recorder
 from splitrun.study.watcher import BenchWatcher
 from splitrun.units import SCREEN
 
+_MARK, _INDENT = "▸ ", "  "
+"""Before the cell that is measured now, and before the others."""
+
 
 class BenchProgress(BenchWatcher):
     """Shows how a grid is getting on.
@@ -79,9 +82,8 @@ class BenchProgress(BenchWatcher):
             self._took_s.append(self._clock() - self._began)
         self._number = min(len(results.cells) + 1, len(self._cells))
         self._show_table()
-        done, to_go = f"[{len(results.cells)}/{len(self._cells)}]", self._to_go
-        text = f"{done} {cell.name}: {cell.fate}: {_figures(cell)}"
-        self._screen.line(f"{text}; {to_go}" if to_go else text)
+        done = f"[{len(results.cells)}/{len(self._cells)}]"
+        self._screen.line(f"{done} {cell.name}: {cell.fate}: {_figures(cell)}", self._to_go)
 
     @property
     def _which(self) -> str:
@@ -129,10 +131,11 @@ def report_table(shown: ResultTable, names: int, at: int = -1, most: int | None 
         at: the row that is marked, for it is measured now.
         most: rows, of which those around the marked one are kept.
     """
-    heads = shown.heads
+    heads, first = shown.heads, "" if most is None else _INDENT
     table = Table(
-        *(Column(Text(head), no_wrap=True) for head in heads[:names]),
-        *(Column(head, justify="right", no_wrap=True) for head in heads[names:]),
+        Column(Text(first + heads[0]), no_wrap=True, justify="left" if names else "right"),
+        *(Column(Text(head), no_wrap=True) for head in heads[1:names]),
+        *(Column(head, justify="right", no_wrap=True) for head in heads[max(1, names) :]),
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
@@ -140,8 +143,7 @@ def report_table(shown: ResultTable, names: int, at: int = -1, most: int | None 
     )
     rows = list(enumerate(shown.rows))
     for place, row in rows if most is None else window(rows, at, most):
-        is_now = place == at
-        style = Style(bold=True) if is_now else Style()
-        cells = [*row[:-1], f"{row[-1]} ◂".strip()] if is_now and not any(row[names:]) else row
-        table.add_row(*(Text(text) for text in cells), style=style)
+        is_now = bool(first) and place == at
+        cells = ((_MARK if is_now else first) + row[0], *row[1:])
+        table.add_row(*map(Text, cells), style=Style(bold=True) if is_now else Style())
     return table

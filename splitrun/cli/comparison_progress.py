@@ -44,7 +44,7 @@ class ComparisonProgress(Watcher):
         self._scores: dict[Arm, Scores] = {}
         self._left_out: set[Arm] = set()
         self._trials: Mapping[TimedArm, Sequence[Trial]] = {}
-        self._now: Arm | None = None
+        self._now: TimedArm | None = None
 
     def begin(self, course: Course) -> None:
         """Show all arms, empty."""
@@ -60,7 +60,7 @@ class ComparisonProgress(Watcher):
         course = self._course
         if course is None:
             return None
-        self._mark(arm)
+        self._mark(next(it for it in reversed(course.timed_arms) if it.arm == arm))
         text = f"1 of 3: {course.metric}, seed {seed} of {course.seeds}, {arm}"
         self._screen.phase(text, self._to_go_of_trainings(course))
         return Recorder.showing(str(arm), self._screen.watching(plan))
@@ -76,10 +76,17 @@ class ComparisonProgress(Watcher):
         self._left_out.add(arm)
         self._screen.line(f"left out {arm}: {why}")
 
+    def warming_up(self) -> None:
+        """Show that timing begins."""
+        if self._course is not None:
+            self._mark(None)
+            to_go = self._to_go_of_rounds(self._course, 0, 0.0)
+            self._screen.phase("2 of 3: timing, warming up …", to_go)
+
     def timing(self, timed_arm: TimedArm, done: int, elapsed_s: float) -> None:
         """Show what is timed; nothing more until the trial is over."""
         if self._course is not None:
-            self._mark(timed_arm.arm)
+            self._mark(timed_arm)
             left = self._to_go_of_rounds(self._course, done, elapsed_s)
             arm = timed_arm.arm
             text = f"2 of 3: timing, round {done + 1}, {arm}; not drawn meanwhile"
@@ -97,13 +104,13 @@ class ComparisonProgress(Watcher):
 
     def recording(self, timed_arm: TimedArm, number: int, count: int) -> Sequence[Sink]:
         """Show the trial."""
-        self._mark(timed_arm.arm)
+        self._mark(timed_arm)
         to_go = f"about {units.clock((count - number + 1) * _RECORDING_S)} to go"
         self._screen.phase(f"3 of 3: recording a trial of {timed_arm.arm}", to_go)
         return self._screen.watching(timed_arm.plan)
 
-    def _mark(self, arm: Arm) -> None:
-        self._now = arm
+    def _mark(self, timed_arm: TimedArm | None) -> None:
+        self._now = timed_arm
         self._show_table()
 
     def _to_go_of_trainings(self, course: Course) -> str:
@@ -135,8 +142,8 @@ class ComparisonProgress(Watcher):
                 _row(each, scores.get(each.arm), each.arm in left_out, trials)
                 for each in course.timed_arms
             ]
-            arms = [each.arm for each in course.timed_arms]
-            at = arms.index(self._now) if self._now in arms else -1
+            timed_arms = list(course.timed_arms)
+            at = -1 if self._now is None else timed_arms.index(self._now)
             heads = (course.metric, f"of {SCREEN.plural(course.seeds, 'seed')}")
             self._screen.table(lambda most: _table(heads, rows, at, most))
 

@@ -47,8 +47,8 @@ class Screen:
     ) -> None:
         """Show nothing more."""
 
-    def line(self, text: str) -> None:
-        """Show something that is worth keeping: what was decided, or is done."""
+    def line(self, text: str, to_go: str = "") -> None:
+        """Show something that is worth keeping: what was decided, or is done, and what is left."""
 
     def phase(self, text: str, to_go: str = "") -> None:
         """Show what begins, and what is left."""
@@ -67,13 +67,13 @@ class Screen:
 class LineScreen(Screen):
     """Writes lines, for a log: `--progress plain`, and wherever there is no terminal."""
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, to_go: str = "") -> None:
         """Write it."""
-        echo(text, err=True)
+        echo(f"{text}; {to_go}" if to_go else text, err=True)
 
     def phase(self, text: str, to_go: str = "") -> None:
         """Write it."""
-        self.line(f"{text}; {to_go}" if to_go else text)
+        self.line(text, to_go)
 
 
 class StudyScreen(Screen):
@@ -106,9 +106,9 @@ class StudyScreen(Screen):
         self._live.transient = error is None
         self._live.stop()
 
-    def line(self, text: str) -> None:
-        """Show it above the table, until the next one comes."""
-        self.view.remark = text
+    def line(self, text: str, to_go: str = "") -> None:
+        """Show it above the table, until the next one comes; what is left stands over it."""
+        self.view.remark, self.view.to_go = text, to_go
         self.draw()
 
     def phase(self, text: str, to_go: str = "") -> None:

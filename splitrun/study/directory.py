@@ -189,6 +189,10 @@ class MeasurementLog(Watcher):
         """Pass it on."""
         self._watcher.left_out(arm, why)
 
+    def warming_up(self) -> None:
+        """Pass it on."""
+        self._watcher.warming_up()
+
     def timing(self, timed_arm: TimedArm, done: int, elapsed_s: float) -> None:
         """Pass it on."""
         self._watcher.timing(timed_arm, done, elapsed_s)

@@ -101,7 +101,7 @@ def time_rounds(
     Raises:
         RunFailed: a role failed.
     """
-    watcher.tell("warming up …")
+    watcher.warming_up()
     for timed_arm in timed_arms:
         steps = max(_WARM_UP_STEPS, timed_arm.arm.depth)
         warmed = shorten(timed_arm.subject, min(steps, timed_arm.plan.steps))

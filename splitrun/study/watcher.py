@@ -67,6 +67,9 @@ class Watcher:
     def left_out(self, arm: Arm, why: str) -> None:
         """An arm takes no further part."""
 
+    def warming_up(self) -> None:
+        """Every arm is about to be trained for some steps, before any trial."""
+
     def timing(self, timed_arm: TimedArm, done: int, elapsed_s: float) -> None:
         """A trial is about to be timed.
 

@@ -82,12 +82,12 @@ def test_a_bench_s_table_is_there_from_the_beginning_and_makes_room_for_the_resu
         text = shown()
         assert "cell 1 of 2: loading and warming up …" in text
         assert "10 s of trials a cell at most" in text
-        assert [line.split() for line in text.splitlines()][4:6] == [["1", "◂"], ["2"]]
+        assert [line.split() for line in text.splitlines()][4:6] == [["▸", "1"], ["2"]]
         progress.timing(one.trials[:2])
         assert "cell 1 of 2: timing trial 3, 100 samples/s so far" in shown()
         progress.done(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
         text = shown()
-        assert "[1/2] seed=1: measured: 100 samples/s over 3 trials; about 00:0" in text
+        assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in text
         assert "300.0 MiB" in text
         progress.cell(2)
         assert "cell 2 of 2" in shown()
@@ -104,7 +104,7 @@ def test_of_a_grid_larger_than_the_screen_the_cells_around_the_current_one_are_s
         progress.cell(21)
         lines = shown().splitlines()
     assert len(lines) <= 12
-    assert any(line.split() == ["20", "◂"] for line in lines)
+    assert any(line.split() == ["▸", "20"] for line in lines)
 
 
 def test_a_comparison_s_table_has_every_arm_and_stays_where_an_error_ends_it() -> None:
@@ -159,14 +159,14 @@ def test_without_a_terminal_there_is_a_line_a_training_and_a_round(
         progress = ComparisonProgress(screen)
         progress.begin(planned)
         assert progress.training(STALE, planned.timed_arms[1].plan, 2) is None
-        progress.tell("warming up …")
+        progress.warming_up()
         progress.timing(planned.timed_arms[0], 0, 0.0)
         progress.round(trials(planned), elapsed_s=7.0, budget_s=None)
         assert not progress.recording(planned.timed_arms[1], 1, 1)
     lines = capsys.readouterr().err.splitlines()
     assert lines == 2 * [
         "1 of 3: auroc, seed 2 of 2, stale:4; 4 trainings, then 60 s of timing at most",
-        "warming up …",
+        "2 of 3: timing, warming up …; at most 01:04 to go",
         "2 of 3: timing, round 3 done, 7 s",
         "3 of 3: recording a trial of stale:4; about 00:02 to go",
     ]
