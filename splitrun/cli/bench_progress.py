@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from statistics import median
 from time import monotonic
 
-from rich import box
-from rich.style import Style
-from rich.table import Column, Table
-from rich.text import Text
-
 from splitrun import units
 from splitrun.cli.screens import Screen
-from splitrun.cli.study_view import window
+from splitrun.cli.study_view import StudyTable
 from splitrun.plan import Plan
 from splitrun.study.bench.result import CellResult, Results
-from splitrun.study.bench.store import ResultTable
 from splitrun.study.timing import Trial
 from splitrun.study.training import Recorder
 from splitrun.study.watcher import BenchWatcher
 from splitrun.units import SCREEN
-
-_MARK, _INDENT = "▸ ", "  "
-"""Before the cell that is measured now, and before the others."""
 
 
 class BenchProgress(BenchWatcher):
@@ -71,7 +61,7 @@ class BenchProgress(BenchWatcher):
         """Show the trials so far; nothing more before the next one is done."""
         rate = median(trial.samples_per_s for trial in trials) if trials else None
         so_far = f", {SCREEN.rate(rate)} so far" if rate else ""
-        text = f"{self._which}: timing trial {len(trials) + 1}{so_far}; not drawn meanwhile"
+        text = f"{self._which}: trial {len(trials) + 1} (not drawn){so_far}"
         self._screen.status(text, self._to_go)
 
     def done(self, results: Results) -> None:
@@ -112,8 +102,7 @@ class BenchProgress(BenchWatcher):
             labels = [tuple(each.values()) for each in self._cells[len(results.cells) :]]
             done, count = report.shown, len(report.shown.heads)
             rows = (*done.rows, *((*each, *[""] * (count - len(each))) for each in labels))
-            shown = ResultTable(done.heads, rows)
-            self._screen.table(partial(report_table, shown, report.names, self._number - 1))
+            self._screen.table(StudyTable(done.heads, rows, report.names, self._number - 1))
 
 
 def _figures(cell: CellResult) -> str:
@@ -121,29 +110,3 @@ def _figures(cell: CellResult) -> str:
         return cell.problem
     rate, trials = cell.measured.samples_per_s, len(cell.measured.trials)
     return f"{SCREEN.rate(rate.median)} over {trials} trials"
-
-
-def report_table(shown: ResultTable, names: int, at: int = -1, most: int | None = None) -> Table:
-    """A report's table.
-
-    Args:
-        names: how many columns, from the left, name what the others are figures of.
-        at: the row that is marked, for it is measured now.
-        most: rows, of which those around the marked one are kept.
-    """
-    heads, first = shown.heads, "" if most is None else _INDENT
-    table = Table(
-        Column(Text(first + heads[0]), no_wrap=True, justify="left" if names else "right"),
-        *(Column(Text(head), no_wrap=True) for head in heads[1:names]),
-        *(Column(head, justify="right", no_wrap=True) for head in heads[max(1, names) :]),
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )
-    rows = list(enumerate(shown.rows))
-    for place, row in rows if most is None else window(rows, at, most):
-        is_now = bool(first) and place == at
-        cells = ((_MARK if is_now else first) + row[0], *row[1:])
-        table.add_row(*map(Text, cells), style=Style(bold=True) if is_now else Style())
-    return table

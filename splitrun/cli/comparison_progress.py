@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from rich import box
-from rich.style import Style
-from rich.table import Column, Table
-from rich.text import Text
-
 from splitrun import units
 from splitrun.cli.screens import Screen
-from splitrun.cli.study_view import window
+from splitrun.cli.study_view import StudyTable
 from splitrun.events import Sink
 from splitrun.plan import Plan
 from splitrun.study.arms import Arm
@@ -89,7 +84,7 @@ class ComparisonProgress(Watcher):
             self._mark(timed_arm)
             left = self._to_go_of_rounds(self._course, done, elapsed_s)
             arm = timed_arm.arm
-            text = f"2 of 3: timing, round {done + 1}, {arm}; not drawn meanwhile"
+            text = f"2 of 3: timing, round {done + 1}, {arm} (not drawn)"
             self._screen.status(text, left)
 
     def round(
@@ -144,8 +139,9 @@ class ComparisonProgress(Watcher):
             ]
             timed_arms = list(course.timed_arms)
             at = -1 if self._now is None else timed_arms.index(self._now)
-            heads = (course.metric, f"of {SCREEN.plural(course.seeds, 'seed')}")
-            self._screen.table(lambda most: _table(heads, rows, at, most))
+            counted = f"of {SCREEN.plural(course.seeds, 'seed')}"
+            heads = ("arm", course.metric, counted, "samples/s", "speedup so far")
+            self._screen.table(StudyTable(heads, rows, at=at))
 
 
 def _row(
@@ -171,29 +167,3 @@ def _row(
         gained = estimate_speedup(baseline, mine)
         speedup = f"{gained.median:.2f} {units.within(gained.interval.ci95, '.2f')}".strip()
     return name, metric, seeds, rate, speedup
-
-
-def _table(heads: Sequence[str], rows: Sequence[tuple[str, ...]], at: int, most: int) -> Table:
-    """The table of the arms.
-
-    Args:
-        heads: of the metric, and of the number of seeds that it is a mean over.
-        at: the row that is marked.
-        most: rows.
-    """
-    table = Table(
-        Column("  arm", no_wrap=True),
-        *(
-            Column(head, justify="right", no_wrap=True)
-            for head in (*heads, "samples/s", "speedup so far")
-        ),
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )
-    for place, row in window(list(enumerate(rows)), at, most):
-        is_now = place == at
-        cells = (f"▸ {row[0]}" if is_now else f"  {row[0]}", *row[1:])
-        table.add_row(*map(Text, cells), style=Style(bold=True) if is_now else Style())
-    return table

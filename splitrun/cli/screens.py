@@ -19,8 +19,10 @@ from splitrun.events import Event, Sink
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from splitrun.cli.console import Console
-    from splitrun.cli.study_view import DrawTable
+    from splitrun.cli.study_view import StudyTable
     from splitrun.dashboard.frame import Frame
     from splitrun.plan import Plan
     from splitrun.study.bench.soak import SoakSample
@@ -56,8 +58,8 @@ class Screen:
     def status(self, text: str, to_go: str = "") -> None:
         """Show how what has begun is getting on, where that can take another's place."""
 
-    def table(self, draw: DrawTable) -> None:
-        """Show what is known so far; `draw` is called where tables are shown."""
+    def table(self, table: StudyTable) -> None:
+        """Show what is known so far, with what is said next."""
 
     def watching(self, plan: Plan) -> Sequence[Sink]:  # noqa: ARG002
         """Who is to see the events of a training of this plan, so that its dashboard is shown."""
@@ -120,9 +122,9 @@ class StudyScreen(Screen):
         """Show it above the table, until the next one comes."""
         self.phase(text, to_go)
 
-    def table(self, draw: DrawTable) -> None:
+    def table(self, table: StudyTable) -> None:
         """Draw it from now on."""
-        self.view.draw_table = draw
+        self.view.table = table
 
     def watching(self, plan: Plan) -> Sequence[Sink]:
         """A sink that shows the training below the table; its last frame stays."""
@@ -142,7 +144,7 @@ class StudyScreen(Screen):
         if size != self._size:
             self._size = size
             self._console.clear()
-        lines = self.view.lines(self._console, size.width, max(1, size.height - 1))
+        lines = self.view.lines(size.width, max(1, size.height - 1))
         self._live.update(Drawn(lines), refresh=True)
         self._draw_at = monotonic() + _DRAWN_EVERY_S
 
@@ -200,11 +202,29 @@ def soak_progress(screen: Screen) -> Callable[[SoakSample, float], None]:
 
 def print_report(report: Report) -> None:
     """Print a bench's report on stdout."""
-    from splitrun.cli.bench_progress import report_table
     from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
-    console.print(report_table(report.shown, report.names))
+    console.print(_report_table(report))
     console.print()
     for line in report.lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _report_table(report: Report) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    heads, names = report.shown.heads, report.names
+    table = Table(
+        *(Column(Text(head), no_wrap=True) for head in heads[:names]),
+        *(Column(head, justify="right", no_wrap=True) for head in heads[names:]),
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for row in report.shown.rows:
+        table.add_row(*(Text(text) for text in row))
+    return table

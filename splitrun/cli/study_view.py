@@ -8,24 +8,69 @@ the dashboard of the training that is on, or was last
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
-from rich.style import Style
-from rich.table import Table
 
-from splitrun.cli.console import Console
 from splitrun.dashboard.frame import Frame
-from splitrun.dashboard.line import DIM, PLAIN, STRONG, Line, fit, line
+from splitrun.dashboard.line import (
+    DIM,
+    PLAIN,
+    STRONG,
+    Column,
+    Line,
+    fit,
+    fitting,
+    line,
+    more_line,
+    title_line,
+)
 
-DrawTable = Callable[[int], Table]
-"""Makes a table of at most so many rows."""
-_HEADS = 2
-"""Lines of a table above its rows."""
+_MARK, _INDENT = "▸ ", "  "
+"""Before the row that is measured now, and before the others."""
+_FEWEST_ROWS = 6
+"""Lines of a table that a dashboard leaves it."""
 _LEAST_FRAME = 8
 """Lines below which no dashboard is shown."""
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """What is known so far."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """As long as the heads; what is not known yet is empty."""
+    names: int = 1
+    """How many columns, from the left, are no figures."""
+    at: int = -1
+    """The row that is measured now."""
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The columns that find room, and the rows around the one that is measured now."""
+        widths = [
+            max(len(cells[place]) for cells in (self.heads, *self.rows)) + 1
+            for place in range(len(self.heads))
+        ]
+        columns = [
+            Column(head, each, right=place >= self.names)
+            for place, (head, each) in enumerate(zip(self.heads, widths, strict=True))
+        ]
+        columns = [*fitting([Column("", 1), *columns], width)[1:]]
+        most = height - 1 if len(self.rows) < height else height - 2
+        first = max(0, min(self.at - most // 2, len(self.rows) - most))
+        shown = list(enumerate(self.rows))[first : first + max(0, most)]
+        lines = [title_line([Column("", 1), *columns], width)]
+        lines += [self._row(place, cells, columns, width) for place, cells in shown]
+        if others := len(self.rows) - len(shown):
+            lines.append(more_line(f"{_INDENT}+{others} more", width))
+        return lines[: max(0, height)]
+
+    def _row(self, place: int, cells: Sequence[str], columns: Sequence[Column], width: int) -> Line:
+        mark, style = (_MARK, STRONG) if place == self.at else (_INDENT, PLAIN)
+        text = "".join(column.cell(cell) for column, cell in zip(columns, cells, strict=False))
+        return line([(mark + text, style)], width)
 
 
 @dataclass
@@ -36,48 +81,31 @@ class StudyView:
     to_go: str = ""
     remark: str = ""
     """What was decided, or is done: the last one."""
-    draw_table: DrawTable | None = None
+    table: StudyTable | None = None
     frame: Frame | None = None
     """Of the training that is on, or was last."""
-    _drawn: tuple[DrawTable, int, int, list[Line]] | None = field(default=None, repr=False)
-    """A table and the room that it was drawn for: it changes more seldom than the frame."""
 
-    def lines(self, console: Console, width: int, height: int) -> list[Line]:
+    def lines(self, width: int, height: int) -> list[Line]:
         """At most `height` lines of exactly `width` columns."""
-        lines = [self._phase_line(width)]
+        lines = self._phase_lines(width)
         if self.remark:
             lines.append(line([(fit(self.remark, width), DIM)], width))
         blank: Line = [Segment(" " * width)]
-        if table := self._table(console, width, height - len(lines) - 1):
-            lines += [blank, *table]
+        if self.table is not None:
+            room = height - len(lines) - 1
+            if self.frame is not None:
+                room = max(min(room, _FEWEST_ROWS), room - _LEAST_FRAME - 1)
+            lines += [blank, *self.table.lines(width, room)]
         left = height - len(lines) - 1
         if self.frame is not None and left >= _LEAST_FRAME:
             lines += [blank, *self.frame.lines(width, left)]
         return lines[:height]
 
-    def _phase_line(self, width: int) -> Line:
-        room = max(0, width - len(self.to_go) - (2 if self.to_go else 0))
-        return line([(fit(self.phase, room), STRONG), (f"  {self.to_go}".rstrip(), DIM)], width)
-
-    def _table(self, console: Console, width: int, height: int) -> list[Line]:
-        if self.draw_table is None or height <= _HEADS:
-            return []
-        if self._drawn is None or self._drawn[:3] != (self.draw_table, width, height):
-            table = self.draw_table(height - _HEADS)
-            options = console.options.update(width=width, height=None)
-            drawn = [line(map(_part, each), width) for each in console.render_lines(table, options)]
-            self._drawn = (self.draw_table, width, height, drawn[:height])
-        return self._drawn[3]
-
-
-def _part(segment: Segment) -> tuple[str, Style]:
-    return segment.text, segment.style or PLAIN
-
-
-Row = TypeVar("Row")
-
-
-def window(rows: list[Row], at: int, most: int) -> list[Row]:
-    """So many rows around the one that counts now."""
-    first = max(0, min(at - most // 2, len(rows) - most))
-    return rows[first : first + most]
+    def _phase_lines(self, width: int) -> list[Line]:
+        room = width - len(self.to_go)
+        if len(self.phase) + 2 <= room or not self.to_go:
+            return [line([(fit(self.phase, room), STRONG), (self.to_go, DIM)], width)]
+        return [
+            line([(fit(self.phase, width), STRONG)], width),
+            line([(fit(self.to_go, width), DIM)], width),
+        ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from splitrun.dashboard.line import PLAIN, STRONG, Line, fit, line
 
 KEYS = {
-    "q": "closes the view; a run of this process goes on, with a line every few seconds",
+    "q": "closes the view; the run goes on, told of in lines",
     "p": "holds the view as it is, and lets it go on",
     "↑ ↓": "choose a role, of which more is told; Esc chooses none",
     "?": "shows this, and goes back",

@@ -93,7 +93,8 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         text = "".join(letter if letter.isprintable() else " " for letter in text)
         if cell_len(text) > width > 0:
             return set_cell_size(text, width - 1) + "…"
-        return set_cell_size(text, width)
+        before = " " * (width - cell_len(text)) if right else ""
+        return set_cell_size(before + text, width)
     if len(text) > width:
         return text[: width - 1] + "…" if width else ""
     return text.rjust(width) if right else text.ljust(width)

@@ -20,6 +20,7 @@ from splitrun.study.quality import Scores
 from splitrun.study.timing import TimedArm, Trial
 from splitrun.study.training import Subject
 from splitrun.study.watcher import Course
+from tests.cli.study_frames import GOLDENS, NAMES, Clock, drawn
 from tests.dashboard.runs import slow_run
 from tests.dashboard.screen import Screen
 from tests.runtime.running import prepared, synthetic
@@ -38,17 +39,6 @@ def terminal(height: int = 24) -> tuple[StudyScreen, Callable[[], str]]:
 
     console = Console(file=output, force_terminal=True, width=100, height=height)
     return StudyScreen(console), shown
-
-
-class Clock:
-    """A second passes at every look."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def __call__(self) -> float:
-        self._now += 1
-        return self._now
 
 
 SEQUENTIAL, STALE = Arm("sequential"), Arm("stale", 4)
@@ -82,9 +72,9 @@ def test_a_bench_s_table_is_there_from_the_beginning_and_makes_room_for_the_resu
         text = shown()
         assert "cell 1 of 2: loading and warming up …" in text
         assert "10 s of trials a cell at most" in text
-        assert [line.split() for line in text.splitlines()][4:6] == [["▸", "1"], ["2"]]
+        assert [line.split() for line in text.splitlines()][3:5] == [["▸", "1"], ["2"]]
         progress.timing(one.trials[:2])
-        assert "cell 1 of 2: timing trial 3, 100 samples/s so far" in shown()
+        assert "cell 1 of 2: trial 3 (not drawn), 100 samples/s so far" in shown()
         progress.done(Results(HEADER, axes, {}, (CellResult({"seed": "1"}, one),)))
         text = shown()
         assert "[1/2] seed=1: measured: 100 samples/s over 3 trials" in text
@@ -123,7 +113,7 @@ def test_a_comparison_s_table_has_every_arm_and_stays_where_an_error_ends_it() -
         progress.training(STALE, planned.timed_arms[1].plan, 1)
         assert "0.9000" in shown()
         progress.timing(planned.timed_arms[1], 2, 5.0)
-        assert "2 of 3: timing, round 3, stale:4; not drawn meanwhile" in shown()
+        assert "2 of 3: timing, round 3, stale:4 (not drawn)" in shown()
         progress.round(trials(planned), elapsed_s=7.0, budget_s=60.0)
         raise KeyboardInterrupt
     text = shown()
@@ -147,7 +137,7 @@ def test_a_training_is_shown_below_the_table_and_a_timed_trial_is_not() -> None:
         assert "step 6/6" in shown()
         progress.timing(planned.timed_arms[1], 0, 0.0)
         text = shown()
-    assert "not drawn meanwhile" in text
+    assert "(not drawn)" in text
     assert "step 6/6" in text
 
 
@@ -170,3 +160,13 @@ def test_without_a_terminal_there_is_a_line_a_training_and_a_round(
         "2 of 3: timing, round 3 done, 7 s",
         "3 of 3: recording a trial of stale:4; about 00:02 to go",
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_s_frame_is_as_it_was(name: str) -> None:
+    expected = (GOLDENS / f"{name}.txt").read_text(encoding="utf-8")
+    assert drawn(name) == expected, "wanted? then: python -m tests.cli.study_frames"
+
+
+def test_every_golden_belongs_to_a_study() -> None:
+    assert {path.stem for path in GOLDENS.iterdir()} == set(NAMES)
