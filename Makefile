@@ -15,7 +15,7 @@ setup: .venv/.ready  ## Make .venv with splitrun in it.
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		-c constraints.txt -e '.[dev]'
-	-$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing/_internal)/' .venv/lib
+	-$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing/_internal|mypyc?|plotly)/' .venv/lib
 	touch $@
 
 browser: tests/browser/node_modules  ## Install what reads pages in Chromium, where there is node.

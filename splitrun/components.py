@@ -36,8 +36,11 @@ OWN: Mapping[str, Mapping[str, str]] = {
     "losses": {
         "binary_cross_entropy": "splitrun.model.losses:BinaryCrossEntropy",
         "cross_entropy": "splitrun.model.losses:CrossEntropy",
+        "multilabel_binary_cross_entropy": "splitrun.model.losses:MultilabelBinaryCrossEntropy",
         "mse": "splitrun.model.losses:MeanSquaredError",
+        "class": "splitrun.model.custom.measures:CustomLoss",
     },
+    "metrics": {"class": "splitrun.model.custom.measures:CustomMetric"},
     "bottoms": {
         "mlp": "splitrun.model.mlp:Mlp",
         "embedding_mlp": "splitrun.model.mlp:EmbeddingMlp",

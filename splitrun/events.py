@@ -46,6 +46,8 @@ class RunStarted(Event, frozen=True, gc=False):
     """Of this attempt: later ones go on from a checkpoint."""
     first_sample: int = 0
     """Training samples of the steps before it."""
+    may_stop: bool = False
+    """Whether the run may end before its last step."""
 
 
 class Executed(Event, frozen=True, gc=False, omit_defaults=True):
@@ -109,8 +111,9 @@ class EpochDone(Event, frozen=True, gc=False):
     end: float
 
 
-class ClassFigures(msgspec.Struct, frozen=True, gc=False):
-    """What an evaluation comes to for one class."""
+class ClassFigures(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What an evaluation comes to for one class or, of several labels, for the value of one that
+    counts as 1."""
 
     name: str
     precision: float
@@ -120,6 +123,8 @@ class ClassFigures(msgspec.Struct, frozen=True, gc=False):
     f1: float
     support: float
     """Its rows, or what they count for."""
+    metrics: dict[str, float | None] = {}
+    """Of a label, what metrics come to for it; None where the rows do not define one."""
 
 
 class CalibrationBin(msgspec.Struct, frozen=True, gc=False):
@@ -138,10 +143,11 @@ class Classification(msgspec.Struct, frozen=True, gc=False):
 
     classes: tuple[ClassFigures, ...]
     confusion: tuple[tuple[float, ...], ...]
-    """Rows by the class that they are of, and in it by the one that they are taken for."""
+    """Rows by the class that they are of, and in it by the one that they are taken for; of several
+    labels nothing."""
     calibration: tuple[CalibrationBin, ...]
-    """Of the probability of the last of two classes or, of several, of the one that is chosen; a
-    tenth of all probabilities each, where there are rows."""
+    """Of the probability of the last of two classes or, of several, of the one that is chosen; of
+    labels, of all their probabilities. A tenth of all probabilities each, where there are rows."""
 
 
 class Evaluated(Event, frozen=True, gc=False, omit_defaults=True):

@@ -16,7 +16,7 @@ from splitrun.cli.options import (
     Json,
     RunsDir,
     Unproven,
-    load_document,
+    load_judged,
     note_no_faults,
     own_stdout,
 )
@@ -24,6 +24,7 @@ from splitrun.cli.output import LOADING, Phases, Progress, echo_json
 from splitrun.cli.study import deliver_study
 from splitrun.errors import GateFailed, UsageError
 from splitrun.files import is_directory
+from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from splitrun.spec import Codec
@@ -158,9 +159,7 @@ def compare(
     _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     chosen_codecs = _codecs(codecs)
-    if metric not in (None, "loss"):
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
-    document = load_document(spec, overrides, data_dir)
+    document = load_judged(spec, overrides, data_dir, metric)
     note_no_faults(document)
     quiet = progress is Progress.NONE
     phases.line(LOADING)  # the imports below alone take seconds
@@ -218,8 +217,8 @@ def _refuse_senseless(
         raise typer.BadParameter("must be a finite number", param_hint="--target")
     if fail_below is not None and repeats is not None and repeats < _FEWEST_ROUNDS:
         raise UsageError(
-            f"--fail-below: {repeats} rounds cannot show a speedup; give --repeats "
-            f"{_FEWEST_ROUNDS} or more"
+            f"--fail-below: {SCREEN.plural(repeats, 'round')} cannot show a speedup; "
+            f"give --repeats {_FEWEST_ROUNDS} or more"
         )
 
 
@@ -269,15 +268,14 @@ def _gate(
             raise GateFailed(f"{arm} diverged")
         return
     result = comparison.result(arm)
-    failures = []
+    failures, rounds = [], SCREEN.plural(result.speedup.count, "round")
     if fail_below is not None and fails_below(result.speedup, fail_below):
         shown = math.floor(result.speedup.interval.lower_bound * 1000) / 1000
         failures.append(
             f"--fail-below {fail_below:g}: {result.arm} is shown to be at least {shown:.3f}× as "
-            f"fast as sequential over {result.speedup.count} rounds; nothing more is certain"
+            f"fast as sequential over {rounds}; nothing more is certain"
             if shown > 0
-            else f"--fail-below {fail_below:g}: {result.speedup.count} rounds show nothing of "
-            f"{result.arm}; take more"
+            else f"--fail-below {fail_below:g}: {rounds} show nothing of {result.arm}; take more"
         )
     verdict = result.comparison.verdict
     if asserted is not None and fails_assertion(verdict, Finding(asserted.value)):

@@ -41,7 +41,8 @@ def show_comparison(comparison: Comparison) -> None:
     other = pipelined if baseline.runtime == "serial" else "serial"
     on = " on the validation rows" if comparison.decided_on == "validation" else ""
     lines = (
-        f"{baseline.samples_per_s.count} rounds; sequential is on the {baseline.runtime} runtime, "
+        f"{SCREEN.plural(baseline.samples_per_s.count, 'round')}; "
+        f"sequential is on the {baseline.runtime} runtime, "
         f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
         f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially{on}; "
         f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",

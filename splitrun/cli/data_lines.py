@@ -28,7 +28,7 @@ def tell_data(summary: DataSummary) -> None:
 
 
 def data_lines(summary: DataSummary) -> Iterator[str]:
-    """A line for the join, if there is one, one for each party, and one for the label."""
+    """A line for the join, if there is one, one for each party, and one for each label."""
     if summary.join is not None:
         yield join_line(summary.join)
     for name, party in summary.parties.items():
@@ -37,6 +37,9 @@ def data_lines(summary: DataSummary) -> Iterator[str]:
     if not label.column:  # it is another party's
         return
     rows = SCREEN.plural(summary.rows.get("train", 0), "training row")
+    if label.labels:
+        yield from _labels(label, summary.rows.get("train", 0))
+        return
     told = _target(label.target, rows) if label.target else _classes(label)
     yield f"label {label.column}: {told}"
 
@@ -89,6 +92,15 @@ def _classes(label: LabelSummary) -> str:
     shown = [f"{name!r} {SCREEN.share(train[name] / rows)}" for name in most]
     more = ["…"] if len(train) > len(most) else []
     return f"{len(train):,} classes, of the training rows {', '.join([*shown, *more])}"
+
+
+def _labels(label: LabelSummary, rows: int) -> Iterator[str]:
+    """A line for each of several labels."""
+    counts = label.classes.get("train", {})
+    for column, one in label.labels.items():
+        share = f"{100 * counts[column] / (rows or 1):.1f}{SCREEN.space}%"
+        of_rows = f"{counts[column]:,} of {rows:,} training rows"
+        yield f"label {column}: {one!r} counts as 1: {of_rows} ({share})"
 
 
 def _share(counts: Mapping[str, int], name: str, part: str) -> str:

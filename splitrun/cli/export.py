@@ -54,7 +54,7 @@ def export(
         else:
             made = export_all(run_dir, allow_code=allow_code)
     if made.status != "done":
-        echo(f"warning: the run is {made.status}; this is its last model", err=True)
+        echo(f"warning: the run is {made.status}; this is the model it has saved", err=True)
     if role is not None:
         (content,) = made.files.values()
         files = {output: content}

@@ -89,10 +89,36 @@ def load_document(spec: Path, overrides: list[str] | None, data_dir: Path | None
     return document
 
 
+def load_judged(
+    spec: Path, overrides: list[str] | None, data_dir: Path | None, metric: str | None
+) -> Document:
+    """The spec with its overrides, and with this metric alone, if it is one that has a name of its
+    own; a class of the spec's is found among its metrics."""
+    from splitrun.spec import load, own_metrics
+
+    if metric in (None, "loss"):
+        return load_document(spec, overrides, data_dir)
+    own = own_metrics(load(spec, overrides or ()).spec).values()
+    if metric not in [each.name for each in own]:
+        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
+    return load_document(spec, overrides, data_dir)
+
+
 def tell_warnings(experiment: Experiment) -> None:
     """Tell what has no effect or is odd, as one sees only by the data."""
     for warning in experiment.warnings:
         echo(f"warning: {warning}", err=True)
+
+
+def note_early_end(document: Document) -> None:
+    """Tell whoever has the learning rate fall until a last step that the run may end before it."""
+    training = document.spec.training
+    if training.early_stopping is not None and training.lr_schedule.spans_run:
+        echo(
+            "note: training.lr_schedule is laid out over all of training.epochs, and a run that "
+            "stops early ends on its way",
+            err=True,
+        )
 
 
 def note_no_faults(document: Document) -> None:

@@ -89,7 +89,7 @@ def predict(
         batch_rows = batch_size or EVALUATION_BATCH_ROWS
         made = predict_rows(run_dir, given, batch_rows=batch_rows, allow_code=allow_code)
     if made.status != "done":
-        echo(f"warning: the run is {made.status}; this is its last model", err=True)
+        echo(f"warning: the run is {made.status}; this is the model it has saved", err=True)
     tell_new(made.join, made.unseen)
     told = made.predictions
     write(told, output)

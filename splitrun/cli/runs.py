@@ -52,7 +52,7 @@ def evaluate(
     with own_stdout():
         evaluation = evaluate_run(run_dir, given, data_dir=data_dir, allow_code=allow_code)
     if evaluation.status != "done":
-        echo(f"warning: the run is {evaluation.status}; this is its last model", err=True)
+        echo(f"warning: the run is {evaluation.status}; this is the model it has saved", err=True)
     if evaluation.differing:
         name = evaluation.differing[0]
         then, now = evaluation.at_the_end[name], evaluation.metrics[name]
@@ -72,7 +72,10 @@ def evaluate(
             "metrics": found,
         }
         if evaluation.classes:
-            content["classes"] = {rows: to_builtins(evaluation.classes["test"])}
+            content["classes"] = {
+                {"test": rows}.get(part, part): to_builtins(told)
+                for part, told in evaluation.classes.items()
+            }
         if given is not None:
             told = evaluation.predictions
             content |= {"rows": len(told.keys), "evaluated": len(told.values)}

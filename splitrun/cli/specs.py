@@ -17,6 +17,7 @@ from splitrun.cli.options import (
     SpecFile,
     Unproven,
     load_document,
+    note_early_end,
     own_stdout,
     tell_warnings,
 )
@@ -40,6 +41,7 @@ def validate(spec: SpecFile, overrides: Overrides = None, data_dir: DataDir = No
     from splitrun.data import opening
 
     document = load_document(spec, overrides, data_dir)
+    note_early_end(document)
     place = opening(document.spec, document.directory, data_dir)
     if absent := document.spec.dataset.to_download(place):
         echo(f"note: {absent} is not here yet; plan and train download it", err=True)
@@ -69,6 +71,7 @@ def plan(
     phases = Phases()
     phases.status("starting …")
     document = load_document(spec, overrides, data_dir)
+    note_early_end(document)
     from splitrun.cli.output import show_download
     from splitrun.plan.explain import describe
     from splitrun.session import forecast, prepare
@@ -102,9 +105,10 @@ def _show(plan: PlanRecord) -> None:
     console.print(_headed(plan.name, f": {plan.schedule}{_depth(plan)}{slices}"))
     deciding = f"{plan.validation_rows:,} to decide on, " if plan.validation_rows else ""
     console.print(
-        f"{plan.steps:,} steps: {plan.epochs} epochs of {plan.steps_per_epoch:,}, "
-        f"batches of {plan.batch_size:,}; {plan.train_rows:,} rows to train on, "
-        f"{deciding}{plan.test_rows:,} held out; the pipeline drains {plan.drains}×\n"
+        f"{'at most ' * plan.may_stop}{plan.steps:,} steps: {plan.epochs} epochs of "
+        f"{plan.steps_per_epoch:,}, batches of {plan.batch_size:,}; "
+        f"{plan.train_rows:,} rows to train on, {deciding}{plan.test_rows:,} held out; "
+        f"the pipeline drains {plan.drains}×\n"
     )
     compensated = any(role.compensation for role in plan.roles.values())
     heads = ["depth", "staleness", "weights", "versions", "they hold", "in all"]

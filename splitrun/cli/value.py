@@ -15,7 +15,7 @@ from splitrun.cli.options import (
     Overrides,
     RunsDir,
     SpecFile,
-    load_document,
+    load_judged,
     note_no_faults,
     own_stdout,
     tell_warnings,
@@ -68,9 +68,7 @@ def value(
     """
     phases = Phases(progress)
     phases.status("starting …")
-    if metric not in (None, "loss"):
-        overrides = [*(overrides or ()), f"training.metrics=[{metric}]"]
-    document = load_document(spec, overrides, data_dir)
+    document = load_judged(spec, overrides, data_dir, metric)
     note_no_faults(document)
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download

@@ -14,9 +14,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.segment import ControlType
 
 from splitrun import units
-from splitrun.dashboard.lines import evaluation_text, stacks_text, stuck_text
+from splitrun.dashboard.lines import outcome_text, stacks_text, stuck_text
 from splitrun.dashboard.progress import RunProgress
 from splitrun.events import (
+    Decided,
     Evaluated,
     Event,
     Executed,
@@ -50,7 +51,7 @@ class ProgressBar:
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[loss]}"),
-            TextColumn("ETA {task.fields[eta]}"),
+            TextColumn("{task.fields[eta]}"),
             console=console,
             auto_refresh=False,
             expand=True,
@@ -73,9 +74,9 @@ class ProgressBar:
                     self._draw(event.end)
             case Sampled() if event.time - self._drawn >= _DRAWN_EVERY_S:
                 self._draw(event.time)
-            case Evaluated():
+            case Evaluated() | Decided():
                 self._draw(event.end)
-                self._print(evaluation_text(event))
+                self._print(outcome_text(event, self._view.steps))
             case Stuck():
                 self._draw(event.time)
                 if event.over or event.at != self._stuck_at:
@@ -83,13 +84,13 @@ class ProgressBar:
                 self._stuck_at = "" if event.over else event.at
             case RunEnded():
                 self._draw(event.end)
-                if event.status == "failed" and (text := stacks_text(self._run_dir)):
-                    self._print(text)
+                self._print(stacks_text(self._run_dir) if event.status == "failed" else "")
                 self._progress.stop()
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
-        self._console.control(_LINE_START)
+        if text:
+            self._console.print(text, highlight=False, markup=False)
+            self._console.control(_LINE_START)
 
     def _draw(self, now: float) -> None:
         self._drawn = now
@@ -105,5 +106,5 @@ def _fields(view: RunProgress, now: float) -> dict[str, Any]:
         "epoch": f"{view.epoch}/{view.epochs}",
         "rate": SCREEN.rate(view.samples_per_s_at(now)),
         "loss": f"loss {SCREEN.value(view.loss)}" if view.has_top else "",
-        "eta": units.clock(view.eta_s_at(now)),
+        "eta": f"{view.eta_label} {units.clock(view.eta_s_at(now))}",
     }

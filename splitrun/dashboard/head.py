@@ -108,7 +108,7 @@ def _bar_line(view: RunView, width: int) -> Line:
     share = progress.step / progress.steps if progress.steps else 1.0
     eta = progress.eta_s_at(view.now) if view.running and not view.silent_s else None
     to_go = units.clock(eta) if width < _NARROW else f"{units.clock(eta):>8}"
-    right = f" {SCREEN.rounded_share(share):>5}  ETA {to_go}"
+    right = f" {SCREEN.rounded_share(share):>5}  {progress.eta_label} {to_go}"
     room = max(0, width - len(left) - len(right))
     done = int(share * room)
     return line(

@@ -133,10 +133,9 @@ class PlainLines:
             case Executed(op="RECV" | "SEND") if not self._view.has_top:
                 self._peer = event.peer
                 self._waited_s += event.end - max(event.start, self._last)
-            case Evaluated():
-                self._write(evaluation_text(event))
-            case Decided(stops=True) if event.step < self._view.steps:
-                self._write(stopping_text(event))
+            case Evaluated() | Decided():
+                if text := outcome_text(event, self._view.steps):
+                    self._write(text)
             case RunStarted():
                 self._run_dir, self._last = event.run_dir, event.clock
             case Stuck():
@@ -162,12 +161,20 @@ class PlainLines:
         self._write(
             f"epoch {view.epoch}/{view.epochs}  step {view.step}/{view.steps}  "
             f"{SCREEN.rate(view.samples_per_s_at(time))}  {said}  "
-            f"ETA {units.clock(view.eta_s_at(time))}"
+            f"{view.eta_label} {units.clock(view.eta_s_at(time))}"
         )
         self._last, self._waited_s = time, 0.0
 
     def _write(self, line: str) -> None:
         print(plain(line), file=self._stream, flush=True)
+
+
+def outcome_text(event: Evaluated | Decided, steps: int) -> str:
+    """What an evaluation has found or, of a run of so many steps, that it ends early by it; empty
+    where it goes on."""
+    if isinstance(event, Evaluated):
+        return evaluation_text(event)
+    return stopping_text(event) if event.stops and event.step < steps else ""
 
 
 def evaluation_text(event: Evaluated) -> str:

@@ -27,6 +27,8 @@ class RunProgress:
     steps: int = 0
     steps_per_epoch: int = 1
     depth: int = 1
+    may_stop: bool = False
+    """Whether it may end before its last step."""
     samples: int = 0
     start: float = 0.0
     status: Status = "running"
@@ -72,6 +74,7 @@ class RunProgress:
                 self.has_top = any(role.endswith(".top") for role in event.roles)
                 self.steps, self.steps_per_epoch = event.steps, event.steps_per_epoch
                 self.samples, self.depth = event.samples, event.depth
+                self.may_stop = event.may_stop
                 self.start = self._segment_start = self._unmarked = event.clock
                 self.rates, self.losses = History(event.clock), History(event.clock)
                 self.step = self.first_step = event.first_step
@@ -161,6 +164,11 @@ class RunProgress:
         """Throughput so far, of this attempt of the run."""
         fresh = self.done_samples - self.first_sample
         return fresh / self.train_s if fresh and self.train_s else None
+
+    @property
+    def eta_label(self) -> str:
+        """What the seconds to go are called: a run that may stop early needs no more."""
+        return "ETA at most" if self.may_stop else "ETA"
 
     def eta_s_at(self, now: float) -> float | None:
         """Seconds to go at the throughput of the last seconds; unknown while something is stuck."""

@@ -167,15 +167,16 @@ def _listed_problems(spec: Spec, party: str, columns: Sequence[str]) -> Iterator
     """What is wrong with the columns that a party lists."""
     listed, holds_top = spec.parties[party].listed, party == spec.top.party
     by_default = dict(_default_owners(spec)) if listed or holds_top else {}
-    if holds_top and spec.dataset.label in by_default:
-        what = f"{spec.dataset.label!r} is the name of a generated column"
-        yield Problem(("dataset", "label"), what, "name the label otherwise")
+    for label in spec.dataset.labels:
+        if holds_top and label in by_default:
+            what = f"{label!r} is the name of a generated column"
+            yield Problem(("dataset", "label"), what, "name the label otherwise")
     if holds_top and spec.dataset.weight in by_default:
         what = f"{spec.dataset.weight!r} is a generated column, which a model sees"
         yield Problem(("dataset", "weight"), what, "remove it")
     for index, column in enumerate(listed):
         path = ("parties", party, "columns", index)
-        if column == spec.dataset.label and holds_label(spec, party):
+        if column in spec.dataset.labels and holds_label(spec, party):
             yield Problem(path, f"{column!r} is the label", "take it off the columns")
         elif column not in columns:
             yield _unknown(path, column, columns, _where(spec, party))
@@ -218,7 +219,9 @@ def check_columns(spec: Spec, directory: Path, data_dir: Path | None = None) -> 
 
 def _label_holders_columns(spec: Spec) -> Iterator[tuple[SpecPath, str]]:
     """Columns that must be in the label holder's file, and where the spec names them."""
-    yield ("dataset", "label"), spec.dataset.label
+    for index, label in enumerate(spec.dataset.labels):
+        place = ("dataset", "label")
+        yield place if isinstance(spec.dataset.label, str) else (*place, index), label
     if spec.dataset.weight is not None:
         yield ("dataset", "weight"), spec.dataset.weight
     if spec.dataset.split.column is not None:

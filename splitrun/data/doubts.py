@@ -142,13 +142,14 @@ def label_doubts(summary: LabelSummary, spec: Spec) -> Iterator[Problem]:
             rows = SCREEN.plural(max(rare.values()), "training row")
             least = "at most " if len(rare) > 1 else ""
             what = f"{listed(shown)}: {least}{rows}, too few to learn from"
-            yield Problem(place, what, "give more of them, or put classes together")
+            rest = "leave such labels out" if summary.labels else "put classes together"
+            yield Problem(place, what, f"give more of them, or {rest}")
         else:
             what = f"no {part} row has {listed(shown)}, so auroc is not defined there"
             yield Problem(place, what, _more_rows(summary, part, rare, spec))
     target = summary.target
     if target is not None and target.distinct == 2:
-        what = f"{summary.column!r} has two values alone, and {spec.top.loss.type} takes numbers"
+        what = f"{summary.column!r} has two values alone, and {spec.top.loss.title} takes numbers"
         yield Problem(("top", "loss"), what, "for classes, set top.loss=binary_cross_entropy")
 
 

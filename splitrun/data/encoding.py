@@ -214,10 +214,19 @@ class LabelEncoder(Fitted):
     """The label holder's column to predict."""
 
     column: str
+    """Of several, all names."""
     classes: tuple[str, ...]
-    """The label's values in the order of their numbers; empty for regression."""
+    """The label's values in the order of their numbers; empty for regression. Of several labels,
+    their columns."""
     scale: TargetScale | None = None
     """Of a target that is standardised."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Of several labels, what stands in the column of each for 0 and for 1."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the file that hold it."""
+        return self.classes if self.values else (self.column,)
 
     @property
     def unit(self) -> float:

@@ -36,7 +36,8 @@ def generate(
     columns: Sequence[str],
     text: Collection[str],
 ) -> Table:
-    """These columns; the label is a class `"0"`, `"1"`, … where it is in `text`, else a number.
+    """These columns; the label is a class `"0"`, `"1"`, … where it is in `text`, else a number; of
+    several, each has two classes and a signal of its own.
 
     Args:
         parties: those that columns are generated for; the label depends on all of them.
@@ -47,10 +48,13 @@ def generate(
     """
     try:
         generated: dict[str, Column] = _features(dataset, parties)
-        if dataset.label not in text:
-            generated[dataset.label] = _noisy_signal(dataset, parties, generated, "number")
+        label = dataset.label
+        if not isinstance(label, str):
+            generated |= {it: _halves(dataset, parties, generated, it) for it in label}
+        elif label not in text:
+            generated[label] = _noisy_signal(dataset, parties, generated, "number")
         else:
-            generated[dataset.label] = _classes(dataset, parties, generated)
+            generated[label] = _classes(dataset, parties, generated)
     except (MemoryError, ValueError) as error:  # NumPy's, for what no machine could hold
         many = "cardinality" if dataset.cardinality > dataset.rows else "rows"
         what = f"{getattr(dataset, many):,} do not fit in memory"
@@ -89,8 +93,7 @@ def _classes(
     wins. One signal is held at a time, for there may be thousands."""
     values = tuple(str(index) for index in range(dataset.classes))
     if dataset.classes == 2:
-        signal = _noisy_signal(dataset, parties, columns, 0)
-        return Categories((signal > np.median(signal)).astype(np.int64), values)
+        return _halves(dataset, parties, columns, 0)
     greatest = np.full(dataset.rows, -np.inf)
     winner = np.zeros(dataset.rows, np.int64)
     for index in range(dataset.classes):
@@ -98,6 +101,17 @@ def _classes(
         winner[signal > greatest] = index
         np.maximum(greatest, signal, out=greatest)
     return Categories(winner, values)
+
+
+def _halves(
+    dataset: SyntheticDataset,
+    parties: Sequence[str],
+    columns: Mapping[str, Column],
+    target: str | int,
+) -> Categories:
+    """Whether a signal is above its median."""
+    signal = _noisy_signal(dataset, parties, columns, target)
+    return Categories((signal > np.median(signal)).astype(np.int64), ("0", "1"))
 
 
 def _noisy_signal(

@@ -84,12 +84,8 @@ def find_classes(
     if len(classes) < 2:
         message = f"{what} is {classes[0]!r} in every row"
         raise DataError(f"{message}; choose a label with at least two values")
-    if loss.labels == "binary" and len(classes) > 2:
-        message = f"{what} has {len(classes):,} values ({some(classes)}), but {loss.type} takes 2"
-        words = [name for name in classes if isnan(_number(name, nan))]
-        if len(words) == 1 < len(classes) - 1:
-            raise DataError(f"{message}; mend or drop the rows with {words[0]!r}")
-        raise DataError(f"{message}; use top.loss: cross_entropy")
+    if loss.labels in ("binary", "multilabel") and len(classes) > 2:
+        _refuse_many(table, label, classes, loss)
     if unused := sorted(set(map(canonical, declared)) - set(classes)):
         remedy = "take it off dataset.classes, or list how the file spells it"
         raise DataError(f"{what} is {unused[0]!r} in no row; {remedy}")
@@ -108,6 +104,18 @@ def find_classes(
         remedy = f"did you mean {close[0]!r}?" if close else f"there are {some(classes)}"
         raise DataError(f"{what} has no value {positive!r} for dataset.positive; {remedy}")
     return (*(name for name in classes if name != last), last)
+
+
+def _refuse_many(table: Table, label: str, classes: Sequence[str], loss: LossSection) -> None:
+    """Raises DataError for more than the two values that the loss takes."""
+    what = f"{table.origin}: label {label!r}"
+    message = f"{what} has {len(classes):,} values ({some(classes)}), but {loss.title} takes 2"
+    words = [name for name in classes if isnan(_number(name, nan))]
+    if len(words) == 1 < len(classes) - 1:
+        raise DataError(f"{message}; mend or drop the rows with {words[0]!r}")
+    if loss.labels == "multilabel":
+        raise DataError(f"{message} of each label; make a label of each of its values")
+    raise DataError(f"{message}; use top.loss: cross_entropy")
 
 
 def encode_classes(table: Table, label: str, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -179,7 +187,7 @@ def _numbers(table: Table, label: str, loss: LossSection) -> NDArray[np.float64]
     if isinstance(values, Categories):
         fitting = "binary_cross_entropy" if len(values.values) == 2 else "cross_entropy"
         message = f"{table.place(0)}: label {label!r} is {values.at(0)!r}"
-        raise DataError(f"{message}, but {loss.type} takes numbers; set top.loss to {fitting}")
+        raise DataError(f"{message}, but {loss.title} takes numbers; set top.loss to {fitting}")
     with np.errstate(over="ignore"):
         finite = np.isfinite(values.astype(np.float32))
     if not finite.all():

@@ -105,7 +105,8 @@ def _aligned(
     elif is_joined(spec):
         raise ValueError(f"the rows of {party} are joined by keys, and it is not told how")
     if party == spec.top.party:
-        table = with_classes(table, spec.dataset.label, spec.dataset.declared_classes)
+        for label in spec.dataset.labels:
+            table = with_classes(table, label, spec.dataset.declared_classes)
     return table, own_rows
 
 
@@ -155,7 +156,7 @@ def columns_of(spec: Spec, party: str, available: Sequence[str]) -> tuple[str, .
     if party == spec.top.party:
         weight = spec.dataset.weight
         weights = () if weight is None else (weight,)
-        own = (*own, spec.dataset.label, *weights, *_split_column(spec))
+        own = (*own, *spec.dataset.labels, *weights, *_split_column(spec))
     return tuple(dict.fromkeys(own))
 
 
@@ -164,7 +165,7 @@ def text_columns(spec: Spec, party: str, encoder: PartyEncoder | None = None) ->
     own = set(encoder.categorical if encoder else reading_of(spec, party).categorical)
     if party == spec.top.party:
         if spec.top.loss.labels != "numbers":
-            own.add(spec.dataset.label)
+            own.update(spec.dataset.labels)
         own.update(_split_column(spec))
     return frozenset(own)
 
@@ -189,7 +190,8 @@ def _split(
         beside = source.read((column,), (column,))
         beside = beside if alignment is None else beside.take(alignment.rows)
         table = replace(table, columns={**table.columns, column: beside.columns[column]})
-    strata = Strata(*class_codes(table, spec.dataset.label)) if by == "stratified" else None
+    [label, *_] = spec.dataset.labels
+    strata = Strata(*class_codes(table, label)) if by == "stratified" else None
     test_file = None if table.held_out is None else np.flatnonzero(table.held_out)
     return split_rows(spec.dataset, table, strata, test_file, reading_of(spec, party))
 
@@ -213,19 +215,28 @@ def _fit(spec: Spec, party: str, table: Table, columns: Sequence[str], train: Ro
 
 def _fit_label(spec: Spec, table: Table, train: Rows) -> LabelEncoder:
     dataset, loss = spec.dataset, spec.top.loss
-    if loss.labels != "numbers":
-        classes = find_classes(
-            table, dataset.label, train, loss, dataset.counts_as_one, dataset.declared_classes
-        )
-        return LabelEncoder(column=dataset.label, classes=classes)
-    scale = fit_target(table, dataset.label, train, loss) if loss.standardises else None
-    return LabelEncoder(column=dataset.label, classes=(), scale=scale)
+    name = ", ".join(dataset.labels)
+    if loss.labels == "numbers":
+        scale = fit_target(table, name, train, loss) if loss.standardises else None
+        return LabelEncoder(column=name, classes=(), scale=scale)
+    found = [
+        find_classes(table, label, train, loss, dataset.counts_as_one, dataset.declared_classes)
+        for label in dataset.labels
+    ]
+    if loss.labels == "multilabel":
+        values = tuple((zero, one) for zero, one in found)
+        return LabelEncoder(column=name, classes=dataset.labels, values=values)
+    return LabelEncoder(column=name, classes=found[0])
 
 
 def _labels(spec: Spec, table: Table, label: LabelEncoder) -> Tensor:
     loss = spec.top.loss
     if loss.labels == "numbers":
         return number_label(table, label.column, loss, label.scale)
+    if label.values:
+        columns = zip(label.columns, label.values, strict=True)
+        each = [encode_classes(table, column, values) for column, values in columns]
+        return torch.from_numpy(np.stack(each, axis=1)).to(torch.float32)
     codes = torch.from_numpy(encode_classes(table, label.column, label.classes))
     return codes if loss.labels == "classes" else codes.to(torch.float32).unsqueeze(1)
 
@@ -242,7 +253,7 @@ def _refuse_other_columns(
     if saved != frozenset(columns):
         message = f"the model was trained with other columns of {party} than the spec has"
         raise DataError(f"{message}; use the spec that it was trained with")
-    label = encoder.label.column if encoder.label else None
-    if label != (spec.dataset.label if party == spec.top.party else None):
-        message = f"the model was trained for the label {label!r}, the spec has another"
+    label = encoder.label.columns if encoder.label else ()
+    if label != (spec.dataset.labels if party == spec.top.party else ()):
+        message = f"the model was trained for the label {', '.join(label)!r}, the spec has another"
         raise DataError(f"{message}; use the spec that it was trained with")

@@ -41,7 +41,7 @@ def columns_of_model(
     """
     label = encoder.label if new_rows == "labelled" else None
     features = encoder.features.columns if encoder.features else ()
-    beside = [label.column, *([] if weight is None else [weight])] if label else []
+    beside = [*label.columns, *([] if weight is None else [weight])] if label else []
     return (*sorted(features), *beside)
 
 

@@ -47,6 +47,15 @@ def summarise_label(
         rows: of each part, `train` among them, the row numbers.
         binary: whether the last of its classes counts as 1.
     """
+    if label.values:
+        return LabelSummary(
+            column=label.column,
+            labels={name: one for name, (_, one) in zip(label.classes, label.values, strict=True)},
+            classes={
+                part: dict(zip(label.classes, labels[ids].long().sum(0).tolist(), strict=True))
+                for part, ids in rows.items()
+            },
+        )
     if not label.classes:
         return LabelSummary(column=label.column, target=_target(label, labels[rows["train"]]))
     counts = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from splitrun import __version__
-from splitrun.errors import ModelError
+from splitrun.errors import ModelError, Problem, UsageError
 from splitrun.events import party_of
 from splitrun.export.graph import NotExportable
 from splitrun.export.roles import bottom_graph, top_graph
@@ -60,6 +60,9 @@ def export(path: Path, *, allow_code: bool = False) -> Exported:
         RunDirectoryError, ModelError, MissingExtra: as for `export_role`.
     """
     saved = SavedRoles.open(path)
+    if not isinstance(saved.spec.dataset.label, str):
+        message = f"{path}: has several labels, of which no reader of exported files can tell"
+        raise UsageError(f"{message}; export its roles one by one, with --role")
     files = {_file(role): _onnx(saved, role, allow_code=allow_code) for role in saved.digests}
     for party in saved.parties:
         described = json.dumps(_description(saved, party), indent=1, ensure_ascii=False)
@@ -84,7 +87,7 @@ def _onnx(saved: SavedRoles, role: str, *, allow_code: bool) -> bytes:
     with run.document.located(), intra_op_threads(spec.runtime.intra_op_threads):
         try:
             if saved.is_top(role):
-                graph = top_graph(spec, module, saved.cuts(role))
+                graph = top_graph(spec, saved.loss, module, saved.cuts(role))
             else:
                 features = saved.encoder(party_of(role)).features
                 assert features is not None, "there is a bottom, so there are columns"
@@ -98,7 +101,9 @@ def _refusal(saved: SavedRoles, role: str, error: NotExportable) -> ModelError:
     section = saved.spec.top.model
     if not saved.is_top(role):
         section = saved.spec.parties[party_of(role)].bottom
-    assert section is not None, "nothing at all can be exported"
+    if section is None:  # a top without a model; then it is what the loss says of its outputs
+        what = f"the predictions of {saved.spec.top.loss.title} cannot be written as ONNX: {error}"
+        return ModelError([Problem(("top", "loss"), what, "compute them by PyTorch alone")])
     what = f"{section.title} cannot be written as ONNX: {error}"
     remedy = "have its forward() use tensors and PyTorch's layers alone, and export again"
     return refused(section, role, what, remedy)

@@ -16,6 +16,7 @@ from splitrun.model import Cuts, Tensors, as_tensors, fuse
 from splitrun.plan import TensorFacts
 from splitrun.runtime import codec
 from splitrun.spec import Codec, Spec, link_between
+from splitrun.spec.contracts import LossSection
 
 _SEED = 0
 
@@ -40,7 +41,7 @@ def bottom_graph(role: str, module: nn.Module, encoder: FeatureEncoder) -> Graph
     return Graph(_Bottom(module), inputs, cut_names(role, len(cut)), example)
 
 
-def top_graph(spec: Spec, module: nn.Module, cuts: Cuts) -> Graph:
+def top_graph(spec: Spec, loss: LossSection, module: nn.Module, cuts: Cuts) -> Graph:
     """The top's: the cuts of all bottoms, by their names, to `outputs` and `predictions`, `[rows,
     width]` both."""
     names = [name for role, tensors in cuts.items() for name in cut_names(role, len(tensors))]
@@ -53,7 +54,7 @@ def top_graph(spec: Spec, module: nn.Module, cuts: Cuts) -> Graph:
             for tensor in tensors
         )
 
-    return Graph(_Top(spec, module, cuts), names, ("outputs", "predictions"), example)
+    return Graph(_Top(spec, loss, module, cuts), names, ("outputs", "predictions"), example)
 
 
 def cut_names(role: str, tensors: int) -> tuple[str, ...]:
@@ -72,11 +73,11 @@ class _Bottom(nn.Module):
 
 
 class _Top(nn.Module):
-    def __init__(self, spec: Spec, module: nn.Module, cuts: Cuts) -> None:
+    def __init__(self, spec: Spec, loss: LossSection, module: nn.Module, cuts: Cuts) -> None:
         super().__init__()
         self.module = module
         self.training = False
-        self._top = spec.top
+        self._fusion, self._loss = spec.top.fusion, loss
         self._cuts = [
             (tensors, link.codec if link else "none")
             for role, tensors in cuts.items()
@@ -86,8 +87,8 @@ class _Top(nn.Module):
     def forward(self, *tensors: Tensor) -> Tensors:
         left = iter(tensors)
         cuts = [_sent(how, facts, [next(left) for _ in facts]) for facts, how in self._cuts]
-        outputs = self.module(*fuse(self._top.fusion, cuts))
-        return outputs, self._top.loss.predictions(outputs)
+        outputs = self.module(*fuse(self._fusion, cuts))
+        return outputs, self._loss.predictions(outputs)
 
 
 def _sent(how: Codec, facts: Sequence[TensorFacts], cut: Sequence[Tensor]) -> Tensors:

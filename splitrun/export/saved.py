@@ -11,7 +11,7 @@ from torch import nn
 from splitrun.data import PartyEncoder
 from splitrun.errors import RunDirectoryError, UsageError
 from splitrun.events import party_of
-from splitrun.model import Cuts, RoleModel, bottom_model, intra_op_threads, top_model
+from splitrun.model import Cuts, RoleModel, bottom_model, intra_op_threads, loss_of, top_model
 from splitrun.plan import top_name
 from splitrun.session.prepare import refuse_code
 from splitrun.session.store import (
@@ -23,6 +23,8 @@ from splitrun.session.store import (
 )
 from splitrun.session.trained import OpenedRun
 from splitrun.spec import Spec
+from splitrun.spec.contracts import LossSection
+from splitrun.spec.effective import in_float32
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,18 @@ class SavedRoles:
         module.eval()
         return module
 
+    @property
+    def loss(self) -> LossSection:
+        """What the top was trained by, where classes may be run.
+
+        Raises:
+            ModelError: it is a class that cannot be imported or built.
+        """
+        with self.run.document.located():
+            return loss_of(self.spec, self.run.directory)
+
     def _model(self, role: str) -> RoleModel:
-        spec, party, directory = self.spec, party_of(role), self.run.directory
+        spec, party, directory = in_float32(self.spec), party_of(role), self.run.directory
         if self.is_top(role):
             return top_model(spec, self.cuts(role), directory)
         features = self.encoder(party).features

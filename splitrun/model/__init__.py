@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from splitrun.model.bottom_stage import BottomStage
     from splitrun.model.build import refused, section_of
     from splitrun.model.classification import classification
-    from splitrun.model.metrics import evaluate
+    from splitrun.model.measures import LOSS, loss_of, metric_place, own_figures, try_measures
+    from splitrun.model.metrics import Figure, evaluate
     from splitrun.model.role_model import (
         Cuts,
         RoleModel,
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
     from splitrun.model.top_stage import TopStage, fuse
 
 __all__ = [
+    "LOSS",
     "BottomStage",
     "Cuts",
+    "Figure",
     "Finite",
     "RoleModel",
     "RoleOptimizer",
@@ -65,8 +68,11 @@ __all__ = [
     "fuse",
     "intra_op_threads",
     "is_finite",
+    "loss_of",
     "made_up",
+    "metric_place",
     "named_tensors",
+    "own_figures",
     "parameters_of",
     "refuse_sharing",
     "refused",
@@ -74,8 +80,11 @@ __all__ = [
     "set_extra_states",
     "tensor_bytes",
     "top_model",
+    "try_measures",
     "weights_sha256",
 ]
+
+_MEASURES = ("LOSS", "loss_of", "metric_place", "own_figures", "try_measures")
 
 _ROLE_MODEL = (
     "Cuts",
@@ -107,7 +116,8 @@ __getattr__ = imported_on_use(
         "BottomStage": ".bottom_stage",
         **dict.fromkeys(("refused", "section_of"), ".build"),
         "classification": ".classification",
-        "evaluate": ".metrics",
+        **dict.fromkeys(_MEASURES, ".measures"),
+        **dict.fromkeys(("Figure", "evaluate"), ".metrics"),
         **dict.fromkeys(_ROLE_MODEL, ".role_model"),
         "RoleOptimizer": ".role_optimizer",
         "Stage": ".stage",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splitrun.events import CalibrationBin, ClassFigures, Classification
-from splitrun.model.metrics import chosen_classes
+from splitrun.model.metrics import chosen_classes, figures_of_label
 from splitrun.spec.contracts import LossSection
 
 MOST_CLASSES = 100
@@ -36,7 +36,7 @@ def classification(
     Calibration is of the probability of class 1 or, of several classes, of the one that is chosen.
 
     Args:
-        classes: the label's, in the order of their numbers.
+        classes: the label's, in the order of their numbers; or several labels' names.
         weights: what the rows count for, float64 `[rows]`; without them, they are counted.
     """
     if not 2 <= len(classes) <= MOST_CLASSES:
@@ -45,10 +45,13 @@ def classification(
         predicted = loss.predictions(outputs).double().numpy()
     if not np.isfinite(predicted).all():
         return None
+    own = np.ones(len(labels)) if weights is None else weights.numpy()
+    if loss.labels == "multilabel":
+        counted = None if weights is None else own
+        return _of_labels(classes, labels.numpy().astype(np.int64), predicted, own, counted)
     truth = labels.numpy().reshape(len(labels)).astype(np.int64)
     probabilities = predicted[:, 0] if loss.labels == "binary" else predicted
     said = chosen_classes(probabilities)
-    own = np.ones(len(truth)) if weights is None else weights.numpy()
     size = len(classes)
     counts = np.bincount(truth * size + said, own, minlength=size * size)
     matrix = counts.astype(np.float64).reshape(size, size)
@@ -59,8 +62,8 @@ def classification(
         scores, hits = probabilities.max(1), truth == said
     return Classification(
         tuple(
-            ClassFigures(name, *map(float, figures))
-            for name, *figures in zip(
+            ClassFigures(name, float(precision), float(recall), float(f1), float(support))
+            for name, precision, recall, f1, support in zip(
                 classes,
                 _share(right, of_said),
                 _share(right, of_truth),
@@ -71,6 +74,46 @@ def classification(
         ),
         tuple(tuple(row) for row in matrix.tolist()),
         _calibration(scores, hits, own),
+    )
+
+
+def _of_labels(
+    names: Sequence[str],
+    truth: NDArray[np.int64],
+    predicted: Counts,
+    own: Counts,
+    weights: Counts | None,
+) -> Classification:
+    """Of several labels, `[rows, labels]`: each by itself, and calibration over all of them.
+
+    Args:
+        own: what rows count for, `[rows]`.
+        weights: likewise, where they differ in it.
+    """
+    said = chosen_classes(predicted.reshape(-1)).reshape(truth.shape)
+    right, of_truth, of_said = (own @ each for each in (truth * said, truth, said))
+    figures = zip(
+        names,
+        _share(right, of_said),
+        _share(right, of_truth),
+        _share(2 * right, of_truth + of_said),
+        of_truth,
+        strict=True,
+    )
+    told = tuple(
+        ClassFigures(
+            name,
+            float(precision),
+            float(recall),
+            float(f1),
+            float(support),
+            figures_of_label(truth[:, index], predicted[:, index], weights),
+        )
+        for index, (name, precision, recall, f1, support) in enumerate(figures)
+    )
+    everywhere = np.repeat(own, len(names))
+    return Classification(
+        told, (), _calibration(predicted.reshape(-1), truth.reshape(-1) == 1, everywhere)
     )
 
 

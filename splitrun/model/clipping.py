@@ -12,6 +12,10 @@ from splitrun.spec import Clip
 Clipping = Callable[[Sequence[nn.Parameter]], object]
 """Makes the gradients of a role's parameters smaller, in place."""
 
+_SURELY = 0.98
+"""A norm of up to this part of the most there may be is left alone, however it is rounded: bfloat16
+has a relative error of 2⁻⁹."""
+
 
 def clipping(clip: Clip | None) -> Clipping | None:
     """What the spec asks for, if it asks for anything."""
@@ -41,19 +45,19 @@ def _dense(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
 
 def _by_norm(gradients: list[Tensor], most: float) -> None:
     """To a norm of all of them together of at most this; see `torch.nn.utils.clip_grad_norm_`,
-    whose arithmetic on single numbers this repeats without PyTorch's time for each of them."""
+    whose arithmetic this is, but that nothing is multiplied by 1, which changes no bit. In a small
+    step every call counts: there is none here that could be spared."""
     if not gradients:
         return
-    with torch.no_grad():
-        norms = torch.stack(torch._foreach_norm(gradients, 2.0))  # noqa: SLF001 - its own way, too
-        norm = torch.linalg.vector_norm(norms, 2.0).numpy()
-        factor = (1 / (norm + norm.dtype.type(1e-6))) * norm.dtype.type(most)
-        if not factor >= 1:
-            torch._foreach_mul_(gradients, torch.as_tensor(factor))
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001
+    if norm.item() <= _SURELY * most - 1e-6:
+        return
+    factor = norm.add_(1e-6).reciprocal_().mul_(most)
+    if not factor.item() >= 1:  # nor where it is no number
+        torch._foreach_mul_(gradients, factor)
 
 
 def _by_value(gradients: list[Tensor], most: float) -> None:
     """Every number to within this of zero; see `torch.nn.utils.clip_grad_value_`."""
-    with torch.no_grad():
-        for gradient in gradients:
-            gradient.clamp_(-most, most)
+    for gradient in gradients:
+        gradient.clamp_(-most, most)

@@ -83,6 +83,34 @@ class CrossEntropy(LossSection):
         return outputs.softmax(dim=1)
 
 
+class MultilabelBinaryCrossEntropy(LossSection):
+    """Binary cross-entropy over a logit for each of several labels, and the mean over these."""
+
+    labels: ClassVar[Labels] = "multilabel"
+    default_metrics: ClassVar[tuple[Metric, ...]] = ("auroc", "accuracy")
+
+    type: Literal["multilabel_binary_cross_entropy"]
+
+    def mean(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Of outputs and labels 0 and 1, float32 `[rows, labels]`."""
+        import torch
+
+        return torch.nn.functional.binary_cross_entropy_with_logits(outputs, labels)
+
+    def per_row(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """`[rows]`."""
+        import torch
+
+        lost = torch.nn.functional.binary_cross_entropy_with_logits(
+            outputs, labels, reduction="none"
+        )
+        return lost.mean(dim=1)
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """The probability that each label is 1, `[rows, labels]`."""
+        return outputs.sigmoid()
+
+
 class MeanSquaredError(LossSection):
     """The mean squared error of one number, in variances of the target: always predicting the
     training mean has a loss of 1."""

@@ -7,7 +7,8 @@ importing scikit-learn takes longer than a short run.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitrun.spec.contracts import LossSection, Metric
+from splitrun.spec.contracts import METRICS, LossSection
 
 Array = NDArray[np.float64]
 Weights = Array | None
@@ -28,12 +29,13 @@ Area = Callable[[NDArray[np.bool_], Array, Weights], float]
 
 def evaluate(
     loss: LossSection,
-    metrics: Sequence[Metric],
+    metrics: Sequence[str],
     outputs: Tensor,
     labels: Tensor,
     weights: Tensor | None = None,
     *,
     unit: float = 1.0,
+    own: Mapping[str, Figure] = MappingProxyType({}),
 ) -> dict[str, float | None]:
     """The loss and the metrics of the top model's outputs, `[rows, ...]`, over all rows.
 
@@ -44,6 +46,7 @@ def evaluate(
         weights: what the rows count for, float64 `[rows]`; without them, all count the same.
         unit: of numbers: what a difference of 1 is in the target's own units, in which errors are
             told; the loss is told in those of `outputs` and `labels`.
+        own: what computes the metrics that are none of ours, by name.
     """
     if weights is not None and not weights.any():
         return dict.fromkeys(("loss", *metrics))
@@ -53,17 +56,51 @@ def evaluate(
         else:
             lost = loss.weighted_mean(outputs, labels, weights)
         values: dict[str, float | None] = {"loss": _finite(float(lost))}
+    truth, predicted = as_arrays(loss, outputs, labels)
+    counts = None if weights is None else weights.numpy()
+    figures = {**_METRICS, **own}
+    if loss.labels == "multilabel":
+        figures = {**{name: _mean_over_labels(each) for name, each in _METRICS.items()}, **own}
+    for name in metrics:
+        value = float(figures[name](truth, predicted, counts))
+        values[name] = _finite(value * unit if name in _IN_UNITS else value)
+    return values
+
+
+def as_arrays(loss: LossSection, outputs: Tensor, labels: Tensor) -> tuple[NDArray[Any], Array]:
+    """Labels and predictions as metrics take them: of two classes and one output `[rows]`, of
+    classes `[rows]` and `[rows, classes]`, of several labels `[rows, labels]`, of numbers
+    `[rows, 1]`."""
+    with torch.inference_mode():
         predicted = loss.predictions(outputs).double().numpy()
     truth = labels.numpy()
     if loss.labels == "binary":
-        predicted, truth = predicted[:, 0], truth[:, 0].astype(np.int64)
+        truth, predicted = truth[:, 0].astype(np.int64), predicted[:, 0]
+    elif loss.labels == "multilabel":
+        truth = truth.astype(np.int64)
     elif loss.labels == "numbers":
         predicted = predicted.reshape(truth.shape)  # a loss of a package may give rows alone
-    counts = None if weights is None else weights.numpy()
-    for name in metrics:
-        value = _METRICS[name](truth, predicted, counts)
-        values[name] = _finite(value * unit if name in _IN_UNITS else value)
-    return values
+    for array in (truth, predicted):
+        array.setflags(write=False)  # every metric sees the same
+    return truth, predicted
+
+
+def figures_of_label(
+    truth: NDArray[np.int64], predicted: Array, weights: Weights
+) -> dict[str, float | None]:
+    """All that is told of one label with two values, `[rows]`, by name."""
+    names = METRICS["binary"]
+    return {name: _finite(float(_METRICS[name](truth, predicted, weights))) for name in names}
+
+
+def _mean_over_labels(figure: Figure) -> Figure:
+    """The mean of a figure of two classes over several labels; not defined unless all are."""
+
+    def mean(truth: NDArray[np.int64], predicted: Array, weights: Weights) -> float:
+        labels = range(truth.shape[1])
+        return float(np.mean([figure(truth[:, it], predicted[:, it], weights) for it in labels]))
+
+    return mean
 
 
 def _finite(value: float) -> float | None:

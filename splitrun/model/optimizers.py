@@ -365,6 +365,8 @@ class CosineLr(LrScheduleSection):
     """Falls along half a cosine from the rate at the first step after the warm-up to
     `final_fraction` of it at the last step; a single step is made at the full rate."""
 
+    spans_run: ClassVar[bool] = True
+
     type: Literal["cosine"]
     final_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
 

@@ -27,6 +27,7 @@ from splitrun.model.state import (
 from splitrun.model.versions import saved_parameters
 from splitrun.plan import RoleFacts, TensorFacts
 from splitrun.spec.contracts import OptimizerSection, RuleSection
+from splitrun.spec.training import Precision
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Use:
     """Micro-batches of a batch."""
     checkpointed: bool = False
     """The run may be resumed."""
+    precision: Precision = "float32"
+    """What it computes in."""
 
 
 @dataclass(frozen=True)

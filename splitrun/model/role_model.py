@@ -23,6 +23,8 @@ from splitrun.model.build import build_model, refuse_odd_weights, refused, secti
 from splitrun.model.custom.probe import probe_custom
 from splitrun.model.custom.stages import CustomBottomStage, CustomTopStage
 from splitrun.model.custom.trial import differs_from_the_first
+from splitrun.model.measures import loss_of
+from splitrun.model.precision import in_precision
 from splitrun.model.probe import Probed, Use, optimizer_bytes, probe
 from splitrun.model.role_optimizer import RoleOptimizer, sparse_tables
 from splitrun.model.stage import Stage
@@ -41,6 +43,7 @@ from splitrun.spec import (
 )
 from splitrun.spec.contracts import ModelSection, OptimizerSection
 from splitrun.spec.model import PartySection, Top
+from splitrun.spec.training import Precision
 
 Cuts = Mapping[str, tuple[TensorFacts, ...]]
 """What every bottom sends, by role, in the parties' order."""
@@ -139,10 +142,10 @@ class RoleModel:
             if facts.is_custom:
                 return CustomBottomStage(*common, steps=plan.steps, alone=alone)
             return BottomStage(*common)
-        top = self.spec.top
+        top, loss = self.spec.top, loss_of(self.spec, self.directory)
         if facts.is_custom:
-            return CustomTopStage(*common, top.fusion, top.loss, alone=alone)
-        return TopStage(*common, top.fusion, top.loss)
+            return CustomTopStage(*common, top.fusion, loss, alone=alone)
+        return TopStage(*common, top.fusion, loss)
 
     def _refuse_sparse(self, module: nn.Module, sparse: Collection[str]) -> None:
         """Refuse sparse gradients where the optimizer takes none."""
@@ -172,10 +175,12 @@ def bottom_model(spec: Spec, party: str, shape: InputShape, directory: Path) -> 
         pipelined=effective_depth(spec, party) > 1 or spec.pipeline.depth == "auto",
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     build = partial(build_model, section, shape, role=role, seed=spec.seed, directory=directory)
     start = _start(("parties", party), spec.parties[party], directory)
-    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
+    begun = partial(_begun, start, build, use.precision)
+    return RoleModel(spec, role, section, directory, use, begun)
 
 
 def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
@@ -191,16 +196,22 @@ def top_model(spec: Spec, cuts: Cuts, directory: Path) -> RoleModel:
         is_bottom=False,
         slices=effective_micro_batches(spec),
         checkpointed=spec.checkpoint is not None,
+        precision=spec.training.precision,
     )
     inputs = InputShape(numeric=width, cardinalities=(), width=width)
     build = partial(build_model, section, inputs, role=role, seed=spec.seed, directory=directory)
     start = _start(("top",), spec.top, directory)
-    return RoleModel(spec, role, section, directory, use, partial(start.of, build))
+    begun = partial(_begun, start, build, use.precision)
+    return RoleModel(spec, role, section, directory, use, begun)
 
 
 def _start(path: SpecPath, section: PartySection | Top, directory: Path) -> Start:
     warm = section.warm_start
     return Start(path, None if warm is None else directory / warm, section.freeze)
+
+
+def _begun(start: Start, build: Callable[[], nn.Module], precision: Precision) -> nn.Module:
+    return in_precision(start.of(build), precision)
 
 
 def made_up(spec: Spec, cuts: Cuts, rows: int) -> Tensors:
@@ -233,7 +244,7 @@ def check_output(spec: Spec, classes: Collection[str], output: Tensor) -> None:
     model = spec.top.model
     path = (*section_of(top_name(spec)), *(model.width_key if model else ()))
     labels = f"{len(classes)} classes" if classes else "numbers"
-    what = f"the output is {shape} per row, and {loss.type} over {labels} takes [{wanted}]"
+    what = f"the output is {shape} per row, and {loss.title} over {labels} takes [{wanted}]"
     remedy = f"make it {wanted} wide" if model else "add a top model, or change the bottoms' out"
     raise ModelError([Problem(path, what, remedy)])
 

@@ -99,10 +99,17 @@ class Stage:
         self._optimizer.restore(state["optimizers"], updates)
         self._kept = state.get("kept")
 
-    def keep(self) -> None:
-        """Keep a copy of the weights as they are, in place of the one before."""
+    @property
+    def kept_step(self) -> int | None:
+        """After so many updates the weights were that were kept last; None where none were."""
+        return None if self._kept is None else int(self._kept["step"])
+
+    def keep(self, step: int) -> None:
+        """Keep a copy of the weights as they are after so many updates, in place of the one
+        before."""
         self._train()
         self._kept = {
+            "step": step,
             "module": cloned(named_tensors(self.module)),
             "extra": cloned(extra_states(self.module)),
         }

@@ -30,17 +30,25 @@ from splitrun.data import (
 )
 from splitrun.model import (
     Cuts,
+    Figure,
     RoleModel,
     Stage,
     bottom_model,
     check_output,
     intra_op_threads,
+    loss_of,
     made_up,
+    own_figures,
     top_model,
+    try_measures,
 )
 from splitrun.party.facts import PartyFacts, cuts
 from splitrun.plan import Plan, RoleFacts
 from splitrun.spec import Spec
+from splitrun.spec.contracts import LossSection
+
+_TRIED_ROWS = 10_000
+"""Labels that metrics of the user's are tried on."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +145,34 @@ class Party:
         batch = made_up(self.spec, sent, min(rows, self.spec.dataset.batch_size))
         with intra_op_threads(self.spec.runtime.intra_op_threads):
             probed = top.probe(batch, rows)
-        check_output(self.spec, self.data.classes, probed.output[0])
+            check_output(self.spec, self.data.classes, probed.output[0])
+            self._try_measures(probed.output[0].detach())
         own = next(each for each in facts if each.party == self.name)
         return replace(own, roles={**own.roles, top.role: probed.facts})
+
+    def _try_measures(self, outputs: Tensor) -> None:
+        """Try the loss and metrics that are classes, on outputs for the first training rows."""
+        assert self.data.labels is not None  # it is the label holder's
+        labels = self.data.labels[self.data.train_ids[:_TRIED_ROWS]]
+        try_measures(self.spec, self.directory, outputs, labels, self.data.restored)
+
+    @property
+    def loss(self) -> LossSection:
+        """The spec's, ready to be computed.
+
+        Raises:
+            ModelError: it is a class that cannot be imported or built.
+        """
+        return loss_of(self.spec, self.directory)
+
+    @property
+    def own_figures(self) -> Mapping[str, Figure]:
+        """What computes the metrics that are classes, by their names.
+
+        Raises:
+            ModelError: a class cannot be imported or built.
+        """
+        return own_figures(self.spec, self.directory, self.data.restored)
 
     def models(self, sent: Cuts) -> list[RoleModel]:
         """The models of its roles.

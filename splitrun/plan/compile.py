@@ -12,9 +12,9 @@ from splitrun.spec import (
     compensation_of,
     effective_depth,
     effective_micro_batches,
+    is_falling,
     link_between,
 )
-from splitrun.spec.contracts import FALLING
 
 
 def bottom_name(party: str) -> str:
@@ -71,7 +71,7 @@ def compile(spec: Spec, facts: Facts) -> Plan:  # noqa: A001 - the field's word 
             stopping.metric,
             stopping.patience,
             stopping.min_delta,
-            rises=stopping.metric not in FALLING,
+            rises=not is_falling(spec, stopping.metric),
         )
         plan = replace(plan, early_stopping=limits)
         if plan.evaluate_every_steps is None and plan.evaluate_every_epochs is None:

@@ -116,6 +116,7 @@ def describe(plan: Plan, prefix: int = PREFIX) -> PlanRecord:
         validation_rows=plan.facts.validation_rows,
         test_rows=plan.facts.test_rows,
         drains=sum(1 for _ in plan.segments()),
+        may_stop=plan.early_stopping is not None,
         checkpoint_every_steps=plan.checkpoint_every_steps,
         roles={role.name: _role(plan, role) for role in plan.roles},
         peak_bytes=peak_bytes(plan),

@@ -19,7 +19,6 @@ from splitrun.events import AnyEvent
 from splitrun.plan import Instruction
 from splitrun.processes.streams import Streams
 from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus, StartPoint
-from splitrun.spec.contracts import Metric
 from splitrun.usage import Usage
 
 _FILES_AT_ONCE = 200
@@ -54,7 +53,7 @@ class Assignment(Message):
     """and from others that they receive over."""
     plan: bytes
     """See `plan_to_bytes`."""
-    metrics: Sequence[Metric]
+    metrics: Sequence[str]
     start: StartPoint
     intra_op_threads: int
     hooks: bool

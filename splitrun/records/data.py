@@ -58,8 +58,11 @@ class LabelSummary(Record, frozen=True, kw_only=True):
     column: str = ""
     positive: str | None = None
     """Of two classes under a loss for them, the one that counts as 1."""
+    labels: Mapping[str, str] = {}
+    """Of several labels, by column, the value that counts as 1."""
     classes: Mapping[str, Mapping[str, int]] = {}
-    """By part of the rows, such as `train`, and class, its rows; empty for numbers."""
+    """By part of the rows, such as `train`, and class, its rows; empty for numbers. Of several
+    labels, by their columns, the rows that count as 1."""
     target: TargetSummary | None = None
     """For numbers."""
 

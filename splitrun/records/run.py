@@ -257,6 +257,8 @@ class PlanRecord(FileRecord, frozen=True, kw_only=True):
     validation_rows: int = 0
     test_rows: int = 0
     drains: int = 0
+    may_stop: bool = False
+    """Whether the run may end before its last step."""
     checkpoint_every_steps: int | None = None
     roles: Mapping[str, RoleRecord] = {}
     peak_bytes: int = 0

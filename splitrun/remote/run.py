@@ -213,8 +213,7 @@ class Apart:
                 )
 
         if isinstance(meeting.mine, RunState):
-            theirs = meeting.theirs
-            meeting.wait_for(lambda: all(it.life == life for it in theirs.values()), look)
+            meeting.wait_for(lambda: all(it.life == life for it in meeting.theirs.values()), look)
             self._measure(look)
             meeting.say(go=life)
         else:

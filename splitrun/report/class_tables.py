@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from splitrun import units
 from splitrun.events import Classification
 from splitrun.records.run import RunResult
 from splitrun.report.page import Block, PageTable, TableCell, TableColumn
@@ -19,13 +20,15 @@ def class_tables(result: RunResult) -> list[Block]:
     for rows in ("test", "validation"):
         if (told := result.classes.get(rows)) is not None:
             tables: list[Block] = [_figures(told, rows)]
-            if len(told.classes) <= _MOST_CONFUSED:
+            if told.confusion and len(told.classes) <= _MOST_CONFUSED:
                 tables.append(_confusion(told, rows))
             return [*tables, _calibration(told, rows)]
     return []
 
 
 def _figures(told: Classification, rows: str) -> PageTable:
+    if not told.confusion:
+        return _labels(told, rows)
     return _table(
         "Classes",
         f"On the {rows} rows. Precision: of those taken for the class, the share that are of it; "
@@ -33,6 +36,24 @@ def _figures(told: Classification, rows: str) -> PageTable:
         ("class", "precision", "recall", "F1", "rows"),
         [
             (it.name, *map(PAGE.value, (it.precision, it.recall, it.f1)), _count(it.support))
+            for it in told.classes
+        ],
+    )
+
+
+def _labels(told: Classification, rows: str) -> PageTable:
+    names = tuple(told.classes[0].metrics)
+    return _table(
+        "Labels",
+        f"On the {rows} rows, each label by itself. Precision: of those taken for it, the share "
+        "that are; recall: of those that are, the share that are found; rows: those that are.",
+        ("label", "precision", "recall", *(units.metric_name(name) for name in names), "rows"),
+        [
+            (
+                it.name,
+                *map(PAGE.value, (it.precision, it.recall, *(it.metrics[name] for name in names))),
+                _count(it.support),
+            )
             for it in told.classes
         ],
     )
@@ -53,6 +74,8 @@ def _confusion(told: Classification, rows: str) -> PageTable:
 def _calibration(told: Classification, rows: str) -> PageTable:
     last = told.classes[-1].name
     of = f"of {last!r}" if len(told.classes) == 2 else "of the class that is chosen"
+    if not told.confusion:
+        of = "of each label"
     return _table(
         "Are probabilities to be believed?",
         f"The {rows} rows by their probability {of}: where the two columns are alike, they are.",

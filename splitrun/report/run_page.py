@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitrun import units
+from splitrun.events import Decided
 from splitrun.files import is_something
 from splitrun.records.reading import read_lines, read_record, read_text
 from splitrun.records.run import (
@@ -190,11 +191,30 @@ def _facts(result: RunResult, summary: RunSummary | None) -> list[Fact]:
     return facts
 
 
+def _decided(last: Decided, steps: int) -> str:
+    """When a run that may stop early did, and why."""
+    if last.best is None:
+        return f"No evaluation until step {last.step:,} has found a value of {last.metric}."
+    metric = units.metric_name(last.metric)
+    best = f"{metric} {PAGE.value(last.best)} on the validation rows, of step {last.best_step:,}"
+    if last.stops and last.step < steps:
+        waited = PAGE.plural(last.waited, "evaluation")
+        return (
+            f"The run stopped early, at step {last.step:,} of {steps:,}: {waited} found nothing "
+            f"better than {best}, whose weights it has."
+        )
+    if last.stops:
+        return f"The run did not stop early. Best was {best}, whose weights it has."
+    return f"Until step {last.step:,} best was {best}."
+
+
 def _remarks(run: Run) -> list[str]:
     remarks = []
     if run.plan and run.plan.advice:
         taken = f"Depth {run.plan.depth} was taken" + (", unproven" if run.plan.unproven else "")
         remarks.append(f"{taken}. Advice: {run.plan.advice.rstrip('.')}.")
+    if run.summary is not None and run.summary.decided is not None:
+        remarks.append(_decided(run.summary.decided, run.summary.started.steps))
     if run.summary is None:
         remarks.append("There are no events of this run, so nothing tells where its time went.")
     elif run.summary.missing:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from splitrun.errors import RunDirectoryError
 from splitrun.events import (
     AnyEvent,
+    Decided,
     Evaluated,
     Executed,
     Gpu,
@@ -101,6 +102,8 @@ class RunSummary:
     steps: int = 0
     """That the recording tells of, as are samples."""
     samples: int = 0
+    decided: Decided | None = None
+    """What was decided last, where the run may stop early."""
     missing: int = 0
     """Events that the recording no longer has."""
     missing_s: float = 0.0
@@ -154,12 +157,13 @@ class RunSummary:
                 self.evaluated += 1
                 if len(self.evaluations) < _KEPT_EVALUATIONS:
                     self.evaluations.append((event.start, event.end))
+            case Decided():
+                self.decided = event
             case Sampled():
                 self._sample(event)
             case Stuck():
                 self.end = max(self.end, event.time)
-                if self.stuck is None or event.for_s >= self.stuck.for_s:
-                    self.stuck = event
+                self.stuck = max(event, self.stuck or event, key=lambda stuck: stuck.for_s)
             case RunEnded():
                 self.ended, self.end = event, max(self.end, event.end)
 

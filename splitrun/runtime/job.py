@@ -30,7 +30,6 @@ from splitrun.plan import Channel, Deadline, Instruction, Op, Plan, Role
 from splitrun.runtime.channel import ChannelStatistics, Message, ReceiverEnd, SenderEnd
 from splitrun.runtime.status import RoleStatus
 from splitrun.runtime.stopping import Found
-from splitrun.spec.contracts import Metric
 
 if TYPE_CHECKING:
     from splitrun.runtime.affinity import AffinityTuner
@@ -161,7 +160,7 @@ class Job:
     """That are to come to pass; their hook acts within the others."""
     parties: Sequence[Party] = ()
     """Whose roles they are, for a runtime that makes the roles again elsewhere;"""
-    metrics: Sequence[Metric] = ()
+    metrics: Sequence[str] = ()
     """likewise, what evaluations come to, besides the loss."""
     senders: Mapping[str, SenderEnd] = field(default_factory=dict)
     """By channel name, the ends of channels that lead to roles elsewhere; between roles that are

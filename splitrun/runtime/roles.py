@@ -83,7 +83,7 @@ class BottomWorker(Worker):
 
     def _decide(self, instruction: Instruction) -> None:
         told, *_ = self._incoming.pop((self._top, ("decide", instruction.step, 0)))
-        self._follow(Decision.of(float(told.reshape(-1)[0])))
+        self._follow(Decision.of(float(told.reshape(-1)[0])), instruction.step)
 
 
 class _Rows:
@@ -230,7 +230,7 @@ class TopWorker(Worker):
                 torch.full((1, *it.shape), decision.code, dtype=getattr(torch, it.dtype))
                 for it in self._plan.role_facts(bottom.name).cut
             )
-        self._follow(decision)
+        self._follow(decision, step)
         told = (found.best_step, found.best, found.waited, now(), stops)
         self._emit(Decided(step, limits.metric, *told))
 

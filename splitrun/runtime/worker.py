@@ -201,10 +201,10 @@ class Worker:
         """Of the samples of a message; what is decided is of none."""
         return _NO_SAMPLES if phase == "decide" else self._batches[phase, step].digest
 
-    def _follow(self, decision: Decision) -> None:
-        """Do as the top has decided."""
+    def _follow(self, decision: Decision, step: int) -> None:
+        """Do as the top has decided after so many updates."""
         if decision.keeps:
-            self.stage.keep()
+            self.stage.keep(step)
         if decision.stops:
             self.stage.recall()
             self._stops = True

@@ -41,6 +41,7 @@ from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.store import save
+from splitrun.spec import metrics_of
 from splitrun.spec.contracts import SinkSection
 
 _LONGEST_MESSAGE = 100_000
@@ -124,7 +125,7 @@ class Attempt:
         """What a runtime is to do: all that is left of the plan, on stages of the state that the
         attempt begins with."""
         experiment, spec = self._experiment, self._experiment.document.spec
-        metrics = spec.training.metrics or spec.top.loss.default_metrics
+        metrics = metrics_of(spec)
         with experiment.document.located():
             job = job_of(experiment.parties, self.plan, metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
@@ -205,6 +206,16 @@ class Attempt:
                 raise NonFiniteWeights(role, "the save of the model", odd)
         parties = self._experiment.parties
         return save(self._directory.model, self._experiment.plan, parties, self._stages)
+
+    def recall_best(self) -> int | None:
+        """Go back to the weights of the best evaluation so far; gives its step, or None where
+        nothing was kept, or roles were stopped while they heard of another one."""
+        steps = {stage.kept_step for stage in self._stages.values()}
+        step = steps.pop() if len(steps) == 1 else None
+        if step is not None:
+            for stage in self._stages.values():
+                stage.recall()
+        return step
 
     def result(self, weights_sha256: str) -> RunResult:
         """What the run has come to so far."""

@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
-from splitrun.data import Data, Join, weights_by_phase
+from splitrun.data import Join
 from splitrun.errors import UsageError
-from splitrun.events import Classification
-from splitrun.model import classification
+from splitrun.events import Classification, EvaluatedRows
 from splitrun.records.run import Manifest
 from splitrun.session.inputs import Inputs
 from splitrun.session.predictions import Predictions
 from splitrun.session.store import check_data
 from splitrun.session.trained import TrainedModel, Unseen, unseen_of
-from splitrun.spec import Spec
+from splitrun.spec import metrics_of
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,8 @@ class Evaluation:
     at_the_end: Mapping[str, float | None]
     """What the training found at its end for the same rows; empty where it was not finished, and
     for other rows."""
-    classes: Mapping[str, Classification]
-    """Likewise, by `test`, what is found class by class, where there are classes."""
+    classes: Mapping[EvaluatedRows, Classification]
+    """Of both, `test` and `validation`, what is found class by class, where there are classes."""
     predictions: Predictions
     """With the labels beside them."""
     unseen: Unseen
@@ -82,26 +79,19 @@ def evaluate_run(
     data = parties.label_holder.data
     if not len(data.test_ids) + len(data.validation_ids):
         raise UsageError(f"{path}: no rows were held out; train with dataset.test_fraction above 0")
-    metrics = spec.training.metrics or spec.top.loss.default_metrics
-    outputs, found = model.apply(parties, metrics)
-    told = _class_by_class(spec, data, outputs) if len(data.test_ids) else None
+    applied = model.apply(parties, metrics_of(spec))
     return Evaluation(
         status=model.status,
-        metrics=found.get("test", {}),
-        validation=found.get("validation", {}),
+        metrics=applied.metrics.get("test", {}),
+        validation=applied.metrics.get("validation", {}),
         at_the_end=at_the_end,
-        classes={"test": told} if told else {},
-        predictions=Predictions.of(parties, outputs, "labelled" if inputs is not None else None),
+        classes=applied.classes,
+        predictions=Predictions.of(
+            parties, applied.outputs, "labelled" if inputs is not None else None
+        ),
         unseen=unseen_of(parties),
         join=parties.join,
     )
-
-
-def _class_by_class(spec: Spec, data: Data, outputs: Tensor) -> Classification | None:
-    assert data.labels is not None  # it is the label holder's
-    tests, weights = data.test_ids, weights_by_phase(spec, data).get("evaluate")
-    own = None if weights is None else weights[tests]
-    return classification(spec.top.loss, data.classes, outputs, data.labels[tests], own)
 
 
 def _at_the_end(manifest: Manifest) -> Mapping[str, float | None]:

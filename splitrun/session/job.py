@@ -13,13 +13,12 @@ from splitrun.party import Party
 from splitrun.plan import Plan, deadline_of
 from splitrun.runtime import Checksums, Job, RoleWork
 from splitrun.spec import has_checksums
-from splitrun.spec.contracts import Metric
 
 
 def job_of(
     parties: Iterable[Party],
     plan: Plan,
-    metrics: Sequence[Metric] = (),
+    metrics: Sequence[str] = (),
     modules: Mapping[str, nn.Module] | None = None,
 ) -> Job:
     """The job that trains the parties' part of a plan from its first step to the last.
@@ -43,10 +42,12 @@ def job_of(
     }
     for holder in here:
         if holder.holds_label:
-            loss, data = spec.top.loss, holder.data
+            loss, data = holder.loss, holder.data
             works[plan.top.name] = replace(
                 works[plan.top.name],
-                score=partial(evaluate, loss, metrics, unit=data.label_unit),
+                score=partial(
+                    evaluate, loss, metrics, unit=data.label_unit, own=holder.own_figures
+                ),
                 classify=partial(classification, loss, data.classes) if data.classes else None,
             )
     return Job(

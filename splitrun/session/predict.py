@@ -49,7 +49,7 @@ def predict(
     """
     model = TrainedModel.open(path, allow_code=allow_code)
     parties = model.given(inputs, "unlabelled")
-    outputs, _ = model.apply(parties, batch_rows=batch_rows)
+    outputs = model.apply(parties, batch_rows=batch_rows).outputs
     return Predicted(
         status=model.status,
         predictions=Predictions.of(parties, outputs, "unlabelled"),

@@ -2,7 +2,8 @@
 then probabilities.
 
 A column of probabilities is named `probability_CLASS`; of two classes, only the one that counts as
-1 has one. Where a column of the user's has a name of ours, ours gets an underscore at its end.
+1 has one. Of several labels there is a probability for each, and nothing else. Where a column of
+the user's has a name of ours, ours gets an underscore at its end.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ class Predictions:
     keys: Sequence[str | int]
     """`[rows]`."""
     classes: tuple[str, ...]
-    """The label's, in the order of their numbers; empty for regression."""
+    """The label's, in the order of their numbers; empty for regression. Of several labels, their
+    names."""
     values: Tensor
     """`[predicted rows, outputs]`: probabilities, or numbers in the target's own units."""
     reasons: Mapping[int, str] | None = None
     """By position in `keys`, why a row has no prediction; None where each must have one."""
-    label: str = ""
-    """The name of the label, where it is told."""
+    spellings: Sequence[tuple[str, str]] = ()
+    """Of several labels, what stands for 0 and for 1 of each."""
+    label: tuple[str, ...] = ()
+    """The names of the label's columns, where it is told."""
     labels: Tensor | None = None
-    """`[predicted rows]`: indices of classes, or numbers in the target's own units."""
+    """`[predicted rows, columns]`: indices of classes, or numbers in the target's own units."""
 
     @classmethod
     def of(cls, parties: Parties, outputs: Tensor, new_rows: NewRows | None = None) -> Predictions:
@@ -55,11 +59,12 @@ class Predictions:
         lone = _lone(join) if join and join.lone and new_rows else None
         if lone is not None:
             rows = range(len(rows) + len(lone))
-        values = data.restored(spec.top.loss.predictions(outputs))
+        values = data.restored(parties.label_holder.loss.predictions(outputs))
         made = cls(
             key=name or "row",
             keys=[join.keys.at(row) for row in rows] if join and join.keys else rows,
             classes=data.classes,
+            spellings=data.encoder.label.values if data.encoder.label else (),
             values=values[order],
             reasons=lone,
         )
@@ -67,13 +72,15 @@ class Predictions:
             return made
         labels = data.labels[data.test_ids[order]]
         labels = labels if data.classes else data.restored(labels)
-        return replace(made, label=spec.dataset.label, labels=labels.reshape(len(labels)))
+        columns = labels.unsqueeze(1) if labels.ndim == 1 else labels
+        return replace(made, label=spec.dataset.labels, labels=columns)
 
     @property
     def header(self) -> tuple[str, ...]:
         """The names of the columns, no two alike."""
-        names = [self.key, *([self.label] if self.label else [])]
-        ours = ["prediction", *(f"probability_{name}" for name in self._told)]
+        names = [self.key, *self.label]
+        said = () if self.spellings else ("prediction",)
+        ours = [*said, *(f"probability_{name}" for name in self._told)]
         for name in (*ours, *(["reason"] if self.reasons is not None else [])):
             while name in names:
                 name += "_"
@@ -84,7 +91,8 @@ class Predictions:
     def types(self) -> tuple[type, ...]:
         """Of the columns' cells."""
         said = str if self.classes else float
-        kinds = [int if self.key == "row" else str, *([said] if self.label else []), said]
+        kinds = [int if self.key == "row" else str, *([said] * len(self.label))]
+        kinds += [] if self.spellings else [said]
         kinds += [float] * len(self._told)
         return (*kinds, *([str] if self.reasons is not None else []))
 
@@ -109,7 +117,7 @@ class Predictions:
         for start in range(0, len(self.values), CHUNK_ROWS):
             values = self.values[start : start + CHUNK_ROWS]
             told: list[tuple[Cell, ...]] = [tuple(row) for row in values.tolist()]
-            if self.classes:
+            if self.classes and not self.spellings:
                 single = values.shape[1] == 1
                 chosen = (values[:, 0] >= 0.5).long() if single else values.argmax(dim=1)
                 names = [self.classes[index] for index in chosen.tolist()]
@@ -118,8 +126,14 @@ class Predictions:
                 yield from told
                 continue
             labels = self.labels[start : start + CHUNK_ROWS].tolist()
-            spelt = [self.classes[int(each)] for each in labels] if self.classes else labels
-            yield from ((label, *row) for label, row in zip(spelt, told, strict=True))
+            if self.classes:
+                labels = [self._spelt(row) for row in labels]
+            yield from ((*label, *row) for label, row in zip(labels, told, strict=True))
+
+    def _spelt(self, row: Sequence[float]) -> tuple[str, ...]:
+        """A row's labels in the words of the file."""
+        words: tuple[Sequence[str], ...] = tuple(self.spellings) or (self.classes,)
+        return tuple(names[int(index)] for names, index in zip(words, row, strict=True))
 
 
 def _in_file_order(parties: Parties, ids: Tensor) -> tuple[Sequence[int], Tensor]:

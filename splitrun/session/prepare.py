@@ -16,7 +16,7 @@ from splitrun.data import OnDownload
 from splitrun.errors import ModelError, Problem, SpecError, UsageError
 from splitrun.errors import Path as SpecPath
 from splitrun.files import is_something
-from splitrun.model import intra_op_threads, section_of
+from splitrun.model import LOSS, intra_op_threads, metric_place, section_of
 from splitrun.party import Parties, doubts, summarise
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
 from splitrun.records.data import DataSummary
@@ -34,8 +34,8 @@ from splitrun.simulate import (
     shown,
     with_depth,
 )
-from splitrun.spec import Document, Spec
-from splitrun.spec.contracts import ModelSection
+from splitrun.spec import Document, Spec, own_metrics
+from splitrun.spec.contracts import LossSection, MetricSection, ModelSection
 
 Tell = Callable[[str], object]
 """Told in a few words what is begun."""
@@ -65,14 +65,19 @@ def refuse_code(spec: Spec, directory: Path, party: str | None = None) -> None:
 
 
 def named_classes(spec: Spec) -> dict[SpecPath, str]:
-    """The classes that models name, by where they stand in the spec."""
-    models: dict[SpecPath, ModelSection | None] = {("top", "model"): spec.top.model}
+    """The classes that models, the loss and metrics name, by where they stand in the spec."""
+    sections: dict[SpecPath, ModelSection | LossSection | MetricSection | None] = {
+        ("top", "model"): spec.top.model,
+        LOSS: spec.top.loss,
+    }
     for name, party in spec.parties.items():
-        models["parties", name, "bottom"] = party.bottom
+        sections["parties", name, "bottom"] = party.bottom
+    for index, metric in own_metrics(spec).items():
+        sections[metric_place(index)] = metric
     return {
-        path: model.class_path
-        for path, model in models.items()
-        if model is not None and model.class_path is not None
+        path: section.class_path
+        for path, section in sections.items()
+        if section is not None and section.class_path is not None
     }
 
 

@@ -27,6 +27,7 @@ from splitrun.session.environment import cpu_model
 from splitrun.session.prepare import Experiment, Tell, prepare
 from splitrun.session.run_directory import RunDirectory, attempts_of, fired_faults, refuse_odd
 from splitrun.spec import Document, Spec, resolved_yaml
+from splitrun.spec.effective import as_trained
 from splitrun.spec.model import Supervision
 
 
@@ -179,8 +180,11 @@ def prepare_resume(
     """
     directory = resume.directory
     document = directory.document()
+    spec = resume.spec or document.spec
+    if resume.checkpoint is not None:  # which has all weights
+        spec = as_trained(spec)
     experiment = prepare(
-        replace(document, spec=resume.spec) if resume.spec else document,
+        replace(document, spec=spec),
         directory=resume.beside or Path(directory.manifest().directory),
         data_dir=data_dir,
         on_download=on_download,

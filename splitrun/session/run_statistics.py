@@ -306,4 +306,5 @@ def run_started(
         attempt=attempt,
         first_step=first_step,
         first_sample=plan.samples_before(first_step),
+        may_stop=plan.early_stopping is not None,
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from msgspec import structs
+
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed, SplitrunError, one_line
 from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
@@ -124,12 +126,17 @@ def _interrupted(
     message = (
         f"{interrupted(number)} after {attempt.statistics.steps} of {attempt.plan.steps} steps"
     )
-    attempt.close(
-        "interrupted", message, attempt.result(attempt.save_model()) if attempt.has_begun else None
-    )
-    ended = _with_notes_of(error, Interrupted(message, number))
+    result, note = None, ""
     if attempt.has_begun:
-        ended.add_note(f"what was trained until then is in {directory.path}")
+        best_step = attempt.recall_best()
+        result = structs.replace(attempt.result(attempt.save_model()), best_step=best_step)
+        note = f"what was trained until then is in {directory.path}"
+        if best_step is not None:
+            note = f"the best weights until then, of step {best_step}, are in {directory.path}"
+    attempt.close("interrupted", message, result)
+    ended = _with_notes_of(error, Interrupted(message, number))
+    if note:
+        ended.add_note(note)
     attempt.add_remedy(ended)
     return ended
 

@@ -7,16 +7,16 @@ give the same bits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from splitrun.data import NewRows, PartyEncoder, UnseenValues
 from splitrun.errors import DataError, RunDirectoryError
-from splitrun.events import EvaluatedRows
+from splitrun.events import Classification, EvaluatedRows
 from splitrun.files import is_something
-from splitrun.model import evaluate, intra_op_threads
+from splitrun.model import classification, evaluate, intra_op_threads
 from splitrun.party import Parties, merge
 from splitrun.plan import EVALUATION_BATCH_ROWS, Facts, compile
 from splitrun.records.run import Manifest, fate, way_on
@@ -32,7 +32,6 @@ from splitrun.session.prepare import refuse_code
 from splitrun.session.run_directory import RunDirectory
 from splitrun.session.store import load_encoder, load_facts, load_weights
 from splitrun.spec import Document, Spec
-from splitrun.spec.contracts import Metric
 from splitrun.spec.effective import as_trained
 
 Unseen = Mapping[str, tuple[UnseenValues, ...]]
@@ -91,6 +90,18 @@ class OpenedRun:
     def shards(self) -> Path:
         """The directory with a shard for each party."""
         return RunDirectory(self.path).model
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a model makes of rows."""
+
+    outputs: Tensor
+    """The top's, `[rows, ...]`, for held-out rows, or those of other files."""
+    metrics: dict[EvaluatedRows, dict[str, float | None]] = field(default_factory=dict)
+    """Of the rows that there are."""
+    classes: dict[EvaluatedRows, Classification] = field(default_factory=dict)
+    """Likewise, class by class, where there are classes."""
 
 
 @dataclass(frozen=True)
@@ -154,11 +165,11 @@ class TrainedModel(OpenedRun):
     def apply(
         self,
         parties: Parties,
-        metrics: Sequence[Metric] | None = None,
+        metrics: Sequence[str] | None = None,
         batch_rows: int = EVALUATION_BATCH_ROWS,
-    ) -> tuple[Tensor, dict[EvaluatedRows, dict[str, float | None]]]:
-        """The top's outputs, `[rows, ...]`, for the parties' held-out rows, and the metrics of
-        these and, where there are some, of validation rows.
+    ) -> Applied:
+        """What it makes of the parties' held-out rows and, where there are some, of validation
+        rows.
 
         Args:
             metrics: beside the loss; None for rows without labels, which have neither.
@@ -178,11 +189,15 @@ class TrainedModel(OpenedRun):
         parts = outputs_of(job)
         outputs = parts[-1][0][:tests]  # of the validation rows none, where there are no others
         if metrics is None:
-            return outputs, {}
-        loss, unit = self.spec.top.loss, data.label_unit
+            return Applied(outputs)
+        holder, unit, applied = parties.label_holder, data.label_unit, Applied(outputs)
+        loss, own = holder.loss, holder.own_figures
         with intra_op_threads(self.spec.runtime.intra_op_threads):  # as in training
-            found = [evaluate(loss, metrics, *part, unit=unit) for part in parts]
-        return outputs, dict(zip(facts.evaluated_rows, found, strict=True))
+            for rows, part in zip(facts.evaluated_rows, parts, strict=True):
+                applied.metrics[rows] = evaluate(loss, metrics, *part, unit=unit, own=own)
+                if told := classification(loss, data.classes, *part):
+                    applied.classes[rows] = told
+        return applied
 
 
 def outputs_of(job: Job) -> list[tuple[Tensor, Tensor, Tensor | None]]:

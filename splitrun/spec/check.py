@@ -24,7 +24,9 @@ from splitrun.spec.effective import (
     holds_label,
     holds_rows_out,
     key_of,
+    metrics_of,
     optimizer_of,
+    own_metrics,
     reading_of,
 )
 from splitrun.spec.model import Spec
@@ -122,7 +124,7 @@ def _columns(spec: Spec) -> Iterator[Problem]:
             yield Problem(path, "its bottom model has no columns", f"list those that {name} holds")
         for index, column in enumerate(party.listed):
             place = (*path, index)
-            if column == spec.dataset.label and holds_label(spec, name):
+            if column in spec.dataset.labels and holds_label(spec, name):
                 what = f"{column!r} is the label"
                 yield Problem(place, what, "remove it: a model must not see what it predicts")
             elif column == spec.dataset.weight and holds_label(spec, name):
@@ -137,8 +139,26 @@ def _columns(spec: Spec) -> Iterator[Problem]:
                 owner[column] = name
 
 
+def _labels(spec: Spec) -> Iterator[Problem]:
+    """Several labels where the loss takes one, or the other way round; and one that is listed
+    twice."""
+    labels, loss = spec.dataset.labels, spec.top.loss
+    place = ("dataset", "label")
+    if loss.labels != "multilabel" and not isinstance(spec.dataset.label, str):
+        what = f"lists columns, and the loss {loss.title} takes one"
+        yield Problem(place, what, "name one, or set top.loss=multilabel_binary_cross_entropy")
+    elif loss.labels == "multilabel" and len(labels) < 2:
+        what = f"the loss {loss.title} takes several labels"
+        remedy = "list columns as dataset.label, or set top.loss=binary_cross_entropy"
+        yield Problem(place, what, remedy)
+    for index, label in enumerate(labels):
+        if label in labels[:index]:
+            yield Problem((*place, index), f"{label!r} is listed twice", "keep one")
+
+
 def _learning(spec: Spec) -> Iterator[Problem]:
     """Settings under which the models cannot be built or cannot learn."""
+    yield from _labels(spec)
     yield from _fusion(spec)
     yield from _metrics(spec)
     yield from _weights(spec)
@@ -154,7 +174,7 @@ def _weights(spec: Spec) -> Iterator[Problem]:
     dataset, holder = spec.dataset, spec.top.party
     if dataset.weight is not None and holder in spec.parties:
         others: dict[str | None, str] = {
-            dataset.label: "the label",
+            **dict.fromkeys(dataset.labels, "the label"),
             key_of(spec, holder): "the key",
             dataset.split.column: "what rows are split by",
             **dict.fromkeys(reading_of(spec, holder).dates, "a column of dates"),
@@ -163,8 +183,10 @@ def _weights(spec: Spec) -> Iterator[Problem]:
         if dataset.weight in others:
             what = f"{dataset.weight!r} is {others[dataset.weight]}, too"
             yield Problem(("dataset", "weight"), what, "name a column of numbers, or remove it")
-    if spec.training.class_weights is not None and spec.top.loss.labels == "numbers":
-        what = f"has no meaning with the loss {spec.top.loss.type}, whose labels are numbers"
+    without_classes = {"numbers": "whose labels are numbers", "multilabel": "of several labels"}
+    loss = spec.top.loss
+    if spec.training.class_weights is not None and loss.labels in without_classes:
+        what = f"has no meaning with the loss {loss.title}, {without_classes[loss.labels]}"
         remedy = "remove it, or weigh rows by a column, dataset.weight"
         yield Problem(("training", "class_weights"), what, remedy)
 
@@ -193,10 +215,18 @@ def _fusion(spec: Spec) -> Iterator[Problem]:
 def _metrics(spec: Spec) -> Iterator[Problem]:
     fitting = METRICS[spec.top.loss.labels]
     seen: set[str] = set()
-    for index, metric in enumerate(spec.training.metrics):
+    own = own_metrics(spec)
+    for index, metric in enumerate(metrics_of(spec) if spec.training.metrics else ()):
         place = ("training", "metrics", index)
-        if metric not in fitting:
-            what = f"{metric} does not fit the loss {spec.top.loss.type}"
+        if index in own:
+            if metric == "loss" or any(metric in known for known in METRICS.values()):
+                what = f"{metric} is the name of one of splitrun's own"
+                yield Problem((*place, "name"), what, "give it another name")
+            elif metric in seen:
+                what = f"{metric!r} is the name of another metric, too"
+                yield Problem((*place, "name"), what, "give one of them another name")
+        elif metric not in fitting:
+            what = f"{metric} does not fit the loss {spec.top.loss.title}"
             yield Problem(place, what, f"use {alternatives(fitting)}")
         elif metric in seen:
             yield Problem(place, f"{metric} is listed twice", "keep one")
@@ -219,7 +249,7 @@ def _stopping(spec: Spec) -> Iterator[Problem]:
         what = "needs validation rows: test rows would be no test of a model that they chose"
         remedy = "set dataset.validation_fraction, such as 0.1, or name validation rows by a column"
         yield Problem(("training", "early_stopping"), what, remedy)
-    known = ("loss", *(training.metrics or spec.top.loss.default_metrics))
+    known = ("loss", *metrics_of(spec))
     if stopping.metric not in known:
         what = f"{stopping.metric!r} is not evaluated"
         remedy = f"use {alternatives(known)}"

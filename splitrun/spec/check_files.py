@@ -43,20 +43,28 @@ def file_problems(spec: Spec, path: str | None, test_path: str | None) -> Iterat
     else:
         yield from _one_for_all(spec)
     yield from _marks(spec)
-    if spec.dataset.label == key_of(spec, holder):
-        what = f"{spec.dataset.label!r} is the key, too"
-        yield Problem(("dataset", "label"), what, "name another column")
+    yield from _labels(spec)
     yield from _parts_listed_twice(spec)
+
+
+def _labels(spec: Spec) -> Iterator[Problem]:
+    """Labels that serve another end."""
+    holder = spec.top.party
+    for label in spec.dataset.labels:
+        if label == key_of(spec, holder):
+            what = f"{label!r} is the key, too"
+            yield Problem(("dataset", "label"), what, "name another column")
     reading = spec.parties[holder].reading
     own = reading.dates if reading else {}
     for place, dates in (
         (("dataset", "dates"), spec.dataset.reading_keys.dates),
         (("parties", holder, "reading", "dates"), own),
     ):
-        if spec.dataset.label in dates:
-            what = f"{spec.dataset.label!r} is the label, and dates become features"
-            remedy = "write the label as a number, such as days, into the file"
-            yield Problem((*place, spec.dataset.label), what, remedy)
+        for label in spec.dataset.labels:
+            if label in dates:
+                what = f"{label!r} is the label, and dates become features"
+                remedy = "write the label as a number, such as days, into the file"
+                yield Problem((*place, label), what, remedy)
 
 
 def _parts_listed_twice(spec: Spec) -> Iterator[Problem]:
@@ -104,7 +112,7 @@ def _one_each(spec: Spec) -> Iterator[Problem]:
         if name == holder and party.on is not None:
             what = "the label holder's rows refer to the keys of others"
             yield Problem(("parties", name, "on"), what, "move it to the party referred to")
-        elif party.on == spec.dataset.label:
+        elif party.on in spec.dataset.labels:
             what = f"{party.on!r} is the label"
             remedy = f"name the column of {holder} that refers to its key"
             yield Problem(("parties", name, "on"), what, remedy)

@@ -38,10 +38,12 @@ def split_warnings(spec: Spec) -> Iterator[Problem]:
 def _rule(spec: Spec) -> Iterator[Problem]:
     dataset, split = spec.dataset, spec.dataset.split
     yield from _keys(split)
-    if split.by == "stratified" and spec.top.loss.labels == "numbers":
-        what = f"{spec.top.loss.type} has numbers for labels, not classes to share out"
+    unshared = {"numbers": "numbers for labels", "multilabel": "several labels"}
+    if split.by == "stratified" and spec.top.loss.labels in unshared:
+        has = unshared[spec.top.loss.labels]
+        what = f"{spec.top.loss.title} has {has}, not classes to share out"
         yield Problem((*_PATH, "by"), what, "use random, or time")
-    if split.column == dataset.label:
+    if split.column in dataset.labels:
         what = f"{split.column!r} is the label, which is not known of new rows"
         yield Problem((*_PATH, "column"), what, "split by another column, or use stratified")
     if split.by == "column" and has_test_file(spec):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.files import Align, ColumnKeys, KeyType, ReadingKeys, Split, SplitOrWord
@@ -17,6 +17,16 @@ from splitrun.spec.wording import closest
 if TYPE_CHECKING:
     from splitrun.data.sources import Opening, Source
     from splitrun.spec.model import Spec
+
+
+def _list_or_word(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else "word"
+
+
+LabelColumns = Annotated[
+    Annotated[str, Tag("word")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("list")],
+    Discriminator(_list_or_word),
+]
 
 
 class DatasetSection(Component):
@@ -45,8 +55,8 @@ class DatasetSection(Component):
     if TYPE_CHECKING:
 
         @property
-        def label(self) -> str:
-            """The column to predict; a subclass has a field of this name."""
+        def label(self) -> str | tuple[str, ...]:
+            """The column to predict, or several; a subclass has a field of this name."""
 
     @abstractmethod
     def open(self, opening: Opening) -> Source:
@@ -59,6 +69,11 @@ class DatasetSection(Component):
     def default_columns(self, party: str) -> tuple[str, ...] | None:  # noqa: ARG002
         """The columns of a party that lists none; None where it must list some."""
         return None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.label,) if isinstance(self.label, str) else self.label
 
     @property
     def rows_known(self) -> int | None:
@@ -147,7 +162,9 @@ class FileDatasetSection(ColumnKeys, DatasetSection):
     """What every dataset that is read from a file has."""
 
     positive: str | None = Field(
-        None, description="For binary labels: the value that counts as 1 (default: the greater)."
+        None,
+        description="For binary labels: the value that counts as 1 (default: the greater); of "
+        "several labels, of each.",
     )
 
     @property
@@ -182,6 +199,6 @@ class FileDatasetSection(ColumnKeys, DatasetSection):
 
     def warnings(self, spec: Spec, path: Path) -> Iterator[Problem]:
         """A `positive` value of labels that are not binary."""
-        if self.positive is not None and spec.top.loss.labels != "binary":
-            what = f"has no effect with the loss {spec.top.loss.type}"
+        if self.positive is not None and spec.top.loss.labels not in ("binary", "multilabel"):
+            what = f"has no effect with the loss {spec.top.loss.title}"
             yield Problem((*path, "positive"), what, "remove it")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from splitrun.spec.contracts import OptimizerSection, RuleSection
+from splitrun.spec.contracts import FALLING, MetricSection, OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
 from splitrun.spec.model import Link, PartySection, Spec
 from splitrun.spec.section import of_type
@@ -123,7 +123,8 @@ def not_features(spec: Spec, party: str) -> Iterator[str]:
     """Columns of a party's file that serve another end, and are features only where listed."""
     if (key := key_of(spec, party)) is not None:
         yield key
-    yield spec.dataset.label  # a partner's column of this name is its copy, as in a shared file
+    # A partner's column of a label's name is its copy, as in a shared file.
+    yield from spec.dataset.labels
     if holds_label(spec, party):
         beside = (spec.dataset.split.column, spec.dataset.weight)
         yield from (column for column in beside if column is not None)
@@ -147,6 +148,24 @@ def reference_to(spec: Spec, party: str) -> str | None:
     return spec.parties[party].on or key_of(spec, spec.top.party)
 
 
+def metrics_of(spec: Spec) -> tuple[str, ...]:
+    """What evaluations come to beside the loss, by name; the first counts where one has to."""
+    named = (it if isinstance(it, str) else it.name for it in spec.training.metrics)
+    return tuple(named) or spec.top.loss.default_metrics
+
+
+def own_metrics(spec: Spec) -> Mapping[int, MetricSection]:
+    """Those of the spec's metrics that are classes, by where they are listed."""
+    listed = enumerate(spec.training.metrics)
+    return {index: it for index, it in listed if not isinstance(it, str)}
+
+
+def is_falling(spec: Spec, metric: str) -> bool:
+    """Whether a metric, or the loss, is the better the less it is."""
+    own = {it.name: it for it in own_metrics(spec).values()}
+    return not own[metric].greater_is_better if metric in own else metric in FALLING
+
+
 def as_trained(spec: Spec) -> Spec:
     """The same experiment for weights that are there: nothing begins with those of a file, which
     may be gone."""
@@ -154,6 +173,12 @@ def as_trained(spec: Spec) -> Spec:
     parties = {name: party.model_copy(update=fresh) for name, party in spec.parties.items()}
     top = spec.top.model_copy(update=fresh)
     return spec.model_copy(update={"parties": parties, "top": top})
+
+
+def in_float32(spec: Spec) -> Spec:
+    """The same experiment without lower precision, for who runs the weights elsewhere."""
+    training = spec.training.model_copy(update={"precision": "float32"})
+    return spec.model_copy(update={"training": training})
 
 
 def resolved(spec: Spec) -> Spec:

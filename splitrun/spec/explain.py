@@ -255,11 +255,12 @@ def _wrong_type(place: Place, given: Any, kind: str, tree: Tree) -> Flaw:
 def _choices(shape: Shape) -> str:
     """How the sections that may stand there begin."""
     tags = list(shape.members)
-    if all(issubclass(section, WordOrSection) for section in shape.members.values()):
-        return alternatives(tags)
     types = [tag for tag in tags if tag != CLASS_TAG]
+    classes = [f"{{{_CLASS}}}" for tag in tags if tag == CLASS_TAG]
+    if all(issubclass(section, WordOrSection) for section in shape.members.values()):
+        return alternatives(types + classes)
     sections = [f"{{type: {alternatives(types)}, …}}"] if types else []
-    return alternatives(sections + [f"{{{_CLASS}}}" for tag in tags if tag == CLASS_TAG])
+    return alternatives(sections + classes)
 
 
 def _plain_number(text: str) -> str:

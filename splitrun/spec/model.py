@@ -47,8 +47,11 @@ WORD_OR = {
     "deadline_s": ("number", "word"),
     "columns": ("list", "section"),
     "class_weights": ("section", "word"),
+    "label": ("list", "word"),
+    "metrics": ("section", "word"),
 }
-"""Keys that take a word or something else, and how pydantic's locations tag which it is."""
+"""Keys that take a word or something else, or a list of such, and how pydantic's locations tag
+which it is."""
 
 
 def _word_or_number(value: Any) -> str:

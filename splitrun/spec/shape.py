@@ -59,6 +59,10 @@ class Place:
     """What holds the last key."""
 
 
+def _last_key(path: Path) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
 @functools.cache
 def fields(section: type[Section]) -> dict[str, FieldInfo]:
     """A section's fields by the keys that a spec has for them."""
@@ -70,7 +74,7 @@ def place_of(location: tuple[str | int, ...]) -> Place:
     shape = parent = Shape(section=Spec)
     path: Path = ()
     for part in location:
-        if path and part in WORD_OR.get(str(path[-1]), ()):
+        if part in WORD_OR.get(_last_key(path), ()):
             continue
         if shape.members and shape.section is None and not isinstance(part, int):
             shape = shape.chosen(str(part))

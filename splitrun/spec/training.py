@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from splitrun.spec.contracts import LrScheduleSection, Metric, OptimizerSection
+from splitrun.spec.contracts import LrScheduleSection, Metric, MetricSection, OptimizerSection
 from splitrun.spec.section import (
     NonNegativeFloat,
     OneOf,
@@ -30,6 +30,19 @@ ClassWeights = Annotated[
     Annotated[dict[str, RowWeight], Tag("section")] | Annotated[Literal["balanced"], Tag("word")],
     Discriminator(_word_or_section),
 ]
+
+
+def _section_or_word(value: Any) -> str:
+    return "section" if isinstance(value, dict | Section) else "word"
+
+
+AnyMetric = Annotated[
+    Annotated[Metric, Tag("word")] | Annotated[MetricSection, OneOf("metrics"), Tag("section")],
+    Discriminator(_section_or_word),
+]
+
+
+Precision = Literal["float32", "bf16"]
 
 
 class EarlyStopping(Section):
@@ -66,8 +79,10 @@ class Training(Section):
         description="Of every role without its own.",
     )
     lr_schedule: LrSchedule = Field(default_factory=lambda: of_type("lr_schedules", "constant"))
-    metrics: tuple[Metric, ...] = Field(
-        (), description="Computed at evaluations, beside the loss. Default: those of the task."
+    metrics: tuple[AnyMetric, ...] = Field(
+        (),
+        description="Computed at evaluations, beside the loss: by name, or a class of your own. "
+        "Default: those of the task.",
     )
     evaluate_every_epochs: PositiveInt | None = Field(
         None,
@@ -84,3 +99,8 @@ class Training(Section):
         "{yes: 5}, and 1 where it does not say; `balanced`: all classes count for the same.",
     )
     clip: Clip | None = Field(None, description="Of every role without its own.")
+    precision: Precision = Field(
+        "float32",
+        description="What forwards and backwards compute in; `bf16`: bfloat16, where PyTorch's "
+        "autocast has it. Weights, losses, updates and what crosses are float32 all the same.",
+    )

@@ -17,8 +17,7 @@ from splitrun.plan import Plan
 from splitrun.session import prepare
 from splitrun.session.prepare import Tell, memory_limit_bytes, refuse_beyond
 from splitrun.simulate import Costs, Recommendation
-from splitrun.spec import Codec, Document, Link, Spec
-from splitrun.spec.contracts import Metric
+from splitrun.spec import Codec, Document, Link, Spec, metrics_of
 from splitrun.spec.effective import DEFAULT_MICRO_BATCHES
 from splitrun.spec.model import Pipeline
 from splitrun.study.training import InitialWeights, Subject
@@ -152,11 +151,10 @@ class ArmSet:
         return replace(self, subjects=subjects, plans={arm: self.plans[arm] for arm in kept})
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def metrics(self) -> tuple[str, ...]:
         """What the held-out rows are judged by, beside the loss; the first is the one that counts
         unless another is asked for."""
-        spec = self.subjects[BASELINE].spec
-        return spec.training.metrics or spec.top.loss.default_metrics
+        return metrics_of(self.subjects[BASELINE].spec)
 
 
 def line_up(

@@ -17,7 +17,7 @@ from splitrun.records.comparison import DepthForecast
 from splitrun.runtime.clock import frozen
 from splitrun.session import RunDirectory
 from splitrun.simulate import Costs, bound, predict, with_depth
-from splitrun.spec import Codec
+from splitrun.spec import Codec, is_falling
 from splitrun.study.arms import BASELINE, Arm, ArmSet, Schedule
 from splitrun.study.comparison import (
     ArmResult,
@@ -96,7 +96,7 @@ def compare(
     known = next((each for each in arms.metrics if each == name), None)
     baseline = arms.subjects[BASELINE]
     if known is not None:
-        refuse_undefined(baseline.spec, baseline.parties.label_holder.data, known)
+        refuse_undefined(baseline.parties.label_holder, known)
     RunDirectory(directory).write_json("plan.json", describe(arms.plans[BASELINE]))
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = MeasurementLog(directory, name, watcher)
@@ -192,7 +192,12 @@ class _Measured:
             epoch_s=epoch_s,
             target=None
             if target is None
-            else time_to_target(list(mine.curves.values()), self.metric, target, epoch_s),
+            else time_to_target(
+                list(mine.curves.values()),
+                target,
+                epoch_s,
+                is_falling=is_falling(self.arms.subjects[BASELINE].spec, self.metric),
+            ),
             recording=self.recordings[arm],
         )
 

@@ -40,12 +40,11 @@ from statistics import median_high
 
 import torch
 
-from splitrun.data import Data
 from splitrun.errors import CodecOverflow, NonFiniteLoss, RunFailed, UsageError
 from splitrun.model import evaluate
+from splitrun.party import Party
 from splitrun.session.run_statistics import RunStatistics
-from splitrun.spec import Link, Spec
-from splitrun.spec.contracts import FALLING, Metric
+from splitrun.spec import Link, Spec, own_metrics
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
 from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean
@@ -72,7 +71,7 @@ class Scores:
 
 
 def score(
-    subjects: Mapping[Arm, Subject], metric: Metric | None, seeds: int, watcher: Watcher
+    subjects: Mapping[Arm, Subject], metric: str | None, seeds: int, watcher: Watcher
 ) -> dict[Arm, Scores]:
     """Train every arm once at each of so many seeds, the spec's and those after it.
 
@@ -115,18 +114,26 @@ def score(
     return scores
 
 
-def refuse_undefined(spec: Spec, data: Data, metric: Metric) -> None:
+def refuse_undefined(holder: Party, metric: str) -> None:
     """Refuse a metric that no outputs have on the rows that decide: AUROC where one class occurs.
+
+    Of one that is a class, nobody knows what it says of other outputs.
+
+    Args:
+        holder: the label holder.
 
     Raises:
         UsageError: it is such a one.
     """
+    spec, data = holder.spec, holder.data
+    if metric in {it.name for it in own_metrics(spec).values()}:
+        return
     assert data.labels is not None  # it is the label holder's
     decides = data.validation_ids if len(data.validation_ids) else data.test_ids
     labels = data.labels[decides]
     outputs = torch.zeros(len(labels), spec.top.loss.width(len(data.classes)) or 1)
     weights = None if data.weights is None else data.weights[decides]
-    if evaluate(spec.top.loss, (metric,), outputs, labels, weights)[metric] is None:
+    if evaluate(holder.loss, (metric,), outputs, labels, weights)[metric] is None:
         rows = "held-out" if decides is data.test_ids else "validation"
         message = f"{metric} is not defined on the {rows} rows"
         raise UsageError(f"{message}; name another --metric, or hold out more rows")
@@ -310,24 +317,27 @@ class TimeToTarget:
 
 
 def time_to_target(
-    curves: Sequence[Curve], metric: str, target: float, epoch_s: float
+    curves: Sequence[Curve], target: float, epoch_s: float, *, is_falling: bool
 ) -> TimeToTarget:
     """When an arm that takes so many seconds an epoch first reaches the target.
+
+    Args:
+        is_falling: less of the metric is better.
 
     Raises:
         ValueError: there are no curves.
     """
-    epochs = [_first(curve, metric, target) for curve in curves]
+    epochs = [_first(curve, target, is_falling=is_falling) for curve in curves]
     time_s = median_high(epochs) * epoch_s
     reached = sum(math.isfinite(epoch) for epoch in epochs)
     return TimeToTarget(time_s if math.isfinite(time_s) else None, reached)
 
 
-def _first(curve: Curve, metric: str, target: float) -> float:
+def _first(curve: Curve, target: float, *, is_falling: bool) -> float:
     """The first epoch after which the metric is at least as good; infinite if there is none."""
     good = [
         epoch
         for epoch, value in curve.items()
-        if (value <= target if metric in FALLING else value >= target)
+        if (value <= target if is_falling else value >= target)
     ]
     return min(good, default=math.inf)

@@ -30,7 +30,6 @@ from splitrun.session.attempt import Source
 from splitrun.session.job import job_of
 from splitrun.session.run_statistics import RunStatistics, run_started
 from splitrun.spec import Spec
-from splitrun.spec.contracts import Metric
 from splitrun.telemetry import JsonLines, Sampler, shares
 from splitrun.usage import cpu_s
 
@@ -65,7 +64,7 @@ class Subject:
         check(plan)
         return plan
 
-    def job(self, metrics: Sequence[Metric] = ()) -> Job:
+    def job(self, metrics: Sequence[str] = ()) -> Job:
         """One training of fresh models, from their first weights to the end of the plan.
 
         Args:
@@ -115,7 +114,7 @@ class Recorder:
 def train_fresh(
     subject: Subject,
     kind: RuntimeName,
-    metrics: Sequence[Metric] = (),
+    metrics: Sequence[str] = (),
     recorder: Recorder | None = None,
     affinity_tuner: AffinityTuner | None = None,
 ) -> TrainingOutcome:

@@ -11,7 +11,6 @@ from itertools import accumulate
 from splitrun import units
 from splitrun.events import EvaluatedRows
 from splitrun.records.value import CostRecord, Finding, PartyValueRecord, ValueRecord
-from splitrun.spec.contracts import FALLING
 from splitrun.study.intervals import FEWEST
 from splitrun.study.statistics import MeanEstimate
 from splitrun.units import SCREEN
@@ -69,23 +68,24 @@ class PartyValue:
             return "better"
         return "worse" if self.gain.interval.high < 0 else "not shown"
 
-    def verdict(self, metric: str, with_all: MeanEstimate) -> str:
+    def verdict(self, metric: str, with_all: MeanEstimate, *, is_falling: bool) -> str:
         """What it brings and takes, in words; nothing of the label holder."""
         if self.cost is None:
             return ""
-        parts = [f"{self._effect(metric, with_all)}, {self.cost}"]
+        effect = self._effect(metric, with_all, is_falling=is_falling)
+        parts = [f"{effect}, {self.cost}"]
         if self.finding in ("better", "all"):
             parts.append(_leading(self.columns))
         if self.more_rows:
             parts.append(f"without it there would be {SCREEN.plural(self.more_rows, 'more row')}")
         return "; ".join(parts)
 
-    def _effect(self, metric: str, with_all: MeanEstimate) -> str:
+    def _effect(self, metric: str, with_all: MeanEstimate, *, is_falling: bool) -> str:
         party, gain = self.party, self.gain
         if gain is None:
             all_of_it = f"all of {metric} {SCREEN.value(with_all.mean)}"
             return f"without {party} there is no column to learn from: {all_of_it} is its"
-        change = shown_gain(gain, metric)
+        change = shown_gain(gain, metric, is_falling=is_falling)
         if gain.interval.ci95 is None and gain.count < FEWEST:
             seeds = SCREEN.plural(gain.count, "seed")
             return f"{party} brings {change}, and {seeds} are too few to show it"
@@ -97,7 +97,9 @@ class PartyValue:
             case _:
                 return f"{party} brings nothing that shows: {change}"
 
-    def to_record(self, metric: str, with_all: MeanEstimate) -> PartyValueRecord:
+    def to_record(
+        self, metric: str, with_all: MeanEstimate, *, is_falling: bool
+    ) -> PartyValueRecord:
         """As files tell of it."""
         cost = self.cost
         return PartyValueRecord(
@@ -114,7 +116,7 @@ class PartyValue:
             if cost
             else None,
             more_rows=self.more_rows,
-            verdict=self.verdict(metric, with_all),
+            verdict=self.verdict(metric, with_all, is_falling=is_falling),
         )
 
 
@@ -123,6 +125,8 @@ class Valuation:
     """What the parties' data are worth."""
 
     metric: str
+    is_falling: bool
+    """Less of the metric is better."""
     decided_on: EvaluatedRows
     evaluated_rows: int
     train_rows: int
@@ -133,7 +137,10 @@ class Valuation:
     @property
     def verdicts(self) -> Iterator[str]:
         """A sentence for each partner."""
-        told = (it.verdict(self.metric, self.with_all) for it in self.parties)
+        told = (
+            it.verdict(self.metric, self.with_all, is_falling=self.is_falling)
+            for it in self.parties
+        )
         return filter(None, told)
 
     def to_record(self, name: str) -> ValueRecord:
@@ -150,13 +157,16 @@ class Valuation:
             evaluated_rows=self.evaluated_rows,
             train_rows=self.train_rows,
             with_all=self.with_all.to_record(),
-            parties=tuple(it.to_record(self.metric, self.with_all) for it in self.parties),
+            parties=tuple(
+                it.to_record(self.metric, self.with_all, is_falling=self.is_falling)
+                for it in self.parties
+            ),
         )
 
 
-def shown_gain(gain: MeanEstimate, metric: str) -> str:
+def shown_gain(gain: MeanEstimate, metric: str, *, is_falling: bool) -> str:
     """`+0.0210 auroc [0.0170, 0.0250]`; of a metric of which less is better, `−0.32 rmse`."""
-    sign = -1 if metric in FALLING else 1
+    sign = -1 if is_falling else 1
     ends = gain.interval.ci95
     half = (ends[1] - ends[0]) / 2 if ends else 0.0
     decimals = min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(half)))) if half else 4

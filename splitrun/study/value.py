@@ -39,7 +39,7 @@ from splitrun.session.job import job_of
 from splitrun.session.prepare import Tell
 from splitrun.session.trained import outputs_of
 from splitrun.simulate import predict
-from splitrun.spec.contracts import FALLING, Metric
+from splitrun.spec import is_falling, metrics_of
 from splitrun.study.directory import MEASURED
 from splitrun.study.gains import Rows, estimate_gain, row_groups, scores
 from splitrun.study.intervals import Floats
@@ -70,11 +70,10 @@ class ValueArms:
     """Over the spec's links."""
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def metrics(self) -> tuple[str, ...]:
         """What evaluations come to beside the loss; the first is the one that counts unless another
         is asked for."""
-        spec = self.experiment.parties.spec
-        return spec.training.metrics or spec.top.loss.default_metrics
+        return metrics_of(self.experiment.parties.spec)
 
 
 def line_up(experiment: Experiment) -> ValueArms:
@@ -128,7 +127,7 @@ def value(
     known = next((each for each in arms.metrics if each == name), None)
     parties = arms.experiment.parties
     if known is not None:
-        refuse_undefined(parties.spec, parties.label_holder.data, known)
+        refuse_undefined(parties.label_holder, known)
     judge = _Judge.of(parties, name, known)
     found: dict[str | None, list[Floats]] = {left_out: [] for left_out in arms.subjects}
     permuted: dict[_Column, list[Floats]] = {column: [] for column in _columns(parties)}
@@ -153,6 +152,7 @@ def value(
     importances = {it: judge.estimate(with_all, each) for it, each in permuted.items()}
     return Valuation(
         metric=name,
+        is_falling=is_falling(parties.spec, name),
         decided_on=judge.decided_on,
         evaluated_rows=len(judge.ids),
         train_rows=arms.experiment.plan.facts.train_rows,
@@ -197,7 +197,7 @@ class _Judge:
 
     parties: Parties
     metric: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[str, ...]
     """That have to be computed for it: itself, or none for the loss."""
     decided_on: EvaluatedRows
     ids: Tensor
@@ -206,7 +206,7 @@ class _Judge:
     """Of rows, see `gains.row_groups`."""
 
     @classmethod
-    def of(cls, parties: Parties, metric: str, known: Metric | None) -> _Judge:
+    def of(cls, parties: Parties, metric: str, known: str | None) -> _Judge:
         data = parties.label_holder.data
         decided_on: EvaluatedRows = "validation" if len(data.validation_ids) else "test"
         ids = data.parts[decided_on]
@@ -215,7 +215,8 @@ class _Judge:
 
     def scores(self, outputs: Tensor) -> Floats:
         """The metric of the top's outputs, see `gains.scores`."""
-        data, loss = self.parties.label_holder.data, self.parties.spec.top.loss
+        holder = self.parties.label_holder
+        data, loss, figures = holder.data, holder.loss, holder.own_figures
         assert data.labels is not None  # it is the label holder's
         labels = data.labels[self.ids]
         weights = None if data.weights is None else data.weights[self.ids]
@@ -223,7 +224,8 @@ class _Judge:
         def score(rows: Rows) -> float | None:
             at = torch.from_numpy(rows)
             own = None if weights is None else weights[at]
-            found = evaluate(loss, self.metrics, outputs[at], labels[at], own, unit=data.label_unit)
+            rows_of = (outputs[at], labels[at], own)
+            found = evaluate(loss, self.metrics, *rows_of, unit=data.label_unit, own=figures)
             return found[self.metric]
 
         with intra_op_threads(self.parties.spec.runtime.intra_op_threads):
@@ -232,7 +234,7 @@ class _Judge:
     def estimate(self, with_it: Floats, without: Sequence[Floats]) -> MeanEstimate:
         """How much better the first is, seed by seed."""
         gains = with_it - np.array(without)
-        return estimate_gain(-gains if self.metric in FALLING else gains)
+        return estimate_gain(-gains if is_falling(self.parties.spec, self.metric) else gains)
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,7 @@ def _permuted(party: Party, column: str | None, order: Tensor) -> Party:
 
 
 def _trained(
-    subject: Subject, index: int, metrics: Sequence[Metric], ids: Tensor
+    subject: Subject, index: int, metrics: Sequence[str], ids: Tensor
 ) -> tuple[_Model, str]:
     """The model that is trained at the seed of this index, to be judged on these samples, and the
     digest of its weights."""

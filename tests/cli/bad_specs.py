@@ -84,7 +84,8 @@ KEYS = {
         spec(("lr: 0.01", "lr: 0.01, momentum: 0.9")),
     ),
     "missing": Bad(
-        "trial.yaml:10:1: top.loss: is missing; add it: binary_cross_entropy, cross_entropy or mse",
+        "trial.yaml:10:1: top.loss: is missing; add it: binary_cross_entropy, cross_entropy, "
+        "multilabel_binary_cross_entropy, mse or {class: package.module:Class}",
         spec(("  loss: binary_cross_entropy\n", "")),
     ),
     "a wrong type of model": Bad(

@@ -15,6 +15,7 @@ from splitrun.cli.options import note_no_faults
 from splitrun.session import RunDirectory
 from splitrun.spec import loads
 from tests.cli.trial import SYNTHETIC, refusal, spec, write
+from tests.forking import forkserver, run_command
 
 STUCK = """\
 import time
@@ -171,8 +172,13 @@ def test_a_module_that_never_returns_does_not_keep_the_process() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
 def test_kill_kills_the_process_once() -> None:
-    ended = train("faults=[{type: kill, step: 3}]")
-    assert ended.returncode == -signal.SIGKILL
+    command = ("train", "trial.yaml", "faults=[{type: kill, step: 3}]")
+    process = forkserver().Process(
+        target=run_command, args=(command, Path.cwd(), Path("printed.txt"))
+    )
+    process.start()
+    process.join(HANG_S)
+    assert process.exitcode == -signal.SIGKILL
     directory = only_run()
     assert directory.manifest().status == "running"
     fired = (directory.path / "faults.jsonl").read_text()

@@ -32,7 +32,7 @@ from tests.report.recordings import arm, comparison, comparison_directory
 from tests.session.stopping import content_of, resumed, stopped
 from tests.study.benches import HEADER
 
-HANG_S = 10.0
+HANG_S = 60.0
 
 
 def _pipe(path: Path) -> None:

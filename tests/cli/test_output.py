@@ -192,6 +192,20 @@ def test_what_only_the_data_show_to_have_no_effect_is_told_before_the_plan_and_t
 # --- validate ------------------------------------------------------------------------------------
 
 
+def test_validate_and_plan_say_what_a_schedule_means_where_a_run_may_stop_early(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    note = "note: training.lr_schedule is laid out over all of training.epochs, and a run that"
+    given = ["trial.yaml", "dataset.validation_fraction=0.2", "training.early_stopping.patience=2"]
+    cosine = "training.lr_schedule=cosine"
+    assert note in printed(capsys, "validate", *given, cosine)[1]
+    out, err = printed(capsys, "plan", *given, cosine)
+    assert note in err
+    assert out.splitlines()[1].startswith("at most ")
+    assert note not in printed(capsys, "validate", *given)[1]
+    assert note not in printed(capsys, "validate", "trial.yaml", cosine)[1]
+
+
 def test_validate_notes_that_a_public_file_will_be_downloaded(
     bank_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

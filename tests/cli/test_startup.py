@@ -3,9 +3,12 @@ than a short run takes to train."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -17,64 +20,78 @@ NOT_TO_TRAIN = {
 }
 
 
-def imported(*arguments: str | Path) -> set[str]:
-    """The modules that a command has imported when it ends."""
-    code = (
-        "import sys; from splitrun.cli.app import run; code = run(sys.argv[1:]); "
-        "print(); print(*sys.modules); sys.exit(code)"
+EACH = """
+import glob, json, sys
+from splitrun.cli.app import run
+
+for arguments in json.loads(sys.argv[1]):
+    if run([found for each in arguments for found in sorted(glob.glob(each)) or [each]]):
+        sys.exit(f"{arguments} failed")
+    print()
+    print("imported", *sys.modules)
+"""
+
+
+def imported(*commands: Sequence[str | Path]) -> list[set[str]]:
+    """The modules that one process has imported by the end of each command, which runs them all; a
+    path may be a pattern."""
+    told = json.dumps([[str(each) for each in command] for command in commands])
+    ended = subprocess.run(
+        [sys.executable, "-c", EACH, told], capture_output=True, text=True, check=False
     )
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    return set(ended.stdout.splitlines()[-1].split())
+    lines = [it.split() for it in ended.stdout.splitlines() if it.startswith("imported ")]
+    return [set(modules) for modules in lines]
+
+
+class Trained(NamedTuple):
+    run: Path
+    by_training: set[str]
+    by_evaluating_and_planning: set[str]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
-    """The directory of a tiny run, and what the command that made it imported."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A tiny run, and what the commands that made it and look at it imported."""
     runs = tmp_path_factory.mktemp("runs")
-    modules = imported("train", QUICKSTART, *TINY, "--runs-dir", runs)
+    train = ("train", QUICKSTART, *TINY, "--runs-dir", runs)
+    first, *_, last = imported(train, ("eval", runs / "*"), ("plan", QUICKSTART, *TINY))
     (run,) = runs.iterdir()
-    return run, modules
+    return Trained(run, first, last)
 
 
 def test_training_on_generated_rows_imports_no_library_but_torch_and_numpy(
-    trained: tuple[Path, set[str]],
+    trained: Trained,
 ) -> None:
-    _, modules = trained
-    assert "torch" in modules
-    assert not NOT_TO_TRAIN & modules
+    assert "torch" in trained.by_training
+    assert not NOT_TO_TRAIN & trained.by_training
 
 
-def test_evaluating_a_run_imports_no_more_than_training_it(
-    trained: tuple[Path, set[str]],
+def test_evaluating_a_run_and_planning_one_import_no_more_than_training_it(
+    trained: Trained,
 ) -> None:
-    run, _ = trained
-    assert not NOT_TO_TRAIN & imported("eval", run)
-
-
-def test_planning_imports_no_more_than_training() -> None:
-    assert not NOT_TO_TRAIN & imported("plan", QUICKSTART, *TINY)
+    assert not NOT_TO_TRAIN & trained.by_evaluating_and_planning
 
 
 def test_the_list_of_commands_imports_neither_specs_nor_what_draws() -> None:
     heavy = {"torch", "numpy", "pydantic", "msgspec", "yaml", "rich", "psutil", "pynvml"}
-    assert not (heavy | {"cryptography", "grpc", "ssl"}) & imported("--help")
+    (modules,) = imported(["--help"])
+    assert not (heavy | {"cryptography", "grpc", "ssl"}) & modules
 
 
 def test_certificates_are_made_without_torch(tmp_path: Path) -> None:
-    modules = imported("certs", "init", tmp_path)
+    (modules,) = imported(["certs", "init", tmp_path])
     assert "cryptography" in modules
     assert not {"torch", "numpy", "grpc", "rich"} & modules
 
 
 def test_validating_imports_neither_torch_nor_numpy_nor_what_draws() -> None:
     heavy = {"torch", "numpy", "pandas", "rich", "psutil", "pynvml", "tensorboardX"}
-    assert not heavy & imported("validate", QUICKSTART, *TINY)
+    (modules,) = imported(["validate", QUICKSTART, *TINY])
+    assert not heavy & modules
 
 
-def test_a_report_is_made_without_torch(trained: tuple[Path, set[str]]) -> None:
-    run, _ = trained
-    modules = imported("report", run)
+def test_a_report_is_made_without_torch(trained: Trained) -> None:
+    (modules,) = imported(["report", trained.run])
     assert "jinja2" in modules
     assert not {"torch", "numpy", "pandas", "scipy", "psutil"} & modules

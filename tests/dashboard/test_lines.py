@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from splitrun.dashboard import PlainLines, ProgressBar
-from splitrun.events import Event, RunEnded
+from splitrun.events import Decided, Event, RunEnded
 from tests.dashboard.runs import CLOCK, slow_run, started, step
 from tests.dashboard.screen import Screen
 from tests.dashboard.simulated import at_party, happened, planned
@@ -113,6 +114,27 @@ def lines(status: str, steps_done: int = 6) -> str:
 
 def test_a_run_that_is_done() -> None:
     assert lines("done") == WRITTEN
+
+
+STOPPED = """\
+epoch 1/2  step 2/6  50 samples/s  loss 0.5000  ETA at most 00:08
+evaluated after epoch 1: loss 0.2500  auroc 0.9000  f1 --
+stopped at step 3: no better loss in 1 evaluation than 0.2000, of step 2
+"""
+
+
+def test_a_run_that_may_stop_early_needs_at_most_so_long_and_says_why_it_stops() -> None:
+    first, *events = slow_run("done", steps_done=3)
+    decided = Decided(3, "loss", 2, 0.2, 1, CLOCK + 6, stops=True)
+    may_stop = msgspec.structs.replace(first, may_stop=True)
+    stream = io.StringIO()
+    sink = PlainLines(stream)
+    for event in (may_stop, *events[:-1], decided, events[-1]):
+        sink(event)
+    assert stream.getvalue() == STOPPED
+    bar = shown([may_stop, *events[:-1], decided, events[-1]], 80)
+    assert "ETA at most" in bar.splitlines()[-1]
+    assert STOPPED.splitlines()[-1] in bar
 
 
 WITHOUT_LABELS = """\

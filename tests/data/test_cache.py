@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from splitrun.party import Parties
 from splitrun.session import evaluate_run, prepare, train
 from splitrun.spec import load
 from splitrun.spec.model import Spec
+from tests.forking import forkserver, run_command
 
 ROWS = 20_000
 """More than a block."""
@@ -223,14 +222,15 @@ def test_what_a_killed_process_left_is_removed(files: Path, tmp_path: Path) -> N
 def test_two_processes_may_make_the_same_at_once(files: Path, tmp_path: Path) -> None:
     path = files / "both.yaml"
     path.write_text(yaml.safe_dump(content(cache=str(tmp_path))))
-    command = [sys.executable, "-m", "splitrun", "plan", str(path)]
+    command, printed = ["plan", str(path)], files / "printed.txt"
     both = [
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        forkserver().Process(target=run_command, args=(command, files, printed)) for _ in range(2)
     ]
     for process in both:
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
+        process.start()
+    for process in both:
+        process.join()
+        assert process.exitcode == 0, printed.read_text()
     assert len(list(tmp_path.iterdir())) == 1
     same(loaded(files, tmp_path), loaded(files, None))
 

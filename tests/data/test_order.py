@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from multiprocessing.connection import Connection
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.data import BatchOrder, EvaluationOrder, digest, gather
+from tests.forking import forkserver
 
 
 def epoch_of(order: BatchOrder, epoch: int) -> list[int]:
@@ -64,18 +64,24 @@ def test_a_step_has_the_same_samples_whichever_step_was_asked_before() -> None:
     assert [backwards.ids_at(step).tolist() for step in reversed(steps)] == expected[::-1]
 
 
+def _digest_of_an_order() -> bytes:
+    return digest(BatchOrder(torch.arange(5000), 4999, 7).ids_at(4))
+
+
+def _tell_the_digest(told: Connection) -> None:
+    torch.set_num_threads(3)
+    told.send_bytes(_digest_of_an_order())
+
+
 def test_the_order_is_the_same_in_another_process_with_other_threads() -> None:
-    program = """
-import torch
-from splitrun.data import BatchOrder, digest
-torch.set_num_threads(3)
-print(digest(BatchOrder(torch.arange(5000), 4999, 7).ids_at(4)).hex())
-"""
-    answer = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    here = digest(BatchOrder(torch.arange(5000), 4999, 7).ids_at(4)).hex()
-    assert answer.stdout.strip() == here
+    context = forkserver()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_tell_the_digest, args=(theirs,))
+    process.start()
+    theirs.close()
+    assert ours.recv_bytes() == _digest_of_an_order()
+    process.join()
+    assert process.exitcode == 0
 
 
 def test_an_evaluation_takes_samples_as_they_come() -> None:

@@ -78,6 +78,17 @@ def test_the_reader_predicts_what_splitrun_does(model: str, tmp_path: Path) -> N
     assert np.ptp(wanted) > 1e-3 * scale
 
 
+def test_what_was_trained_in_bf16_is_exported_in_float32(tmp_path: Path) -> None:
+    from splitrun.export.reader import Chain
+
+    made = content(training__precision="bf16")
+    run = trained(tmp_path, made)
+    chain = Chain(exported(run, tmp_path / "model"))
+    wanted = predicted(run, tmp_path)
+    given = chain.predict(dict.fromkeys(chain.parties, table(tmp_path / "new.csv")))
+    assert 0 < np.abs(given - wanted).max() <= 0.03
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("export"), content())

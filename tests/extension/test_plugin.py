@@ -112,48 +112,49 @@ MISTAKES = [
     ),
 ]
 
-VALIDATE_EACH = """
+RUN_EACH = """
 import io, json, sys
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from splitrun.cli.app import run
 
 told = {}
-for override in sys.argv[1:]:
-    with redirect_stderr(io.StringIO()) as stderr:
-        told[override] = run(["validate", "waves.yaml", override]), stderr.getvalue()
+for command in sys.argv[1:]:
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr:
+        told[command] = run(command.split()), stdout.getvalue(), stderr.getvalue()
 print(json.dumps(told))
 """
+Told = dict[str, tuple[int, str, str]]
+"""By command line, the exit status, and what stdout and stderr say."""
 
 
 @pytest.fixture(scope="module")
-def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """By mistake, the exit status and what stderr says; all of one process."""
-    overrides = [override for override, _ in MISTAKES]
-    directory = tmp_path_factory.mktemp("mistakes")
-    said: dict[str, tuple[int, str]] = json.loads(
-        python(site, directory, "-c", VALIDATE_EACH, *overrides).stdout
-    )
+def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """What short commands say, all of one process."""
+    commands = [f"validate waves.yaml {override}" for override, _ in MISTAKES]
+    commands += ["schema", "schema --components"]
+    directory = tmp_path_factory.mktemp("told")
+    said: Told = json.loads(python(site, directory, "-c", RUN_EACH, *commands).stdout)
     return said
 
 
 @pytest.mark.parametrize(("override", "message"), MISTAKES)
 def test_a_mistake_in_its_sections_is_located_and_explained(
-    override: str, message: str, told: dict[str, tuple[int, str]]
+    override: str, message: str, told: Told
 ) -> None:
-    status, stderr = told[override]
+    status, _, stderr = told[f"validate waves.yaml {override}"]
     assert status == 2
     assert stderr.count("\n") == 1
     assert message in stderr
 
 
-def test_the_schema_and_its_list_of_components_know_them(site: Path, tmp_path: Path) -> None:
+def test_the_schema_and_its_list_of_components_know_them(told: Told) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     yaml = pytest.importorskip("yaml")
-    schema = json.loads(splitrun(site, tmp_path, "schema").stdout)
+    schema = json.loads(told["schema"][1])
     content = yaml.safe_load(SPEC)
     jsonschema.validate(content, schema)
     content["top"]["loss"]["dleta"] = 3
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, schema)
-    listed = splitrun(site, tmp_path, "schema", "--components").stdout.splitlines()
+    listed = told["schema --components"][1].splitlines()
     assert "losses        huber                 splitrun-example" in listed

@@ -68,7 +68,7 @@ def test_one_that_fails_at_import_is_named_to_whoever_asks_for_it() -> None:
     with pytest.raises(UsageError, match=message):
         registry.find("losses", "broken")
     assert registry.find("losses", "good").__name__ == "Good"
-    with pytest.raises(UsageError, match=r"not one of those installed: .*mse, good"):
+    with pytest.raises(UsageError, match=r"not one of those installed: .*mse, class, good"):
         registry.find("losses", "goood")
 
 

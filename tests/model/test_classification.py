@@ -14,7 +14,12 @@ from torch import Tensor
 from splitrun.events import Classification
 from splitrun.model import classification
 from splitrun.model.classification import MOST_CLASSES
-from splitrun.model.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from splitrun.model.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    MeanSquaredError,
+    MultilabelBinaryCrossEntropy,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIGMOID = BinaryCrossEntropy(type="binary_cross_entropy")
@@ -32,6 +37,30 @@ def told(outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Clas
     found = classification(SOFTMAX, [*map(str, range(outputs.shape[1]))], outputs, labels, weights)
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_each_of_several_labels_is_told_as_scikit_learn_does(*, has_weights: bool) -> None:
+    generator = torch.Generator().manual_seed(4)
+    outputs = torch.randn(90, 3, generator=generator)
+    labels = torch.randint(2, (90, 3), generator=generator).float()
+    weights = 1 + torch.arange(90).double() % 5 if has_weights else None
+    loss = MultilabelBinaryCrossEntropy(type="multilabel_binary_cross_entropy")
+    found = classification(loss, ("a", "b", "c"), outputs, labels, weights)
+    assert found is not None
+    counted = None if weights is None else weights.numpy()
+    theirs = sk.precision_recall_fscore_support(
+        labels.numpy(), outputs.numpy() >= 0, zero_division=0, sample_weight=counted
+    )
+    ours = [[it.precision, it.recall, it.f1, it.support] for it in found.classes]
+    np.testing.assert_allclose(ours, np.transpose(np.array(theirs, float)), rtol=1e-12)
+    assert [it.name for it in found.classes] == ["a", "b", "c"]
+    areas = sk.roc_auc_score(labels, outputs, average=None, sample_weight=counted)
+    assert [it.metrics["auroc"] for it in found.classes] == pytest.approx(list(areas))
+    assert found.confusion == ()
+    assert sum(it.count for it in found.calibration) == 3 * (
+        len(labels) if weights is None else weights.sum()
+    )
 
 
 @settings(max_examples=30)

@@ -38,6 +38,41 @@ def test_a_norm_is_clipped_as_pytorch_does_it(widths: list[int], most: float, sc
     assert all(map(torch.equal, _gradients(ours), _gradients(theirs)))
 
 
+@given(
+    most=st.floats(1e-3, 1e3),
+    relative=st.floats(0.97, 1.03),
+    kind=st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+)
+def test_a_norm_near_the_most_is_clipped_as_pytorch_does_it_in_any_type(
+    most: float, relative: float, kind: torch.dtype
+) -> None:
+    layers = [_layers([5, 3], 1.0).to(kind) for _ in range(2)]
+    norm = torch.nn.utils.get_total_norm(_gradients(layers[0])).item()
+    for each in layers:
+        for gradient in _gradients(each):
+            gradient.mul_(most * relative / norm)
+    clip = clipping(Clip(norm=most))
+    assert clip is not None
+    clip(list(layers[0].parameters()))
+    torch.nn.utils.clip_grad_norm_(layers[1].parameters(), most)
+    assert all(map(torch.equal, *map(_gradients, layers)))
+
+
+@pytest.mark.parametrize("odd", [0.0, -0.0, 1e-45, float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize("most", [1e-6, 1.0, 1e30])
+def test_odd_numbers_are_clipped_as_pytorch_does_it(odd: float, most: float) -> None:
+    layers = [nn.Linear(3, 2) for _ in range(2)]
+    for each in layers:
+        each.weight.grad, each.bias.grad = torch.full((2, 3), odd), torch.tensor([0.5, -0.0])
+    clip = clipping(Clip(norm=most))
+    assert clip is not None
+    clip(list(layers[0].parameters()))
+    torch.nn.utils.clip_grad_norm_(layers[1].parameters(), most)
+    for ours, theirs in zip(*map(_gradients, layers), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
+        assert torch.equal(ours.signbit()[~ours.isnan()], theirs.signbit()[~theirs.isnan()])
+
+
 @given(widths=WIDTHS, most=st.floats(1e-3, 1e3))
 def test_values_are_clipped_as_pytorch_does_it(widths: list[int], most: float) -> None:
     ours, theirs = _layers(widths, 3.0), _layers(widths, 3.0)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from splitrun.components import Registry
+from splitrun.model.custom.measures import CustomLoss
 from splitrun.spec.contracts import LossSection
+from splitrun.spec.section import CLASS_TAG
 
+OWN = {"class": "torch.nn:SoftMarginLoss", "kwargs": {"reduction": "none"}, "labels": "numbers"}
 LOSSES: dict[str, LossSection] = {
-    name: section(type=name) for name, section in Registry([]).members("losses").items()
-}
+    name: section(type=name)
+    for name, section in Registry([]).members("losses").items()
+    if name != CLASS_TAG
+} | {"a class": CustomLoss.model_validate(OWN).built(Path())}
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -25,6 +32,7 @@ def test_the_mean_of_the_rows_losses_is_the_fused_mean(
     labels = {
         "binary": torch.randint(2, (rows, 1), generator=generator).float(),
         "classes": torch.randint(classes, (rows,), generator=generator),
+        "multilabel": torch.randint(2, (rows, classes), generator=generator).float(),
         "numbers": torch.randn(rows, 1, generator=generator),
     }[loss.labels]
     each = loss.per_row(outputs, labels)

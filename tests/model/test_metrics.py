@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from splitrun.model import evaluate
-from splitrun.model.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from splitrun.spec.contracts import Metric
+from splitrun.model.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    MeanSquaredError,
+    MultilabelBinaryCrossEntropy,
+)
+from splitrun.spec.contracts import METRICS, Metric
 
 LABELS = torch.tensor([0, 1, 1, 0])
 SIGMOID = BinaryCrossEntropy(type="binary_cross_entropy")
@@ -46,6 +51,32 @@ def test_what_rows_do_not_define_or_numbers_cannot_hold_is_none() -> None:
     assert (
         evaluate(MeanSquaredError(type="mse"), ("rmse",), huge, torch.zeros(2, 1))["loss"] is None
     )
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_of_several_labels_metrics_are_means_as_scikit_learns(*, has_weights: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    outputs = torch.randn(80, 3, generator=generator)
+    labels = torch.randint(2, (80, 3), generator=generator).float()
+    weights = torch.rand(80, generator=generator).double() if has_weights else None
+    loss = MultilabelBinaryCrossEntropy(type="multilabel_binary_cross_entropy")
+    found = evaluate(loss, METRICS["multilabel"], outputs, labels, weights)
+    given = {"sample_weight": None if weights is None else weights.numpy()}
+    truth, scores = labels.numpy().astype(int), outputs.sigmoid().double().numpy()
+    columns = [(truth[:, it], scores[:, it]) for it in range(3)]
+    assert found == pytest.approx(
+        {
+            "loss": found["log_loss"],
+            "auroc": sk.roc_auc_score(truth, scores, **given),
+            "average_precision": sk.average_precision_score(truth, scores, **given),
+            "accuracy": np.mean([sk.accuracy_score(t, s >= 0.5, **given) for t, s in columns]),
+            "f1": sk.f1_score(truth, scores >= 0.5, average="macro", **given),
+            "log_loss": np.mean([sk.log_loss(t, s, **given) for t, s in columns]),
+        },
+        rel=1e-6,
+    )
+    labels[:, 1] = 1
+    assert evaluate(loss, ("auroc",), outputs, labels, weights)["auroc"] is None
 
 
 SEEDS = st.integers(0, 2**32 - 1)

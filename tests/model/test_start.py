@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from splitrun.errors import ModelError
 from splitrun.session import evaluate_run, train
 from tests.runtime.running import Content, modules_of, prepared, synthetic, trained
+from tests.session.stopping import content_of, resumed, stopped
 
 STALE = {"schedule": "stale", "depth": 3}
 
@@ -38,6 +39,17 @@ def test_a_trained_model_needs_the_file_that_it_began_with_no_more(tmp_path: Pat
     again = train(prepared(synthetic() | _of("p1", warm_start=str(file))), tmp_path)
     file.unlink()
     assert evaluate_run(Path(again.run_dir)).metrics == again.metrics["test"]
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_needs_the_file_no_more(tmp_path: Path) -> None:
+    file = tmp_path / "p1.safetensors"
+    save_file(modules_of(prepared(synthetic(seed=1)))["p1.bottom"].state_dict(), file)
+    warm = content_of() | _of("p1", warm_start=str(file))
+    undisturbed = train(prepared(warm), tmp_path / "calm")
+    directory = stopped(warm, tmp_path)
+    file.unlink()
+    _, result = resumed(directory)
+    assert result.weights_sha256 == undisturbed.weights_sha256
 
 
 def _of(party: str, **keys: object) -> Content:

@@ -27,6 +27,7 @@ def drawn(loss: LossSection, rows: int, classes: int, seed: int) -> tuple[Tensor
     labels = {
         "binary": torch.randint(2, (rows, 1), generator=generator).float(),
         "classes": torch.randint(classes, (rows,), generator=generator),
+        "multilabel": torch.randint(2, (rows, classes), generator=generator).float(),
         "numbers": torch.randn(rows, 1, generator=generator),
     }[loss.labels]
     return outputs, labels

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ import yaml
 from splitrun.party import Parties
 from splitrun.plan import compile, plan_sha256
 from splitrun.spec import load
+from tests.forking import forkserver
 from tests.party.alone import take_part
 
 COLUMNS = {"alice": ["age", "income"], "bob": ["city", "job", "visits"], "carol": ["score", "debt"]}
@@ -114,8 +114,7 @@ class Process:
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["splitrun.party"])
+        context = forkserver()
         self._own, others = context.Pipe()
         with others:
             self._process = context.Process(target=take_part, args=(name, directory, others))

@@ -259,14 +259,36 @@ def test_a_loss_that_is_not_finite_is_told_as_in_one_process(tmp_path: Path) -> 
     assert messages[0] == messages[1]
 
 
+STOPPING: Content = {
+    "dataset": {
+        "type": "synthetic",
+        "rows": 700,
+        "numeric": 4,
+        "batch_size": 64,
+        "validation_fraction": 0.1,
+    },
+    "training": {
+        "epochs": 2,
+        "optimizer": {"type": "adam", "lr": 0.01},
+        "evaluate_every_steps": 3,
+        "early_stopping": {"patience": 3, "min_delta": 100},
+    },
+}
+"""Nothing is better than what is found at step 3, before the first checkpoint."""
+
+
+@pytest.mark.parametrize(
+    ("sections", "killed_at", "steps", "best_step"), [({}, 16, 18, None), (STOPPING, 10, 12, 3)]
+)
 def test_a_killed_run_goes_on_from_its_checkpoint_with_the_undisturbed_weights(
-    tmp_path: Path,
+    sections: Content, killed_at: int, steps: int, best_step: int | None, tmp_path: Path
 ) -> None:
-    calm = train(prepared(three_parties()), tmp_path / "calm")
+    calm = train(prepared(three_parties(**sections)), tmp_path / "calm")
     made = three_parties(
-        faults=[{"type": "kill", "step": 16}],
+        faults=[{"type": "kill", "step": killed_at}],
         runtime={"type": "processes"},
         links={"default": {"latency_ms": 50}},
+        **sections,
     )
     with pytest.raises(Lost) as failed:
         train(prepared(made), tmp_path)
@@ -275,6 +297,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_with_the_undisturbed_weights(
     result = train(prepare_resume(resume), tmp_path, resume=resume)
     assert result.weights_sha256 == calm.weights_sha256
     assert result.metrics == calm.metrics
+    assert (result.steps, result.best_step) == (steps, best_step)
 
 
 def test_hooks_that_are_objects_of_this_process_are_refused() -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 import pytest
@@ -20,6 +19,7 @@ from splitrun.plan import Channel, TensorFacts
 from splitrun.processes.control import Ended, hear, tell
 from splitrun.processes.ring import RingEnd, RingLayout, RingReceiver, RingSender, open_ring
 from splitrun.runtime import ChannelClosed, Message
+from tests.forking import forkserver
 
 CHANNEL = Channel("b.bottom", "a.top", None, capacity=2)
 ITEM_BYTES = {"float32": 4, "float64": 8, "int64": 8, "uint8": 1, "bfloat16": 2}
@@ -168,7 +168,7 @@ def _echo(pipe: Connection, most: int) -> None:
 
 
 def test_messages_pass_between_processes_and_the_death_of_one_wakes_the_other() -> None:
-    context = get_context("forkserver")
+    context = forkserver()
     ours, theirs = context.Pipe()
     there, back = open_ring(CHANNEL, layout()), open_ring(CHANNEL, layout())
     process = context.Process(target=_echo, args=(theirs, 50))

@@ -69,6 +69,16 @@ TABLE = {
         "add parties.carol.bottom, or remove depth",
         spec(("party: alice", "party: carol"), ("top:\n", "  carol: {depth: 2}\ntop:\n")),
     ),
+    "several labels for a loss of one": Bad(
+        "dataset.label: lists columns, and the loss binary_cross_entropy takes one; "
+        "name one, or set top.loss=multilabel_binary_cross_entropy",
+        spec(("label: y", "label: [y, city]"), ("[income, city]", "[income]")),
+    ),
+    "one label for a loss of several": Bad(
+        "the loss multilabel_binary_cross_entropy takes several labels; "
+        "list columns as dataset.label, or set top.loss=binary_cross_entropy",
+        spec(("loss: binary_cross_entropy", "loss: multilabel_binary_cross_entropy")),
+    ),
     "stopping early without validation rows": Bad(
         "needs validation rows: test rows would be no test of a model that they chose; "
         "set dataset.validation_fraction, such as 0.1, or name validation rows by a column",

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from splitrun.certificates import Credentials, throw_away
 from splitrun.session import prepare, train
 from splitrun.spec import load
+from tests.forking import forkserver, run_command
 
 COLUMNS = {"alice": ["age", "income"], "bob": ["visits", "score"], "carol": ["debt"]}
 """Each party's own; alice holds the label."""
@@ -60,8 +59,9 @@ def write_rows(directory: Path, columns: Sequence[str], rows: int = 600) -> None
             "score": round(drawn.gauss(0, 1), 3),
             "debt": round(drawn.uniform(0, 10), 3),
             "churned": drawn.choice(["yes", "no"]),
+            "exposure": row % 3,
         }
-        for _ in range(rows)
+        for row in range(rows)
     ]
     with (directory / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
@@ -70,11 +70,12 @@ def write_rows(directory: Path, columns: Sequence[str], rows: int = 600) -> None
 
 
 def own_directory(root: Path, made: dict[str, Any], parties: Sequence[str]) -> Path:
-    """A directory with the spec, these parties' columns, and the label if alice is among them."""
+    """A directory with the spec, these parties' columns, and if alice is among them the label and
+    what rows count for."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "spec.yaml").write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
     columns = [column for party in parties for column in COLUMNS[party]]
-    write_rows(root, [*columns, *(["churned"] if "alice" in parties else [])])
+    write_rows(root, [*columns, *(["churned", "exposure"] if "alice" in parties else [])])
     return root
 
 
@@ -88,15 +89,9 @@ def free_port() -> int:
 def _main(
     directory: Path, arguments: Sequence[str], output: Path, first: Callable[[], None] | None
 ) -> None:
-    from splitrun.cli.app import run
-
     if first is not None:
         first()
-    os.chdir(directory)
-    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    sys.exit(run(arguments))
+    run_command(arguments, directory, output)
 
 
 class PartyProcess:
@@ -115,12 +110,10 @@ class PartyProcess:
     ) -> None:
         self.name, self.directory = name, directory
         self._output = directory / f"{time.monotonic_ns()}.log"
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["splitrun.cli.app", "splitrun.remote", "splitrun.wire.stream", "splitrun.session"]
-        )
         every = ["party", name, "spec.yaml", "--progress", "plain", *arguments]
-        self.process = context.Process(target=_main, args=(directory, every, self._output, first))
+        self.process = forkserver().Process(
+            target=_main, args=(directory, every, self._output, first)
+        )
         self.process.start()
 
     @property

@@ -39,11 +39,17 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
         process.process.kill()
 
 
-@pytest.mark.parametrize("names", [("alice", "bob"), ("alice", "bob", "carol")])
+@pytest.mark.parametrize(
+    ("names", "weight", "class_weights"),
+    [(("alice", "bob"), "exposure", "balanced"), (("alice", "bob", "carol"), None, None)],
+)
 def test_parties_with_their_own_columns_alone_train_the_model_of_one_process(
-    names: Sequence[str], tmp_path: Path
+    names: Sequence[str], weight: str | None, class_weights: str | None, tmp_path: Path
 ) -> None:
-    parties = Parties(tmp_path, content(names))
+    made = content(names)
+    made["dataset"]["weight"] = weight
+    made["training"]["class_weights"] = class_weights
+    parties = Parties(tmp_path, made)
     processes = parties.start_all()
     assert_ended(processes)
     assert weights(processes) == parties.together()

@@ -9,7 +9,7 @@ import pytest
 
 from splitrun.cli.app import run as command
 from splitrun.errors import RunDirectoryError, UsageError
-from splitrun.events import Event, RunEnded
+from splitrun.events import Decided, Event, RunEnded
 from splitrun.lock import locked
 from splitrun.report.summary import summarise
 from splitrun.report.write import write
@@ -170,6 +170,38 @@ def test_a_run_that_is_on_is_running(tmp_path: Path) -> None:
     )
     with locked(directory):
         assert page(directory).verdict == "Running: 7 of 40 steps, stale, depth 4."
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"step": 12, "best_step": 3, "stops": True},
+            "The run stopped early, at step 12 of 40: 3 evaluations found nothing better than "
+            "AUROC 0.9000 on the validation rows, of step 3, whose weights it has.",
+        ),
+        (
+            {"step": 40, "best_step": 30, "stops": True},
+            "The run did not stop early. Best was AUROC 0.9000 on the validation rows, of step 30, "
+            "whose weights it has.",
+        ),
+        (
+            {"step": 12, "best_step": 3},
+            "Until step 12 best was AUROC 0.9000 on the validation rows, of step 3.",
+        ),
+        (
+            {"step": 12, "best_step": 0, "best": None},
+            "No evaluation until step 12 has found a value of auroc.",
+        ),
+    ],
+)
+def test_a_page_tells_when_a_run_that_may_stop_early_did_and_why(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    last = Decided(12, metric="auroc", best_step=3, best=0.9, waited=3, end=CLOCK + 1)
+    decided = msgspec.structs.replace(last, **changes)
+    report = run(tmp_path, [started(), *steps(12), decided])
+    assert told in report.texts("p", "remark")
 
 
 def test_a_failed_run_shows_where_it_broke(tmp_path: Path) -> None:

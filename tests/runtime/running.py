@@ -35,7 +35,8 @@ Content = dict[str, Any]
 
 def prepared(content: Content, data_dir: Path | None = None) -> Experiment:
     """An experiment from a spec's content; relative paths count from the working directory."""
-    return prepare(loads(yaml.safe_dump(content, sort_keys=False), "spec.yaml"), data_dir=data_dir)
+    document = loads(yaml.safe_dump(content, sort_keys=False), "spec.yaml")
+    return prepare(document, data_dir=data_dir, allow_code=True)
 
 
 @dataclass(frozen=True)

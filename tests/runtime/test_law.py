@@ -18,9 +18,10 @@ from tests.runtime.running import Content, RandomDelays, prepared, synthetic, tr
 def test_threaded_run_is_bit_identical_to_serial_under_random_delays(
     content: Content, seed: int, longest_s: float
 ) -> None:
-    serial = trained(prepared(content), "serial")
+    experiment = prepared(content)
+    serial = trained(experiment, "serial")
     delays = RandomDelays(seed, longest_s)
-    threaded = trained(prepared(content), "threaded", delays)
+    threaded = trained(experiment, "threaded", delays)
     assert threaded.weights_sha256 == serial.weights_sha256
 
 

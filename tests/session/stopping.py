@@ -25,9 +25,15 @@ ADAM = {"type": "adam", "lr": 0.01}
 MOMENTUM = {"type": "sgd", "lr": 0.05, "momentum": 0.9}
 SPARSE = {"type": "embedding_mlp", "embedding_dim": 4, "sparse": True, "hidden": [8], "out": 6}
 CATEGORIES = {"categorical": 2, "cardinality": 20}
+OWN_LOSS = {"class": "torch.nn:BCEWithLogitsLoss", "kwargs": {"reduction": "none"}} | {
+    "labels": "binary"
+}
 VARIANTS: dict[str, Content] = {
     "sequential": {"pipeline": "sequential", "checkpoint": {"every_epochs": 1}},
-    "microbatch": {"pipeline": {"schedule": "microbatch", "micro_batches": 3}},
+    "microbatch": {
+        "pipeline": {"schedule": "microbatch", "micro_batches": 3},
+        "top": {"loss": OWN_LOSS},
+    },
     "stale, 8 deep": {"pipeline": {"schedule": "stale", "depth": 8, "compensation": "auto"}},
     "spike, long momentum": {
         "pipeline": STALE | {"compensation": "auto"},
@@ -101,7 +107,7 @@ def stopped(content: Content, runs: Path, step: int = 10) -> Path:
     spec = runs / "spec.yaml"
     spec.write_text(yaml.safe_dump(content))
     with pytest.raises(Interrupted):
-        train(prepare(load(spec)), runs / "runs", [JsonLines(), stop_at(step)])
+        train(prepare(load(spec), allow_code=True), runs / "runs", [JsonLines(), stop_at(step)])
     return max((runs / "runs").iterdir())
 
 
@@ -118,7 +124,7 @@ def resumed(
 ) -> tuple[Resume, RunResult]:
     """Go on, on another runtime if one is named."""
     resume = find_resume(directory)
-    experiment = prepare_resume(resume)
+    experiment = prepare_resume(resume, allow_code=True)
     spec = experiment.document.spec
     if kind is not None:
         runtime = spec.runtime.model_copy(update={"type": kind})

@@ -29,13 +29,14 @@ def test_a_run_tells_class_by_class_what_its_model_makes_of_test_rows(
     )
     result = train(prepared(content), tmp_path)
     told = result.classes["test"]
-    assert evaluate_run(Path(result.run_dir)).classes == {"test": told}
+    assert set(result.classes) == {"test", "validation"}
+    assert evaluate_run(Path(result.run_dir)).classes == result.classes
     assert sum(it.support for it in told.classes) == sum(map(sum, told.confusion)) == 60
     capsys.readouterr()
     assert run(["eval", result.run_dir, "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)["classes"]["test"]
+    printed = json.loads(capsys.readouterr().out)["classes"]
     manifest = json.loads((Path(result.run_dir) / "manifest.json").read_text())
-    assert manifest["result"]["classes"]["test"] == printed
+    assert manifest["result"]["classes"] == printed
     page = read_run(Path(result.run_dir))
     assert page is not None
     (section,) = (it for it in run_page(page).sections if it.title == "Class by class")

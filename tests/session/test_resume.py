@@ -14,6 +14,7 @@ from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunDirectoryError, RunFailed
 from splitrun.events import RunStarted, StepDone
 from splitrun.lock import locked
+from splitrun.records.run import read_manifest
 from splitrun.session import evaluate_run, find_resume, prepare, prepare_resume, train
 from splitrun.spec import load
 from splitrun.telemetry import JsonLines, read_events
@@ -45,6 +46,25 @@ def test_a_resumed_run_ends_with_the_undisturbed_ones_weights_on_either_runtime(
     assert lines(result.run_dir) == lines(undisturbed.run_dir)
     _, on_threads = resumed(stopped(content_of(variant, "serial"), tmp_path / "s"), "threaded")
     assert on_threads.weights_sha256 == undisturbed.weights_sha256
+
+
+@pytest.mark.parametrize("kind", ["threaded", "processes"])
+def test_a_run_that_may_stop_early_is_interrupted_with_its_best_weights(
+    kind: str, tmp_path: Path
+) -> None:
+    content = content_of("early stopping", kind)
+    content["training"] |= {"epochs": 40, "early_stopping": {"patience": 100, "min_delta": 100}}
+    directory = stopped(content, tmp_path)
+    manifest = read_manifest(directory)
+    assert manifest is not None
+    result = manifest.result
+    assert result is not None
+    assert result.best_step == 3
+    assert evaluate_run(directory).metrics == result.metrics["test"]
+    content["training"]["early_stopping"]["patience"] = 1
+    at_once = train(prepared(content | {"links": {}}), tmp_path / "calm")
+    assert (at_once.steps, at_once.best_step) == (6, 3)
+    assert result.weights_sha256 == at_once.weights_sha256
 
 
 @pytest.mark.parametrize("codec", ["fp16", "int8"])

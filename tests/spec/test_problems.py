@@ -29,7 +29,7 @@ depth: 4
 """
     assert problems(text) == [
         "bank.yaml:2:1: seed: must be a whole number, not 'many'; write a number, such as 1",
-        "bank.yaml:3:1: dataset.label: is missing; add it: The column to predict.",
+        "bank.yaml:3:1: dataset.label: is missing; add it: The column to predict, or several.",
         "bank.yaml:7:14: parties.alice.bottom.type: unknown type 'mpl'; did you mean 'mlp'?",
         "bank.yaml:9:5: parties.bob.colums: unknown key 'colums'; did you mean 'columns'?",
         "bank.yaml:10:37: parties.bob.bottom.hidden[1]: -8 is out of range; "
@@ -81,7 +81,11 @@ depth: 4
         ("parties.my bob={}", "'my bob' is no name for a party; use letters, digits and _"),
         ("~parties.bob", "parties: holds 1; it needs at least 2"),
         ("parties=[alice, bob]", "parties: must be a mapping, not a list"),
-        ("~top.loss", "top.loss: is missing; add it: binary_cross_entropy, cross_entropy or mse"),
+        (
+            "~top.loss",
+            "top.loss: is missing; add it: binary_cross_entropy, cross_entropy, "
+            "multilabel_binary_cross_entropy, mse or {class: package.module:Class}",
+        ),
         ("~top", "top: is missing; add it, with party and loss"),
         (
             "~dataset",

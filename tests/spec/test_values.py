@@ -22,7 +22,8 @@ TEXTS = (
 
 def label(*overrides: str) -> str:
     spec: Spec = document(BANK, *overrides).spec
-    return spec.dataset.label
+    [named] = spec.dataset.labels
+    return named
 
 
 @pytest.mark.parametrize("text", TEXTS)

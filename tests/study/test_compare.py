@@ -18,6 +18,7 @@ from splitrun.events import Sent, StepDone
 from splitrun.model.compensation import Discount
 from splitrun.plan import Plan
 from splitrun.records.run import Staleness
+from splitrun.spec.contracts import FALLING
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import COMPARISON, study_directory
@@ -284,7 +285,8 @@ def test_a_target_that_half_the_seeds_miss_is_not_reached(
     metric: str, target: float, expected: TimeToTarget
 ) -> None:
     curves = [{1: 0.5, 2: 0.7}, {1: 0.6, 2: 0.9}, {1: 0.45, 2: 0.75}]
-    assert time_to_target(curves, metric, target, epoch_s=2.0) == expected
+    is_falling = metric in FALLING
+    assert time_to_target(curves, target, epoch_s=2.0, is_falling=is_falling) == expected
 
 
 def test_a_comparison_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:

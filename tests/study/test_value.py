@@ -18,6 +18,7 @@ from splitrun.records.comparison import MeasuredTraining
 from splitrun.records.data import JoinRecord
 from splitrun.records.reading import read_lines
 from splitrun.records.value import ValueRecord, read_value
+from splitrun.spec.contracts import FALLING
 from splitrun.study.statistics import estimate_mean
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.valuation import shown_gain
@@ -142,7 +143,8 @@ def test_rows_that_another_partner_lacks_too_are_no_more_without_one() -> None:
 def test_a_gain_is_told_in_the_metrics_own_sign_and_digits(
     gains: list[float], metric: str, told: str
 ) -> None:
-    assert shown_gain(estimate_mean(gains), metric) == told
+    is_falling = metric in FALLING
+    assert shown_gain(estimate_mean(gains), metric, is_falling=is_falling) == told
 
 
 def test_what_cannot_be_valued_is_refused_before_anything_is_trained(

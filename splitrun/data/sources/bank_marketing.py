@@ -77,7 +77,7 @@ class BankMarketingDataset(FileDatasetSection):
         """A loss that takes numbers."""
         yield from super().problems(spec, path)
         if self.label == "y" and spec.top.loss.labels == "numbers":
-            what = f"the label y is yes or no, which {spec.top.loss.type} cannot learn"
+            what = f"the label y is yes or no, which {spec.top.loss.title} cannot learn"
             yield Problem(("top", "loss"), what, "use binary_cross_entropy")
 
     @property

@@ -19,7 +19,7 @@ from splitrun.errors import DataError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.files import located
 from splitrun.spec.check_files import file_problems, file_warnings
-from splitrun.spec.datasets import FileDatasetSection
+from splitrun.spec.datasets import FileDatasetSection, LabelColumns
 from splitrun.spec.effective import is_joined, own_reading
 from splitrun.spec.files import Align, KeyType, ReadingKeys
 
@@ -37,7 +37,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
         None, description="One file for all parties; relative to the spec. Else each has a path."
     )
     test_path: str | None = Field(None, description="A file of rows that are held out.")
-    label: str = Field(description="The column to predict.")
+    label: LabelColumns = Field(description="The column to predict, or several.")
     key: str | None = Field(
         None,
         description="The column that rows are joined by; those that all parties have are used.",
@@ -90,9 +90,12 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
                 if other != name:
                     what = f"{spelling!r} is a spelling of {other!r} and of {name!r}"
                     yield Problem(place, what, "keep one")
+        if self.classes and spec.top.loss.labels == "multilabel":
+            yield Problem(place, "are those of one label, and there are several", "remove it")
+            return
         wanted = 2 if spec.top.loss.labels == "binary" else None
         if len(self.classes) == 1 or (self.classes and wanted not in {None, len(self.classes)}):
-            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.type}"
+            what = f"{len(self.classes)} do not fit the loss {spec.top.loss.title}"
             yield Problem(place, what, "list 2" if wanted else "list at least 2")
 
     def warnings(self, spec: Spec, path: SpecPath) -> Iterator[Problem]:
@@ -104,7 +107,7 @@ class OwnFilesSection(ReadingKeys, FileDatasetSection):
             what = "has no effect: there is no key"
             yield Problem((*path, "key_type"), what, "remove it, or add dataset.key")
         if self.classes and spec.top.loss.labels == "numbers":
-            what = f"has no effect with the loss {spec.top.loss.type}"
+            what = f"has no effect with the loss {spec.top.loss.title}"
             yield Problem((*path, "classes"), what, "remove it")
 
     @property

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from splitrun.data.sources import Opening
 from splitrun.errors import Path, Problem
-from splitrun.spec.datasets import DatasetSection
+from splitrun.spec.datasets import DatasetSection, LabelColumns
 from splitrun.spec.section import Cardinality, ClassCount, ColumnCount, PositiveInt, Seed
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SyntheticDataset(DatasetSection):
         0.1, description="Standard deviation of the noise, as a multiple of the signal's."
     )
     generator_seed: Seed = Field(0, description="Rules the rows; `seed` does not.")
-    label: str = Field("label", description="The column to predict.")
+    label: LabelColumns = Field("label", description="The column to predict, or several.")
 
     def open(self, opening: Opening) -> SyntheticSource:
         """The generator of columns for these parties."""
@@ -66,8 +66,8 @@ class SyntheticDataset(DatasetSection):
         if self.training_rows is not None and self.training_rows < 1:
             what = f"none of {self.rows} rows is left to train on"
             yield Problem((*path, "rows"), what, "use more, or lower dataset.test_fraction")
-        if spec.top.loss.labels == "binary" and self.classes != 2:
-            what = f"{self.classes} classes do not fit the loss {spec.top.loss.type}"
+        if spec.top.loss.labels in ("binary", "multilabel") and self.classes != 2:
+            what = f"{self.classes} classes do not fit the loss {spec.top.loss.title}"
             yield Problem((*path, "classes"), what, "use 2, or the loss cross_entropy")
 
 
@@ -83,7 +83,7 @@ class SyntheticSource:
         generated = (
             column for party in self.parties for column in self.dataset.default_columns(party)
         )
-        return (*generated, self.dataset.label)
+        return (*generated, *self.dataset.labels)
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> Table:
         """These columns, generated; see `generator.generate`."""

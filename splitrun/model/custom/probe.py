@@ -170,7 +170,7 @@ def _try(role: str, trials: Trials, inputs: Tensors, use: Use, facts: RoleFacts)
     if use.pipelined and use.is_bottom and (why := why_not_stashed(trials, facts.saved, inputs)):
         remedy = "change it, or give this party depth 1"
         raise refused_model(path, f"cannot be pipelined: {why}", remedy)
-    if use.slices > 1 and (why := why_not_sliced(trials, inputs, use.slices)):
+    if use.slices > 1 and (why := why_not_sliced(trials, inputs, use.slices, use.precision)):
         what = f"{role} learns something else of micro-batches than of whole batches: {why}"
         remedy = "let no row depend on others, or use another schedule"
         raise refused_model(("pipeline", "micro_batches"), what, remedy)

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from splitrun.errors import ModelError, Problem, one_line
 from splitrun.spec.contracts import ModelSection
-from splitrun.spec.section import CLASS_TAG, ClassPath
+from splitrun.spec.section import CLASS_TAG, ClassPath, Section
 from splitrun.spec.wording import closest
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def _finite(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class CustomModule(ModelSection):
-    """Your own `torch.nn.Module`, importable or in a file next to the spec."""
+class ClassSection(Section):
+    """A class of your own, importable or in a file next to the spec."""
 
     class_: ClassPath = Field(alias="class", description="`package.module:Class`.")
     kwargs: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(
@@ -53,6 +54,30 @@ class CustomModule(ModelSection):
         """As stated under `class`."""
         return self.class_
 
+    def instance(self, directory: FilePath, offered: Mapping[str, Any]) -> Any:
+        """A new one of the class, imported from beside the spec first.
+
+        Args:
+            offered: what its constructor is given where it has parameters of these names and
+                `kwargs` does not set them.
+
+        Raises:
+            ModelError: it cannot be imported, or its constructor fails; located in this section.
+        """
+        class_, kwargs = imported(self.class_, directory), self.kwargs
+        try:
+            wanted = inspect.signature(class_).parameters if offered else ()
+            kwargs = {name: value for name, value in offered.items() if name in wanted} | kwargs
+            return class_(**copy.deepcopy(kwargs))  # it may change what it is given
+        except (Exception, SystemExit) as error:
+            why = one_line(error, str(directory.resolve()))
+            what = f"{self.class_} cannot be built with {kwargs}: {why}"
+            raise _refused(what, "mend its kwargs or its __init__()") from error
+
+
+class CustomModule(ClassSection, ModelSection):
+    """Your own `torch.nn.Module`, importable or in a file next to the spec."""
+
     def load(self, directory: FilePath) -> None:
         """Import the class, whose module runs now."""
         imported(self.class_, directory)
@@ -63,16 +88,7 @@ class CustomModule(ModelSection):
         It is given `in_features`, `numeric` and `cardinalities` where its constructor has
         parameters of these names and `kwargs` does not set them.
         """
-        class_, kwargs = imported(self.class_, directory), self.kwargs
-        try:
-            wanted = inspect.signature(class_).parameters
-            offered = self.offered(inputs)
-            kwargs = {name: value for name, value in offered.items() if name in wanted} | kwargs
-            module: nn.Module = class_(**copy.deepcopy(kwargs))  # it may change what it is given
-        except (Exception, SystemExit) as error:
-            why = one_line(error, str(directory.resolve()))
-            what = f"{self.class_} cannot be built with {kwargs}: {why}"
-            raise _refused(what, "mend its kwargs or its __init__()") from error
+        module: nn.Module = self.instance(directory, self.offered(inputs))
         return module
 
     def offered(self, inputs: InputShape) -> dict[str, Any]:

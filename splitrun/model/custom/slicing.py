@@ -26,17 +26,18 @@ from splitrun.model.custom.trial import (
 )
 from splitrun.model.randomness import draws_random, seeded_apart
 from splitrun.model.state import Tensors, as_tensors, buffer_contents, own
+from splitrun.spec.training import Precision
 
 _LOUD = 1e3
 """Gradients are tried at this size, too: what clips them shows then."""
 _SIZES = (0.1, 10.0)
 """Of weights: thresholds on them show."""
 _ROUGHLY = 1e-2
-_ALIKE = 1e-4
+_ALIKE: Mapping[Precision, float] = {"float32": 1e-4, "bf16": _ROUGHLY}
 """Differences, over the size of the whole, that the order of sums may make."""
 
 
-def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
+def why_not_sliced(trials: Trials, inputs: Tensors, slices: int, precision: Precision) -> str:
     """What micro-batches would change; empty if nothing.
 
     A module that draws random numbers in training is tried in evaluation mode: what it draws
@@ -47,12 +48,12 @@ def why_not_sliced(trials: Trials, inputs: Tensors, slices: int) -> str:
         slices: how many it is cut into.
     """
     try:
-        return _what_differs(trials, inputs, slices)
+        return _what_differs(trials, inputs, slices, _ALIKE[precision])
     except RuntimeError as error:
         return f"slices get in each other's way: {one_line(error)}"
 
 
-def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
+def _what_differs(trials: Trials, inputs: Tensors, slices: int, most: float) -> str:
     for size in _SIZES:
         if _mixes_rows(trials, inputs, slices, size):
             return f"with weights {size:g} times as large, its output of a slice is another one"
@@ -61,7 +62,7 @@ def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
     for size in (1.0, _LOUD):
         whole = _end(trials.instance(), inputs, 1, size, evaluating=draws)
         sliced = _end(trials.instance(), inputs, slices, size, evaluating=draws)
-        if why := _different(whole.steps, sliced.steps):
+        if why := _different(whole.steps, sliced.steps, most):
             return why
         if draws:  # what it leaves behind may all the same depend on nothing but its forwards
             whole = _end(trials.instance(), inputs, 1, size)
@@ -69,7 +70,7 @@ def _what_differs(trials: Trials, inputs: Tensors, slices: int) -> str:
         for name in {**whole.moved, **sliced.moved}:
             if whole.moved.get(name) != sliced.moved.get(name):
                 return f"it counts its forwards ({name})"
-        if name := _other(whole.tensors, sliced.tensors):
+        if name := _other(whole.tensors, sliced.tensors, most):
             return f"its {name} ends as another one"
     return ""
 
@@ -141,25 +142,25 @@ def _batch(module: nn.Module, inputs: Tensors, slices: int, size: float) -> Step
     return Step(outputs, take_gradients(module))
 
 
-def _different(wholes: Sequence[Step], slicewise: Sequence[Step]) -> str:
+def _different(wholes: Sequence[Step], slicewise: Sequence[Step], most: float) -> str:
     for whole, sliced in zip(wholes, slicewise, strict=True):
         for one, other in zip(whole.outputs, sliced.outputs, strict=True):
-            if not _alike(one, other):
+            if not _alike(one, other, most):
                 return "its output of a slice is another one than that of the batch"
         for name, gradient in whole.gradients.items():
-            if not _alike(gradient, sliced.gradients[name]):
+            if not _alike(gradient, sliced.gradients[name], most):
                 return f"the gradient of {name} is another one"
     return ""
 
 
-def _other(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
+def _other(one: Mapping[str, Tensor], other: Mapping[str, Tensor], most: float) -> str:
     for name in {**one, **other}:
-        if not _alike(one.get(name), other.get(name)):
+        if not _alike(one.get(name), other.get(name), most):
             return name
     return ""
 
 
-def _alike(one: Tensor | None, other: Tensor | None, most: float = _ALIKE) -> bool:
+def _alike(one: Tensor | None, other: Tensor | None, most: float) -> bool:
     """Whether two tensors are the same up to the order of sums."""
     if one is None or other is None:
         return one is other
