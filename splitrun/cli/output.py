@@ -53,7 +53,7 @@ class Progress(StrEnum):
 
 
 _RESULT_LINES = 8
-"""Of a run that is done, without measured links."""
+"""Below a run's last frame: what it came to, or why it failed and how to go on."""
 LOADING = "loading data and models …"
 
 

@@ -21,6 +21,7 @@ from splitrun.dashboard.line import (
 )
 from splitrun.dashboard.lines import stuck_text
 from splitrun.dashboard.view import RunView
+from splitrun.events import Stuck
 from splitrun.records.run import PlanRecord
 from splitrun.records.setting import setting_parts
 from splitrun.units import SCREEN
@@ -73,12 +74,22 @@ def head_lines(
     reasons = [progress.message] if progress.message else []
     if (stuck := progress.stuck) is not None and not view.has_failed:
         since_s = max(0.0, view.now - stuck.time) if view.running else None
-        reasons.append(stuck_text(stuck, since_s))
+        reasons += filter(None, [stuck_text(stuck, since_s), _untaken(view, stuck)])
     for reason in reasons:
         lines += [line([(text, FAILED)], width) for text in wrapped(reason, width, _MOST_LINES)]
     if stacks:
         lines += [line([(text, PLAIN)], width) for text in wrapped(stacks, width, _MOST_LINES)]
     return lines
+
+
+def _untaken(view: RunView, stuck: Stuck) -> str:
+    """What speaks against a silent link: its messages have come, and nobody takes them."""
+    link = view.links.by_name.get(f"{stuck.peer}->{stuck.role}")
+    waiting = link.queue(view.now) if link is not None and link.ends_here else 0
+    if stuck.cause != "link" or not (waiting and view.running):
+        return ""
+    come = f"{SCREEN.plural(waiting, 'message')} came to {stuck.role}"
+    return f"{come}, which takes none: is its process stopped?"
 
 
 def _setting(plan: PlanRecord, width: int) -> str:

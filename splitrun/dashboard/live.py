@@ -105,7 +105,7 @@ class Dashboard:
         elif not self.is_closed:
             self._frame.view, self._frame.note = self.view, ""
             self._frame.chosen, self._frame.hint, self._frame.has_help = "", "", False
-            self.draw(self._lines_below if event.status == "done" else min(4, self._lines_below))
+            self.draw(self._lines_below)
             self._stop()
 
     def start(self, directory: Path) -> None:
