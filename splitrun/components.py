@@ -90,7 +90,7 @@ AHEAD: Mapping[str, str] = {
 
 CONTRACTS: Mapping[str, str] = {
     "sources": "splitrun.spec.datasets:DatasetSection",
-    "losses": "splitrun.spec.contracts:LossSection",
+    "losses": "splitrun.spec.measures:LossSection",
     "bottoms": "splitrun.spec.contracts:ModelSection",
     "compensation": "splitrun.spec.contracts:RuleSection",
     "hooks": "splitrun.spec.contracts:HookSection",

@@ -41,9 +41,6 @@ from splitrun.lazy import imported_on_use
 from splitrun.spec import Spec
 from splitrun.spec.contracts import (
     HookSection,
-    Labels,
-    LossSection,
-    Metric,
     ModelSection,
     MoveWeights,
     OptimizerSection,
@@ -52,6 +49,7 @@ from splitrun.spec.contracts import (
     SinkSection,
 )
 from splitrun.spec.datasets import DatasetSection, FileDatasetSection
+from splitrun.spec.measures import Labels, LossSection, Metric
 from splitrun.spec.section import Section
 
 if TYPE_CHECKING:

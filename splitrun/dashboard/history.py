@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 MOST_SLOTS = 512
-_SLOT_S = 0.25
+_SLOT_S = 1 / 16
 
 
 class History:

@@ -18,7 +18,7 @@ from splitrun.data.encoding import TargetScale
 from splitrun.data.table import Categories, Table, is_missing
 from splitrun.data.words import NEXT_TO_NOTHING, folded
 from splitrun.errors import DataError
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 from splitrun.spec.wording import assignment, typed
 
 

@@ -16,7 +16,7 @@ from splitrun.model import Cuts, Tensors, as_tensors, fuse
 from splitrun.plan import TensorFacts
 from splitrun.runtime import codec
 from splitrun.spec import Codec, Spec, link_between
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 
 _SEED = 0
 

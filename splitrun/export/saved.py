@@ -23,8 +23,8 @@ from splitrun.session.store import (
 )
 from splitrun.session.trained import OpenedRun
 from splitrun.spec import Spec
-from splitrun.spec.contracts import LossSection
 from splitrun.spec.effective import in_float32
+from splitrun.spec.measures import LossSection
 
 
 @dataclass(frozen=True)

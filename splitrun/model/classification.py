@@ -12,7 +12,7 @@ from torch import Tensor
 
 from splitrun.events import CalibrationBin, ClassFigures, Classification
 from splitrun.model.metrics import chosen_classes, figures_of_label
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 
 MOST_CLASSES = 100
 """Of more, nothing is told class by class: a confusion matrix has the square of so many numbers."""

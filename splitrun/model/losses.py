@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from splitrun.errors import Path, Problem
-from splitrun.spec.contracts import Labels, LossSection, Metric, output_width, width_place
+from splitrun.spec.measures import Labels, LossSection, Metric, output_width, width_place
 
 if TYPE_CHECKING:
     from torch import Tensor

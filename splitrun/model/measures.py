@@ -13,7 +13,7 @@ from splitrun.errors import ModelError, Problem
 from splitrun.errors import Path as SpecPath
 from splitrun.model.metrics import Array, Figure, Weights, as_arrays
 from splitrun.spec import Spec, own_metrics
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 
 LOSS: SpecPath = ("top", "loss")
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitrun.spec.contracts import METRICS, LossSection
+from splitrun.spec.measures import METRICS, LossSection
 
 Array = NDArray[np.float64]
 Weights = Array | None

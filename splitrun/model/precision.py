@@ -34,7 +34,7 @@ def _autocast(kind: type[Any]) -> type[Any]:
         if isinstance(output, Tensor):
             return _as_float32(output)
         if isinstance(output, tuple | list):
-            return type(output)(map(_as_float32, output))
+            return tuple(map(_as_float32, output))  # a named one, too
         return output  # which the probe refuses
 
     own = {"__call__": called, "__module__": kind.__module__}

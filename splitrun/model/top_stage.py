@@ -17,7 +17,7 @@ from splitrun.model.role_optimizer import RoleOptimizer
 from splitrun.model.stage import Key, Stage
 from splitrun.model.state import Tensors
 from splitrun.plan import Role, RoleFacts
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 
 Fusion = Literal["concat", "sum", "mean"]
 

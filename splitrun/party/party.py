@@ -45,7 +45,7 @@ from splitrun.model import (
 from splitrun.party.facts import PartyFacts, cuts
 from splitrun.plan import Plan, RoleFacts
 from splitrun.spec import Spec
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 
 _TRIED_ROWS = 10_000
 """Labels that metrics of the user's are tried on."""

@@ -1,4 +1,4 @@
-"""What a run has learned of each class, in tables: who is found, who is taken for whom, and whether
+"""What a run has learned of each class: who is found, who is taken for whom, and whether
 probabilities are to be believed."""
 
 from __future__ import annotations
@@ -8,21 +8,24 @@ from collections.abc import Sequence
 from splitrun import units
 from splitrun.events import Classification
 from splitrun.records.run import RunResult
-from splitrun.report.page import Block, PageTable, TableCell, TableColumn
+from splitrun.report.drawing import axis, layout, text
+from splitrun.report.page import Block, Chart, Figure, PageTable, TableCell, TableColumn
 from splitrun.units import PAGE
 
 _MOST_CONFUSED = 20
 """Classes of which the page has a matrix; the manifest has it in any case."""
+
+_HEIGHT = 320
 
 
 def class_tables(result: RunResult) -> list[Block]:
     """Of the test rows or, without any, of the validation rows; nothing where there are none."""
     for rows in ("test", "validation"):
         if (told := result.classes.get(rows)) is not None:
-            tables: list[Block] = [_figures(told, rows)]
+            blocks: list[Block] = [_figures(told, rows)]
             if told.confusion and len(told.classes) <= _MOST_CONFUSED:
-                tables.append(_confusion(told, rows))
-            return [*tables, _calibration(told, rows)]
+                blocks.append(_confusion(told, rows))
+            return [*blocks, _calibration(told, rows)]
     return []
 
 
@@ -71,21 +74,39 @@ def _confusion(told: Classification, rows: str) -> PageTable:
     )
 
 
-def _calibration(told: Classification, rows: str) -> PageTable:
-    last = told.classes[-1].name
-    of = f"of {last!r}" if len(told.classes) == 2 else "of the class that is chosen"
+def _calibration(told: Classification, rows: str) -> Figure:
+    of = "of the class that is chosen"
     if not told.confusion:
         of = "of each label"
-    return _table(
-        "Are probabilities to be believed?",
-        f"The {rows} rows by their probability {of}: where the two columns are alike, they are.",
-        ("mean probability", "share observed", "rows"),
-        [
-            (PAGE.value(it.predicted), PAGE.value(it.observed), _count(it.count))
-            for it in told.calibration
-        ],
-        named=False,
+    elif len(told.classes) == 2:
+        of = f"of {told.classes[-1].name!r}"
+    counted = [f"{_count(it.count)} rows" for it in told.calibration]
+    observed = [it.observed for it in told.calibration]
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": text(of),
+        "x": [it.predicted for it in told.calibration],
+        "y": observed,
+        "hovertext": counted,
+        "line": {"color": "var(--accent)", "width": 1.5},
+        "marker": {"symbol": "circle", "size": 8},
+        "hovertemplate": "%{y:.3f} at %{x:.3f}: %{hovertext}<extra></extra>",
+    }
+    believed = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1}
+    quiet = {"color": "var(--ink-3)", "width": 1, "dash": "dot"}
+    shape = layout(
+        axis("mean probability", range=[0, 1]),
+        axis(range=[0, 1.02]),
+        height=_HEIGHT,
+        unit="share observed",
+        shapes=[believed | {"line": quiet}],
     )
+    caption = (
+        f"The {rows} rows by their probability {of}, a tenth of all probabilities each: on the "
+        "dotted line, they are."
+    )
+    return Figure("Are probabilities to be believed?", caption, Chart([trace], shape))
 
 
 def _table(
@@ -93,11 +114,9 @@ def _table(
     caption: str,
     names: Sequence[str],
     rows: Sequence[Sequence[str]],
-    *,
-    named: bool = True,
 ) -> PageTable:
-    """A table of numbers, whose first column may have names."""
-    columns = [TableColumn(name, number=place > 0 or not named) for place, name in enumerate(names)]
+    """A table of numbers, whose first column has names."""
+    columns = [TableColumn(name, number=place > 0) for place, name in enumerate(names)]
     return PageTable(title, caption, columns, [[TableCell(text) for text in row] for row in rows])
 
 

@@ -35,7 +35,8 @@ from splitrun.simulate import (
     with_depth,
 )
 from splitrun.spec import Document, Spec, own_metrics
-from splitrun.spec.contracts import LossSection, MetricSection, ModelSection
+from splitrun.spec.contracts import ModelSection
+from splitrun.spec.measures import LossSection, MetricSection
 
 Tell = Callable[[str], object]
 """Told in a few words what is begun."""

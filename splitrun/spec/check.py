@@ -14,7 +14,6 @@ from splitrun.errors import Path, Problem
 from splitrun.spec.check_files import unused_file_problems
 from splitrun.spec.check_split import split_problems, split_warnings
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
-from splitrun.spec.contracts import METRICS
 from splitrun.spec.effective import (
     compensation_of,
     effective_depth,
@@ -29,6 +28,7 @@ from splitrun.spec.effective import (
     own_metrics,
     reading_of,
 )
+from splitrun.spec.measures import METRICS
 from splitrun.spec.model import Spec
 from splitrun.spec.section import components_of
 from splitrun.spec.training import Clip

@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
 
 from splitrun.components import RUNTIMES
-from splitrun.spec.contracts import (
-    HookSection,
-    LossSection,
-    ModelSection,
-    RuleSection,
-    SinkSection,
-)
+from splitrun.spec.contracts import HookSection, ModelSection, RuleSection, SinkSection
 from splitrun.spec.datasets import DatasetSection
 from splitrun.spec.faults import Fault
 from splitrun.spec.files import Columns, PartyReading, dropped, named
+from splitrun.spec.measures import LossSection
 from splitrun.spec.section import (
     EXPERIMENT_PATTERN,
     Name,

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from splitrun.spec.contracts import LrScheduleSection, Metric, MetricSection, OptimizerSection
+from splitrun.spec.contracts import LrScheduleSection, OptimizerSection
+from splitrun.spec.measures import Metric, MetricSection
 from splitrun.spec.section import (
     NonNegativeFloat,
     OneOf,

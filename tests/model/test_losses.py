@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splitrun.components import Registry
 from splitrun.model.custom.measures import CustomLoss
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 from splitrun.spec.section import CLASS_TAG
 
 OWN = {"class": "torch.nn:SoftMarginLoss", "kwargs": {"reduction": "none"}, "labels": "numbers"}

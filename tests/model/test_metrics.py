@@ -18,7 +18,7 @@ from splitrun.model.losses import (
     MeanSquaredError,
     MultilabelBinaryCrossEntropy,
 )
-from splitrun.spec.contracts import METRICS, Metric
+from splitrun.spec.measures import METRICS, Metric
 
 LABELS = torch.tensor([0, 1, 1, 0])
 SIGMOID = BinaryCrossEntropy(type="binary_cross_entropy")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splitrun.model import evaluate
 from splitrun.model.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from splitrun.spec.contracts import LossSection
+from splitrun.spec.measures import LossSection
 from tests.model.test_losses import LOSSES
 
 SEEDS = st.integers(0, 2**32 - 1)

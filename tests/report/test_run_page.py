@@ -336,3 +336,24 @@ def test_the_command_refuses_what_is_no_run_in_one_line(
     assert told.out == ""
     assert told.err.startswith(f"{tmp_path}: neither a run nor a comparison; ")
     assert told.err.count("\n") == 1
+
+
+def test_classes_are_told_with_who_is_taken_for_whom_and_whether_probabilities_are_true(
+    tmp_path: Path,
+) -> None:
+    figures = {"precision": 0.75, "recall": 0.6, "f1": 0.6667, "support": 10}
+    classes = {
+        "classes": [{"name": "no"} | figures, {"name": "yes"} | figures],
+        "confusion": [[8, 2], [4, 6]],
+        "calibration": [
+            {"predicted": 0.2, "observed": 0.25, "count": 12},
+            {"predicted": 0.8, "observed": 0.75, "count": 8},
+        ],
+    }
+    result = {"metrics": {"test": {"auroc": 0.9}}, "classes": {"test": classes}}
+    report = run(tmp_path, whole_run(), result=result)
+    assert "yes 0.7500 0.6000 0.6667 10" in report.rows
+    assert "yes 4 6" in report.rows
+    (line,) = report.charts["Are probabilities to be believed?"]["data"]
+    assert (line["x"], line["y"]) == ([0.2, 0.8], [0.25, 0.75])
+    assert line["hovertext"] == ["12 rows", "8 rows"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pytest
 import torch
@@ -131,3 +131,23 @@ def test_what_is_no_precision_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
         prepared(synthetic(training={"precision": "fp8"}))
     assert "training.precision" in str(caught.value)
+
+
+class Halves(NamedTuple):
+    """What a bottom may return."""
+
+    left: Tensor
+    right: Tensor
+
+
+class Named(nn.Module):
+    """Returns two tensors by their names."""
+
+    def forward(self, features: Tensor) -> Halves:
+        halved = features @ torch.ones(4, 4)
+        return Halves(halved, halved)
+
+
+def test_tensors_that_are_returned_by_name_are_float32() -> None:
+    output = in_precision(Named(), "bf16")(torch.ones(2, 4))
+    assert [half.dtype for half in output] == 2 * [torch.float32]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from splitrun.errors import NonFiniteLoss
 from splitrun.events import Evaluated, Event, StepDone
 from splitrun.runtime import Job, Observer, find_runtime
-from splitrun.spec.contracts import Metric
+from splitrun.spec.measures import Metric
 
 
 class Trained(NamedTuple):

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from splitrun.errors import ModelError, Problem
 from splitrun.model.custom.section import ClassSection
-from splitrun.spec.contracts import Labels, LossSection, Metric, MetricSection
+from splitrun.spec.measures import Labels, LossSection, Metric, MetricSection
 from splitrun.spec.section import CLASS_TAG, Name
 
 if TYPE_CHECKING:

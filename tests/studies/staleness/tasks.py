@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from splitrun.party import Parties
 from splitrun.spec import Spec, loads
-from splitrun.spec.contracts import Metric
+from splitrun.spec.measures import Metric
 
 Content = dict[str, Any]
 _BESIDE = Path(__file__).parents[4] / "shared" / "data"
