@@ -44,12 +44,12 @@ class History:
     def columns(self, width: int, end: float) -> list[float | None]:
         """The means in so many equal parts of the time from the start to `end`; None where nothing
         came."""
-        slots = min(MOST_SLOTS, (end - self.start) / self.slot_s)
+        slots = (end - self.start) / self.slot_s
         if slots <= 0 or not width:
             return [None] * width
         edges = [place * slots / width for place in range(width + 1)]
         return [
-            self._mean(int(first), min(MOST_SLOTS, max(math.ceil(last), int(first) + 1)))
+            self._mean(int(first), max(math.ceil(last), int(first) + 1))
             for first, last in pairwise(edges)
         ]
 
