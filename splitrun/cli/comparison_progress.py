@@ -20,6 +20,8 @@ from splitrun.units import SCREEN
 
 _RECORDING_S = 2.0
 """Of an arm, about: a trial, and what is written of it."""
+_LONGEST_TRIAL_S = 1.0
+"""About, with the building of its models."""
 
 
 class ComparisonProgress(Watcher):
@@ -109,14 +111,16 @@ class ComparisonProgress(Watcher):
         self._show_table()
 
     def _to_go_of_trainings(self, course: Course) -> str:
-        arms = len(course.arms) - len(self._left_out)
-        count = len(course.timed_arms) - len(self._left_out)
-        timing_s = course.budget_s if course.repeats is None else float(course.repeats * count)
-        left = max(0, arms * course.seeds - self._done)
+        arms = [arm for arm in course.arms if arm not in self._left_out]
+        timing_s = course.budget_s
+        if course.repeats is not None:
+            timing_s = course.repeats * (len(arms) + 1) * _LONGEST_TRIAL_S
+        done = {arm: len(scores.values) for arm, scores in self._scores.items()}
+        left = sum(course.seeds - done.get(arm, 0) for arm in arms)
         if not self._done:
             return f"{SCREEN.plural(left, 'training')}, then {timing_s:.0f} s of timing at most"
         training_s = (self._clock() - self._began) / self._done
-        rest_s = left * training_s + timing_s + arms * _RECORDING_S
+        rest_s = left * training_s + timing_s + len(arms) * _RECORDING_S
         return f"{SCREEN.plural(left, 'training')} left, about {units.clock(rest_s)} to go"
 
     def _to_go_of_rounds(self, course: Course, done: int, elapsed_s: float) -> str:
@@ -132,38 +136,27 @@ class ComparisonProgress(Watcher):
     def _show_table(self) -> None:
         course = self._course
         if course is not None:
-            scores, left_out, trials = dict(self._scores), set(self._left_out), self._trials
-            rows = [
-                _row(each, scores.get(each.arm), each.arm in left_out, trials)
-                for each in course.timed_arms
-            ]
-            timed_arms = list(course.timed_arms)
-            at = -1 if self._now is None else timed_arms.index(self._now)
             counted = f"of {SCREEN.plural(course.seeds, 'seed')}"
             heads = ("arm", course.metric, counted, "samples/s", "speedup so far")
+            rows = [self._row(each) for each in course.timed_arms]
+            at = -1 if self._now is None else list(course.timed_arms).index(self._now)
             self._screen.table(StudyTable(heads, rows, at=at))
 
-
-def _row(
-    timed_arm: TimedArm,
-    scores: Scores | None,
-    is_left_out: bool,  # noqa: FBT001
-    trials: Mapping[TimedArm, Sequence[Trial]],
-) -> tuple[str, ...]:
-    """What is known of an arm: its metric, over how many seeds, throughput and speedup."""
-    arm = timed_arm.arm
-    name = f"{arm} (serial)" if timed_arm.runtime == "serial" else str(arm)
-    metric = seeds = rate = speedup = ""
-    if is_left_out:
-        metric = "left out"
-    elif scores is not None and scores.values:
-        estimate = estimate_mean(scores.values)
-        within = units.half_width(estimate.interval.ci95, ".4f")
-        metric = f"{SCREEN.value(estimate.mean)} {within}".strip()
-        seeds = f"{len(scores.values)}"
-    if trials.get(timed_arm):
-        mine, baseline = rates(trials[timed_arm]), rates(trials[baseline_of(trials)])
-        rate = SCREEN.whole(estimate_median(mine).median)
-        gained = estimate_speedup(baseline, mine)
-        speedup = f"{gained.median:.2f} {units.within(gained.interval.ci95, '.2f')}".strip()
-    return name, metric, seeds, rate, speedup
+    def _row(self, timed_arm: TimedArm) -> tuple[str, ...]:
+        """What is known of an arm: its metric, over how many seeds, throughput and speedup."""
+        arm, scores = timed_arm.arm, self._scores.get(timed_arm.arm)
+        name = f"{arm} (serial)" if timed_arm.runtime == "serial" else str(arm)
+        metric = seeds = rate = speedup = ""
+        if arm in self._left_out:
+            metric = "left out"
+        elif scores is not None and scores.values:
+            estimate = estimate_mean(scores.values)
+            within = units.half_width(estimate.interval.ci95, ".4f")
+            metric = f"{SCREEN.value(estimate.mean)} {within}".strip()
+            seeds = f"{len(scores.values)}"
+        if trials := self._trials.get(timed_arm):
+            mine, baseline = rates(trials), rates(self._trials[baseline_of(self._trials)])
+            rate = SCREEN.whole(estimate_median(mine).median)
+            gained = estimate_speedup(baseline, mine)
+            speedup = f"{gained.median:.2f} {units.within(gained.interval.ci95, '.2f')}".strip()
+        return name, metric, seeds, rate, speedup

@@ -11,15 +11,8 @@ from rich.segment import Segment
 from splitrun.dashboard.head import head_lines
 from splitrun.dashboard.help import help_lines
 from splitrun.dashboard.line import Line
-from splitrun.dashboard.panels import (
-    CHOSEN_LINES,
-    chosen_lines,
-    link_lines,
-    machine_count,
-    machine_lines,
-    role_lines,
-    strip_lines,
-)
+from splitrun.dashboard.panels import link_lines, machine_count, machine_lines
+from splitrun.dashboard.role_panels import CHOSEN_LINES, chosen_lines, role_lines, strip_lines
 from splitrun.dashboard.values import values_count, values_lines
 from splitrun.dashboard.view import RunView
 from splitrun.records.run import PlanRecord
@@ -81,10 +74,10 @@ class Frame:
             parts = [help_lines(width, left - 1)]
             heights = _Heights(gaps=1)
         elif width < _WIDE:
-            heights = _stacked(left, self.view, bool(self.chosen))
+            heights = _stacked(left, self.view, has_chosen=bool(self.chosen))
             parts = self._parts(width, heights)
         else:
-            heights = _side_by_side(left, self.view, bool(self.chosen))
+            heights = _side_by_side(left, self.view, has_chosen=bool(self.chosen))
             parts = self._wide_parts(width, heights)
         return _spaced(head, parts, heights.gaps, width)[:height]
 
@@ -141,7 +134,7 @@ class _Heights:
     gaps: int = 0
 
 
-def _stacked(height: int, view: RunView, has_chosen: bool) -> _Heights:  # noqa: FBT001
+def _stacked(height: int, view: RunView, *, has_chosen: bool) -> _Heights:
     """Of parts below each other.
 
     Roles and their timelines come first, then the time that charts span, then links; what is left
@@ -177,7 +170,7 @@ def _stacked(height: int, view: RunView, has_chosen: bool) -> _Heights:  # noqa:
     )
 
 
-def _side_by_side(height: int, view: RunView, has_chosen: bool) -> _Heights:  # noqa: FBT001
+def _side_by_side(height: int, view: RunView, *, has_chosen: bool) -> _Heights:
     """Of values beside roles, timelines below them, and links beside the machine."""
     roles, links = len(view.roles), len(view.links.between_parties())
     chosen = CHOSEN_LINES if has_chosen else 0

@@ -144,6 +144,10 @@ class Column:
         return fit(text, self.width, right=self.right) + " "
 
 
+FEWEST_ROWS = 2
+"""Lines of a table: a title without a row tells nothing."""
+
+
 def fitting(columns: Sequence[Column], width: int) -> Sequence[Column]:
     """The columns that find room, from the left; the first one in any case."""
     ends = accumulate(column.width + 1 for column in columns)
