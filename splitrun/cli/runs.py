@@ -108,7 +108,7 @@ def watch(
     """
     from splitrun.cli.console import Console
     from splitrun.dashboard.keys import keyboard_of_stdin
-    from splitrun.dashboard.live import watch as watch_run
+    from splitrun.dashboard.watching import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):
         raise typer.BadParameter("must be a positive number, such as 10", param_hint="--replay")

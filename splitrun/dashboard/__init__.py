@@ -3,7 +3,7 @@
     view, progress, history, roles, links        what there is to show: events, folded
     line, head, values, role_panels, panels,     a view as lines of a terminal's width
     help, frame
-    live, keys, bar, lines                       what draws it, hears keys, or writes lines
+    live, keys, watching, bar, lines             what draws it, hears keys, or writes lines
 
 Whatever the run's length, a view's memory grows with roles, channels, depth and metrics alone.
 
