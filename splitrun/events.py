@@ -9,7 +9,7 @@ On disk an event is one JSON object whose `type` names its class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 import msgspec
@@ -20,6 +20,9 @@ decided."""
 
 EvaluatedRows = Literal["validation", "test"]
 """Rows that decisions rest on, and rows that, where there are some of those, decide nothing."""
+
+FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
+"""Metrics that are the better the less they are; of all others, more is better."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):

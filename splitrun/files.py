@@ -24,7 +24,8 @@ LONGEST_LINE_BYTES = 1 << 20
 _UNTRICKED = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY"))
 """Neither waits for whoever writes into a pipe, nor, on Windows, changes a byte."""
 _READ = os.O_RDONLY | _UNTRICKED
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | _UNTRICKED
+_UNFOLLOWED = getattr(os, "O_NOFOLLOW", 0)
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _UNFOLLOWED | _UNTRICKED
 _ODD = tuple(chr(code) for code in (*range(32), *range(127, 160)))
 """Control characters: newlines, tabs and what a terminal takes for commands."""
 
@@ -47,10 +48,12 @@ def open_regular(path: Path, *, elsewhere: bool = False) -> BinaryIO:
         ValueError: it is no regular file, or a link to one elsewhere.
     """
     _refuse_irregular(path.stat().st_mode, path)  # before it is opened, which some devices notice
-    found = Path(os.path.realpath(path, strict=True))
-    if not (elsewhere or found.is_relative_to(os.path.realpath(path.parent))):
-        raise ValueError("a link to a file elsewhere")
-    file = os.fdopen(os.open(found, _READ), "rb")
+    found = path
+    if path.is_symlink():
+        found = Path(os.path.realpath(path, strict=True))
+        if not (elsewhere or found.is_relative_to(os.path.realpath(path.parent))):
+            raise ValueError("a link to a file elsewhere")
+    file = os.fdopen(os.open(found, _READ | _UNFOLLOWED), "rb")
     try:
         _refuse_irregular(os.fstat(file.fileno()).st_mode, path)
     except BaseException:
@@ -104,7 +107,8 @@ def read_bytes(path: Path, most: int | None = MOST_BYTES, *, elsewhere: bool = F
     """
     with open_regular(path, elsewhere=elsewhere) as file:
         try:
-            content = file.read() if most is None else file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size
+            content = file.read() if most is None or size <= most else file.read(most + 1)
         except MemoryError as error:
             raise ValueError("larger than the memory") from error
     if most is not None and len(content) > most:
@@ -214,6 +218,23 @@ def remove(path: Path) -> None:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise
         shutil.rmtree(path)
+
+
+def size_bytes(path: Path) -> int:
+    """Of all regular files in a directory, however deep; links are not followed, and what cannot be
+    looked at counts nothing."""
+    size, directories = 0, [os.fspath(path)]
+    while directories:
+        try:
+            with os.scandir(directories.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        directories.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        size += entry.stat(follow_symlinks=False).st_size
+        except (OSError, ValueError):
+            continue
+    return size
 
 
 def sync(path: Path) -> None:

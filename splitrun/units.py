@@ -7,6 +7,7 @@ whatever is shown passes `plain`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,17 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
 
 
+_AGES = (("y", 365 * 86400), ("d", 86400), ("h", 3600), ("min", 60))
+
+
+def age(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `31 d`, `2 y`: how long ago something was, in whole units."""
+    for unit, unit_s in _AGES:
+        if seconds >= unit_s * (2 if unit == "y" else 1):
+            return f"{int(seconds // unit_s)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
 def span(seconds: float) -> str:
     """`50 ms`, `3.1 s`, `5 s`: as short as can be."""
     return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s".replace(".0 s", " s")
@@ -171,10 +183,22 @@ def flat(content: object) -> str:
 def plain(text: str) -> str:
     """The text, with escapes for what a terminal would not show but do: control characters, marks
     that turn the direction of writing, halves of characters. Newlines and tabs stay."""
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(char if _is_shown(char) else ascii(char)[1:-1] for char in text)
 
 
 def _is_shown(char: str) -> bool:
     return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
+
+
+def csv_cell(value: object) -> object:
+    """A cell to write. Spreadsheets would run text that begins like a formula, so an apostrophe
+    goes before it; a number stays one, be it text or not."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.lstrip(" ")[:1] in _FORMULA else value
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")

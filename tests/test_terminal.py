@@ -14,10 +14,9 @@ from splitrun.cli.app import run
 from splitrun.cli.console import Console
 from splitrun.cli.output import echo
 from splitrun.dashboard.line import PLAIN, line
-from splitrun.data.sources.csv import csv_cell
 from splitrun.study.bench.store import Report, to_csv, to_markdown
 from splitrun.study.bench.store import ResultTable as Numbers
-from splitrun.units import plain
+from splitrun.units import csv_cell, plain
 from tests.cli.trial import SYNTHETIC
 from tests.session.stopping import content_of, stopped
 from tests.study.benches import HEADER
@@ -64,6 +63,10 @@ def test_no_command_lets_names_command_the_terminal(
     shutil.copytree(odd, other := tmp_path / "other")
     (tmp_path / "trial.yaml").write_text(SYNTHETIC)
     for arguments in (
+        ["ls", "--runs-dir", str(tmp_path)],
+        ["ls", "--runs-dir", str(tmp_path), "--csv"],
+        ["show", str(odd)],
+        ["rm", str(odd), "--dry-run"],
         ["eval", str(odd)],
         ["watch", str(odd)],
         ["report", str(odd)],

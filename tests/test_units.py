@@ -13,6 +13,11 @@ from splitrun.units import PAGE, SCREEN
     [
         (units.clock(None), "--:--"),
         (units.clock(62), "01:02"),
+        (units.age(59), "59 s"),
+        (units.age(60), "1 min"),
+        (units.age(7199), "1 h"),
+        (units.age(86400 * 729), "729 d"),
+        (units.age(86400 * 730), "2 y"),
         (units.clock(3723), "1:02:03"),
         (SCREEN.rate(None), "-- samples/s"),
         (SCREEN.rate(9065.4), "9,065 samples/s"),

@@ -25,9 +25,12 @@ from splitrun.cli import (
     compare,
     export,
     init,
+    ls,
     party,
     predict,
+    remove,
     runs,
+    show,
     specs,
     streams,
     train,
@@ -99,6 +102,10 @@ app.command("plan")(specs.plan)
 app.command("compare")(compare.compare)
 app.command("bench")(bench.bench)
 app.command("value")(value.value)
+app.command("ls")(ls.ls)
+app.command("show")(show.show)
+app.command("rm")(remove.rm)
+app.command("prune")(remove.prune)
 app.command("watch")(runs.watch)
 app.command("trace")(runs.trace)
 app.command("report")(runs.report)
@@ -130,7 +137,7 @@ def run(arguments: Sequence[str]) -> int:
 def _code(arguments: Sequence[str]) -> int:
     try:
         _refuse_odd(arguments)
-        app(list(arguments), prog_name="splitrun")
+        app(list(arguments), prog_name="splitrun", obj=tuple(arguments))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

@@ -19,6 +19,7 @@ from splitrun.cli.options import (
     RunsDir,
     SpecFile,
     Unproven,
+    asked,
     load_document,
     note_no_faults,
     own_stdout,
@@ -28,6 +29,7 @@ from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json
 from splitrun.cli.streams import deliver
 from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, SplitrunError, UsageError
+from splitrun.lock import locked
 
 if TYPE_CHECKING:
     from splitrun.spec import Document
@@ -53,6 +55,7 @@ _MINUTES = 10.0
 
 
 def bench(
+    context: typer.Context,
     spec: SpecFile,
     overrides: Overrides = None,
     varied: Annotated[
@@ -117,6 +120,7 @@ def bench(
         _refuse(of_grids, "is for a grid, and a soak is one run")
     else:
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
+    typed = asked(context, overrides)
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
     start_ahead(document.spec.runtime.type)
@@ -128,14 +132,15 @@ def bench(
     for file in exports or ():
         check_export(file)
     if preset is Preset.SOAK:
-        directory = BenchDirectory.create(runs_dir, document, ())
-        soaked = _soaked(
-            _Soak(document, data_dir, unproven, allow_code),
-            directory,
-            minutes or _MINUTES,
-            steps,
-            progress,
-        )
+        directory = BenchDirectory.create(runs_dir, document, (), typed)
+        with locked(directory.path):
+            soaked = _soaked(
+                _Soak(document, data_dir, unproven, allow_code),
+                directory,
+                minutes or _MINUTES,
+                steps,
+                progress,
+            )
         _export(soaked.report, exports)
         shown = partial(_show, soaked.report, as_json=json_output)
         deliver(shown, directory.path / "soak.json", partial(_judge_soak, soaked))
@@ -143,12 +148,13 @@ def bench(
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
     _refuse_unproven(cells, unproven=unproven)
-    directory = BenchDirectory.create(runs_dir, document, axes)
-    if fresh:
-        directory.clear()
+    directory = BenchDirectory.create(runs_dir, document, axes, typed)
     settings = BenchSettings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
-    results = _swept(grid, progress)
+    with locked(directory.path):
+        if fresh:
+            directory.clear()
+        results = _swept(grid, progress)
     report = results.report()
     _export(report, exports)
     shown = partial(_show, report, as_json=json_output)

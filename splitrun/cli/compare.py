@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from splitrun.cli.compare_table import show_comparison, show_runs
+from splitrun.cli.compare_table import show_comparison, show_finished, show_runs
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
     Json,
     RunsDir,
     Unproven,
+    asked,
     load_judged,
     note_no_faults,
     own_stdout,
+    run_found,
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo_json
 from splitrun.cli.study import deliver_study
@@ -35,7 +37,7 @@ _OF_SPECS = (
     *("schedules", "depths", "codecs", "repeats", "budget", "seeds"),
     *("metric", "margin", "target", "arm", "fail_below", "unproven"),
 )
-"""Options that mean nothing where two runs are compared."""
+"""Options that mean nothing where runs are compared."""
 _FEWEST_ROUNDS = 3
 """With an interval; `splitrun.study.intervals.FEWEST`, without its imports."""
 
@@ -52,13 +54,15 @@ def compare(
     spec: Annotated[
         Path,
         typer.Argument(
-            metavar="SPEC|RUN", help="The experiment, a YAML file; or the first of two runs."
+            metavar="SPEC|RUN",
+            help="The experiment, a YAML file; or the first of several runs; or a comparison that "
+            "is over, to print it again.",
         ),
     ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...|RUN", help="Changes to the spec; or the second run."
+            metavar="[KEY=VALUE|RUN]...", help="Changes to the spec; or the other runs."
         ),
     ] = None,
     schedules: Annotated[
@@ -142,11 +146,13 @@ def compare(
 ) -> None:
     """Compare sequential and pipelined: speed and metric.
 
-    Given two run directories instead, tell how those runs differ; `--assert identical` wants the
-    same weights of them.
+    Given runs instead, tell how those differ from the first; `--assert identical` wants the same
+    weights of them. A run is a directory, any part of its name, @last or @best:METRIC.
     """
     phases = Phases(progress)
     phases.status("starting …")
+    if spec.suffix not in (".yaml", ".yml"):
+        spec = run_found(spec, runs_dir)
     if is_directory(spec):
         sources = {name: context.get_parameter_source(name) for name in _OF_SPECS}
         given = [
@@ -154,12 +160,16 @@ def compare(
             for name, source in sources.items()
             if source is not None and source.name == "COMMANDLINE"
         ]
-        show_runs(spec, overrides or (), asserted, given, json_output=json_output)
+        others = [run_found(Path(other), runs_dir, "run") for other in overrides or ()]
+        gates = [*given, *([f"--assert {asserted}"] if asserted else ())]
+        if others or not show_finished(spec, gates, json_output=json_output):
+            show_runs(spec, others, asserted, given, json_output=json_output)
         return
     _refuse_senseless(budget, margin, fail_below, target, repeats)
     chosen_schedules, chosen_depths = _schedules(schedules), _depths(depths)
     chosen_codecs = _codecs(codecs)
     document = load_judged(spec, overrides, data_dir, metric)
+    typed = asked(context, overrides)
     note_no_faults(document)
     quiet = progress is Progress.NONE
     phases.line(LOADING)  # the imports below alone take seconds
@@ -189,15 +199,15 @@ def compare(
                 tell=phases.status,
             )
         named_arm = named(tuple(arms.subjects), arm) if arm else None
-        with study_directory(runs_dir, document, COMPARISON) as directory:
+        with study_directory(runs_dir, document, COMPARISON, typed) as directory:
             with screen_for(progress) as screen:
                 watcher = ComparisonProgress(screen)
                 comparison = compare_arms(arms, settings, metric, directory.path, watcher)
-            record = keep(directory, document, COMPARISON, settings, comparison)
+            record = keep(directory, document, COMPARISON, settings, comparison, typed)
     gated = named_arm or comparison.choice.taken
     deliver_study(
         directory.path / COMPARISON.file,
-        lambda: echo_json(record.to_json()) if json_output else show_comparison(comparison),
+        lambda: echo_json(record.to_json()) if json_output else show_comparison(record),
         lambda: _gate(comparison, gated, fail_below, asserted),
         names_page=not json_output,
     )

@@ -1,4 +1,4 @@
-"""What `splitrun compare` prints of the arms of an experiment, or of two runs made before."""
+"""What `splitrun compare` prints of the arms of an experiment, or of runs made before."""
 
 from __future__ import annotations
 
@@ -7,50 +7,65 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splitrun.cli.output import echo_json
+from splitrun.cli.output import echo, echo_json
 from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed, UsageError
+from splitrun.errors import GateFailed, RunDirectoryError, UsageError
+from splitrun.files import is_regular
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from splitrun.study.comparison import ArmResult, Comparison
+    from splitrun.records.comparison import ArmRecord, ComparisonRecord
     from splitrun.study.runs import Changes, PastRun, RunComparison
 
 
 _NO_TERMINAL = 100
 """Columns of the table where no screen has another number of them."""
+_NO_CUT = 10_000
+"""Columns where there is a column for each run, and no screen."""
 _GAP = 2
 """Between two columns of the table."""
 _LEFT_OUT_FIRST = ("predicted", "of bound")
 """Where the screen is narrow; the report has them all."""
 
 
-def show_comparison(comparison: Comparison) -> None:
+def show_comparison(comparison: ComparisonRecord) -> None:
     """Print a comparison for a person."""
     from splitrun.cli.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=_NO_TERMINAL)
     figures = ("samples/s", "predicted", "of bound", "speedup", f"Δ {comparison.metric}")
-    console.print(
-        fitted(console.width, figures, [_row(result, comparison) for result in comparison.arms])
-    )
-    baseline = next(result for result in comparison.arms if result.arm.is_baseline)
-    pipelined = next(each.runtime for each in comparison.arms if not each.arm.is_baseline)
-    other = pipelined if baseline.runtime == "serial" else "serial"
-    on = " on the validation rows" if comparison.decided_on == "validation" else ""
-    lines = (
-        f"{SCREEN.plural(baseline.samples_per_s.count, 'round')}; "
-        f"sequential is on the {baseline.runtime} runtime, "
-        f"{comparison.baseline_gain:.2f}× the {other} one; [] and ± are 95 % intervals",
-        f"{comparison.metric}: {baseline.metric.mean:.4f} sequentially{on}; "
-        f"seeds: {baseline.metric.count}; margin: {baseline.comparison.margin:g}",
-        f"advice: {comparison.choice.recommended}; {comparison.advice}",
-    )
+    rows = [_row(arm, comparison) for arm in comparison.arms]
+    console.print(fitted(console.width, figures, rows))
     console.print()
-    for line in lines:
+    for line in _said(comparison):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _said(comparison: ComparisonRecord) -> list[str]:
+    """What is to be said below the table; of the baseline, if it took part."""
+    lines = []
+    baseline, found = comparison.sequential, comparison.baseline
+    if baseline is not None:
+        runtimes = (arm.runtime for arm in comparison.arms if not arm.sequential)
+        other = next(runtimes, "serial") if baseline.runtime == "serial" else "serial"
+        gain = SCREEN.factor(found.gain if found else None)
+        lines.append(
+            f"{SCREEN.plural(len(baseline.trials), 'round')}; "
+            f"sequential is on the {baseline.runtime} runtime, "
+            f"{gain} the {other} one; [] and ± are 95 % intervals"
+        )
+        on = " on the validation rows" if comparison.decided_on == "validation" else ""
+        margin = comparison.settings.get("margin")
+        within = f"; margin: {margin:g}" if isinstance(margin, int | float) else ""
+        lines.append(
+            f"{comparison.metric}: {SCREEN.value(baseline.metric.mean)} sequentially{on}; "
+            f"seeds: {comparison.seeds}{within}"
+        )
+    chosen = comparison.chosen
+    name = chosen.name if chosen else comparison.recommended.schedule
+    return [*lines, f"advice: {name}; {comparison.advice}"]
 
 
 def fitted(width: int, figures: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -91,24 +106,66 @@ def _least_width(columns: Mapping[str, Sequence[str]]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _row(result: ArmResult, comparison: Comparison) -> tuple[str, ...]:
-    unproven = result.arm in comparison.choice.faster_unproven
-    if result.arm.is_baseline:
+def _row(arm: ArmRecord, comparison: ComparisonRecord) -> tuple[str, ...]:
+    unproven = arm.name in comparison.faster_unproven
+    if arm.sequential:
         speedup, difference = "1", "0"
     else:
-        gain, change = result.speedup, result.comparison.difference
-        ends, within = gain.interval.ci95, change.interval.ci95
-        speedup = f"{gain.median:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
-        difference = f"{change.mean:+.4f}" + (f" ±{within[1] - change.mean:.4f}" if within else "")
+        gain, change = arm.speedup, arm.metric.difference
+        speedup = SCREEN.unknown if gain.median is None else f"{gain.median:.2f}"
+        speedup += f" [{gain.ci95[0]:.2f}, {gain.ci95[1]:.2f}]" if gain.ci95 else ""
+        difference = SCREEN.unknown if change.mean is None else f"{change.mean:+.4f}"
+        if change.mean is not None and change.ci95:
+            difference += f" ±{change.ci95[1] - change.mean:.4f}"
+    bound = arm.fraction_of_bound
     return (
-        str(result.arm),
-        SCREEN.whole(result.samples_per_s.median),
-        SCREEN.whole(result.predicted_samples_per_s),
-        f"{result.fraction_of_bound * 100:.0f} %",
+        arm.name,
+        SCREEN.whole(arm.samples_per_s.median),
+        SCREEN.whole(arm.predicted_samples_per_s),
+        SCREEN.unknown if bound is None else f"{bound * 100:.0f} %",
         speedup,
         difference,
-        str(result.comparison.verdict) + ("; faster, unproven" if unproven else ""),
+        arm.verdict + ("; faster, unproven" if unproven else ""),
     )
+
+
+def show_finished(directory: Path, given: Sequence[str], *, json_output: bool) -> bool:
+    """Print a comparison that is over as it was printed at its end; whether there is one.
+
+    Args:
+        given: options that were given and mean nothing here.
+
+    Raises:
+        UsageError: an option was given.
+        RunDirectoryError: its file is damaged, or it did not come to its end.
+    """
+    from splitrun.records.comparison import StudyStatus, read_comparison
+    from splitrun.records.reading import read_record
+    from splitrun.records.run import fate
+
+    comparison = read_comparison(directory)
+    if comparison is None:
+        unfinished = read_record(directory / "status.json", StudyStatus)
+        if unfinished is None or unfinished.kind != "comparison":
+            return False
+        status = fate(directory, unfinished.status)
+        message = f"{directory}: a comparison whose status is {status!r}, so there is no result"
+        raise RunDirectoryError(f"{message} of it; {unfinished.remedy}")
+    if given:
+        what = f"{given[0]}: a comparison that is over cannot answer that"
+        raise UsageError(f"{what}; compare the spec again, or leave it out")
+    page = directory / "report.html"
+
+    def show() -> None:
+        if json_output:
+            echo_json(comparison.to_json())
+            return
+        show_comparison(comparison)
+        if is_regular(page):
+            echo(f"report: {page}")
+
+    deliver(show, None, lambda: None)
+    return True
 
 
 _IDENTICAL = "identical"
@@ -116,33 +173,35 @@ _IDENTICAL = "identical"
 
 def show_runs(
     first: Path,
-    others: Sequence[str],
+    others: Sequence[Path],
     asserted: str | None,
     given: Sequence[str],
     *,
     json_output: bool,
 ) -> None:
-    """Print how the second run differs from the first.
+    """Print how runs differ from the first of them.
 
     Args:
         asserted: `identical` fails unless the weights are.
         given: options that were given and mean nothing here.
 
     Raises:
-        UsageError: there is not exactly one other, one of them is no run with a result, or an
-            option cannot be answered by one run each.
+        UsageError: there is no other, one of them is no run with a result, or an option cannot be
+            answered by one run each.
         GateFailed: the weights differ, and were asserted not to.
     """
-    if len(others) != 1:
-        raise UsageError(f"{first} is a directory; compare it with one other run directory")
+    if not others:
+        remedy = "compare it with one other run directory, or more"
+        raise UsageError(f"{first} is a directory; {remedy}")
     if asserted not in (None, _IDENTICAL):
         given = [*given, f"--assert {asserted}"]
+    number = "two" if len(others) == 1 else str(1 + len(others))
     if given:
-        what = f"{given[0]}: two runs that are over cannot answer that; compare a spec instead"
+        what = f"{given[0]}: {number} runs that are over cannot answer that; compare a spec instead"
         raise UsageError(f"{what}, or use --assert identical")
     from splitrun.study.runs import compare_runs
 
-    comparison = compare_runs(first, Path(others[0]))
+    comparison = compare_runs(first, *others)
 
     def show() -> None:
         if json_output:
@@ -152,44 +211,45 @@ def show_runs(
 
     def judge() -> None:
         if asserted == _IDENTICAL and not comparison.identical:
-            raise GateFailed("the two runs end with different weights")
+            raise GateFailed(f"the {number} runs end with different weights")
 
     deliver(show, None, judge)
 
 
 def _show(comparison: RunComparison) -> None:
+    """A column for each run, numbered; below them which they are, and where they differ."""
     from rich import box
     from rich.table import Column, Table
 
     from splitrun.cli.console import Console
 
-    first, second = comparison.first, comparison.second
+    runs, metrics = comparison.runs, comparison.metrics
     table = Table(
         Column("", no_wrap=True),
-        *(Column(name, justify="right", no_wrap=True) for name in ("first", "second", "")),
+        *(Column(str(number), justify="right", no_wrap=True) for number, _ in enumerate(runs, 1)),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
     )
-    table.add_row("schedule", _schedule(first), _schedule(second), "")
-    table.add_row("steps", f"{first.result.steps:,}", f"{second.result.steps:,}", "")
-    rates = (SCREEN.whole(run.result.samples_per_s) for run in (first, second))
-    table.add_row("samples/s", *rates, SCREEN.factor(comparison.speedup))
-    table.add_row("training time", *(f"{run.result.wall_s:.2f} s" for run in (first, second)), "")
-    for name, difference in comparison.differences.items():
-        values = (SCREEN.value(run.on(comparison.rows)[name]) for run in (first, second))
+    table.add_row("schedule", *map(_schedule, runs))
+    table.add_row("steps", *(f"{run.result.steps:,}" for run in runs))
+    table.add_row("samples/s", *(SCREEN.whole(run.result.samples_per_s) for run in runs))
+    table.add_row("  over the first", "", *map(SCREEN.factor, comparison.speedups[1:]))
+    table.add_row("training time", *(SCREEN.duration(run.result.wall_s) for run in runs))
+    for name in metrics[0]:
         label = f"validation {name}" if comparison.rows == "validation" else name
-        table.add_row(label, *values, f"{difference:+.4f}")
-    console = Console(soft_wrap=True)
+        table.add_row(label, *(SCREEN.value(each[name]) for each in metrics))
+        changes = (SCREEN.change(each[name]) for each in comparison.differences[1:])
+        table.add_row("  less the first", "", *changes)
+    console = Console() if sys.stdout.isatty() else Console(width=_NO_CUT)
     console.print(table)
     console.print()
     same = "the same weights, bit for bit" if comparison.identical else "different weights"
-    lines = [f"first: {first.result.run_dir}", f"second: {second.result.run_dir}"]
+    lines = [f"{number}: {run.result.run_dir}" for number, run in enumerate(runs, start=1)]
     lines.append(f"they end with {same}")
     lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
-    lines.append("one run each has no interval; `splitrun compare SPEC` measures one")
-    for line in lines:
-        console.print(line, highlight=False)
+    for line in (*lines, *comparison.caveats):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _schedule(run: PastRun) -> str:
@@ -201,4 +261,4 @@ def _schedule(run: PastRun) -> str:
 def _changed(what: str, changes: Changes) -> list[str]:
     if not changes:
         return [f"no difference in {what}"]
-    return [f"{what}: {key}: {one} → {other}" for key, (one, other) in changes.items()]
+    return [f"{what}: {key}: {' → '.join(map(str, each))}" for key, each in changes.items()]

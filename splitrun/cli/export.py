@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from splitrun.cli.options import AllowCode, Json, own_stdout
+from splitrun.cli.options import AllowCode, Json, RunDir, own_stdout
 from splitrun.cli.output import Phases, echo, echo_json
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
@@ -15,7 +15,7 @@ from splitrun.files import is_regular, is_something, replacing
 
 
 def export(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of one run.")],
+    run_dir: RunDir,
     output: Annotated[
         Path,
         typer.Option(

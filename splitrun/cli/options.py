@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import ArgumentInfo
 
 from splitrun.cli.output import echo
 from splitrun.errors import UsageError
-from splitrun.files import why_odd
+from splitrun.files import is_something, why_odd
 
 if TYPE_CHECKING:
+    from splitrun.catalogue.entry import Kind
+    from splitrun.records.run import Invocation
     from splitrun.session import Experiment
     from splitrun.spec import Document
 
@@ -53,6 +57,50 @@ RunsDir = Annotated[
         "--runs-dir", help="Where the directory of the run is made.", callback=_refuse_odd
     ),
 ]
+LookedIn = Annotated[
+    Path, typer.Option("--runs-dir", help="Where runs are looked up, and names of them.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only those of which it holds, such as pipeline.depth=4, auroc>0.9, status!=done or "
+        "age<30d; repeatable.",
+    ),
+]
+
+
+def run_argument(*kinds: Kind) -> ArgumentInfo:
+    """An argument that is a run's directory or addresses one under runs/.
+
+    Args:
+        kinds: what may be meant; default: anything that `splitrun ls` lists.
+    """
+
+    def locate(path: Path) -> Path:
+        return run_found(path, Path("runs"), *kinds)
+
+    argument: ArgumentInfo = typer.Argument(metavar="RUN", help=ADDRESS, callback=locate)
+    return argument
+
+
+def run_found(path: Path, runs_dir: Path, *kinds: Kind) -> Path:
+    """The directory that a path is, or that it addresses.
+
+    Args:
+        runs_dir: where names are looked up.
+        kinds: what may be meant by a name; default: anything.
+    """
+    if is_something(path):
+        return path
+    from splitrun.catalogue.address import located
+
+    return located(str(path), runs_dir, kinds)
+
+
+ADDRESS = "A run: its directory, any part of its name, @last, or @best:METRIC such as @best:auroc."
+RunDir = Annotated[Path, run_argument("run")]
 AllowCode = Annotated[
     bool,
     typer.Option(
@@ -68,6 +116,13 @@ Unproven = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def asked(context: typer.Context, overrides: Sequence[str] | None) -> Invocation:
+    """What was typed, for the records of what it starts."""
+    from splitrun.records.run import Invocation
+
+    return Invocation(command=tuple(context.obj or ()), overrides=tuple(overrides or ()))
 
 
 def own_stdout() -> AbstractContextManager[object]:

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import AllowCode, DataDir, Json, Overrides, RunsDir, SpecFile, own_stdout
+from splitrun.cli.options import (
+    AllowCode,
+    DataDir,
+    Json,
+    Overrides,
+    RunsDir,
+    SpecFile,
+    asked,
+    own_stdout,
+)
 from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError, one_line
@@ -21,7 +30,7 @@ from splitrun.files import read_bytes
 if TYPE_CHECKING:
     from splitrun.certificates import Credentials
     from splitrun.events import Emit, Sink
-    from splitrun.records.run import RunResult
+    from splitrun.records.run import Invocation, RunResult
     from splitrun.remote import Apart, Meeting, OwnParty
     from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
 
 def party(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The party of the spec to be.")],
     spec: SpecFile,
     overrides: Overrides = None,
@@ -79,7 +89,7 @@ def party(
             refuse_code(document.spec, document.directory, name)
         rows = OwnRows.of(document.spec, name, document.directory, data_dir)
         own = OwnParty.of(document, rows, runs_dir)
-    attempts = _Attempts(runs_dir, progress)
+    attempts = _Attempts(runs_dir, progress, asked(context, overrides))
     with ExitStack() as stack, own_stdout():
         meeting = _meeting(own, address, credentials, stack)
         result = run_party(own, meeting, attempts.run, phases.line)
@@ -204,8 +214,8 @@ def _meeting(
 class _Attempts:
     """The attempts of a party's run, shown and recorded."""
 
-    def __init__(self, runs_dir: Path, progress: Progress) -> None:
-        self._runs_dir, self._progress = runs_dir, progress
+    def __init__(self, runs_dir: Path, progress: Progress, asked: Invocation) -> None:
+        self._runs_dir, self._progress, self._asked = runs_dir, progress, asked
         self._has_told = False
 
     def run(self, experiment: Experiment, resume: Resume | None, apart: Apart) -> RunResult:
@@ -224,4 +234,6 @@ class _Attempts:
 
         with shown(self._progress) as sinks:
             every: list[Sink] = [JsonLines(), *sinks]
-            return train(experiment, self._runs_dir, every, [sampler], resume, warn, apart)
+            return train(
+                *(experiment, self._runs_dir, every, [sampler], resume, warn, apart), self._asked
+            )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from splitrun.cli.options import AllowCode, Json, own_stdout
+from splitrun.cli.options import AllowCode, Json, RunDir, own_stdout
 from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.streams import printed
 from splitrun.errors import UsageError
@@ -42,7 +42,7 @@ _MOST_NAMED = 5
 
 
 def predict(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of one run.")],
+    run_dir: RunDir,
     inputs: InputFiles = None,
     output: Annotated[
         Path,
@@ -200,8 +200,8 @@ def write(predictions: Predictions, path: Path) -> None:
 
 def _csv(predictions: Predictions) -> Iterator[str]:
     """The text, header first, in pieces."""
-    from splitrun.data.sources.csv import csv_cell
     from splitrun.session.predictions import CHUNK_ROWS
+    from splitrun.units import csv_cell
 
     rows = predictions.rows()
     chunk: Sequence[Sequence[object]] = [predictions.header]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splitrun.cli.options import AllowCode, DataDir, Json, own_stdout
+from splitrun.cli.options import AllowCode, DataDir, Json, RunDir, own_stdout, run_argument
 from splitrun.cli.output import Phases, echo, echo_json, followed
 from splitrun.cli.predict import STDOUT, InputFiles, parsed, tell_new, unseen_json, write
 from splitrun.cli.streams import printed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of one run.")],
+    run_dir: RunDir,
     inputs: InputFiles = None,
     data_dir: DataDir = None,
     predictions: Annotated[
@@ -88,10 +88,7 @@ def evaluate(
 
 
 def watch(
-    run_dir: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="A run's directory, or a comparison's arms/ARM."),
-    ],
+    run_dir: RunDir,
     replay: Annotated[
         float | None,
         typer.Option(
@@ -102,6 +99,8 @@ def watch(
     ] = None,
 ) -> None:
     """Show a run's dashboard, now or afterwards.
+
+    Of a comparison, give an arm's directory, such as RUN/arms/stale-4.
 
     It shows what the run is at, until it ends or Ctrl-C; of a run that is over, the last frame.
     Without a terminal, one frame is printed.
@@ -120,9 +119,7 @@ _LARGE_BYTES = 512 << 20
 
 
 def trace(
-    directory: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run's directory, or a comparison's arms/ARM.")
-    ],
+    directory: RunDir,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -139,7 +136,10 @@ def trace(
         ),
     ] = None,
 ) -> None:
-    """Write a run's timeline for ui.perfetto.dev or chrome://tracing."""
+    """Write a run's timeline for ui.perfetto.dev or chrome://tracing.
+
+    Of a comparison, give an arm's directory, such as RUN/arms/stale-4.
+    """
     from splitrun.records.run import stand
     from splitrun.report.trace import write_trace
 
@@ -178,9 +178,7 @@ def _parsed(text: str) -> Steps:
 
 
 def report(
-    path: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The directory of a run or of a comparison.")
-    ],
+    path: Annotated[Path, run_argument()],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -18,8 +18,10 @@ from splitrun.cli.options import (
     Overrides,
     RunsDir,
     Unproven,
+    asked,
     load_document,
     own_stdout,
+    run_found,
     tell_warnings,
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo, echo_json, shown
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from splitrun.errors import RunFailed
     from splitrun.events import Emit, Sink
     from splitrun.records.data import DataSummary
-    from splitrun.records.run import RunResult
+    from splitrun.records.run import Invocation, RunResult
     from splitrun.session import Experiment, Resume
     from splitrun.spec import Document
     from splitrun.telemetry import Sampler
@@ -76,6 +78,7 @@ def train(
     """Train the spec's model; save it with all there is to know."""
     phases = Phases(progress)
     phases.status("starting …")
+    resume = resume and run_found(resume, runs_dir, "run")
     if resume is not None and unproven:
         raise UsageError("--unproven: a run that is resumed keeps its depth; leave it out")
     if resume is not None and spec is not None and is_override(spec):
@@ -114,7 +117,7 @@ def train(
             )
         tell_prepared(experiment, progress)
         phases.status("building the models …")
-        attempts = Attempts(experiment, runs_dir, progress, offer)
+        attempts = Attempts(experiment, runs_dir, progress, offer, asked(context, overrides))
         first = AttemptStart(experiment, start, offered)
         policy = experiment.document.spec.supervision
         result = supervised(policy, attempts.run, first, attempts.next_start)
@@ -193,12 +196,14 @@ class Attempts:
     Args:
         experiment: as it was prepared for the first of them.
         offer: makes the sinks of packages for one attempt.
+        asked: what was typed to start them.
     """
 
     experiment: Experiment
     runs_dir: Path
     progress: Progress
     offer: Callable[[], Sequence[Sink]]
+    asked: Invocation
 
     def run(self, start: AttemptStart) -> RunResult:
         """What one attempt comes to, shown and recorded.
@@ -218,7 +223,10 @@ class Attempts:
 
         with shown(self.progress) as sinks:
             every: list[Sink] = [JsonLines(), *start.offered, *sinks]
-            result = train(start.experiment, self.runs_dir, every, [sampler], start.resume, warn)
+            result = train(
+                *(start.experiment, self.runs_dir, every, [sampler], start.resume, warn),
+                asked=self.asked,
+            )
         for note in filter(None, (each.note for each in samplers)):
             warn(f"the machine was not looked at to the end: {note}")
         return result

@@ -15,6 +15,7 @@ from splitrun.cli.options import (
     Overrides,
     RunsDir,
     SpecFile,
+    asked,
     load_judged,
     note_no_faults,
     own_stdout,
@@ -35,6 +36,7 @@ _NO_TERMINAL = 100
 
 
 def value(
+    context: typer.Context,
     spec: SpecFile,
     overrides: Overrides = None,
     seeds: Annotated[
@@ -69,6 +71,7 @@ def value(
     phases = Phases(progress)
     phases.status("starting …")
     document = load_judged(spec, overrides, data_dir, metric)
+    typed = asked(context, overrides)
     note_no_faults(document)
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
@@ -93,10 +96,10 @@ def value(
         document = experiment.document  # its depth is known now
         with document.located():
             arms = line_up(experiment)
-        with study_directory(runs_dir, document, VALUATION) as directory:
+        with study_directory(runs_dir, document, VALUATION, typed) as directory:
             with screen_for(progress) as screen:
                 found = value_parties(arms, settings, metric, directory.path, screen.phase)
-            record = keep(directory, document, VALUATION, settings, found)
+            record = keep(directory, document, VALUATION, settings, found, typed)
     deliver_study(
         directory.path / VALUATION.file,
         lambda: echo_json(record.to_json()) if json_output else _show(record),

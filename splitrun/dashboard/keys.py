@@ -75,7 +75,7 @@ class Keyboard:
         if before is not None:
             with suppress(OSError, termios.error):
                 if self._is_ours():
-                    termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
+                    termios.tcsetattr(self._descriptor, termios.TCSANOW, before)
 
     def _is_ours(self) -> bool:
         return os.tcgetpgrp(self._descriptor) == os.getpgrp()
@@ -88,7 +88,7 @@ class Keyboard:
         wanted[_CONTROL][termios.VMIN], wanted[_CONTROL][termios.VTIME] = 0, 0
         if found != wanted:
             self._before = self._before or found
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, wanted)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, wanted)
 
 
 def keyboard_of_stdin() -> Keyboard | None:

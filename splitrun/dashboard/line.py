@@ -35,6 +35,8 @@ STATUS = {
     "failed": FAILED,
     "interrupted": FAILED,
     "killed": FAILED,
+    "stuck": FAILED,
+    "damaged": FAILED,
 }
 
 KINDS: dict[Kind, tuple[str, Style]] = {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from splitrun.records.comparison import Interval, MedianRecord, TrialRecord
 from splitrun.records.reading import FileRecord, Record
-from splitrun.records.run import Environment
+from splitrun.records.run import UNTYPED, Environment, Invocation
 
 
 class BenchHeader(FileRecord, frozen=True, kw_only=True):
@@ -32,6 +32,7 @@ class BenchHeader(FileRecord, frozen=True, kw_only=True):
     """Cores of the machine; `environment.cores` are those that the process might use."""
     settings: Mapping[str, Any] = {}
     """How it was asked to measure, key by key."""
+    asked: Invocation = UNTYPED
 
 
 class BenchWarning(Record, frozen=True, kw_only=True):

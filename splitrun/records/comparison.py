@@ -18,7 +18,14 @@ import msgspec
 from splitrun.errors import RunDirectoryError
 from splitrun.events import EvaluatedRows
 from splitrun.records.reading import FileRecord, Record, read_record
-from splitrun.records.run import CertaintyRecord, ChoiceRecord, Environment, Staleness
+from splitrun.records.run import (
+    UNTYPED,
+    CertaintyRecord,
+    ChoiceRecord,
+    Environment,
+    Invocation,
+    Staleness,
+)
 
 Interval = tuple[float, float]
 """The ends of a 95 % interval."""
@@ -178,6 +185,7 @@ class StudyRecord(FileRecord, frozen=True, kw_only=True):
     environment: Environment = Environment()
     settings: Mapping[str, Any] = {}
     """How it was asked to measure, key by key."""
+    asked: Invocation = UNTYPED
     report: str | None = None
 
 
@@ -252,6 +260,7 @@ class StudyStatus(FileRecord, frozen=True, kw_only=True):
     status: str
     """`running`, `done`, `failed` or `interrupted`."""
     message: str = ""
+    asked: Invocation = UNTYPED
 
 
 class MeasuredTraining(Record, frozen=True, kw_only=True, tag_field="what", tag="training"):

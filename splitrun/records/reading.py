@@ -81,14 +81,21 @@ def read_text(path: Path) -> str | None:
         raise damaged(path, error, FileRecord.remedy) from error
 
 
-def read_record(path: Path, kind: type[F]) -> F | None:
+def read_record(path: Path, kind: type[F], *, whole: bool = True) -> F | None:
     """What a JSON file holds; None where there is no such file.
+
+    Args:
+        whole: whether what the record has no field for is decoded, too, so that damage there is
+            found.
 
     Raises:
         RunDirectoryError: it cannot be read, or holds something else.
     """
     try:
-        return kind.of(msgspec.json.decode(files.read_bytes(path)))
+        content = files.read_bytes(path)
+        if whole or any(f'"{name}"'.encode() in content for name in kind.former_names):
+            return kind.of(msgspec.json.decode(content))
+        return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:
         return None
     except DAMAGE as error:
@@ -116,3 +123,14 @@ def damaged(path: Path | str, error: Exception, remedy: str) -> RunDirectoryErro
     """What to tell of a file that cannot be read."""
     message = f"{path}: cannot be read: {one_line(error)}"
     return RunDirectoryError(f"{message}; restore the file, or {remedy}")
+
+
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """The values of a tree by their dotted keys; an empty mapping is a value, too."""
+    values: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            values |= flattened(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = value
+    return values

@@ -14,7 +14,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -50,6 +50,19 @@ class Environment(Record, frozen=True, kw_only=True):
     git: Git | None = None
 
 
+class Invocation(Record, frozen=True, kw_only=True):
+    """What was typed to start something."""
+
+    command: tuple[str, ...] = ()
+    """The arguments of `splitrun`, the command's name first."""
+    overrides: tuple[str, ...] = ()
+    """Those of them that change the spec."""
+
+
+UNTYPED = Invocation()
+"""Of what was started by a program."""
+
+
 class AttemptRecord(Record, frozen=True, kw_only=True):
     """One attempt of a run: from its beginning or a checkpoint to its end."""
 
@@ -62,6 +75,7 @@ class AttemptRecord(Record, frozen=True, kw_only=True):
     message: str = ""
     changes: tuple[str, ...] = ()
     """What was changed in the spec for this attempt, as lines of a difference."""
+    asked: Invocation = UNTYPED
 
 
 class Staleness(Record, frozen=True, kw_only=True):
@@ -128,8 +142,8 @@ class ChannelTotals(Record, frozen=True, kw_only=True):
     bytes: int
 
 
-class Manifest(FileRecord, frozen=True, kw_only=True):
-    """How a run stands, on what it was run, and what came of it."""
+class ListedManifest(FileRecord, frozen=True, kw_only=True):
+    """Of a manifest, what a list of runs tells: a small part, for it is read by the thousand."""
 
     former_names: ClassVar[Mapping[str, str]] = {"lives": "attempts"}
 
@@ -138,22 +152,34 @@ class Manifest(FileRecord, frozen=True, kw_only=True):
     message: str = ""
     """Why it failed or was interrupted."""
     started: str = ""
-    ended: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
+    allow_code: bool = False
+    """Whether the spec names classes of the user's."""
+    spec: Mapping[str, Any] = {}
+    """What `resolved.yaml` says, by dotted key; empty in runs of before."""
+    result: RunResult | None = None
+
+    @property
+    def asked(self) -> Invocation:
+        """What was typed to start the run, not to go on with it."""
+        return self.attempts[0].asked if self.attempts else UNTYPED
+
+
+class Manifest(ListedManifest, frozen=True, kw_only=True):
+    """How a run stands, on what it was run, and what came of it."""
+
+    ended: str | None = None
     seed: int | None = None
     directory: str = ""
     """Where relative paths and classes of the spec are looked up."""
     resolved_sha256: str = ""
     """The digest of `resolved.yaml`, in hexadecimal digits."""
     deadline_s: float | None = None
-    allow_code: bool = False
-    """Whether the spec names classes of the user's."""
     threads: Mapping[str, int | None] = {}
     environment: Environment = Environment()
     peak_bytes: Mapping[str, Mapping[str, int]] = {}
     """By role, and by what it held."""
     channels: Mapping[str, ChannelTotals] = {}
-    result: RunResult | None = None
     data: DataSummary | None = None
     """What was understood of the data; None in runs of before."""
     warnings: tuple[str, ...] = ()
@@ -322,6 +348,15 @@ def read_manifest(directory: Path) -> Manifest | None:
     return read_record(directory / "manifest.json", Manifest)
 
 
+def read_listed(directory: Path) -> ListedManifest | None:
+    """What a list of runs tells of one; None where there is no manifest.
+
+    Raises:
+        RunDirectoryError: the manifest is damaged, as far as that is looked at.
+    """
+    return read_record(directory / "manifest.json", ListedManifest, whole=False)
+
+
 def fate(directory: Path, status: str) -> str:
     """How a run stands, of which the manifest says `status`: that, or `killed`."""
     return "killed" if status == "running" and is_held(directory) is False else status
@@ -344,7 +379,7 @@ def stand(directory: Path) -> tuple[str, str]:
     return status, manifest.message if status == manifest.status else way_on(directory, manifest)
 
 
-def way_on(directory: Path, manifest: Manifest) -> str:
+def way_on(directory: Path, manifest: ListedManifest) -> str:
     """What can be done about a run that was killed."""
     command = resume_command(directory, allow_code=manifest.allow_code)
     if command:

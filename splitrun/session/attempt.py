@@ -29,7 +29,8 @@ from splitrun.interrupts import Interrupts
 from splitrun.model import Stage
 from splitrun.plan import PlannedFault, deadline_of
 from splitrun.plan.explain import describe
-from splitrun.records.run import ChannelTotals, Manifest, RunResult, Staleness
+from splitrun.records.reading import flattened
+from splitrun.records.run import ChannelTotals, Invocation, Manifest, RunResult, Staleness
 from splitrun.runtime import Faults, Job, Observer, Outcome
 from splitrun.runtime.clock import now
 from splitrun.session.attempt_state import AttemptState
@@ -41,7 +42,7 @@ from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory, fired_faults, forget_torn, note_fired
 from splitrun.session.run_statistics import run_started
 from splitrun.session.store import save
-from splitrun.spec import metrics_of
+from splitrun.spec import metrics_of, resolved_tree
 from splitrun.spec.contracts import SinkSection
 
 _LONGEST_MESSAGE = 100_000
@@ -66,9 +67,10 @@ class Attempt:
         sources: Sequence[Source],
         resume: Resume | None,
         interrupts: Interrupts,
-        elsewhere: Elsewhere | None = None,
+        elsewhere: Elsewhere | None,
+        asked: Invocation,
     ) -> None:
-        self._state = AttemptState(experiment, directory, resume)
+        self._state = AttemptState(experiment, directory, resume, asked)
         self.statistics = self._state.statistics
         self.plan = experiment.plan
         self._planned = planned
@@ -98,6 +100,7 @@ class Attempt:
             seed=experiment.plan.seed,
             directory=str(experiment.directory.resolve()),
             resolved_sha256=directory.resolved_sha256(),
+            spec=flattened(resolved_tree(experiment.document.spec)),
             deadline_s=self._deadline.base_s,
             allow_code=self._state.names_classes,
             threads={"intra_op": experiment.document.spec.runtime.intra_op_threads},

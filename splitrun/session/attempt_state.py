@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from splitrun.errors import RunDirectoryError, one_line
 from splitrun.events import Event, Executed
 from splitrun.model import Stage, State, tensor_bytes
-from splitrun.records.run import Manifest, resume_command
+from splitrun.records.run import Invocation, Manifest, resume_command
 from splitrun.runtime import Collect, Found, StartPoint
 from splitrun.session.checkpoint import Checkpoint, Store
 from splitrun.session.prepare import Experiment, named_classes
@@ -40,7 +40,11 @@ class AttemptState:
     """
 
     def __init__(
-        self, experiment: Experiment, directory: RunDirectory, resume: Resume | None
+        self,
+        experiment: Experiment,
+        directory: RunDirectory,
+        resume: Resume | None,
+        asked: Invocation,
     ) -> None:
         self._directory = directory
         self._checkpoint = resume.checkpoint if resume else None
@@ -56,7 +60,7 @@ class AttemptState:
             roles = sum(role.party in digests for role in experiment.plan.roles)
             self._collector = Collector(roles, self.statistics, self._store, digests)
         changes = resume.changes if resume else ()
-        self.attempts = begun(self._earlier(resume), self.first_step, changes)
+        self.attempts = begun(self._earlier(resume), self.first_step, changes, asked)
 
     def _earlier(self, resume: Resume | None) -> AttemptRecords:
         if resume is None:

@@ -46,7 +46,7 @@ from splitrun.files import (
 )
 from splitrun.plan import Instruction
 from splitrun.records.reading import DAMAGE, read_record
-from splitrun.records.run import AttemptRecord, EpochRecord, FaultRecord, Manifest
+from splitrun.records.run import AttemptRecord, EpochRecord, FaultRecord, Invocation, Manifest
 from splitrun.spec import Document, load, loads, resolved_yaml
 from splitrun.spec.yaml_text import MAX_BYTES
 from splitrun.telemetry.jsonl import part_numbers, part_path
@@ -284,18 +284,23 @@ def attempts_of(directory: RunDirectory) -> AttemptRecords:
     return attempts
 
 
-def begun(earlier: AttemptRecords, step: int, changes: Sequence[str] = ()) -> AttemptRecords:
+def begun(
+    earlier: AttemptRecords, step: int, changes: Sequence[str], asked: Invocation
+) -> AttemptRecords:
     """The attempts with one more that begins now; one that was never closed was killed.
 
     Args:
         step: its first.
         changes: of the spec, for it.
+        asked: how it was started.
     """
     ended = (
         replace(attempt, status="killed") if attempt.status == "running" else attempt
         for attempt in earlier
     )
-    fresh = AttemptRecord(started=utc(), from_step=step, status="running", changes=tuple(changes))
+    fresh = AttemptRecord(
+        started=utc(), from_step=step, status="running", changes=tuple(changes), asked=asked
+    )
     return (*ended, fresh)
 
 

@@ -14,7 +14,7 @@ from splitrun.events import Sink
 from splitrun.interrupts import Interrupts, interrupted, listening, stopped_by
 from splitrun.lock import locked
 from splitrun.plan import planned_faults
-from splitrun.records.run import RunResult
+from splitrun.records.run import UNTYPED, Invocation, RunResult
 from splitrun.runtime import find_runtime
 from splitrun.session.attempt import Attempt, SinkGroup, Source, Warn
 from splitrun.session.elsewhere import Elsewhere
@@ -31,6 +31,7 @@ def train(
     resume: Resume | None = None,
     warn: Warn = lambda _: None,
     elsewhere: Elsewhere | None = None,
+    asked: Invocation = UNTYPED,
 ) -> RunResult:
     """Run an experiment's plan, or what is left of it, and save what comes of it.
 
@@ -42,6 +43,7 @@ def train(
         resume: go on in its directory, from its checkpoint; `runs_dir` has no part in it then.
         warn: told at once of a sink that is left out; the manifest tells of it, too.
         elsewhere: parties of the plan that are not the experiment's.
+        asked: what was typed to start it, for the manifest.
 
     Raises:
         RunFailed: naming role, instruction and batch.
@@ -60,7 +62,9 @@ def train(
             group = SinkGroup(sinks, warn)
             try:
                 attempt = Attempt(
-                    experiment, directory, planned, group, sources, resume, interrupts, elsewhere
+                    *(experiment, directory, planned, group, sources, resume, interrupts),
+                    elsewhere,
+                    asked,
                 )
             except OSError as error:
                 message = (

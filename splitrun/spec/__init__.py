@@ -21,7 +21,7 @@ from splitrun.spec.effective import (
     reading_of,
     reference_to,
 )
-from splitrun.spec.load import Document, load, loads, resolved_yaml
+from splitrun.spec.load import Document, load, loads, resolved_tree, resolved_yaml
 from splitrun.spec.model import Codec, Compute, Link, Spec
 from splitrun.spec.shape import json_schema
 from splitrun.spec.training import Clip
@@ -51,5 +51,6 @@ __all__ = [
     "own_metrics",
     "reading_of",
     "reference_to",
+    "resolved_tree",
     "resolved_yaml",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from splitrun.events import FALLING
 from splitrun.spec.contracts import OptimizerSection, RuleSection
 from splitrun.spec.files import ReadingKeys
-from splitrun.spec.measures import FALLING, MetricSection
+from splitrun.spec.measures import MetricSection
 from splitrun.spec.model import Link, PartySection, Spec
 from splitrun.spec.section import of_type
 from splitrun.spec.training import Clip

@@ -107,11 +107,22 @@ def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Document:
 
 def resolved_yaml(spec: Spec) -> str:
     """All of a spec in its long form, with effective values; `loads` gives an equal one back."""
+    return dump(resolved_tree(spec))
+
+
+def resolved_tree(spec: Spec) -> dict[str, Any]:
+    """The same as plain data."""
     content = resolved(spec).model_dump(mode="json", by_alias=True)
     for key in ("hooks", "sinks"):
         if not content[key]:  # as before there were any, so that digests of specs stay
             del content[key]
-    return dump(content)
+    return content
+
+
+def stated_tree(spec: Spec) -> dict[str, Any]:
+    """Of all of that, what is not the default."""
+    content: dict[str, Any] = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return content
 
 
 def _document(

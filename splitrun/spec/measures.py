@@ -6,7 +6,7 @@ PyTorch and NumPy are imported where something is computed, so that a spec is ch
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -34,9 +34,6 @@ METRICS: Mapping[Labels, tuple[Metric, ...]] = {
     "numbers": ("rmse", "mae", "r2"),
 }
 """Those that fit the labels; of several, each is the mean over them."""
-
-FALLING: Collection[str] = frozenset({"loss", "log_loss", "rmse", "mae"})
-"""What is the better the less it is; of all other metrics, more is better."""
 
 
 class LossSection(WordOrSection):

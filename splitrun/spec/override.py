@@ -17,9 +17,10 @@ import re
 from dataclasses import dataclass, replace
 
 from splitrun.errors import Path, dotted
+from splitrun.scalars import meaning
 from splitrun.spec.tree import Flaw, Mark, SourceText, Tree, leaf
 from splitrun.spec.wording import assignment, printable, quoted, shown, typed
-from splitrun.spec.yaml_text import meaning, read, stands_alone, unreadable
+from splitrun.spec.yaml_text import read, stands_alone, unreadable
 
 _PART = re.compile(
     r"""(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^']|'')*)'|(?P<bare>[^.\[\]="'][^.\[\]=]*))"""

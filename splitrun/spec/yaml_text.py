@@ -1,13 +1,8 @@
 """Text to a `Tree`: YAML by PyYAML's parser, everything after it by our own rules; and back.
 
-PyYAML turns text into events; this module composes them. So scalars mean what `meaning` says, every
+PyYAML turns text into events; this module composes them. So scalars mean what `scalars` says, every
 key keeps its place, duplicate keys are found, anchors cannot grow without bound, and no nesting is
 too deep for the stack. What is wrong is collected, and composing goes on wherever it can.
-
-YAML 1.1, which PyYAML implements, reads `no` as false, `12:30` as 750, `017` as 15 and `1e-3` as
-text. `meaning` has the core schema of YAML 1.2, with `10_000`, and less what surprises: numbers
-with leading zeros or a base prefix stay text, so that an identifier is kept as it was written, and
-so that whoever meant a number is told to write it plainly.
 """
 
 from __future__ import annotations
@@ -20,32 +15,10 @@ from typing import Any
 import yaml
 
 from splitrun.errors import Path
+from splitrun.scalars import BOOL, FLOAT, INT, NULL, Scalar, meaning
 from splitrun.spec.tree import Flaw, Mark, SourceText, Tree
 from splitrun.spec.wording import quoted
 from splitrun.spec.yaml_errors import syntax_flaw
-
-Scalar = str | int | float | bool | None
-
-_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
-_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,2}(?:_[0-9]{3}){1,30}|[1-9][0-9]{0,99})\Z")
-_FLOAT = re.compile(
-    r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z"
-    r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
-)
-
-
-def meaning(text: str) -> Scalar:
-    """The value of a scalar that is written without quotes."""
-    if _NULL.match(text):
-        return None
-    if _BOOL.match(text):
-        return text.lower() == "true"
-    if _INT.match(text):
-        return int(text)
-    if _FLOAT.match(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
 
 
 class Dumper(yaml.SafeDumper):
@@ -58,10 +31,10 @@ class Dumper(yaml.SafeDumper):
 
 Dumper.yaml_implicit_resolvers = {}  # not YAML 1.1's
 for _tag, _pattern, _initials in (
-    ("null", _NULL, ["~", "n", "N", ""]),
-    ("bool", _BOOL, list("tTfF")),
-    ("int", _INT, list("-+0123456789")),
-    ("float", _FLOAT, list("-+.0123456789")),
+    ("null", NULL, ["~", "n", "N", ""]),
+    ("bool", BOOL, list("tTfF")),
+    ("int", INT, list("-+0123456789")),
+    ("float", FLOAT, list("-+.0123456789")),
     ("merge", re.compile(r"<<\Z"), ["<"]),
 ):
     Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, _initials)

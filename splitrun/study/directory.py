@@ -38,6 +38,7 @@ from splitrun.records.comparison import (
     StudyRecord,
     StudyStatus,
 )
+from splitrun.records.run import UNTYPED, Invocation
 from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
@@ -71,9 +72,17 @@ VALUATION = StudyKind("valuation", "value", "value it again", "value.json")
 
 
 @contextmanager
-def study_directory(runs_dir: Path, document: Document, kind: StudyKind) -> Iterator[RunDirectory]:
+def study_directory(
+    runs_dir: Path,
+    document: Document,
+    kind: StudyKind,
+    asked: Invocation = UNTYPED,
+) -> Iterator[RunDirectory]:
     """A new directory. If the study does not come to an end, it says so and keeps what was
     measured; where nothing was, it is removed again.
+
+    Args:
+        asked: what was typed to start it.
 
     Raises:
         UsageError: it cannot be made.
@@ -83,18 +92,20 @@ def study_directory(runs_dir: Path, document: Document, kind: StudyKind) -> Iter
     directory = RunDirectory.create(runs_dir, document, kind.command)
     with locked(directory.path):
         try:
-            _tell(directory, kind, "running")
+            _tell(directory, kind, "running", asked)
             yield directory
         except BaseException as error:
             with listening() as interrupts:
                 interrupts.end()  # or half of it would stay
-                failure = _broken_off(directory, kind, error)
+                failure = _broken_off(directory, kind, error, asked)
             if failure is error:
                 raise
             raise failure from error
 
 
-def _broken_off(directory: RunDirectory, kind: StudyKind, error: BaseException) -> BaseException:
+def _broken_off(
+    directory: RunDirectory, kind: StudyKind, error: BaseException, asked: Invocation
+) -> BaseException:
     """Leave what was measured, and nothing where nothing was; gives what is to be told."""
     measured, stopped = directory.path / MEASURED, isinstance(error, KeyboardInterrupt)
     kept, failure = is_regular(measured), error
@@ -107,7 +118,7 @@ def _broken_off(directory: RunDirectory, kind: StudyKind, error: BaseException) 
         failure = RunFailed(f"the {kind.noun}", "writing", one_line(error))
     with suppress(OSError):  # on a full disk nothing more can be said there
         if kept:
-            _tell(directory, kind, "interrupted" if stopped else "failed", str(failure))
+            _tell(directory, kind, "interrupted" if stopped else "failed", asked, str(failure))
         else:
             remove(directory.path)
     if kept:
@@ -115,8 +126,10 @@ def _broken_off(directory: RunDirectory, kind: StudyKind, error: BaseException) 
     return failure
 
 
-def _tell(directory: RunDirectory, kind: StudyKind, status: Status, message: str = "") -> None:
-    content = StudyStatus(kind=kind.noun, status=status, message=message)
+def _tell(
+    directory: RunDirectory, kind: StudyKind, status: Status, asked: Invocation, message: str = ""
+) -> None:
+    content = StudyStatus(kind=kind.noun, status=status, message=message, asked=asked)
     directory.write_json("status.json", content)
 
 
@@ -137,6 +150,7 @@ def keep(
     kind: StudyKind,
     settings: CompareSettings | ValueSettings,
     result: StudyResult[R_co],
+    asked: Invocation = UNTYPED,
 ) -> R_co:
     """Write the kind's file; gives what is in it.
 
@@ -149,10 +163,11 @@ def keep(
         splitrun=__version__,
         environment=environment(document.directory),
         settings=asdict(settings),
+        asked=asked,
         report=str(directory.path / "report.html"),
     )
     directory.write_json(kind.file, record)
-    _tell(directory, kind, "done")
+    _tell(directory, kind, "done", asked)
     return record
 
 

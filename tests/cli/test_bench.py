@@ -10,6 +10,9 @@ import pytest
 
 from splitrun.cli import screens
 from splitrun.cli.app import run
+from splitrun.lock import locked
+from splitrun.spec import load
+from splitrun.study.bench.store import BenchDirectory
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC, own, refusal, spec, write
 
 QUICK = ("--repeats", "3", "--budget", "0.1", "--progress", "none")
@@ -63,6 +66,18 @@ def test_a_grid_is_printed_exported_and_kept(
     )
     content = printed(capsys, "trial.yaml", *axes, *QUICK, "--fresh", "seed=3")
     assert [cell["status"] for cell in content["cells"]] == ["measured"] * 4
+
+
+def test_one_that_another_process_is_at_is_refused_and_says_what_was_typed_once_it_is_not(
+    trial: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = load(trial / "trial.yaml", ["seed=3"])
+    with locked(BenchDirectory.create(trial / "runs", document, ()).path):
+        said = refusal(capsys, "bench", "trial.yaml", "seed=3", *QUICK)
+    assert "another process is training here; wait until it has ended" in said
+    content = printed(capsys, "trial.yaml", "seed=3", *QUICK)
+    assert content["asked"]["overrides"] == ["seed=3"]
+    assert content["asked"]["command"][:2] == ["bench", "trial.yaml"]
 
 
 def test_without_an_axis_the_spec_is_measured_as_it_is(

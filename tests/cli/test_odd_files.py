@@ -93,6 +93,14 @@ def _watch(directory: Path) -> None:
     assert run(["watch", str(directory)]) in (0, 2)
 
 
+def _ls(directory: Path) -> None:
+    assert run(["ls", "--runs-dir", str(directory.parent), "--json"]) == 0
+
+
+def _show(directory: Path) -> None:
+    assert run(["show", str(directory)]) == 0
+
+
 def _trace(directory: Path) -> None:
     write_trace(directory, directory / "trace.json")
 
@@ -104,24 +112,26 @@ READERS: dict[str, Callable[[Path], object]] = {
     "watch": _watch,
     "compare": lambda directory: compare_runs(directory, directory),
     "resume": find_resume,
+    "ls": _ls,
+    "show": _show,
 }
 STEP = "checkpoints/p0/NEWEST"
 READ_BY = {
-    "manifest.json": ("eval", "report", "compare", "resume"),
-    "resolved.yaml": ("eval", "report", "compare"),
+    "manifest.json": ("eval", "report", "compare", "resume", "ls", "show"),
+    "resolved.yaml": ("eval", "report", "compare", "ls", "show"),
     "plan.json": ("report", "watch"),
     "metrics.jsonl": ("report",),
     "failure.txt": ("report",),
     "report.html": ("report",),
     "trace.json": ("trace",),
-    "events.jsonl": ("report", "watch", "trace"),
+    "events.jsonl": ("report", "watch", "trace", "ls"),
     "events.1.jsonl": ("report", "watch", "trace"),
     "events.01.jsonl": ("trace",),
     "faults.jsonl": ("resume",),
-    "model": ("eval",),
+    "model": ("eval", "ls", "show"),
     "model/p0/model.json": ("eval",),
     "model/p0/p0.top.safetensors": ("eval",),
-    "checkpoints": ("resume",),
+    "checkpoints": ("resume", "ls", "show"),
     "checkpoints/p0": ("resume",),
     STEP: ("resume",),
     f"{STEP}/manifest.json": ("resume",),

@@ -95,3 +95,10 @@ def test_a_report_is_made_without_torch(trained: Trained) -> None:
     (modules,) = imported(["report", trained.run])
     assert "jinja2" in modules
     assert not {"torch", "numpy", "pandas", "scipy", "psutil"} & modules
+
+
+def test_runs_are_listed_without_a_spec_s_validation_or_anything_that_computes_or_draws(
+    trained: Trained,
+) -> None:
+    (modules,) = imported(["ls", "--runs-dir", trained.run.parent])
+    assert not {"torch", "numpy", "pandas", "rich", "psutil", "yaml", "splitrun.spec"} & modules

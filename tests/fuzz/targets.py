@@ -13,6 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from splitrun.catalogue.next_steps import next_steps
+from splitrun.catalogue.order import differing
+from splitrun.catalogue.reading import read_catalogue
+from splitrun.cli.ls import as_json
 from splitrun.dashboard.live import plan_of
 from splitrun.records.comparison import MeanRecord, read_comparison
 from splitrun.records.run import PlanRecord
@@ -86,6 +90,12 @@ def _read_past(directory: Path) -> None:
     digest = hashlib.sha256((directory / "run" / "resolved.yaml").read_bytes()).hexdigest()
     manifest.write_bytes(_DIGEST.sub(digest.encode(), content))
     json.dumps(compare_runs(directory / "run", directory / "run").to_json())
+
+
+def _list(directory: Path) -> None:
+    """No damage keeps a run from being listed."""
+    (entry,) = read_catalogue(directory).entries
+    json.dumps([as_json(entry), next_steps(entry), differing([entry])])
 
 
 def _checkpointed(directory: Path) -> Path:
@@ -163,6 +173,7 @@ READERS: tuple[Target, ...] = (
     Reader("spec", _made, lambda directory: load(directory / "spec.yaml")),
     Reader("spec of a file", _bank, lambda directory: load(directory / "spec.yaml")),
     Reader("past run", _trained, _read_past, files="run/[mr]*.*"),
+    Reader("list of runs", _trained, _list, files="run/[mr]*.*"),
     Reader("model", _trained, _read_model, files="run/model/*/*"),
     Reader(
         "checkpoint", _checkpointed, _read_checkpoints, files="run/checkpoints/*/*/*", slower=10

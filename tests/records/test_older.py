@@ -136,7 +136,7 @@ def test_every_message_of_a_trace_has_an_arrow(older: Path) -> None:
 def test_two_runs_are_compared(older: Path) -> None:
     comparison = compare_runs(older / "resumed", older / "resumed")
     assert comparison.identical
-    assert comparison.speedup == 1
+    assert comparison.speedups == [1, 1]
 
 
 def test_a_comparison_has_the_trials_that_were_called_turns(older: Path) -> None:

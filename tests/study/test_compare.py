@@ -14,11 +14,10 @@ import yaml
 import splitrun.session
 from splitrun.cli.app import run
 from splitrun.errors import Interrupted, RunFailed, UsageError
-from splitrun.events import Sent, StepDone
+from splitrun.events import FALLING, Sent, StepDone
 from splitrun.model.compensation import Discount
 from splitrun.plan import Plan
 from splitrun.records.run import Staleness
-from splitrun.spec.measures import FALLING
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import COMPARISON, study_directory

@@ -14,11 +14,11 @@ import yaml
 import splitrun.session
 from splitrun.cli.app import run
 from splitrun.data import Join
+from splitrun.events import FALLING
 from splitrun.records.comparison import MeasuredTraining
 from splitrun.records.data import JoinRecord
 from splitrun.records.reading import read_lines
 from splitrun.records.value import ValueRecord, read_value
-from splitrun.spec.measures import FALLING
 from splitrun.study.statistics import estimate_mean
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.valuation import shown_gain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +41,3 @@ class CsvSource:
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return sha256(self.path)
-
-
-def csv_cell(value: object) -> object:
-    """A cell to write. Spreadsheets would run text that begins like a formula, so an apostrophe
-    goes before it; a number stays one, be it text or not."""
-    if not isinstance(value, str) or _NUMBER.fullmatch(value):
-        return value
-    return f"'{value}" if value.lstrip(" ")[:1] in _FORMULA else value
-
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -25,15 +25,15 @@ from typing import Any
 
 import msgspec
 
-from splitrun.data.sources.csv import csv_cell
 from splitrun.errors import UsageError
 from splitrun.files import is_directory, is_regular, is_something, read_bytes, remove, write_text
 from splitrun.records.bench import BenchHeader
+from splitrun.records.run import UNTYPED, Invocation
 from splitrun.session.environment import environment
 from splitrun.spec import Document, resolved_yaml
 from splitrun.study.bench.grid import Axis
 from splitrun.study.bench.measure import Measured, all_cores, load_average
-from splitrun.units import plain
+from splitrun.units import csv_cell, plain
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,17 @@ class BenchDirectory:
     """The directory of one experiment's grid."""
 
     path: Path
+    asked: Invocation = UNTYPED
+    """What was typed to start the bench."""
 
     @classmethod
-    def create(cls, runs_dir: Path, document: Document, axes: Sequence[Axis]) -> BenchDirectory:
+    def create(
+        cls,
+        runs_dir: Path,
+        document: Document,
+        axes: Sequence[Axis],
+        asked: Invocation = UNTYPED,
+    ) -> BenchDirectory:
         """A new directory under `runs_dir`, or the one that this grid has already.
 
         Raises:
@@ -59,7 +67,7 @@ class BenchDirectory:
             raise _unwritable(path, error) from error
         _replace(path / "spec.yaml", document.text)
         _replace(path / "resolved.yaml", resolved)
-        return cls(path)
+        return cls(path, asked)
 
     def clear(self) -> None:
         """Forget every cell.
@@ -109,6 +117,7 @@ class BenchDirectory:
             load_average=load_average(),
             all_cores=all_cores(),
             settings=settings,
+            asked=self.asked,
         )
 
     def _file(self, identity: str) -> Path:
