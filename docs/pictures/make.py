@@ -29,7 +29,7 @@ RUNS = {
     "Eight batches in flight": ("pipeline.depth=8", "training.epochs=20"),
 }
 THEMES = {"light": DEFAULT_TERMINAL_THEME, "dark": MONOKAI}
-WIDTH, HEIGHT = 92, 21
+WIDTH, HEIGHT = 92, 24
 SHOWN = 0.7
 """Of the run, in time."""
 
