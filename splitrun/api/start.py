@@ -29,11 +29,11 @@ from splitrun.session import prepare, supervised
 from splitrun.session.attempt import make_sinks
 from splitrun.session.attempts import Attempts, AttemptStart
 from splitrun.spec import Codec
-from splitrun.study.arms import Schedule, line_up
+from splitrun.study.arms import Arm, Schedule, line_up
 from splitrun.study.compare import CompareSettings
 from splitrun.study.compare import compare as compare_arms
 from splitrun.study.directory import COMPARISON, keep, study_directory
-from splitrun.study.timing import Watcher
+from splitrun.study.watcher import Watcher
 
 Comparison = ComparisonRecord
 """What a comparison found out, as its `comparison.json` has it."""
@@ -127,16 +127,16 @@ def compare(
         codecs=tuple(codecs),
     )
     with one_at_a_time:
-        data = path_or_none(data_dir)
+        data, watcher = path_or_none(data_dir), _Warnings()
         document = document_of(spec, overrides, data, metric)
         arms = line_up(
-            *(document, settings.schedules, settings.depths, _Warnings()),
+            *(document, settings.schedules, settings.depths, watcher),
             codecs=settings.codecs,
             data_dir=data,
             allow_code=allow_code,
         )
         with study_directory(directory_of(runs_dir), document, COMPARISON) as directory:
-            comparison = compare_arms(arms, settings, metric, directory.path, Watcher())
+            comparison = compare_arms(arms, settings, metric, directory.path, watcher)
             record = keep(directory, document, COMPARISON, settings, comparison)
         if unwritten := written_or_why(directory.path):
             warn(str(unwritten))
@@ -151,8 +151,12 @@ def _as_tuple(items: Sequence[_Item] | None) -> tuple[_Item, ...] | None:
 
 
 class _Warnings(Watcher):
-    """Warns of what is odd about an experiment, and of what is left out."""
+    """Warns of what is odd about an experiment, and of arms that are left out."""
 
     def tell(self, line: str) -> None:
         """Warn of it."""
         warn(line.removeprefix("warning: "))
+
+    def left_out(self, arm: Arm, why: str) -> None:
+        """Warn of it."""
+        warn(f"left out {arm}: {why}")
