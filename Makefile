@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # or every process of the tests compiles splitrun anew
 
-.PHONY: help setup browser hooks demo test tests long lint coverage bench study habits fuzz chaos clean
+.PHONY: help setup browser hooks demo test tests long lint coverage bench study habits fuzz chaos docs pictures clean
 
 help:  ## Say what there is to make.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -66,6 +66,13 @@ fuzz: setup  ## Fire 100,000 damaged inputs at every reader of files, and at par
 
 chaos: setup  ## Kill runs and parties at random moments, cut networks, try the law; compare (long).
 	$(BIN)/python -m tests.chaos
+
+docs: setup  ## Make the site of docs/, in build/site.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --strict --quiet
+
+pictures: setup  ## Draw README's picture of two real runs.
+	$(BIN)/python docs/pictures/make.py
 
 clean:  ## Remove .venv and the like; runs/ and what a study has trained, in build/, stay.
 	rm -rf .venv *.egg-info tests/browser/node_modules

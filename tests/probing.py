@@ -24,7 +24,9 @@ BRIEF = ProbeEffort(
 _COST = Cost(200e-6, 0.2e-6)
 
 
-def given_costs(parties: Parties, fastest: Callable[[Costs, bool], int]) -> ProbeResult:
+def given_costs(
+    parties: Parties, fastest: Callable[[Costs, bool], int], **_: object
+) -> ProbeResult:
     """What `probe_costs` gives, with the same costs for every instruction of every role.
 
     That is 200 µs and 0.2 µs a row on one effective core: about what small models take on a machine

@@ -197,8 +197,9 @@ def _axes(
 
 
 def _swept(grid: Bench, progress: Progress) -> Results:
+    from splitrun.cli.bench_progress import BenchProgress
     from splitrun.cli.output import show_download
-    from splitrun.cli.screens import BenchProgress, screen_for
+    from splitrun.cli.screens import screen_for
     from splitrun.study.bench.sweep import sweep, warnings_of
 
     for warning in warnings_of(grid.cells):
@@ -209,8 +210,11 @@ def _swept(grid: Bench, progress: Progress) -> Results:
         show_download(quiet=progress is Progress.NONE) as on_download,
         screen_for(progress) as screen,
     ):
-        shown = BenchProgress(screen, len(grid.cells))
-        results = sweep(grid, shown.trial, shown.cell, on_download)
+        values = [
+            {key: point.label for key, point in cell.combination.items()} for cell in grid.cells
+        ]
+        shown = BenchProgress(screen, values, grid.settings.budget_s)
+        results = sweep(grid, shown, on_download)
     if all(cell.measured is None and not cell.failed for cell in results.cells):
         raise UsageError("\n".join(["none of the cells can be run", *results.problems]))
     return results

@@ -173,8 +173,9 @@ def compare(
     note_no_faults(document)
     quiet = progress is Progress.NONE
     phases.line(LOADING)  # the imports below alone take seconds
+    from splitrun.cli.comparison_progress import ComparisonProgress
     from splitrun.cli.output import show_download
-    from splitrun.cli.screens import ComparisonProgress, LineScreen, Screen, screen_for
+    from splitrun.cli.screens import LineScreen, Screen, screen_for
     from splitrun.study.arms import line_up, named
     from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms

@@ -52,6 +52,8 @@ class Progress(StrEnum):
     NONE = "none"
 
 
+_RESULT_LINES = 8
+"""Below a run's last frame: what it came to, or why it failed and how to go on."""
 LOADING = "loading data and models …"
 
 
@@ -96,8 +98,10 @@ def shown(progress: Progress) -> Iterator[list[Sink]]:
         yield [ProgressBar(console)]
     elif console.is_terminal and not console.is_dumb_terminal:
         from splitrun.dashboard import Dashboard
+        from splitrun.dashboard.keys import keyboard_of_stdin
 
-        with Dashboard(console) as dashboard:
+        keyboard = keyboard_of_stdin()
+        with Dashboard(console, keyboard=keyboard, lines_below=_RESULT_LINES) as dashboard:
             yield [dashboard]
     else:
         yield [_plain_lines()]

@@ -106,11 +106,12 @@ def watch(
     Without a terminal, one frame is printed.
     """
     from splitrun.cli.console import Console
-    from splitrun.dashboard.live import watch as watch_run
+    from splitrun.dashboard.keys import keyboard_of_stdin
+    from splitrun.dashboard.watching import watch as watch_run
 
     if replay is not None and not 0 < replay < float("inf"):
         raise typer.BadParameter("must be a positive number, such as 10", param_hint="--replay")
-    watch_run(run_dir, Console(), replay)
+    watch_run(run_dir, Console(), replay, keyboard_of_stdin())
 
 
 _LARGE_BYTES = 512 << 20

@@ -1,32 +1,36 @@
-"""How `splitrun compare` and `splitrun bench` show that they are getting on, on stderr.
+"""Where `splitrun compare` and `splitrun bench` show that they are getting on: on stderr.
 
-Both tell a `Screen`: lines that are worth keeping, what is going on just now, and a table of what
-is known so far. What a screen makes of that depends on `--progress` and on the terminal.
+Both tell a `Screen`: what they are at and what is left, what was decided, a table of what is known
+so far, and trainings that may be looked at. What a screen makes of that depends on `--progress` and
+on the terminal.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from collections.abc import Callable, Sequence
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from splitrun.cli.output import Progress, echo
-from splitrun.study.timing import Watcher
+from splitrun.cli.streams import holds_status
+from splitrun.events import Event, Sink
 from splitrun.units import SCREEN
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from splitrun.cli.console import Console
-    from splitrun.study.bench.result import Results
+    from splitrun.cli.study_view import StudyTable
+    from splitrun.dashboard.frame import Frame
+    from splitrun.plan import Plan
     from splitrun.study.bench.soak import SoakSample
     from splitrun.study.bench.store import Report
-    from splitrun.study.timing import TimedArm, Trial
 
 _NO_TERMINAL = 140
 """Columns of a report's table where no terminal has another number of them."""
+_DRAWN_EVERY_S = 0.25
 _SOAK_LINE_EVERY_S = 10.0
 """Seconds between two lines about a soak."""
 
@@ -45,26 +49,37 @@ class Screen:
     ) -> None:
         """Show nothing more."""
 
-    def line(self, text: str) -> None:
-        """Show something that is worth keeping: what was decided, or is done."""
+    def line(self, text: str, to_go: str = "") -> None:
+        """Show something that is worth keeping: what was decided, or is done, and what is left."""
 
-    def status(self, text: str) -> None:
-        """Show what is going on until the next line or status comes."""
+    def phase(self, text: str, to_go: str = "") -> None:
+        """Show what begins, and what is left."""
 
-    def table(self, draw: Callable[[], Table]) -> None:
-        """Show what is known so far; `draw` is called where tables are shown."""
+    def status(self, text: str, to_go: str = "") -> None:
+        """Show how what has begun is getting on, where that can take another's place."""
+
+    def table(self, table: StudyTable) -> None:
+        """Show what is known so far, with what is said next."""
+
+    def watching(self, plan: Plan) -> Sequence[Sink]:  # noqa: ARG002
+        """Who is to see the events of a training of this plan, so that its dashboard is shown."""
+        return ()
 
 
 class LineScreen(Screen):
     """Writes lines, for a log: `--progress plain`, and wherever there is no terminal."""
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, to_go: str = "") -> None:
         """Write it."""
-        echo(text, err=True)
+        echo(f"{text}; {to_go}" if to_go else text, err=True)
+
+    def phase(self, text: str, to_go: str = "") -> None:
+        """Write it."""
+        self.line(text, to_go)
 
 
-class TableScreen(Screen):
-    """Draws a table and a line below it on a terminal, between measurements and never during one.
+class StudyScreen(Screen):
+    """Draws on a terminal: between measurements, and while something runs that is not timed.
 
     It makes room for the result where there is one, and stays where an error ends the command.
     """
@@ -72,8 +87,13 @@ class TableScreen(Screen):
     def __init__(self, console: Console) -> None:
         from rich.live import Live
 
-        self._table: Table | None = None
+        from splitrun.cli.study_view import StudyView
+
+        self.view = StudyView()
+        self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._size = console.size
+        self._draw_at = 0.0
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -88,84 +108,79 @@ class TableScreen(Screen):
         self._live.transient = error is None
         self._live.stop()
 
-    def line(self, text: str) -> None:
-        """Show it below the table, until the next one comes."""
-        self.status(text)
+    def line(self, text: str, to_go: str = "") -> None:
+        """Show it above the table, until the next one comes; what is left stands over it."""
+        self.view.remark, self.view.to_go = text, to_go
+        self.draw()
 
-    def status(self, text: str) -> None:
-        """Show it below the table, until the next one comes."""
-        from rich.console import Group
-        from rich.text import Text
+    def phase(self, text: str, to_go: str = "") -> None:
+        """Show it above the table, until the next one comes."""
+        self.view.phase, self.view.to_go = text, to_go
+        self.draw()
 
-        parts = [self._table] if self._table else []
-        self._live.update(Group(*parts, Text(text, style="dim")), refresh=True)
+    def status(self, text: str, to_go: str = "") -> None:
+        """Show it above the table, until the next one comes."""
+        self.phase(text, to_go)
 
-    def table(self, draw: Callable[[], Table]) -> None:
-        """Draw it with the next line or status."""
-        self._table = draw()
+    def table(self, table: StudyTable) -> None:
+        """Draw it from now on."""
+        self.view.table = table
+
+    def watching(self, plan: Plan) -> Sequence[Sink]:
+        """A sink that shows the training below the table; its last frame stays."""
+        from splitrun.dashboard.frame import Frame
+        from splitrun.dashboard.view import RunView
+        from splitrun.plan.explain import describe
+
+        frame = Frame(RunView())
+        frame.plan = describe(plan)
+        return (_Shown(frame, self),)
+
+    def draw(self) -> None:
+        """Draw all there is."""
+        from splitrun.dashboard.frame import Drawn
+
+        size = self._console.size
+        if size != self._size:
+            self._size = size
+            self._console.clear()
+        lines = self.view.lines(size.width, max(1, size.height - 1))
+        self._live.update(Drawn(lines), refresh=True)
+        self._draw_at = monotonic() + _DRAWN_EVERY_S
+
+    def draw_if_due(self) -> None:
+        """Draw if the last time is some time ago."""
+        if monotonic() >= self._draw_at:
+            self.draw()
+
+
+class _Shown:
+    """A sink: the dashboard of one training on a screen that shows other things, too."""
+
+    def __init__(self, frame: Frame, screen: StudyScreen) -> None:
+        self._frame = frame
+        self._screen = screen
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        self.take_all((event,))
+
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Take in events, in their order."""
+        self._frame.view.fold_all(events)
+        self._screen.view.frame = self._frame
+        self._screen.draw_if_due()
 
 
 def screen_for(progress: Progress) -> Screen:
     """The screen that `--progress` and the terminal ask for."""
     if progress is Progress.NONE:
         return Screen()
-    if progress is Progress.PLAIN or (progress is Progress.AUTO and not sys.stderr.isatty()):
+    if progress is Progress.PLAIN or (progress is Progress.AUTO and not holds_status(sys.stderr)):
         return LineScreen()
     from splitrun.cli.console import Console
 
-    return TableScreen(Console(stderr=True))
-
-
-class ComparisonProgress(Watcher):
-    """Shows how a comparison is getting on."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-
-    def tell(self, line: str) -> None:
-        """Show the line."""
-        self._screen.line(line)
-
-    def round(
-        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
-    ) -> None:
-        """Show the arms' medians, and how many rounds there were in how many seconds."""
-        rounds = min(len(each) for each in trials.values())
-        left = "" if budget_s is None else f" of at most {budget_s:.0f}"
-        self._screen.table(lambda: _arms_table(trials))
-        self._screen.line(f"timing: round {rounds}, {elapsed_s:.0f}{left} s")
-
-
-class BenchProgress:
-    """Shows how a grid is getting on.
-
-    Args:
-        count: number of all cells.
-    """
-
-    def __init__(self, screen: Screen, count: int) -> None:
-        self._screen = screen
-        self._count = count
-        self._done = 0
-
-    def trial(self, trials: Sequence[Trial]) -> None:
-        """Show the trials of the next cell so far."""
-        rate = median(trial.samples_per_s for trial in trials)
-        cell = f"cell {self._done + 1} of {self._count}"
-        self._screen.status(f"{cell}, trial {len(trials)}: {SCREEN.rate(rate)}")
-
-    def cell(self, results: Results) -> None:
-        """Show the cells that are done; the last one of them is new."""
-        self._done = len(results.cells)
-        cell = results.cells[-1]
-        text = f"[{self._done}/{self._count}] {cell.name}: {cell.fate}: "
-        if cell.measured is None:
-            text += cell.problem
-        else:
-            rate, trials = cell.measured.samples_per_s, len(cell.measured.trials)
-            text += f"{SCREEN.rate(rate.median)} over {trials} trials"
-        self._screen.table(lambda: _report_table(results.report()))
-        self._screen.line(text)
+    return StudyScreen(Console(stderr=True))
 
 
 def soak_progress(screen: Screen) -> Callable[[SoakSample, float], None]:
@@ -212,29 +227,4 @@ def _report_table(report: Report) -> Table:
     )
     for row in report.shown.rows:
         table.add_row(*(Text(text) for text in row))
-    return table
-
-
-def _arms_table(trials: Mapping[TimedArm, Sequence[Trial]]) -> Table:
-    from rich import box
-    from rich.table import Column, Table
-
-    from splitrun.study.statistics import estimate_median, estimate_speedup
-    from splitrun.study.timing import baseline_of, rates
-
-    table = Table(
-        Column("arm", no_wrap=True),
-        *(Column(name, justify="right", no_wrap=True) for name in ("samples/s", "speedup so far")),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
-    baseline = rates(trials[baseline_of(trials)])
-    for timed_arm, each in trials.items():
-        speedup = estimate_speedup(baseline, rates(each))
-        ends = speedup.interval.ci95
-        within = f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""
-        name = f"{timed_arm.arm} (serial)" if timed_arm.runtime == "serial" else str(timed_arm.arm)
-        middle = estimate_median(rates(each)).median
-        table.add_row(name, SCREEN.whole(middle), f"{speedup.median:.2f}{within}")
     return table

@@ -98,7 +98,7 @@ def value(
             arms = line_up(experiment)
         with study_directory(runs_dir, document, VALUATION, typed) as directory:
             with screen_for(progress) as screen:
-                found = value_parties(arms, settings, metric, directory.path, screen.line)
+                found = value_parties(arms, settings, metric, directory.path, screen.phase)
             record = keep(directory, document, VALUATION, settings, found, typed)
     deliver_study(
         directory.path / VALUATION.file,

@@ -1,8 +1,9 @@
 """What a user sees of a run while it is on: a dashboard, a bar, or lines; and again afterwards.
 
-    view, progress, roles, links     what there is to show: events, folded; no screen
-    line, panels, frame              a view as lines of exactly the width of a terminal
-    live, bar, lines                 what draws it, and writes it where there is no terminal
+    view, progress, history, roles, links        what there is to show: events, folded
+    line, head, values, role_panels, panels,     a view as lines of a terminal's width
+    help, frame
+    live, keys, watching, bar, lines             what draws it, hears keys, or writes lines
 
 Whatever the run's length, a view's memory grows with roles, channels, depth and metrics alone.
 

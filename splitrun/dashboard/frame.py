@@ -1,45 +1,32 @@
-"""The whole screen: its head, and which part gets how many lines."""
+"""The whole screen: which part gets how many lines, and on a wide one, which stand side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
-from rich.style import Style
 
-from splitrun import units
-from splitrun.dashboard.line import (
-    CHART,
-    DIM,
-    FAILED,
-    PLAIN,
-    STATUS,
-    STRONG,
-    Line,
-    chart,
-    fit,
-    line,
-    wrapped,
-)
-from splitrun.dashboard.lines import stuck_text
-from splitrun.dashboard.panels import (
-    link_lines,
-    machine_count,
-    machine_lines,
-    role_lines,
-    strip_lines,
-)
-from splitrun.dashboard.progress import RunProgress
+from splitrun.dashboard.head import head_lines
+from splitrun.dashboard.help import help_lines
+from splitrun.dashboard.line import Line
+from splitrun.dashboard.panels import link_lines, machine_count, machine_lines
+from splitrun.dashboard.role_panels import CHOSEN_LINES, chosen_lines, role_lines, strip_lines
+from splitrun.dashboard.values import values_count, values_lines
 from splitrun.dashboard.view import RunView
 from splitrun.records.run import PlanRecord
-from splitrun.units import SCREEN
 
 _FEWEST_VALUES = 2
-_HIGHEST_CHART = 6
-"""Lines of a chart of throughput or loss."""
+_HIGHEST_CHART, _HIGHEST_WIDE = 6, 10
+"""Lines of a chart of throughput or loss; on a wide screen, which leaves more of them."""
+_FEWEST_ROLES = 4
+"""Lines of roles that come before links and machine."""
+_FEWEST_STRIP = 3
+"""Lines of timelines below which there are none."""
+_WIDE = 160
+"""Columns from which on there are two parts side by side."""
+_BETWEEN = 2
 
 
 class Drawn:
@@ -67,238 +54,198 @@ class Frame:
         self.plan = PlanRecord()
         self.stacks = ""
         """What there is to say of where threads were when the run ended."""
+        self.note = ""
+        """Is said in place of how the run stands."""
+        self.chosen = ""
+        """The role that is marked, and of which more is told."""
+        self.hint = ""
+        """What is said of keys, where they are read."""
+        self.has_help = False
+        """Whether keys and signs are explained instead of the run being shown."""
 
     def lines(self, width: int, height: int) -> list[Line]:
         """At most `height` lines of exactly `width` columns."""
-        view, plan = self.view, self.plan
-        head = head_lines(view, plan, width, self.stacks)
-        sizes = _sizes(height - len(head), len(view.roles), len(view.links.between_parties()), view)
-        values, roles, strip, links, machine, gaps = sizes
-        parts = [
-            head,
-            values_lines(view, plan, width, values),
-            role_lines(view, plan, width, roles),
-            strip_lines(view, width, strip),
-            link_lines(view, plan, width, links),
-            machine_lines(view, width, machine),
+        has_setting = height > _MOST_WITHOUT_SETTING
+        head = head_lines(
+            self.view, self.plan, width, self.stacks, has_setting=has_setting, note=self.note
+        )
+        left = height - len(head)
+        if self.has_help:
+            parts = [help_lines(width, left - 1)]
+            heights = _Heights(gaps=1)
+        elif width < _WIDE:
+            heights = _stacked(left, self.view, has_chosen=bool(self.chosen))
+            parts = self._parts(width, heights)
+        else:
+            heights = _side_by_side(left, self.view, has_chosen=bool(self.chosen))
+            parts = self._wide_parts(width, heights)
+        return _spaced(head, parts, heights.gaps, width)[:height]
+
+    def _parts(self, width: int, heights: _Heights) -> list[list[Line]]:
+        return [
+            self._values(width, heights),
+            self._roles(width, heights),
+            strip_lines(self.view, width, heights.strip, self.chosen),
+            link_lines(self.view, self.plan, width, heights.links),
+            machine_lines(self.view, width, heights.machine),
         ]
-        lines: list[Line] = []
-        for part in parts:
-            if lines and part and gaps > 0:
-                lines.append([Segment(" " * width)])
-                gaps -= 1
-            lines += part
-        return lines[:height]
+
+    def _wide_parts(self, width: int, heights: _Heights) -> list[list[Line]]:
+        half = (width - _BETWEEN) // 2
+        other = width - _BETWEEN - half
+        links = link_lines(self.view, self.plan, half, heights.links)
+        machine = machine_lines(self.view, other if links else width, heights.machine)
+        return [
+            _beside(self._values(half, heights), self._roles(other, heights), half, other),
+            strip_lines(self.view, width, heights.strip, self.chosen),
+            _beside(links, machine, half, other) if links else machine,
+        ]
+
+    def _values(self, width: int, heights: _Heights) -> list[Line]:
+        return values_lines(
+            *(self.view, self.plan, width, heights.values),
+            has_axis=heights.has_axis,
+            hint=self.hint,
+        )
+
+    def _roles(self, width: int, heights: _Heights) -> list[Line]:
+        roles = role_lines(self.view, self.plan, width, heights.roles, self.chosen)
+        more = chosen_lines(self.view, self.plan, width, self.chosen)
+        return [*roles, *more[: heights.chosen]]
 
 
-def _sizes(height: int, roles: int, links: int, view: RunView) -> tuple[int, ...]:
-    """Lines of values, roles, timelines, links and machine, their titles included, and gaps.
+_MOST_WITHOUT_SETTING = 12
+"""A terminal of so few lines has none for what the run is about."""
 
-    Roles and their timelines come first; then links; what is left makes gaps and higher charts.
+
+@dataclass(frozen=True, kw_only=True)
+class _Heights:
+    """Lines of every part, its title included, and gaps between parts."""
+
+    values: int = 0
+    has_axis: bool = False
+    """Whether one of them is the time."""
+    roles: int = 0
+    chosen: int = 0
+    """What is told of the chosen role."""
+    strip: int = 0
+    links: int = 0
+    machine: int = 0
+    gaps: int = 0
+
+
+def _stacked(height: int, view: RunView, *, has_chosen: bool) -> _Heights:
+    """Of parts below each other.
+
+    Roles and their timelines come first, then the time that charts span, then links; what is left
+    makes gaps and higher charts.
     """
+    roles, links = len(view.roles), len(view.links.between_parties())
     machine_most = machine_count(view)
     machine = min(2, machine_most)
     links_most = links + 1 if links else 0
     links_least = min(2 + (links > 1), links_most)
-    left = height - _FEWEST_VALUES - machine - links_least
-    both = min(2 * (roles + 1), max(0, left))
-    left -= both
-    more_links = min(left, links_most - links_least) if left > 0 else 0
-    left -= more_links
-    more_machine = min(left, machine_most - machine) if left > 0 else 0
-    left -= more_machine
-    more_values = min(max(0, left), max(0, values_count(view) - _FEWEST_VALUES))
-    left -= more_values
-    gaps = min(5, max(0, left))
-    left -= gaps
-    taller = max(0, min(left, 2 * (_HIGHEST_CHART - 1)))
-    return (
-        _FEWEST_VALUES + more_values + taller,
-        both - both // 2,
-        both // 2,
-        links_least + more_links,
-        machine + more_machine,
-        gaps,
+    left = _Left(height - _FEWEST_VALUES)
+    sure = left.take(min(roles + 1, _FEWEST_ROLES))
+    links_least, machine = left.take(links_least), left.take(machine)
+    chosen = left.take(CHOSEN_LINES) if has_chosen else 0
+    role_lines, strip = _split(left, roles + 1, sure)
+    has_axis = bool(left.take(1))
+    links = links_least + left.take(links_most - links_least)
+    machine += left.take(machine_most - machine)
+    values = _FEWEST_VALUES + left.take(values_count(view) - _FEWEST_VALUES)
+    gaps = left.take(3)
+    values += left.take(1)
+    gaps += left.take(2)
+    values += left.take(2 * (_HIGHEST_CHART - 1) - 1)
+    return _Heights(
+        values=values + has_axis,
+        has_axis=has_axis,
+        roles=role_lines,
+        chosen=chosen,
+        strip=strip,
+        links=links,
+        machine=machine,
+        gaps=gaps,
     )
 
 
-_LONGEST_LABEL = 20
-_VALUE = 11
-_UNIT = 10
-_LEAST_CHART = 8
-_MOST_LINES = 3
-"""For a reason."""
-_LONG_S = 600.0
+def _side_by_side(height: int, view: RunView, *, has_chosen: bool) -> _Heights:
+    """Of values beside roles, timelines below them, and links beside the machine."""
+    roles, links = len(view.roles), len(view.links.between_parties())
+    chosen = CHOSEN_LINES if has_chosen else 0
+    values_most = values_count(view) + 2 * (_HIGHEST_WIDE - 1) + 1
+    links_most, machine_most = links + 1 if links else 0, machine_count(view)
+    bottom_most = max(links_most, machine_most)
+    bottom = min(2 + (links > 1), bottom_most)
+    left = _Left(height - bottom)
+    top, strip = _split(left, roles + 1)
+    top += left.take(max(roles + 1 + chosen, values_count(view) + 1) - top)
+    bottom += left.take(bottom_most - bottom)
+    gaps = left.take(3)
+    top += left.take(values_most - top)
+    values = min(top, values_most)
+    chosen = min(chosen, max(0, top - 2))
+    return _Heights(
+        values=values,
+        has_axis=values > _FEWEST_VALUES,
+        roles=min(roles + 1, top - chosen),
+        chosen=chosen,
+        strip=strip,
+        links=min(links_most, bottom),
+        machine=min(machine_most, bottom),
+        gaps=gaps,
+    )
 
 
-def head_lines(view: RunView, plan: PlanRecord, width: int, stacks: str) -> list[Line]:
-    """Name and state, then the bar; what it is stuck at, or why the run ended, if it is not done.
+def _split(left: _Left, wanted: int, sure: int = 0) -> tuple[int, int]:
+    """Lines of roles and of their timelines: all roles, if they find room, or half of it each.
 
     Args:
-        stacks: what there is to say of where threads were.
+        wanted: for all roles.
+        sure: those that roles have already.
     """
-    progress = view.progress
-    state, style = _state(view)
-    right = f"{state:>11}  {units.clock(view.elapsed_s):>8}"
-    depth = f", depth {progress.depth}" if progress.depth > 1 else ""
-    slices = plan.micro_batches
-    micro = f", {slices} micro-batches" if slices > 1 else ""
-    what = f"  {view.schedule}{depth}{micro}"
-    room = max(0, width - len(what) - len(right) - 1)
-    name = Path(view.run_dir).name or "run"
-    lines = [
-        line(
-            [
-                (fit(name, min(room, len(name))), STRONG),
-                (fit(what, max(0, width - min(room, len(name)) - len(right))), PLAIN),
-                (right, style),
-            ],
-            width,
-        ),
-        _bar_line(view, width),
-    ]
-    if view.missing_events:
-        missing = f"{view.missing_events:,} events of the run's middle are not kept"
-        lines.append(line([(fit(missing, width), DIM)], width))
-    reasons = [progress.message] if progress.message else []
-    if (stuck := progress.stuck) is not None and not view.has_failed:
-        since_s = max(0.0, view.now - stuck.time) if view.running else None
-        reasons.append(stuck_text(stuck, since_s))
-    for reason in reasons:
-        lines += [line([(text, FAILED)], width) for text in wrapped(reason, width, _MOST_LINES)]
-    if stacks:
-        lines += [line([(text, PLAIN)], width) for text in wrapped(stacks, width, _MOST_LINES)]
+    both = sure + left.peek(2 * wanted - sure)
+    roles = wanted if wanted <= both else max(sure, both - both // 2)
+    strip = both - roles if both - roles >= _FEWEST_STRIP else 0
+    left.take(roles - sure + strip)
+    return roles, strip
+
+
+class _Left:
+    """Lines that are left to be given away."""
+
+    def __init__(self, lines: int) -> None:
+        self._lines = max(0, lines)
+
+    def peek(self, wanted: int) -> int:
+        """So many, or what is left, which stays."""
+        return max(0, min(wanted, self._lines))
+
+    def take(self, wanted: int) -> int:
+        """So many, or what is left."""
+        taken = self.peek(wanted)
+        self._lines -= taken
+        return taken
+
+
+def _beside(left: list[Line], right: list[Line], width: int, other: int) -> list[Line]:
+    """Two parts side by side, the shorter one filled up."""
+    rows = max(len(left), len(right))
+    left = [*left, *[[Segment(" " * width)]] * (rows - len(left))]
+    right = [*right, *[[Segment(" " * other)]] * (rows - len(right))]
+    between = Segment(" " * _BETWEEN)
+    return [[*first, between, *second] for first, second in zip(left, right, strict=True)]
+
+
+def _spaced(head: list[Line], parts: list[list[Line]], gaps: int, width: int) -> list[Line]:
+    """Head and parts; where there are fewer gaps than parts, those below the first have them."""
+    filled = [part for part in parts if part]
+    order = [*range(1, len(filled)), 0]
+    before = set(order[:gaps])
+    lines = list(head)
+    for place, part in enumerate(filled):
+        if place in before and lines:
+            lines.append([Segment(" " * width)])
+        lines += part
     return lines
-
-
-def _state(view: RunView) -> tuple[str, Style]:
-    status = view.progress.status
-    if silent_s := view.silent_s:
-        span = f"{silent_s:.0f} s" if silent_s < _LONG_S else units.clock(silent_s)
-        return f"silent for {span}", FAILED
-    if view.running and view.progress.stuck is not None:
-        return "stuck", FAILED
-    return status, STATUS[status]
-
-
-def _bar_line(view: RunView, width: int) -> Line:
-    progress = view.progress
-    steps, epochs = f"{progress.steps:,}", f"{progress.epochs}"
-    left = (
-        f"epoch {progress.epoch:>{len(epochs)}}/{epochs}  "
-        f"step {progress.step:>{len(steps)},}/{steps}  "
-    )
-    share = progress.step / progress.steps if progress.steps else 1.0
-    eta = progress.eta_s_at(view.now) if view.running and not view.silent_s else None
-    right = f" {SCREEN.rounded_share(share):>5}  {progress.eta_label} {units.clock(eta):>8}"
-    room = max(0, width - len(left) - len(right))
-    done = int(share * room)
-    return line(
-        [(left, PLAIN), ("━" * done, CHART), ("─" * (room - done), DIM), (right, PLAIN)], width
-    )
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A value, and how it was before."""
-
-    label: str
-    value: str
-    unit: str
-    detail: str
-    points: list[float]
-    from_zero: bool = False
-
-
-def values_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
-    """Throughput and loss, as high as there is room, and metrics, a line each; if there is little
-    room, metrics share the line of the loss."""
-    values = _values(view, plan)
-    labels = min(_LONGEST_LABEL, max(len(value.label) for value in values))
-    if height < len(values):
-        return [*_value_lines(values[0], labels, width, height - 1), _joined(values[1:], width)]
-    spare = height - len(values)
-    charts = min(2, len(values))  # the others are a line each
-    heights = [1 + (spare + charts - 1 - place) // charts for place in range(charts)]
-    heights += [1 for _ in values[charts:]]
-    return [
-        drawn
-        for value, rows in zip(values, heights, strict=True)
-        for drawn in _value_lines(value, labels, width, rows)
-    ]
-
-
-def values_count(view: RunView) -> int:
-    """How many values there are."""
-    return 1 + view.progress.has_top + len(view.progress.metrics)
-
-
-def _values(view: RunView, plan: PlanRecord) -> list[_Value]:
-    progress = view.progress
-    running = progress.status == "running"
-    now, mean = progress.samples_per_s_at(view.present), progress.average_samples_per_s
-    shown = now if running else mean
-    detail = f"average {SCREEN.whole(mean):>11}" if running else "the whole run      "
-    bound = plan.bound.samples_per_s if plan.bound else None
-    if bound:
-        share = None if shown is None else shown / bound
-        detail += f"  {SCREEN.rounded_share(share):>5} of bound"
-    losses = progress.losses.points
-    stands = running and now == 0
-    rates = progress.rates.idle_until(view.present) if stands else progress.rates.points
-    return [
-        _Value("throughput", SCREEN.whole(shown), "samples/s", detail, rates, True),
-        *(
-            [_Value("train loss", SCREEN.value(progress.loss), "", "", losses)]
-            if progress.has_top
-            else []
-        ),
-        *(
-            _Value(name, SCREEN.value(value), "", "", _points(progress, name))
-            for name, value in progress.metrics.items()
-        ),
-    ]
-
-
-def _points(progress: RunProgress, name: str) -> list[float]:
-    history = progress.evaluations.get(name)
-    return history.points if history else []
-
-
-def _value_lines(value: _Value, labels: int, width: int, height: int) -> list[Line]:
-    detail = f"{value.detail:19}"
-    room = max(0, width - labels - _VALUE - _UNIT - len(detail) - 4)
-    if room < _LEAST_CHART:
-        detail, room = "", max(0, width - labels - _VALUE - _UNIT - 3)
-    lines = []
-    rows = chart(value.points, room, height, from_zero=value.from_zero)
-    for place, drawn in enumerate(rows):
-        first = place == 0
-        lines.append(
-            line(
-                [
-                    (fit(value.label if first else "", labels), DIM),
-                    (fit(value.value if first else "", _VALUE, right=True), STRONG),
-                    (f" {value.unit if first else '':{_UNIT}} ", PLAIN),
-                    ((detail if first else " " * len(detail)) + " ", PLAIN),
-                    *drawn,
-                ],
-                width,
-            )
-        )
-    return lines
-
-
-def _joined(values: list[_Value], width: int) -> Line:
-    parts: list[tuple[str, Style]] = []
-    left = width
-    for place, value in enumerate(values):
-        text = f"{value.label} {value.value:>7}  "
-        more = f"+{len(values) - place} more"
-        last = place == len(values) - 1
-        if len(text.rstrip()) + (0 if last else len(more)) > left:
-            parts.append((more, DIM))
-            break
-        parts += [(value.label, DIM), (text[len(value.label) :], STRONG)]
-        left -= len(text)
-    return line(parts, width)

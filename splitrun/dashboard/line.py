@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -94,7 +95,8 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
         text = "".join(letter if letter.isprintable() else " " for letter in text)
         if cell_len(text) > width > 0:
             return set_cell_size(text, width - 1) + "…"
-        return set_cell_size(text, width)
+        before = " " * (width - cell_len(text)) if right else ""
+        return set_cell_size(before + text, width)
     if len(text) > width:
         return text[: width - 1] + "…" if width else ""
     return text.rjust(width) if right else text.ljust(width)
@@ -144,6 +146,17 @@ class Column:
         return fit(text, self.width, right=self.right) + " "
 
 
+FEWEST_ROWS = 2
+"""Lines of a table: a title without a row tells nothing."""
+
+
+def fitting(columns: Sequence[Column], width: int) -> Sequence[Column]:
+    """The columns that find room, from the left; the first one in any case."""
+    ends = accumulate(column.width + 1 for column in columns)
+    count = sum(end <= width + 1 for end in ends)
+    return columns[: max(1, count)]
+
+
 def title_line(columns: Sequence[Column], width: int) -> Line:
     """The titles of a table's columns."""
     titles = "".join(column.cell(column.title) for column in columns)
@@ -170,28 +183,23 @@ def more_line(text: str, width: int) -> Line:
 
 
 def chart(
-    points: Sequence[float], width: int, height: int, *, from_zero: bool
+    columns: Sequence[float | None], height: int, *, from_zero: bool
 ) -> list[list[tuple[str, Style]]]:
-    """Points as columns of eighths of blocks, `height` rows from the top.
-
-    Where there are more points than columns, equally many make one.
+    """Columns of eighths of blocks, `height` rows from the top; blank where nothing is known.
 
     Args:
-        from_zero: the ground is 0 and not the least point.
+        from_zero: the ground is 0 and not the least value.
     """
-    group = max(1, -(-len(points) // width)) if width else 1
-    means = [
-        sum(points[start : start + group]) / len(points[start : start + group])
-        for start in range(0, len(points), group)
-    ][:width]
-    if not means:
-        return [[(" " * width, CHART)] for _ in range(height)]
-    least, most = min(0.0 if from_zero else min(means), min(means)), max(means)
+    known = [value for value in columns if value is not None]
+    if not known:
+        return [[(" " * len(columns), CHART)] for _ in range(height)]
+    least, most = min([*known, *([0.0] if from_zero else [])]), max(known)
     levels = 8 * height - _LOWEST
     scale = levels / (most - least) if most > least else 0.0
-    heights = [_LOWEST + round((mean - least) * scale) for mean in means]
-    rows = []
-    for row in range(height - 1, -1, -1):
-        glyphs = "".join(_EIGHTHS[max(0, min(8, level - 8 * row))] for level in heights)
-        rows.append([(glyphs.ljust(width), CHART)])
-    return rows
+    heights = [
+        0 if value is None else _LOWEST + round((value - least) * scale) for value in columns
+    ]
+    return [
+        [("".join(_EIGHTHS[max(0, min(8, level - 8 * row))] for level in heights), CHART)]
+        for row in range(height - 1, -1, -1)
+    ]

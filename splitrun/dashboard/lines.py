@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from splitrun import units
 from splitrun.dashboard.progress import RunProgress
@@ -97,16 +97,28 @@ _WRITTEN_EVERY_S = 3.0
 
 class PlainLines:
     """A sink that writes a line every few seconds, at the last step, at every evaluation, and where
-    the run is stuck."""
+    the run is stuck.
 
-    def __init__(self, stream: TextIO) -> None:
+    Args:
+        progress: of a run that has been watched until now; default: one that is to begin.
+        run_dir: of that run.
+        now: the time that it is there.
+    """
+
+    def __init__(
+        self,
+        stream: IO[str],
+        progress: RunProgress | None = None,
+        run_dir: str = "",
+        now: float = 0.0,
+    ) -> None:
         self._stream = stream
-        self._view = RunProgress()
-        self._last = 0.0
+        self._view = progress or RunProgress()
+        self._last = now
         self._waited_s = 0.0
         """Since then, for a peer, where the label holder is elsewhere."""
         self._peer = ""
-        self._run_dir = ""
+        self._run_dir = run_dir
         self._stuck_told: float | None = None
 
     def __call__(self, event: Event) -> None:

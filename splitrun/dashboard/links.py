@@ -37,6 +37,8 @@ class LinkView:
     """Most messages that had arrived and were not yet asked for."""
     waited_s: float = 0.0
     """How long the target has waited for messages of this channel in all."""
+    taken: float | None = None
+    """When the last message came that was received."""
     _under_way: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST_UNDER_WAY))
     """When the messages arrive that were not received yet."""
     _early: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST_EARLY))
@@ -69,10 +71,16 @@ class LinkView:
         under_way = self._under_way
         if not under_way:
             self._early.append(end)
+            self.taken = end
             return
         if under_way[0] <= start:
             self.peak_queue = max(self.peak_queue, self.queue(start))
-        under_way.popleft()
+        self.taken = min(end, under_way.popleft())
+
+    def last_came(self, now: float) -> float | None:
+        """When the last message came; None where none has, or nobody knows."""
+        arrived = self.queue(now)
+        return self._under_way[arrived - 1] if arrived else self.taken
 
     def forget(self) -> None:
         """Events are missing: what is under way is not known."""

@@ -1,186 +1,41 @@
-"""The parts of the screen below its head: roles, their last seconds, links, and the machine."""
+"""The lowest parts of the screen: links and the machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from rich.style import Style
 
-from splitrun import units
 from splitrun.dashboard.line import (
     BUSY,
     CHART,
     DIM,
-    FAILED,
-    KINDS,
-    LEGEND,
+    FEWEST_ROWS,
     PLAIN,
     STRONG,
     Column,
     Line,
     fit,
-    kept,
+    fitting,
     line,
     more_line,
-    share_runs,
     title_line,
 )
 from splitrun.dashboard.links import LinkView
-from splitrun.dashboard.roles import MOST_CELLS, RoleView
 from splitrun.dashboard.view import RunView
 from splitrun.events import Gpu, Sampled, party_of
-from splitrun.records.comparison import Shares
 from splitrun.records.run import PlanRecord
 from splitrun.units import SCREEN
 
-_DOING = {
-    "LOAD": "load",
-    "FORWARD": "forward",
-    "SEND": "send",
-    "RECV": "receive",
-    "LOSS": "loss",
-    "BACKWARD": "backward",
-    "UPDATE": "update",
-    "DRAIN": "drain",
-    "PREDICT": "predict",
-    "EVALUATE": "evaluate",
-    "CHECKPOINT": "save",
-}
-_LONGEST_NAME = 24
-_LEAST_BAR, _LARGEST_BAR = 8, 60
-
-
-def name_width(view: RunView) -> int:
-    """Columns for the names of roles."""
-    return min(_LONGEST_NAME, max((len(name) for name in view.roles), default=4))
-
-
-def role_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
-    """A title, a line a role, and if there is no room for all, what the others do on average."""
-    names, steps = name_width(view), f"{view.progress.steps:,}"
-    columns = [
-        Column("role", names, right=False),
-        Column("doing", 8, right=False),
-        Column("step", max(4, len(steps))),
-        Column("in flight", max(9, 2 * len(str(view.progress.depth)) + 4)),
-        Column("stale", 5),
-        Column("busy", 5),
-    ]
-    left = width - sum(column.width + 1 for column in columns)
-    waits = min(names + 6, max(0, left - _LEAST_BAR - 1))
-    bar = min(_LARGEST_BAR, left - waits - 1)
-    window_s = max((role.window_s() for role in view.roles.values()), default=5.0)
-    over = f"last {units.span(window_s)}" if view.running else "whole run"
-    columns += [
-        Column(over, max(0, bar), right=False),
-        Column("waits for", waits, right=False),
-    ]
-    shown, others = kept(list(view.roles.values()), height)
-    lines = [title_line(columns, width)]
-    lines += [_role_line(role, view, plan, columns, width) for role in shown]
-    if others:
-        busy = sum(_shares(role, view).busy for role in others) / len(others)
-        summed = f"+{len(others)} more: busy {SCREEN.rounded_share(busy)} on average"
-        lines.append(more_line(summed, width))
-    return lines
-
-
-def _role_line(
-    role: RoleView, view: RunView, plan: PlanRecord, columns: list[Column], width: int
-) -> Line:
-    shares = _shares(role, view)
-    told = view.running and not view.silent_s and not role.is_idle
-    doing = role.doing if told else None
-    stuck = role.is_stuck
-    planned = plan.roles.get(role.name)
-    depth = planned.depth if planned else view.progress.depth
-    bottom = role.name.endswith(".bottom")
-    texts = [
-        role.name,
-        "stuck" if stuck else _DOING.get(doing, doing.lower()) if doing else "",
-        f"{role.step:,}",
-        f"{role.in_flight} of {depth:>{len(str(view.progress.depth))}}" if bottom else "",
-        "--" if role.staleness is None else f"{role.staleness}",
-        SCREEN.rounded_share(shares.busy),
-    ]
-    parts: list[tuple[str, Style]] = [
-        (column.cell(text), FAILED if stuck and column.title in ("role", "doing") else PLAIN)
-        for column, text in zip(columns, texts, strict=False)
-    ]
-    bar, waits = columns[-2], columns[-1]
-    parts += [*share_runs(shares, bar.width), (" ", PLAIN)]
-    return line([*parts, (fit(_waits_for(role, view, waits.width), waits.width), PLAIN)], width)
-
-
-def _shares(role: RoleView, view: RunView) -> Shares:
-    if view.running:
-        return role.recent(view.present, view.now)
-    return role.whole(view.told_s, view.now if view.ended_stuck else None)
-
-
-def _waits_for(role: RoleView, view: RunView, width: int) -> str:
-    """Whose messages the role waits for most, and for which share of its time."""
-    if view.silent_s or role.is_stuck or role.is_idle:
-        return ""
-    if role.awaits:
-        shares = _shares(role, view)
-        return _share_of(role.awaits, shares.receive + shares.send, width)
-    links = view.links.to(role.name)
-    if view.running:
-        waited = {link.source: link.waiting(view.now) for link in links}
-    else:
-        waited = {link.source: link.waited_s / max(view.told_s, 1e-9) for link in links}
-    source = max(waited, key=lambda name: waited[name], default="")
-    if not source or waited[source] < 0.005:
-        return ""
-    return _share_of(source, waited[source], width)
-
-
-def _share_of(source: str, share: float, width: int) -> str:
-    shown = SCREEN.rounded_share(min(1.0, share))
-    return f"{shown:>5} {fit(source, width - 6)}" if width > 8 else ""
-
-
-def strip_lines(view: RunView, width: int, height: int) -> list[Line]:
-    """A legend, and a line a role; a cell is as much time as the legend says."""
-    names = name_width(view)
-    shown, others = kept(list(view.roles.values()), height)
-    cells = max(0, min(MOST_CELLS, width - names - 1))
-    lines = [_legend(view, names, width)]
-    for role in shown:
-        running = view.running or view.ended_stuck
-        drawn = role.row(cells, view.present, view.now, running=running)
-        parts: list[tuple[str, Style]] = [(fit(role.name, names) + " ", PLAIN)]
-        for kind, run in groupby(drawn):
-            glyph, style = KINDS[kind]
-            parts.append((glyph * len(list(run)), style))
-        lines.append(line(parts, width))
-    if others:
-        lines.append(more_line(f"+{len(others)} more", width))
-    return lines
-
-
-def _legend(view: RunView, names: int, width: int) -> Line:
-    cell_s = next((role.timeline.cell_s for role in view.roles.values()), 0.0)
-    cell = f"{units.span(cell_s)}/cell "
-    words = sum(len(word) + 3 for word in LEGEND.values())
-    gap = " " * min(2, max(1, (width - len(cell) - words) // len(LEGEND) + 1))
-    parts = [(fit(cell, max(len(cell), min(names + 1, width - words))), DIM)]
-    for kind, word in LEGEND.items():
-        glyph, style = KINDS[kind]
-        parts += [(glyph, style), (f" {word}{gap}", DIM)]
-    return line(parts, width)
-
-
 _LONGEST_LINK_NAME = 40
 _LARGEST_LINK_BAR = 40
+_LONG_AGO_S = 99.95
 
 
 def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list[Line]:
     """A title, a line a link, and if there is no room for all, what the others come to."""
     links = view.links.between_parties()
-    if not links:
+    if not links or height < FEWEST_ROWS:
         return []
     longest = max(len(_name(link)) for link in links.values())
     columns = [
@@ -188,6 +43,7 @@ def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
         Column("wire", 5),
         Column("queue", 5),
         Column("peak", 5),
+        Column("last", 6),
         Column("in all", 11),
         Column("Mbit/s", 8),
         Column("of", 7),
@@ -197,6 +53,7 @@ def link_lines(view: RunView, plan: PlanRecord, width: int, height: int) -> list
     known = any(bandwidths.get(name) for name in links)
     over = "used" if known else ""
     columns.append(Column(over, max(0, min(_LARGEST_LINK_BAR, left)), right=False))
+    columns = [*fitting(columns, width)]
     names = list(links)
     shown = names if len(names) < height else names[: max(0, height - 2)]
     lines = [title_line(columns, width)]
@@ -218,7 +75,7 @@ def _link_line(
     rate = _mbps(link, view)
     texts = [
         _name(link),
-        *(_under_way(link, view.now) if link.ends_here else (SCREEN.unknown,) * 3),
+        *(_under_way(link, view) if link.ends_here else (SCREEN.unknown,) * 4),
         SCREEN.size(link.bytes),
         f"{rate:,.2f}" if rate < 1000 else f"{rate:,.0f}",
         _bandwidth_text(bandwidth),
@@ -226,16 +83,28 @@ def _link_line(
     parts: list[tuple[str, Style]] = [
         (column.cell(text), PLAIN) for column, text in zip(columns, texts, strict=False)
     ]
-    bar = columns[-1].width
+    bar = columns[len(texts)].width if len(columns) > len(texts) else 0
     if bandwidth is not None:
         used = round(min(1.0, rate / bandwidth) * bar)
         parts += [("█" * used, BUSY), ("░" * (bar - used), DIM)]
     return line(parts, width)
 
 
-def _under_way(link: LinkView, now: float) -> tuple[str, ...]:
-    """Messages on the wire, in the queue, and in the longest queue."""
-    return f"{link.on_the_wire(now)}", f"{link.queue(now)}", f"{link.peak_queue}"
+def _under_way(link: LinkView, view: RunView) -> tuple[str, ...]:
+    """Messages on the wire, in the queue, and in the longest queue; how long ago one came last."""
+    now, came = view.now, link.last_came(view.now)
+    ago = SCREEN.unknown if came is None else _ago(view.present - came)
+    return f"{link.on_the_wire(now)}", f"{link.queue(now)}", f"{link.peak_queue}", ago
+
+
+def _ago(seconds: float) -> str:
+    """In at most six characters, up to 99 hours."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < _LONG_AGO_S else _minutes(seconds)
+
+
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < _LONG_AGO_S else f"{minutes / 60:.0f} h"
 
 
 def _bandwidth_text(mbps: float | None) -> str:
@@ -271,6 +140,8 @@ _GIB = 1 << 30
 def machine_lines(view: RunView, width: int, height: int) -> list[Line]:
     """A line of processor and memory, and one a GPU; those that find no room are summed up."""
     sample = view.machine.last
+    if not height:
+        return []
     if sample is None:
         return [line([(fit("machine", _LABEL), DIM), ("no samples yet", DIM)], width)]
     peak = SCREEN.size(view.machine.peak_memory_bytes)

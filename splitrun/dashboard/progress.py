@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isfinite
 from typing import Literal
 
+from splitrun.dashboard.history import History
 from splitrun.events import Evaluated, Event, Executed, RunEnded, RunStarted, StepDone, Stuck
 
 _WINDOW_S = 5.0
@@ -15,77 +15,6 @@ _WINDOW_S = 5.0
 _BETWEEN_MARKS_S = 0.02
 
 Status = Literal["running", "done", "failed", "interrupted", "killed"]
-
-_MOST_POINTS = 512
-_SLOT_S = 0.25
-_LONGEST_S = 3600.0
-
-
-class History:
-    """At most 512 points, each the mean of equally many values.
-
-    When they are full, neighbours become one; from then on, twice as many values make a point.
-    """
-
-    def __init__(self) -> None:
-        self.points: list[float] = []
-        self.every = 1
-        """So many values make a point."""
-        self._sum, self._count = 0.0, 0
-
-    def add(self, value: float) -> None:
-        """Append one value; one that is not finite is left out."""
-        if not isfinite(value):
-            return
-        self._sum += value
-        self._count += 1
-        if self._count < self.every:
-            return
-        self.points.append(self._sum / self.every)
-        self._sum, self._count = 0.0, 0
-        if len(self.points) == _MOST_POINTS:
-            pairs = zip(self.points[::2], self.points[1::2], strict=True)
-            self.points = [(first + second) / 2 for first, second in pairs]
-            self.every *= 2
-
-
-class RateHistory:
-    """How much there was a second; every point stands for equally much time."""
-
-    def __init__(self, start: float) -> None:
-        self._history = History()
-        self._end = start + _SLOT_S
-        self._amount = 0.0
-
-    @property
-    def points(self) -> list[float]:
-        """The time that goes on is not yet in them."""
-        return self._history.points
-
-    def idle_until(self, time: float) -> list[float]:
-        """The points if nothing comes until then."""
-        idle = int((time - self._end) / (_SLOT_S * self._history.every))
-        return [*self.points, *[0.0] * max(0, min(_MOST_POINTS, idle))]
-
-    def add(self, amount: float, start: float, end: float) -> None:
-        """Count what came evenly over a span, which begins no earlier than the last one ended.
-
-        A span of more than an hour is left out.
-        """
-        if end > self._end + _LONGEST_S:
-            self.skip_to(end)
-            return
-        rate = amount / (end - start) if end > start else 0.0
-        while end >= self._end:
-            self._history.add((self._amount + rate * (self._end - start)) / _SLOT_S)
-            self._amount = 0.0
-            start = self._end
-            self._end += _SLOT_S
-        self._amount += rate * (end - start)
-
-    def skip_to(self, time: float) -> None:
-        """Leave out the time until then: nothing is known of it."""
-        self._amount, self._end = 0.0, time + _SLOT_S
 
 
 @dataclass
@@ -118,7 +47,8 @@ class RunProgress:
     loss: float | None = None
     """A moving average over about one epoch, at most 100 steps."""
     metrics: dict[str, float | None] = field(default_factory=dict)
-    rates: RateHistory = field(default_factory=lambda: RateHistory(0.0))
+    rates: History = field(default_factory=History)
+    """Samples a second."""
     losses: History = field(default_factory=History)
     evaluations: dict[str, History] = field(default_factory=dict)
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
@@ -146,7 +76,7 @@ class RunProgress:
                 self.samples, self.depth = event.samples, event.depth
                 self.may_stop = event.may_stop
                 self.start = self._segment_start = self._unmarked = event.clock
-                self.rates = RateHistory(event.clock)
+                self.rates, self.losses = History(event.clock), History(event.clock)
                 self.step = self.first_step = event.first_step
                 self.done_samples = self.first_sample = event.first_sample
                 self._unmarked_samples = event.first_sample
@@ -159,7 +89,8 @@ class RunProgress:
                 }
                 for name, value in self.metrics.items():
                     if value is not None:
-                        self.evaluations.setdefault(name, History()).add(value)
+                        history = self.evaluations.setdefault(name, History(self.start))
+                        history.add(value, event.end)
             case Stuck():
                 self.stuck = None if event.over else event
             case RunEnded():
@@ -169,13 +100,12 @@ class RunProgress:
         """Nothing is known of the time until then."""
         self._recent.clear()
         self._unmarked, self._unmarked_samples = time, self.done_samples
-        self.rates.skip_to(time)
 
     def _note_loss(self, event: StepDone) -> None:
         weight = max(1 / (event.step + 1), 1 / min(100, self.steps_per_epoch))
         self.loss = event.loss if self.loss is None else self.loss
         self.loss += weight * (event.loss - self.loss)
-        self.losses.add(self.loss)
+        self.losses.add(self.loss, event.end)
 
     def _step_done(self, step: int, end: float, done_samples: int) -> None:
         self.step, self.done_samples = step + 1, done_samples
@@ -191,7 +121,7 @@ class RunProgress:
         if (self.step - 1) % self.depth or (recent and end < recent[-1][0] + _BETWEEN_MARKS_S):
             return
         since, before = recent[-1] if recent else (self._unmarked, self._unmarked_samples)
-        self.rates.add(self.done_samples - before, since, end)
+        self.rates.spread(self.done_samples - before, since, end)
         recent.append((end, self.done_samples))
         while len(recent) > 2 and end - recent[0][0] > _WINDOW_S:
             recent.popleft()

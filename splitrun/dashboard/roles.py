@@ -227,8 +227,13 @@ class RoleView:
         self._recent.clear()
 
     @property
-    def doing(self) -> str | None:
-        """The instruction that the role is at: what followed when it last was where it is now.
+    def told(self) -> Executed | None:
+        """The last instruction that it has told of."""
+        return self._recent[-1] if self._recent else None
+
+    @property
+    def following(self) -> Executed | None:
+        """What followed when the role last was where it is now, which tells what it is at.
 
         A role tells of an instruction when it has finished it, and programs repeat themselves.
         """
@@ -240,8 +245,14 @@ class RoleView:
         for place in range(len(past) - 2, -1, -1):
             event = past[place]
             if (event.op, event.micro, event.phase, event.peer) == at:
-                return past[place + 1].op
+                return past[place + 1]
         return None
+
+    @property
+    def doing(self) -> str | None:
+        """The kind of instruction that the role is at."""
+        following = self.following
+        return None if following is None else following.op
 
     def window_s(self) -> float:
         """How far back `recent` looks: five seconds, or some steps where steps are long."""

@@ -10,6 +10,11 @@ from splitrun.units import PAGE, NumberStyle, listed
 def setting(plan: PlanRecord, style: NumberStyle = PAGE) -> str:
     """`2 parties (alice and bob), 36,168 training rows, batches of 128, over links of 25 ms and
     100 Mbit/s`; as far as the plan tells."""
+    return ", ".join(setting_parts(plan, style))
+
+
+def setting_parts(plan: PlanRecord, style: NumberStyle = PAGE) -> list[str]:
+    """The same part by part, who takes part first."""
     parties = tuple(dict.fromkeys(map(party_of, plan.roles)))
     told = []
     if len(parties) > 1:
@@ -21,7 +26,7 @@ def setting(plan: PlanRecord, style: NumberStyle = PAGE) -> str:
         told.append(f"batches of {plan.batch_size:,}")
     if links := over(plan, style):
         told.append(links)
-    return ", ".join(told)
+    return told
 
 
 _NAMED = 4

@@ -205,8 +205,15 @@ def prepare(
             max_staleness=spec.pipeline.max_staleness,
         )
 
-    tell("measuring costs on this machine …")
-    probed = probe_costs(parties, fastest)
+    measuring = "measuring costs on this machine"
+    tell(f"{measuring} …")
+    probed = probe_costs(
+        parties,
+        fastest,
+        tell=lambda passed_s, most_s: tell(
+            f"{measuring}: {passed_s:.0f} of at most {most_s:.0f} s"
+        ),
+    )
     costs = on_runtime(probed.costs)
     advice = recommend(
         plan,

@@ -93,6 +93,7 @@ def probe_costs(
     parties: Parties,
     fastest: Callable[[Costs, bool], int],
     effort: ProbeEffort = ProbeEffort(),
+    tell: Callable[[float, float], object] = lambda *_: None,
 ) -> ProbeResult:
     """Measure what the instructions of parties' roles cost, until it is sure or its time is over.
 
@@ -100,6 +101,7 @@ def probe_costs(
         fastest: takes costs and whether the models can be pipelined, and gives the depth that they
             speak for: what there is to be sure of.
         effort: how long to measure.
+        tell: told between trials how many seconds it has measured, and how many there are at most.
 
     Raises:
         RunFailed: a role failed.
@@ -123,8 +125,12 @@ def probe_costs(
     pipelined = ProbeRun(subject, "threaded", full, steps, depth=_DEPTH)
     probe_runs = _ProbeRuns(serial, smaller, sequential, pipelined if pipelines else None, paused)
     start, meter = now(), LoadMeter()
-    run_rounds(probe_runs.busy, effort.rounds)
-    run_rounds([paused], effort.paused_rounds)
+
+    def done() -> None:
+        tell(min(now() - start, effort.budget_s), effort.budget_s)
+
+    run_rounds(probe_runs.busy, effort.rounds, done)
+    run_rounds([paused], effort.paused_rounds, done)
     while True:
         each = [fastest(costs, pipelines) for costs in probe_runs.opinions()]
         load = meter.so_far()
@@ -143,9 +149,9 @@ def probe_costs(
         if shallow:
             tuner = pipelined.affinity_tuner  # what keeps cores busy is the same, however deep
             deep = ProbeRun(subject, "threaded", full, steps, depth=max(each), affinity_tuner=tuner)
-            run_rounds([deep], serial.rounds)
+            run_rounds([deep], serial.rounds, done)
             probe_runs = replace(probe_runs, pipelined=deep)
-        run_rounds(probe_runs.busy, effort.more_rounds)
+        run_rounds(probe_runs.busy, effort.more_rounds, done)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import statistics
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -54,12 +54,19 @@ class ProbeSubject:
         return cls(parties, facts, {name: stage.module for name, stage in stages.items()})
 
 
-def run_rounds(probe_runs: Sequence[ProbeRun], rounds: int) -> None:
+def run_rounds(
+    probe_runs: Sequence[ProbeRun], rounds: int, done: Callable[[], object] = lambda: None
+) -> None:
     """Let probe runs make trials in turn, so that what slows the machine down for a while slows
-    down all of them."""
+    down all of them.
+
+    Args:
+        done: called after each trial.
+    """
     for _ in range(rounds):
         for probe_run in probe_runs:
             probe_run.run()
+            done()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from splitrun.spec.model import Pipeline
 from splitrun.study.training import InitialWeights, Subject
 
 if TYPE_CHECKING:
-    from splitrun.study.timing import Watcher
+    from splitrun.study.watcher import Watcher
 
 Schedule = Literal["sequential", "microbatch", "stale"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)

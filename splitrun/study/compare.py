@@ -32,7 +32,6 @@ from splitrun.study.statistics import estimate_mean, estimate_median, estimate_s
 from splitrun.study.timing import (
     TimedArm,
     Trials,
-    Watcher,
     baseline_of,
     enter,
     pipelining,
@@ -42,6 +41,7 @@ from splitrun.study.timing import (
     trial_steps,
 )
 from splitrun.study.training import RecordedTrial, RuntimeName, record
+from splitrun.study.watcher import Course, Watcher
 
 _FORECAST_DEPTHS = (*range(1, 9), 10, 12, 16, 20, 24, 32, 48, 64)
 
@@ -100,6 +100,7 @@ def compare(
     RunDirectory(directory).write_json("plan.json", describe(arms.plans[BASELINE]))
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = MeasurementLog(directory, name, watcher)
+    watcher.begin(Course(timed_arms, name, settings.seeds, settings.budget_s, settings.repeats))
     scores = score(arms.subjects, known, settings.seeds, watcher)
     diverged = tuple(arm for arm in arms.subjects if arm not in scores)
     arms = arms.without(diverged)
@@ -107,13 +108,13 @@ def compare(
     trials = time_rounds(
         timed_arms, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher
     )
-    watcher.tell("recording a trial of each arm …")
+    recorded = [each for each in timed_arms if each.runtime != "serial"]
     recordings = {
         each.arm: record(
-            each.subject, each.plan, each.runtime, directory / recording_path(each.arm)
+            *(each.subject, each.plan, each.runtime, directory / recording_path(each.arm)),
+            watcher.recording(each, number, len(recorded)),
         )
-        for each in timed_arms
-        if each.runtime != "serial"
+        for number, each in enumerate(recorded, 1)
     }
     return _Measured(arms, settings, name, scores, diverged, trials, recordings).comparison()
 

@@ -26,9 +26,11 @@ from msgspec.structs import replace
 
 from splitrun import __version__
 from splitrun.errors import Interrupted, RunFailed, one_line
+from splitrun.events import Sink
 from splitrun.files import append_text, is_regular, remove
 from splitrun.interrupts import interrupted, listening, stopped_by
 from splitrun.lock import locked
+from splitrun.plan import Plan
 from splitrun.records.comparison import (
     MeasuredLine,
     MeasuredTraining,
@@ -42,7 +44,9 @@ from splitrun.session.environment import environment
 from splitrun.spec import Document
 from splitrun.study.arms import Arm
 from splitrun.study.quality import Scores
-from splitrun.study.timing import TimedArm, Trial, Watcher
+from splitrun.study.timing import TimedArm, Trial
+from splitrun.study.training import Recorder
+from splitrun.study.watcher import Course, Watcher
 
 if TYPE_CHECKING:
     from splitrun.study.compare import CompareSettings
@@ -184,9 +188,33 @@ class MeasurementLog(Watcher):
         self._metric = metric
         self._watcher = watcher
 
+    def begin(self, course: Course) -> None:
+        """Pass it on."""
+        self._watcher.begin(course)
+
     def tell(self, line: str) -> None:
         """Pass it on."""
         self._watcher.tell(line)
+
+    def training(self, arm: Arm, plan: Plan, seed: int) -> Recorder | None:
+        """Pass it on."""
+        return self._watcher.training(arm, plan, seed)
+
+    def left_out(self, arm: Arm, why: str) -> None:
+        """Pass it on."""
+        self._watcher.left_out(arm, why)
+
+    def warming_up(self) -> None:
+        """Pass it on."""
+        self._watcher.warming_up()
+
+    def timing(self, timed_arm: TimedArm, done: int, elapsed_s: float) -> None:
+        """Pass it on."""
+        self._watcher.timing(timed_arm, done, elapsed_s)
+
+    def recording(self, timed_arm: TimedArm, number: int, count: int) -> Sequence[Sink]:
+        """Pass it on."""
+        return self._watcher.recording(timed_arm, number, count)
 
     def scored(self, arm: Arm, scores: Scores) -> None:
         """Write down the new score.

@@ -48,8 +48,8 @@ from splitrun.spec import Link, Spec, own_metrics
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.intervals import FEWEST, MOST_MORE, ONE_SIDED, TWO_SIDED, more_needed, t_power
 from splitrun.study.statistics import MeanEstimate, MedianEstimate, estimate_mean
-from splitrun.study.timing import Watcher
 from splitrun.study.training import InitialWeights, Subject, train_fresh
+from splitrun.study.watcher import Watcher
 
 _SEEDS = 2**32
 """A seed is less than this."""
@@ -91,22 +91,20 @@ def score(
     initial_weights = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
-            watcher.tell(f"metric: seed {index + 1} of {seeds}, {arm}")
             subject = subjects[arm].under(bare(subjects[arm].spec, index, every_epochs))
-            seed = subject.spec.seed
-            if differing := initial_weights.differing(
-                seed, str(arm), subject.first_weights(subject.plan())
-            ):
+            seed, plan = subject.spec.seed, subject.plan()
+            recorder = watcher.training(arm, plan, index + 1)
+            if differing := initial_weights.differing(seed, str(arm), subject.first_weights(plan)):
                 raise RunFailed("the comparison", f"the first weights of {arm}", differing)
             try:
-                outcome = train_fresh(subject, "serial", (metric,) if metric else ())
+                outcome = train_fresh(subject, "serial", (metric,) if metric else (), recorder)
                 value = outcome.statistics.decisive.get(name)
                 if value is None:
                     raise NonFiniteLoss(str(arm), "its evaluation", f"{name} is beyond numbers")
             except (NonFiniteLoss, CodecOverflow) as error:
                 if arm == BASELINE:
                     raise
-                watcher.tell(f"left out {arm}: {error}")
+                watcher.left_out(arm, str(error))
                 del scores[arm]
                 continue
             scores[arm].values.append(value)

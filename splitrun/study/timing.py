@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from splitrun.plan import Plan
 from splitrun.runtime import AffinityTuner
@@ -27,9 +26,7 @@ from splitrun.study.statistics import (
     needs_more,
 )
 from splitrun.study.training import RuntimeName, Subject, train_fresh
-
-if TYPE_CHECKING:
-    from splitrun.study.quality import Scores
+from splitrun.study.watcher import Watcher
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,27 +54,6 @@ class Trial:
 
 Trials = Mapping[TimedArm, Sequence[Trial]]
 """The trials of every timed arm, one a round."""
-
-
-class Watcher:
-    """Is told how a comparison is getting on, between measurements; does nothing with it."""
-
-    def tell(self, line: str) -> None:
-        """What is happening now, or was decided."""
-
-    def scored(self, arm: Arm, scores: Scores) -> None:
-        """An arm has been trained once more; the last of its scores is the new one."""
-
-    def round(
-        self, trials: Mapping[TimedArm, Sequence[Trial]], elapsed_s: float, budget_s: float | None
-    ) -> None:
-        """Every arm has had a trial; these are all so far.
-
-        Args:
-            trials: of every timed arm.
-            elapsed_s: seconds of timing so far.
-            budget_s: how many there are at most; None where a number of rounds was asked for.
-        """
 
 
 _HALF_WIDTH = 0.02
@@ -125,7 +101,7 @@ def time_rounds(
     Raises:
         RunFailed: a role failed.
     """
-    watcher.tell("warming up …")
+    watcher.warming_up()
     for timed_arm in timed_arms:
         steps = max(_WARM_UP_STEPS, timed_arm.arm.depth)
         warmed = shorten(timed_arm.subject, min(steps, timed_arm.plan.steps))
@@ -135,6 +111,7 @@ def time_rounds(
     while not enough(done, now() - start, budget_s, repeats, lambda: _speedups(trials)):
         first = done % len(timed_arms)
         for timed_arm in (*timed_arms[first:], *timed_arms[:first]):
+            watcher.timing(timed_arm, done, now() - start)
             trial = time_trial(timed_arm.subject, timed_arm.runtime, timed_arm.affinity_tuner)
             trials[timed_arm].append(trial)
         done += 1

@@ -104,6 +104,12 @@ class Recorder:
     sinks: Sequence[Sink]
     sources: Sequence[Source]
 
+    @classmethod
+    def showing(cls, name: str, sinks: Sequence[Sink]) -> Recorder | None:
+        """Who shows a training of this name, with what it does to the machine; nobody without
+        sinks."""
+        return cls(Path(name), sinks, [Sampler]) if sinks else None
+
 
 def train_fresh(
     subject: Subject,
@@ -238,8 +244,17 @@ class RecordedTrial:
     """How busy the graphics processors were, whoever's work it was; None where there is none."""
 
 
-def record(subject: Subject, plan: Plan, kind: RuntimeName, directory: Path) -> RecordedTrial:
+def record(
+    subject: Subject,
+    plan: Plan,
+    kind: RuntimeName,
+    directory: Path,
+    sinks: Sequence[Sink] = (),
+) -> RecordedTrial:
     """Run one trial and keep its `events.jsonl` in a new directory.
+
+    Args:
+        sinks: see its events, too.
 
     Raises:
         RunFailed: a role failed.
@@ -249,7 +264,7 @@ def record(subject: Subject, plan: Plan, kind: RuntimeName, directory: Path) -> 
     events: list[Event] = []
     roles = [role.name for role in plan.roles]
     sampler = partial(Sampler, interval_s=_SAMPLES_EVERY_S, roles=roles)
-    recorder = Recorder(directory, [JsonLines(), events.append], [sampler])
+    recorder = Recorder(directory, [JsonLines(), events.append, *sinks], [sampler])
     with locked(directory):
         train_fresh(subject, kind, recorder=recorder)
     sampled = [event for event in events if isinstance(event, Sampled)]

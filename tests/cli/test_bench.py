@@ -168,7 +168,7 @@ def test_an_interrupt_keeps_what_is_done(
     trial: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Impatient(screens.Screen):
-        def line(self, text: str) -> None:
+        def line(self, text: str, to_go: str = "") -> None:  # noqa: ARG002
             if text.startswith("[1/2]"):
                 raise KeyboardInterrupt
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from splitrun.dashboard.frame import Frame
+from splitrun.dashboard.help import HINT
 from splitrun.dashboard.view import RunView
 from splitrun.plan import Plan
 from tests.dashboard.simulated import GPU, at_party, folded, got_stuck, happened, plan_file, planned
@@ -31,6 +32,9 @@ class Case:
     stuck_s: float | None = None
     """The second bottom has been stuck for so long; its deadline is ten seconds."""
     silent_s: float = 0.0
+    chosen: str = ""
+    """The role that is marked."""
+    has_help: bool = False
     role: str = ""
     """All that is known is what the party of this bottom knows on its own machine."""
 
@@ -59,6 +63,11 @@ CASES: Mapping[str, Case] = {
     "stale-120x40": Case(_STALE, 120, 40, gpus=1),
     "stale-200x50": Case(_STALE, 200, 50, gpus=2, cores=16),
     "stale-done-80x24": Case(_STALE, 80, 24, until=None),
+    "stale-done-120x40": Case(_STALE, 120, 40, until=None),
+    "stale-done-200x50": Case(_STALE, 200, 50, until=None),
+    "chosen-80x24": Case(_STALE, 80, 24, chosen=_STALE.bottoms[1].name),
+    "chosen-200x50": Case(_STALE, 200, 50, chosen=_STALE.top.name),
+    "help-80x24": Case(_STALE, 80, 24, has_help=True),
     "microbatch-80x24": Case(planned("microbatch", micro_batches=4), 80, 24),
     "five-parties-80x24": Case(_FIVE, 80, 24),
     "five-parties-200x50": Case(_FIVE, 200, 50, gpus=12, cores=128),
@@ -66,6 +75,8 @@ CASES: Mapping[str, Case] = {
     "stale-40x12": Case(_STALE, 40, 12),
     "stuck-80x24": Case(_STUCK, 80, 24, stuck_s=3.0),
     "stuck-120x40": Case(_STUCK, 120, 40, stuck_s=7.2),
+    "stuck-200x50": Case(_STUCK, 200, 50, stuck_s=7.2),
+    "stuck-chosen-80x24": Case(_STUCK, 80, 24, stuck_s=7.2, chosen=_STUCK.bottoms[1].name),
     "stuck-40x12": Case(_STUCK, 40, 12, stuck_s=7.2),
     "stuck-five-parties-80x24": Case(_STUCK_FIVE, 80, 24, stuck_s=7.2),
     "stuck-failed-80x24": Case(_STUCK, 80, 24, stuck_s=10.0),
@@ -78,6 +89,8 @@ CASES: Mapping[str, Case] = {
 def drawn(case: Case) -> str:
     """The frame without its colours."""
     frame = Frame(case.view())
+    frame.chosen, frame.has_help = case.chosen, case.has_help
+    frame.hint = HINT if case.chosen or case.has_help else ""
     with TemporaryDirectory() as directory:
         frame.plan = plan_file(case.plan, Path(directory))
         if frame.view.ended_stuck:

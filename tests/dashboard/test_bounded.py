@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 
 import msgspec
+import pytest
 
-from splitrun.dashboard.progress import History, RateHistory
+from splitrun.dashboard.history import MOST_SLOTS, History, held
 from splitrun.dashboard.view import RunView
 from splitrun.events import Evaluated, Event, Executed, Sampled, Sent, StepDone
 from tests.dashboard.runs import started
@@ -59,38 +60,55 @@ def test_after_a_million_events_a_view_is_as_large_as_after_some_thousand() -> N
             sizes.append(things(view))
     sizes.append(things(view))
     assert view.progress.step == _EVENTS // 10
-    # What still varies are histories: each has 256 to 511 points.
-    assert max(sizes) - min(sizes) < 256 * 4
+    assert max(sizes) - min(sizes) < 1_000
     assert max(sizes) < 30_000
 
 
-def test_a_history_halves_its_points_and_keeps_its_course() -> None:
+def test_a_history_halves_its_slots_and_keeps_its_course() -> None:
     history = History()
     for value in range(100_000):
-        history.add(value)
-    assert 256 <= len(history.points) < 512
-    assert history.points == sorted(history.points)
-    assert history.points[0] < 400
-    assert history.points[-1] > 99_000
+        history.add(value, value / 10)
+    columns = [value for value in history.columns(MOST_SLOTS, 10_000) if value is not None]
+    assert 256 <= len(set(columns)) <= MOST_SLOTS
+    assert columns == sorted(columns)
+    assert columns[0] < 400
+    assert columns[-1] > 99_000
 
 
 def test_a_value_beyond_measure_is_left_out() -> None:
     history = History()
-    for value in (1.0, float("inf"), float("nan"), 2.0):
-        history.add(value)
-    assert history.points == [1.0, 2.0]
+    for second, value in enumerate((1.0, float("inf"), float("nan"), 2.0)):
+        history.add(value, second)
+    assert history.columns(4, 4.0) == [1.0, None, None, 2.0]
 
 
 def test_rates_are_those_of_the_time_that_amounts_came_in() -> None:
-    rates = RateHistory(0.0)
-    rates.add(100, 0.0, 1.0)
-    rates.add(50, 1.0, 2.1)
-    assert rates.points[:4] == [100] * 4
-    assert rates.points[4:] == [50 / 1.1] * 4
+    rates = History()
+    rates.spread(100, 0.0, 1.0)
+    rates.spread(50, 1.0, 2.1)
+    first, second, third = rates.columns(3, 3.0)
+    assert first == pytest.approx(100)
+    assert second == pytest.approx(50 / 1.1)
+    assert third == pytest.approx(50 / 1.1)
 
 
-def test_rates_leave_out_a_pause_of_hours() -> None:
-    rates = RateHistory(0.0)
-    rates.add(1, 0.0, 1e12)
-    rates.add(10, 1e12, 1e12 + 1)
-    assert len(rates.points) < 10
+def test_histories_of_a_run_are_on_one_time_whatever_comes_in_them() -> None:
+    often, seldom = History(100.0), History(100.0)
+    for second in range(40):
+        often.add(second, 100.0 + second)
+    seldom.add(7.0, 120.0)
+    columns = [each.columns(10, 140.0) for each in (often, seldom)]
+    assert columns[0] == [4 * place + 1.5 for place in range(10)]
+    assert [place for place, value in enumerate(columns[1]) if value is not None] == [5]
+    assert held(columns[1]) == [None] * 5 + [7.0] * 5
+
+
+def test_a_pause_of_hours_is_as_long_as_it_was() -> None:
+    rates = History()
+    rates.spread(10, 0.0, 100.0)
+    rates.spread(10, 1e6, 1e6 + 100)
+    assert [value is not None for value in rates.columns(5, 1e6 + 100)] == [
+        True,
+        *[False] * 3,
+        True,
+    ]

@@ -86,13 +86,16 @@ def test_texts_are_made_to_fit(text: str, width: int, expected: str) -> None:
     assert fit(text, width) == expected
 
 
+def test_numbers_end_where_their_column_does() -> None:
+    assert [fit(text, 5, right=True) for text in ("3 %", "±3 %", "±12345")] == [
+        "  3 %",
+        " ±3 %",
+        "±123…",
+    ]
+
+
 def test_a_chart_has_its_least_at_the_ground_and_its_most_at_the_top() -> None:
-    (top,), (ground,) = chart([0.0, 0.5, 1.0], 5, 2, from_zero=True)
-    assert (top[0], ground[0]) == (" ▁█  ", "▁██  ")
-    ((flat, _),) = chart([3.0, 3.0], 2, 1, from_zero=False)[0:1][0]
+    (top,), (ground,) = chart([0.0, 0.5, 1.0, None], 2, from_zero=True)
+    assert (top[0], ground[0]) == (" ▁█ ", "▁██ ")
+    ((flat, _),) = chart([3.0, 3.0], 1, from_zero=False)[0]
     assert flat == "▁▁"
-
-
-def test_more_points_than_columns_are_grouped() -> None:
-    ((row, _),) = chart([0.0] * 10 + [1.0] * 10, 4, 1, from_zero=True)[0]
-    assert row == "▁▁██"

@@ -102,3 +102,14 @@ def test_what_belongs_to_no_channel_of_the_run_tells_nothing() -> None:
     links.send(sent("x->y", 0.0, 1.0))
     links.receive(received(0.0, 1.0))
     assert links.by_name == {}
+
+
+def test_how_long_ago_a_message_came_is_known_whether_it_was_taken_or_not() -> None:
+    links = Links(TO_TOP, 0.0)
+    link = links.by_name[TO_TOP[0]]
+    assert link.last_came(1.0) is None
+    links.send(sent(TO_TOP[0], 1.0, 2.0))
+    links.send(sent(TO_TOP[0], 1.5, 3.0, step=1))
+    assert [link.last_came(now) for now in (1.5, 2.0, 2.9, 9.0)] == [None, 2.0, 2.0, 3.0]
+    links.receive(received(2.5, 2.6))
+    assert [link.last_came(now) for now in (2.7, 9.0)] == [2.0, 3.0]

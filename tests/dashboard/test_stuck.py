@@ -16,7 +16,7 @@ from splitrun.dashboard.lines import stacks_text, stuck_text
 from splitrun.dashboard.progress import RunProgress
 from splitrun.dashboard.roles import Kind
 from splitrun.dashboard.view import RunView
-from splitrun.events import Event, Executed, RunEnded, Sampled, Stuck, Waiting
+from splitrun.events import Event, Executed, RunEnded, Sampled, Sent, Stuck, Waiting
 from splitrun.report.summary import summarise
 from splitrun.report.trace import write_trace
 from splitrun.telemetry import read_events
@@ -282,3 +282,19 @@ def test_traces_and_reports_tell_what_was_stuck(tmp_path: Path) -> None:
     recordings.record(tmp_path, [*events, goes_on, recordings.ended(13)])
     write_trace(tmp_path, tmp_path / "trace.json")
     assert stuck not in (tmp_path / "trace.json").read_text()
+
+
+@pytest.mark.parametrize(("arrive", "told"), [(CLOCK + 1, True), (CLOCK + 60, False)])
+def test_messages_that_came_and_are_not_taken_speak_against_a_silent_link(
+    arrive: float, *, told: bool
+) -> None:
+    channel = "alice.top->bob.bottom"
+    view = RunView()
+    view.fold(replace(started(1000), channels=(channel,)))
+    view.fold(Sent(channel, "train", 0, 0, 100, CLOCK, arrive))
+    silent = replace(STUCK, at="RECV 0 from alice.top", peer="alice.top", cause="link")
+    view.fold(silent)
+    lines = ["".join(each.text for each in line) for line in Frame(view).lines(80, 23)]
+    found = [line.rstrip() for line in lines if line.startswith("1 message came to bob.bottom")]
+    expected = "1 message came to bob.bottom, which takes none: is its process stopped?"
+    assert found == ([expected] if told else [])

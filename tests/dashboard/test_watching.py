@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from splitrun.cli.app import run
-from splitrun.dashboard import live
+from splitrun.dashboard import live, watching
 from splitrun.events import Event, RunStarted
 from splitrun.telemetry import JsonLines
 from tests.dashboard.simulated import happened, planned
@@ -26,7 +26,7 @@ def _terminal_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(live, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(watching, "_READ_EVERY_S", 0.01)
 
 
 def recorded(directory: Path) -> list[Event]:
@@ -81,7 +81,7 @@ def test_a_run_that_is_on_is_followed_to_its_end(tmp_path: Path) -> None:
     for event in islice(events, 500):
         sink(event)
     console, stream = terminal()
-    watcher = threading.Thread(target=live.watch, args=(tmp_path / "trial", console))
+    watcher = threading.Thread(target=watching.watch, args=(tmp_path / "trial", console))
     watcher.start()
     for event in events[500:]:
         sink(event)
@@ -93,9 +93,9 @@ def test_a_run_that_is_on_is_followed_to_its_end(tmp_path: Path) -> None:
 def test_a_replay_ends_as_the_run_did(tmp_path: Path) -> None:
     write(recorded(tmp_path / "trial"))
     console, stream = terminal()
-    live.watch(tmp_path / "trial", console, speed=100)
+    watching.watch(tmp_path / "trial", console, speed=100)
     once, again = seen(stream), terminal()
-    live.watch(tmp_path / "trial", again[0])
+    watching.watch(tmp_path / "trial", again[0])
     assert once == seen(again[1])
     assert stream.getvalue().count("running") > 0
 
@@ -104,7 +104,7 @@ def test_a_recording_without_its_middle_says_so_and_is_replayed(tmp_path: Path) 
     write(recorded(tmp_path / "trial"), part_bytes=20_000)
     for speed in (None, 100.0):
         console, stream = terminal()
-        live.watch(tmp_path / "trial", console, speed)
+        watching.watch(tmp_path / "trial", console, speed)
         lines = seen(stream)
         assert "step 200/200" in lines[1]
         assert lines[2].endswith("events of the run's middle are not kept")
@@ -112,11 +112,11 @@ def test_a_recording_without_its_middle_says_so_and_is_replayed(tmp_path: Path) 
 
 def test_a_silent_run_is_called_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_half(tmp_path / "trial")
-    monkeypatch.setattr(live, "_age_s", lambda _: 100.0)
+    monkeypatch.setattr(watching, "_age_s", lambda _: 100.0)
     monkeypatch.setattr(live, "sleep", interrupt_after(2))
     console, stream = terminal()
     with pytest.raises(KeyboardInterrupt):
-        live.watch(tmp_path / "trial", console)
+        watching.watch(tmp_path / "trial", console)
     assert "silent for 100 s" in seen(stream)[0]
 
 
@@ -180,5 +180,5 @@ def test_a_speed_is_a_positive_number(speed: str, capsys: pytest.CaptureFixture[
 def test_a_console_that_is_no_terminal_gets_one_frame_of_a_run_that_is_on(tmp_path: Path) -> None:
     write_half(tmp_path / "trial")
     stream = io.StringIO()
-    live.watch(tmp_path / "trial", Console(file=stream, width=80))
+    watching.watch(tmp_path / "trial", Console(file=stream, width=80))
     assert "running" in stream.getvalue().splitlines()[0]

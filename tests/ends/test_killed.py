@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from splitrun.cli.app import run
-from splitrun.dashboard import live
+from splitrun.dashboard import watching
 from splitrun.lock import locked
 from tests.cli.trial import refusal
 from tests.dashboard.test_live import seen, terminal
@@ -49,13 +49,13 @@ def without_its_end(directory: Path, count: int) -> None:
 def watched(directory: Path) -> list[str]:
     """What is on a terminal when `watch` has ended."""
     console, stream = terminal()
-    live.watch(directory, console)
+    watching.watch(directory, console)
     return seen(stream)
 
 
 def test_watch_says_so_and_ends(killed: Path, lost: Path) -> None:
     for directory, remedy in ((killed, way_on(killed)), (lost, NO_WAY_ON)):
-        state, _, *message = watched(directory)
+        state, _, _, *message = watched(directory)
         assert state.split()[-2] == "killed"
         said = "".join(message).replace(" ", "")
         assert said.startswith(f"killed; {remedy}".replace(" ", "")[:100])

@@ -17,6 +17,7 @@ from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
 from splitrun.study.bench.sweep import Bench, BenchCell, identity, line_up, sweep
 from splitrun.study.timing import Trial
+from splitrun.study.watcher import BenchWatcher
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC
 
 SETTINGS = BenchSettings(repeats=2, budget_s=0.1)
@@ -40,7 +41,7 @@ def bench(spec: Path, *varied: str, settings: BenchSettings = SETTINGS) -> Bench
     return Bench(document, axes, {}, line_up(spec, (), axes, None), settings, directory)
 
 
-class Seen:
+class Seen(BenchWatcher):
     """Counts trials; the user interrupts at the trial of this number, if any."""
 
     def __init__(self, interrupt_at: int = 0) -> None:
@@ -48,17 +49,17 @@ class Seen:
         self.cells: list[CellResult] = []
         self._interrupt_at = interrupt_at
 
-    def trial(self, _: Sequence[Trial]) -> None:
+    def timing(self, _: Sequence[Trial]) -> None:
         self.trials += 1
         if self.trials == self._interrupt_at:
             raise KeyboardInterrupt
 
-    def cell(self, results: Results) -> None:
+    def done(self, results: Results) -> None:
         self.cells.append(results.cells[-1])
 
 
 def swept(grid: Bench, seen: Seen) -> Results:
-    return sweep(grid, seen.trial, seen.cell, lambda *_: None)
+    return sweep(grid, seen, lambda *_: None)
 
 
 def test_every_cell_is_measured_with_its_own_values(spec: Path) -> None:

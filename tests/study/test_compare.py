@@ -22,8 +22,9 @@ from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import COMPARISON, study_directory
 from splitrun.study.quality import TimeToTarget, score, time_to_target
-from splitrun.study.timing import Watcher, shorten
+from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
+from splitrun.study.watcher import Watcher
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.probing import given_costs
@@ -61,6 +62,9 @@ class Told(Watcher):
 
     def tell(self, line: str) -> None:
         self.lines.append(line)
+
+    def left_out(self, arm: Arm, why: str) -> None:
+        self.lines.append(f"left out {arm}: {why}")
 
 
 def written(directory: Path, content: Content | None = None) -> str:

@@ -23,8 +23,8 @@ from splitrun.study.bench.measure import BenchSettings, measure
 from splitrun.study.compare import CompareSettings
 from splitrun.study.directory import COMPARISON, study_directory
 from splitrun.study.quality import score
-from splitrun.study.timing import Watcher
 from splitrun.study.training import Subject
+from splitrun.study.watcher import BenchWatcher, Watcher
 from tests.cli.trial import refusal
 from tests.report.reading import Report
 from tests.runtime.running import Content, prepared, synthetic
@@ -275,5 +275,5 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     settings = CompareSettings(repeats=1, budget_s=0.1, seeds=2)
     comparison = comparing.compare(arms, settings, None, tmp_path, Watcher())
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
-    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), lambda _: None).trials
+    trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), BenchWatcher()).trials
     assert len(trials) == 1

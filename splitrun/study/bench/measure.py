@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
@@ -21,12 +21,11 @@ from splitrun.session.environment import LoadMeter
 from splitrun.study.statistics import MedianEstimate, estimate_median, find_trend
 from splitrun.study.timing import Trial, enough, shorten, time_trial, trial_s, wanted_steps
 from splitrun.study.training import Subject, train_fresh
+from splitrun.study.watcher import BenchWatcher
 from splitrun.telemetry import Sampler
 
 _EVERY_S = 0.05
 """Between two looks at the memory."""
-OnTrial = Callable[[Sequence[Trial]], None]
-"""Takes the trials of a cell so far, after each."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,18 @@ class Measured:
         return median(trial.cpu_percent for trial in self.trials)
 
 
-def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) -> Measured:
+def measure(experiment: Experiment, settings: BenchSettings, watcher: BenchWatcher) -> Measured:
     """Warm up, then make trials until there are enough of them.
+
+    Args:
+        watcher: told between trials, and shown the warm-up.
 
     Raises:
         RunFailed: a role failed.
     """
     document, plan = experiment.document, experiment.plan
     subject = Subject(experiment.parties).with_facts_of(plan)
-    segment, steps = _warm_up(subject, plan, settings.budget_s)
+    segment, steps = _warm_up(subject, plan, settings.budget_s, watcher)
     release_memory()
     trials: list[Trial] = []
     start, load = now(), LoadMeter()
@@ -95,8 +97,8 @@ def measure(experiment: Experiment, settings: BenchSettings, on_trial: OnTrial) 
             settings.repeats,
             lambda: [estimate_median([trial.samples_per_s for trial in trials])],
         ):
+            watcher.timing(trials)
             trials.append(time_trial(segment, segment.spec.runtime.type))
-            on_trial(trials)
     return Measured(
         schedule=plan.schedule,
         depth=plan.depth,
@@ -118,12 +120,17 @@ def segment_of(subject: Subject, steps: int) -> Subject:
     return shorten(replace(subject, parties=spread), steps)
 
 
-def _warm_up(subject: Subject, plan: Plan, budget_s: float) -> tuple[Subject, int]:
+def _warm_up(
+    subject: Subject, plan: Plan, budget_s: float, watcher: BenchWatcher
+) -> tuple[Subject, int]:
     """The segment to time, and its steps; a few steps tell roughly how many, those how many."""
     most = next(plan.segments()).stop
     steps = min(max(4, plan.depth), most)
-    for _ in range(2):
-        statistics = train_fresh(segment_of(subject, steps), subject.spec.runtime.type).statistics
+    for is_long in (False, True):
+        warmed = segment_of(subject, steps)
+        recorder = watcher.warming_up(warmed.plan()) if is_long else None
+        kind = subject.spec.runtime.type
+        statistics = train_fresh(warmed, kind, recorder=recorder).statistics
         period_s = statistics.train_s / statistics.steps
         steps = min(wanted_steps(period_s, plan.depth, trial_s(budget_s)), most)
     segment = segment_of(subject, steps)

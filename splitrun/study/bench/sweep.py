@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -26,12 +26,12 @@ from splitrun.study.bench.grid import Axis, Combination, combinations, overrides
 from splitrun.study.bench.measure import (
     BenchSettings,
     Measured,
-    OnTrial,
     measure,
     reliability_warnings,
 )
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
+from splitrun.study.watcher import BenchWatcher
 
 _ENDLESS = "training.epochs=1000000000"
 
@@ -128,10 +128,6 @@ def _lacks_steps(error: SpecError, file: Path, arguments: Sequence[str]) -> bool
     return True
 
 
-OnCell = Callable[[Results], None]
-"""Takes the results so far, after each cell."""
-
-
 @dataclass(frozen=True)
 class Bench:
     """A grid, and how to go through it."""
@@ -149,7 +145,7 @@ class Bench:
     """Import and run the classes that the specs name."""
 
 
-def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownload) -> Results:
+def sweep(bench: Bench, watcher: BenchWatcher, on_download: OnDownload) -> Results:
     """Measure every cell that is not done yet, and write down each as soon as it is.
 
     A cell that cannot be run, or fails, has a problem instead of figures, and is tried again next
@@ -160,12 +156,14 @@ def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownl
     """
     header = bench.directory.header(bench.document, asdict(bench.settings))
     results = Results(header, bench.axes, bench.baseline, ())
+    watcher.begin(results)
     try:
-        for cell in bench.cells:
-            result = _result(bench, cell, results.cores, on_trial, on_download)
+        for number, cell in enumerate(bench.cells, 1):
+            watcher.cell(number)
+            result = _result(bench, cell, results.cores, watcher, on_download)
             results = replace(results, cells=(*results.cells, result))
             bench.directory.write("bench.json", results.report().record)
-            on_cell(results)
+            watcher.done(results)
     except KeyboardInterrupt as error:
         number = stopped_by(error)
         done = f"{interrupted(number)} after {len(results.cells)} of {len(bench.cells)} cells"
@@ -175,7 +173,7 @@ def sweep(bench: Bench, on_trial: OnTrial, on_cell: OnCell, on_download: OnDownl
 
 
 def _result(
-    bench: Bench, cell: BenchCell, cores: int, on_trial: OnTrial, on_download: OnDownload
+    bench: Bench, cell: BenchCell, cores: int, watcher: BenchWatcher, on_download: OnDownload
 ) -> CellResult:
     parameters = {key: point.label for key, point in cell.combination.items()}
     if cell.document is None:
@@ -185,7 +183,7 @@ def _result(
     reused = measured is not None
     if measured is None:
         try:
-            measured = _measured(bench, cell.document, on_trial, on_download)
+            measured = _measured(bench, cell.document, watcher, on_download)
         except (UsageError, RunFailed) as error:
             return CellResult(parameters, problem=str(error), failed=isinstance(error, RunFailed))
         bench.directory.keep(key, measured)
@@ -194,7 +192,7 @@ def _result(
 
 
 def _measured(
-    bench: Bench, document: Document, on_trial: OnTrial, on_download: OnDownload
+    bench: Bench, document: Document, watcher: BenchWatcher, on_download: OnDownload
 ) -> Measured:
     """In a function of its own, so that no cell's data are in the next one's memory."""
     experiment = prepare(
@@ -204,4 +202,4 @@ def _measured(
         unproven=bench.settings.unproven and is_advised(document.spec),
         allow_code=bench.allow_code,
     )
-    return measure(experiment, bench.settings, on_trial)
+    return measure(experiment, bench.settings, watcher)

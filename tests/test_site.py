@@ -1,0 +1,69 @@
+"""The site: every page is in its navigation, and its reference has every key."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from splitrun.spec import json_schema
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_of_docs", DOCS / "site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def leaves(content: Any) -> list[str]:
+    """The pages of a navigation."""
+    if isinstance(content, str):
+        return [content]
+    within = content.values() if isinstance(content, dict) else content
+    return [leaf for each in within for leaf in leaves(each)]
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    config = yaml.safe_load((DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    pages = {page for page in pages if not page.startswith("adr/")} | {"reference.md"}
+    assert sorted(leaves(config["nav"])) == sorted(pages)
+
+
+def test_the_reference_has_every_key_of_every_section(site: ModuleType) -> None:
+    schema = json_schema()
+    text = site.reference(schema)
+    headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    for name, section in schema["$defs"].items():
+        assert name.strip("_") in headings
+        for key in section.get("properties", {}):
+            assert f"| `{key}` |" in text
+    assert {f"#{each.lower()}" for each in headings} >= set(re.findall(r"\]\((#\w+)\)", text))
+
+
+def test_bounds_defaults_and_choices_are_told(site: ModuleType) -> None:
+    text = site.reference(json_schema())
+    assert "| `schedule` | `sequential`, `microbatch`, `stale` | `sequential` |" in text
+    assert "| `depth` | whole number > 0 or `auto` |" in text
+    assert "| `parties` | names to [PartySection](#partysection) | required |" in text
+
+
+def test_a_link_that_leaves_the_site_is_the_name_of_a_file(site: ModuleType) -> None:
+    class Page:
+        class file:  # noqa: N801 - as MkDocs has it
+            src_uri = "studies/page.md"
+
+    text = "[a](../value.md), [b](../../CONTRIBUTING.md)"
+    assert site.on_page_markdown(text, Page) == "[a](../value.md), b (`CONTRIBUTING.md`)"
