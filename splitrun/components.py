@@ -70,7 +70,10 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "long_momentum": "splitrun.model.compensation:LongMomentum",
         "discount": "splitrun.model.compensation:Discount",
     },
-    "sinks": {"tensorboard": "splitrun.telemetry.tensorboard:TensorBoardSink"},
+    "sinks": {
+        "tensorboard": "splitrun.telemetry.tensorboard:TensorBoardSink",
+        "mlflow": "splitrun.telemetry.mlflow:MLflowSink",
+    },
 }
 """splitrun's own components, by kind and name, each as `module:attribute`."""
 

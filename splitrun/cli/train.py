@@ -57,7 +57,7 @@ def train(
         typer.Option(
             "--sink",
             metavar="NAME",
-            help="Also hand events to tensorboard, or to a sink that a package offers; repeatable.",
+            help="Also hand events to tensorboard, mlflow, or a sink of a package; repeatable.",
         ),
     ] = None,
     resume: Annotated[

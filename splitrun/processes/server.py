@@ -26,6 +26,7 @@ _IMPORTED = (
     "splitrun.runtime.serial",
     "splitrun.runtime.threaded",
     "splitrun.runtime.worker",
+    "splitrun.telemetry.mlflow",
     "splitrun.telemetry.tensorboard",
     "splitrun.wire.stream",
     "numpy.random",

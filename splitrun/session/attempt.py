@@ -395,6 +395,8 @@ def _made(asked: str, section: SinkSection) -> Sink:
     except ImportError as error:
         remedy = f"pip install 'splitrun[{section.extra}]'" if section.extra else "install it"
         raise MissingExtra(f"{asked}: {one_line(error)}; {remedy}") from error
+    except UsageError as error:
+        raise UsageError(f"{asked}: {error}") from error
     except Exception as error:
         what = f"{asked}: {type(section).__qualname__} cannot be made: {one_line(error)}"
         raise UsageError(what) from error

@@ -206,24 +206,44 @@ def shares(
 
     By default that is the whole run, or what there is of one that goes on.
     """
-    spent: dict[str, _Spent] = {}
-    first, last = -math.inf if start is None else start, math.inf if end is None else end
-    latest = first
-    for event in events:
-        match event:
-            case Executed():
-                seconds = min(event.end, last) - max(event.start, first)
-                if seconds > 0:
-                    spent.setdefault(event.role, [0.0, 0.0, 0.0])[_kind(event)] += seconds
-                latest = max(latest, event.end)
-            case RunStarted():
-                spent = {role: [0.0, 0.0, 0.0] for role in event.roles}
-                if start is None:
-                    first = latest = event.clock
-            case RunEnded():
-                latest = max(latest, event.end)
-    span_s = (latest if end is None else end) - first
-    return {role: _shares(seconds, span_s) for role, seconds in spent.items()}
+    tally = ShareTally(start, end)
+    tally.take_all(events)
+    return tally.shares
+
+
+class ShareTally:
+    """Adds up how roles spend their time while events come; see `shares`."""
+
+    def __init__(self, start: float | None = None, end: float | None = None) -> None:
+        self._start, self._end = start, end
+        self._latest = -math.inf if start is None else start
+        self._first = self._latest
+        self._spent: dict[str, _Spent] = {}
+
+    def take_all(self, events: Iterable[Event]) -> None:
+        """Enter events, in their order."""
+        first, last = self._first, math.inf if self._end is None else self._end
+        spent, latest = self._spent, self._latest
+        for event in events:
+            match event:
+                case Executed():
+                    seconds = min(event.end, last) - max(event.start, first)
+                    if seconds > 0:
+                        spent.setdefault(event.role, [0.0, 0.0, 0.0])[_kind(event)] += seconds
+                    latest = max(latest, event.end)
+                case RunStarted():
+                    spent = {role: [0.0, 0.0, 0.0] for role in event.roles}
+                    if self._start is None:
+                        first = latest = event.clock
+                case RunEnded():
+                    latest = max(latest, event.end)
+        self._first, self._spent, self._latest = first, spent, latest
+
+    @property
+    def shares(self) -> Mapping[str, Shares]:
+        """By role, of the time up to now."""
+        span_s = (self._latest if self._end is None else self._end) - self._first
+        return {role: _shares(seconds, span_s) for role, seconds in self._spent.items()}
 
 
 def _kind(event: Executed) -> int:

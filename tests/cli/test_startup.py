@@ -16,7 +16,13 @@ QUICKSTART = Path(__file__).parents[2] / "experiments" / "quickstart.yaml"
 TINY = ("training.epochs=1", "dataset.rows=1000", "links.default=lan")
 NOT_TO_TRAIN = {
     *("sklearn", "scipy", "pandas", "pyarrow", "sympy", "networkx", "plotly", "jinja2"),
-    *("tensorboardX", "torch._dynamo", "torch._inductor", "torch.fx.experimental.symbolic_shapes"),
+    *(
+        "tensorboardX",
+        "mlflow",
+        "torch._dynamo",
+        "torch._inductor",
+        "torch.fx.experimental.symbolic_shapes",
+    ),
 }
 
 

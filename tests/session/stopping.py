@@ -101,13 +101,14 @@ def stop_at(step: int) -> Sink:
     return sink
 
 
-def stopped(content: Content, runs: Path, step: int = 10) -> Path:
+def stopped(content: Content, runs: Path, step: int = 10, sinks: Sequence[Sink] = ()) -> Path:
     """The directory of a run that was interrupted at a step."""
     runs.mkdir(exist_ok=True)
     spec = runs / "spec.yaml"
     spec.write_text(yaml.safe_dump(content))
+    every: list[Sink] = [JsonLines(), *sinks, stop_at(step)]
     with pytest.raises(Interrupted):
-        train(prepare(load(spec), allow_code=True), runs / "runs", [JsonLines(), stop_at(step)])
+        train(prepare(load(spec), allow_code=True), runs / "runs", every)
     return max((runs / "runs").iterdir())
 
 
