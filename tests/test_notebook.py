@@ -41,7 +41,7 @@ def test_its_cells_draw_throughput_and_auroc_against_depth(
 
     def measure(*given: Any, **options: Any) -> ComparisonRecord:
         asked = compare.bind(*given, **options).arguments
-        assert document_of(asked["spec"], None, None).spec.name == "depth"
+        assert document_of(asked["spec"], (), None).spec.name == "depth"
         return ComparisonRecord.of(measured)
 
     monkeypatch.setattr(splitrun, "compare", measure)

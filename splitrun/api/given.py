@@ -6,13 +6,14 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from splitrun.data import check_columns
 from splitrun.errors import UsageError
 from splitrun.files import why_odd
+from splitrun.records.run import Invocation
 from splitrun.spec import Document, judged_by, load, loads
 from splitrun.spec.yaml_text import dump
 
@@ -29,19 +30,29 @@ one_at_a_time = threading.RLock()
 models draw from belong to the whole process."""
 
 
+def asked(overrides: Overrides | None) -> Invocation:
+    """The overrides as they would be typed, for the spec and for the records of what it starts.
+
+    Raises:
+        UsageError: one is no plain value.
+    """
+    changes = (f"{key}={_written(key, value)}" for key, value in (overrides or {}).items())
+    return Invocation(overrides=tuple(changes))
+
+
 def document_of(
-    spec: SpecLike, overrides: Overrides | None, data_dir: Path | None, metric: str | None = None
+    spec: SpecLike, changes: Sequence[str], data_dir: Path | None, metric: str | None = None
 ) -> Document:
     """The spec with its overrides, and its columns checked.
 
     Args:
+        changes: the overrides, as they would be typed.
         metric: that it is to be judged by alone; default: by those it has.
 
     Raises:
         SpecError: it is not valid; with every problem that was found.
-        UsageError: it is no spec at all, or an override is no plain value.
+        UsageError: it is no spec at all.
     """
-    changes = [f"{key}={_written(key, value)}" for key, value in (overrides or {}).items()]
     document = _read(spec, changes)
     if judged := judged_by(document.spec, metric):
         document = _read(spec, [*changes, judged])
@@ -79,7 +90,7 @@ def warn(text: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=2)
 
 
-def _read(spec: SpecLike, changes: list[str]) -> Document:
+def _read(spec: SpecLike, changes: Sequence[str]) -> Document:
     if isinstance(spec, Mapping):
         plain = json.loads(_written(UNNAMED, spec))
         return loads(dump(plain), UNNAMED, changes)

@@ -12,6 +12,7 @@ from splitrun.api.given import (
     FilePath,
     Overrides,
     SpecLike,
+    asked,
     directory_of,
     document_of,
     one_at_a_time,
@@ -65,7 +66,8 @@ def run(
         Interrupted: a signal stopped it, Ctrl-C among them; what was trained until then is saved.
     """
     with one_at_a_time:
-        document = document_of(spec, overrides, path_or_none(data_dir))
+        typed = asked(overrides)
+        document = document_of(spec, typed.overrides, path_or_none(data_dir))
         runs = directory_of(runs_dir)
         start_ahead(document.spec.runtime.type)
 
@@ -75,7 +77,7 @@ def run(
         offered = offer()
         experiment = prepare(document, data_dir=path_or_none(data_dir), allow_code=allow_code)
         warn_each(experiment.warnings)
-        attempts = Attempts(experiment, runs, lambda: _shown(progress), offer, warn, warn)
+        attempts = Attempts(experiment, runs, lambda: _shown(progress), offer, warn, warn, typed)
         policy, first = document.spec.supervision, AttemptStart(experiment, None, offered)
         result = supervised(policy, attempts.run, first, attempts.next_start)
     return Run(Path(result.run_dir).absolute(), allow_code=allow_code)
@@ -128,16 +130,17 @@ def compare(
     )
     with one_at_a_time:
         data, watcher = path_or_none(data_dir), _Warnings()
-        document = document_of(spec, overrides, data, metric)
+        typed = asked(overrides)
+        document = document_of(spec, typed.overrides, data, metric)
         arms = line_up(
             *(document, settings.schedules, settings.depths, watcher),
             codecs=settings.codecs,
             data_dir=data,
             allow_code=allow_code,
         )
-        with study_directory(directory_of(runs_dir), document, COMPARISON) as directory:
+        with study_directory(directory_of(runs_dir), document, COMPARISON, typed) as directory:
             comparison = compare_arms(arms, settings, metric, directory.path, watcher)
-            record = keep(directory, document, COMPARISON, settings, comparison)
+            record = keep(directory, document, COMPARISON, settings, comparison, typed)
         if unwritten := written_or_why(directory.path):
             warn(str(unwritten))
     return record

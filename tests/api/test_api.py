@@ -17,7 +17,7 @@ import yaml
 
 import splitrun
 from splitrun.cli.app import run as run_command
-from splitrun.records.run import UNTYPED, read_manifest
+from splitrun.records.run import Invocation, read_manifest
 from tests.cli.trial import ROWS, SPEC, own, write
 from tests.remedies.table import OWN
 from tests.remedies.table import own as own_files
@@ -67,9 +67,6 @@ def test_a_run_is_what_the_command_makes_to_the_bit_and_prints_nothing(
     assert told["weights_sha256"] == again.result.weights_sha256 == made.result.weights_sha256
     assert again.status == "done"
     assert again.directory.is_absolute()
-    manifest = read_manifest(again.directory)
-    assert manifest is not None
-    assert manifest.attempts[0].asked == UNTYPED
 
 
 def test_a_mapping_is_a_spec_too(made: splitrun.Run) -> None:
@@ -96,6 +93,14 @@ def test_metrics_have_a_row_for_each_epoch() -> None:
     assert {"train.loss", "test.auroc"} <= set(run.metrics.columns)
     assert list(run.metrics["test.auroc"].isna()) == [True, False, False]
     assert run.metrics["test.auroc"].iloc[-1] == run.result.metrics["test"]["auroc"]
+
+
+def test_a_run_s_records_have_the_overrides_as_they_would_be_typed() -> None:
+    run = splitrun.run("trial.yaml", {"seed": np.int64(3), "top.model.hidden": np.array([3])})
+    manifest = read_manifest(run.directory)
+    assert manifest is not None
+    typed = ("seed=3", "top.model.hidden=[3]")
+    assert manifest.asked == Invocation(overrides=typed)
 
 
 def test_evaluating_gives_what_the_training_ended_with(made: splitrun.Run) -> None:
