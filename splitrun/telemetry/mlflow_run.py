@@ -12,7 +12,16 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from splitrun.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepDone
+from splitrun.events import (
+    EpochDone,
+    Evaluated,
+    Event,
+    Executed,
+    RunEnded,
+    RunStarted,
+    Sent,
+    StepDone,
+)
 from splitrun.files import is_regular, write_text
 from splitrun.records.reading import FileRecord, read_record
 from splitrun.records.run import Manifest, RunResult
@@ -90,19 +99,23 @@ class MLflow:
         self._write_id()
         self._tally.take_all(events)
         for event in events:
-            match event:
-                case StepDone():
-                    self._pass_step(event)
-                case EpochDone():
-                    self._add("train/epoch_loss", event.loss, event.end)
-                case Evaluated():
-                    self._pass_evaluation(event)
-                case RunStarted():
-                    self._start(event)
-                case RunEnded():
-                    self._end(event)
+            if not isinstance(event, (Executed, Sent)):  # which most are
+                self._take(event)
         if monotonic() >= self._send_at:
             self._send_points()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case StepDone():
+                self._pass_step(event)
+            case EpochDone():
+                self._add("train/epoch_loss", event.loss, event.end)
+            case Evaluated():
+                self._pass_evaluation(event)
+            case RunStarted():
+                self._start(event)
+            case RunEnded():
+                self._end(event)
 
     def _start(self, event: RunStarted) -> None:
         self._directory = Path(event.run_dir)
@@ -128,9 +141,10 @@ class MLflow:
 
     def _write_id(self) -> None:
         """In the thread that hands events over, which alone writes into the directory."""
-        tracked, self._unwritten = self._unwritten, None
-        if tracked is not None:
-            write_text(self._directory / _ID, msgspec.json.encode(tracked).decode() + "\n")
+        if self._unwritten is not None:
+            content = msgspec.json.encode(self._unwritten).decode()
+            self._unwritten = None
+            write_text(self._directory / _ID, f"{content}\n")
 
     def _pass_step(self, event: StepDone) -> None:
         self._step = event.step + 1
