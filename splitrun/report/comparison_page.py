@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from splitrun import units
@@ -32,6 +32,8 @@ from splitrun.units import PAGE
 
 _SEQUENTIAL_STEPS = 2.2
 """The timeline's span, in steps of the sequential arm: two and the edges of their neighbours."""
+_MOST_STEPS = 20
+"""Of the other arm in that span; where it has more, the span is of one sequential step."""
 _SAMPLED_S = 0.1
 """Width of a bin of samples: a trial is short."""
 
@@ -130,14 +132,23 @@ def _strips(comparison: ComparisonRecord, recordings: Recordings) -> list[Strip]
         others = [arm for arm in comparison.arms if not arm.sequential]
         chosen = max(others, key=lambda arm: arm.samples_per_s.median or 0, default=None)
     shown = [arm for arm in (baseline, chosen) if arm is not None and arm.name in recordings]
-    period = period_s(recordings[shown[0].name]) if shown else None
+    span_s = _span_s([recordings[arm.name] for arm in shown])
     strips = []
     for arm in shown:
-        span_s = None if period is None else _SEQUENTIAL_STEPS * period
         steady = window(recordings[arm.name], span_s)
         if steady is not None:
             strips.append(Strip(arm.name, recordings[arm.name], steady))
     return strips
+
+
+def _span_s(shown: Sequence[RunSummary]) -> float | None:
+    """What the timeline covers, the baseline's recording being the first that is shown."""
+    periods = [period_s(recording) for recording in shown]
+    if not periods or periods[0] is None:
+        return None
+    fastest = min(period for period in periods if period is not None)
+    span_s = _SEQUENTIAL_STEPS * periods[0]
+    return span_s if span_s <= _MOST_STEPS * fastest else span_s / 2
 
 
 def _machine(comparison: ComparisonRecord, recordings: Recordings) -> list[Block]:

@@ -44,7 +44,7 @@ def layout(
     """
     return {
         "height": height,
-        "margin": {"l": 8, "r": right, "t": TOP_PX if unit else 16, "b": BOTTOM_PX},
+        "margin": {"l": _left_px(y), "r": right, "t": TOP_PX if unit else 16, "b": BOTTOM_PX},
         "annotations": [*labels, *([_above(unit)] if unit else [])],
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -74,9 +74,18 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
         "gridcolor": "var(--line)",
         "linecolor": "var(--line)",
         "zeroline": False,
-        "automargin": True,
         "fixedrange": False,
     } | more
+
+
+def _left_px(y: dict[str, Any]) -> int:
+    """Room for the words of the vertical axis. Plotly would find it by drawing everything twice."""
+    return 12 + round(_CHARACTER_PX * max(map(len, y.get("ticktext", ())), default=_NUMBER))
+
+
+_CHARACTER_PX = 6.8
+_NUMBER = 7
+"""Characters of a number on an axis."""
 
 
 def _above(unit: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ Gates for scripts are conditions on a comparison that end a command with exit co
 for proof: it lets pass what the measurements show with 95 % confidence, and fails what is merely
 possible.
 
-Where the spec does not say how often to evaluate, each arm is evaluated after every epoch or, of
-short ones, after so many that a pipeline seldom drains for it: there are curves then.
+Where the spec does not say how often to evaluate, an arm is evaluated after every epoch or, where
+its pipeline would mostly drain for it, after so many that it seldom does: there are curves then.
 
 The time to a target value of the metric joins what was measured apart. The curves tell after how
 many epochs it is reached, seed by seed; the arm's throughput tells how long those take. Evaluations
@@ -85,12 +85,12 @@ def score(
         RunFailed: a role failed; or the baseline diverged; or an arm begins as another network.
     """
     name = metric or "loss"
-    plans = [subject.plan() for subject in subjects.values()]
-    every_epochs = epochs_between(max(plan.depth for plan in plans), plans[0].steps_per_epoch)
+    plans = {arm: subject.plan() for arm, subject in subjects.items()}
     scores = {arm: Scores() for arm in subjects}
     initial_weights = InitialWeights()
     for index in range(seeds):
         for arm in tuple(scores):
+            every_epochs = epochs_between(plans[arm].depth, plans[arm].steps_per_epoch)
             subject = subjects[arm].under(bare(subjects[arm].spec, index, every_epochs))
             seed, plan = subject.spec.seed, subject.plan()
             recorder = watcher.training(arm, plan, index + 1)
@@ -145,20 +145,20 @@ def _curve(statistics: RunStatistics, metric: str) -> Curve:
 
 
 _FEWEST_DEPTHS = 8
-"""So many times the deepest pipeline, an evaluation comes at the earliest."""
+"""After so many times as many steps as are in flight, an evaluation comes at the earliest."""
 
 
-def epochs_between(deepest: int, steps_per_epoch: int) -> int:
-    """After how many epochs all arms are evaluated for their curves.
+def epochs_between(depth: int, steps_per_epoch: int) -> int:
+    """After how many epochs an arm is evaluated for its curve.
 
     Every evaluation drains the pipeline, after which the next gradients are less stale. So there
     are at least eight times as many steps between two of them as are in flight.
 
     Args:
-        deepest: the most batches in flight of any arm.
-        steps_per_epoch: of every arm.
+        depth: batches in flight.
+        steps_per_epoch: of the run.
     """
-    return -(-_FEWEST_DEPTHS * deepest // steps_per_epoch) if deepest > 1 else 1
+    return -(-_FEWEST_DEPTHS * depth // steps_per_epoch) if depth > 1 else 1
 
 
 def bare(spec: Spec, index: int, every_epochs: int | None = None) -> Spec:

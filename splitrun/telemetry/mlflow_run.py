@@ -141,9 +141,10 @@ class MLflow:
 
     def _write_id(self) -> None:
         """In the thread that hands events over, which alone writes into the directory."""
-        tracked, self._unwritten = self._unwritten, None
-        if tracked is not None:
-            write_text(self._directory / _ID, msgspec.json.encode(tracked).decode() + "\n")
+        if self._unwritten is not None:
+            content = msgspec.json.encode(self._unwritten).decode()
+            self._unwritten = None
+            write_text(self._directory / _ID, f"{content}\n")
 
     def _pass_step(self, event: StepDone) -> None:
         self._step = event.step + 1

@@ -119,7 +119,9 @@ def test_resume_says_so_and_goes_on(
     assert said.startswith(f"{lost}: killed, and no checkpoint, so nothing tells where to go on")
     assert run(["train", "--resume", str(killed), "--progress", "plain", "--json"]) == 0
     captured = capsys.readouterr()
-    assert f"going on with {killed}, killed, from step 1" in captured.err
+    assert re.search(
+        rf"going on with {re.escape(str(killed))}, killed, from step [1-9]", captured.err
+    )
     manifest = json.loads((killed / "manifest.json").read_text(encoding="utf-8"))
     assert [attempt["status"] for attempt in manifest["attempts"]] == ["killed", "done"]
 

@@ -13,7 +13,7 @@ from splitrun.cli.app import run
 from splitrun.cli.data_lines import data_lines
 from splitrun.errors import DataError, SpecError
 from splitrun.report.class_tables import class_tables
-from splitrun.report.page import PageTable
+from splitrun.report.page import Figure, PageTable
 from splitrun.session import Experiment, evaluate_run, predict, prepare, train
 from splitrun.spec import load
 from tests.runtime.running import Content
@@ -70,7 +70,7 @@ def test_a_run_tells_of_each_label_and_predicts_each(tmp_path: Path) -> None:
     evaluation = evaluate_run(directory)
     assert evaluation.metrics == result.metrics["test"]
     assert evaluation.classes["test"] == told
-    titles = [it.title for it in class_tables(result) if isinstance(it, PageTable)]
+    titles = [it.title for it in class_tables(result) if isinstance(it, PageTable | Figure)]
     assert titles == ["Labels", "Are probabilities to be believed?"]
     predictions = evaluation.predictions
     assert predictions.header == (
