@@ -37,6 +37,7 @@ class Found:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By rows and name."""
     samples_per_s: float | None = None
+    """Of what measures one way of running its spec, not several."""
     steps: int | None = None
     allow_code: bool = False
     """Whether its spec names classes."""

@@ -116,15 +116,13 @@ def _study(path: Path) -> Found:
     else:
         kind = told.kind
         status, message, asked = fate(path, told.status), told.message, told.asked
-    samples_per_s = None
     metrics: Mapping[str, Mapping[str, float]] = {}
     if isinstance(record, ComparisonRecord):
         if arm := record.chosen:
             metrics = {record.decided_on: _known({record.metric: arm.metric.mean})}
-            samples_per_s = arm.samples_per_s.median
     elif record is not None:
         metrics = {record.decided_on: _known({record.metric: record.with_all.mean})}
-    return Found(kind, status, message, asked=asked, metrics=metrics, samples_per_s=samples_per_s)
+    return Found(kind, status, message, asked=asked, metrics=metrics)
 
 
 def _bench(path: Path) -> Found:
@@ -146,14 +144,12 @@ def _bench(path: Path) -> Found:
     cells, wanted = len(bench.cells), prod(map(len, bench.axes.values()))
     failed = sum(cell.status == "failed" for cell in bench.cells)
     over = "interrupted" if cells < wanted else "failed" if failed else "done"
-    rates = [cell.samples_per_s.median for cell in bench.cells if cell.samples_per_s]
     return Found(
         "bench",
         "running" if held else over,
         f"{cells} of {wanted} cells are done, {failed} of them failed",
         bench.started,
         asked=bench.asked,
-        samples_per_s=max((rate for rate in rates if rate is not None), default=None),
     )
 
 

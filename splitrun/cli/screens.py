@@ -88,15 +88,18 @@ class StudyScreen(Screen):
         from rich.live import Live
 
         from splitrun.cli.study_view import StudyView
+        from splitrun.dashboard.keys import keyboard_of_stdin
 
         self.view = StudyView()
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._size = console.size
         self._draw_at = 0.0
+        self._keyboard = keyboard_of_stdin()
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._pass_keys()
         return self
 
     def __exit__(
@@ -107,6 +110,14 @@ class StudyScreen(Screen):
     ) -> None:
         self._live.transient = error is None
         self._live.stop()
+        if self._keyboard is not None:
+            self._pass_keys()
+            self._keyboard.release()
+
+    def _pass_keys(self) -> None:
+        """No key means anything here: none is shown, nor left for the shell."""
+        if self._keyboard is not None:
+            self._keyboard.pressed()
 
     def line(self, text: str, to_go: str = "") -> None:
         """Show it above the table, until the next one comes; what is left stands over it."""

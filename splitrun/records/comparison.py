@@ -208,7 +208,8 @@ class ComparisonRecord(StudyRecord, frozen=True, kw_only=True):
     shown_depth: int | None = None
     """The deepest whose accuracy the evidence speaks for."""
     faster_unproven: tuple[str, ...] = ()
-    """Names of arms that are faster than the recommended one, and not shown to be as accurate."""
+    """Names of arms that are faster than the recommended one, and shown to be neither as accurate
+    nor different."""
     unproven: bool = False
     """Whether the fastest is taken, whatever its verdict."""
     certainty: CertaintyRecord | None = None

@@ -25,7 +25,7 @@ def appendix(
     """
     lists = (
         ("What the words mean", terms),
-        ("Settings", [_setting(*pair) for pair in study.settings.items() if pair[1] is not None]),
+        ("Settings", [_setting(*pair) for pair in study.settings.items() if pair[1] not in _UNSET]),
         ("Environment", environment_terms(study.environment)),
     )
     blocks: list[Block] = [Terms(title, pairs) for title, pairs in lists if pairs]
@@ -33,6 +33,9 @@ def appendix(
     if spec:
         blocks.append(CodeListing("The spec as understood, every key stated", spec))
     return blocks
+
+
+_UNSET: tuple[object, ...] = (None, [], ())
 
 
 def _setting(key: str, value: object) -> tuple[str, str]:

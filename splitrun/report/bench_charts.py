@@ -105,7 +105,7 @@ def _chart(
         line.sort(key=lambda cell: labels.index(cell.parameters[shown.across]))
         traces.append(_trace(bench, shown, line, name, colour, symbol))
         ends.append(LineEnd(name, _rate(line[-1]), colour, symbol))
-    rates = [_rate(cell) for cell in bench.cells if cell.samples_per_s]
+    rates = [end for cell in bench.cells if cell.samples_per_s for end in _ends(cell)]
     low, high, many = min(rates), max(rates), max(rates) > _WIDE_RANGE * min(rates)
     bottom, top = (math.log10(low / 1.2), math.log10(high * 1.2)) if many else (0.0, 1.1 * high)
     placed = [
@@ -115,7 +115,9 @@ def _chart(
     ]
     shape = layout(
         axis(text(shown.across), **_across(labels)),
-        axis(tickformat="~s", range=[bottom, top], type="log" if many else "linear"),
+        axis(
+            tickformat="~s", range=[bottom, top], **({"type": "log", "dtick": "D2"} if many else {})
+        ),
         height=_HEIGHT,
         unit="samples/s",
         labels=key(placed, bottom, top, _HEIGHT),
@@ -161,9 +163,7 @@ def _trace(
     labels = bench.axes[shown.across]
     numeric = _numeric(labels)
     places = [cell.parameters[shown.across] for cell in line]
-    ends = [
-        whiskers(_rate(cell), *(_interval(cell) or 2 * (_rate(cell),)), colour) for cell in line
-    ]
+    ends = [whiskers(_rate(cell), *_ends(cell), colour) for cell in line]
     spread = ends[0] | {each: [it[each][0] for it in ends] for each in ("array", "arrayminus")}
     return {
         "type": "scatter",
@@ -185,6 +185,11 @@ def _trace(
 
 def _interval(cell: CellRecord) -> tuple[float, float] | None:
     return cell.samples_per_s.ci95 if cell.samples_per_s else None
+
+
+def _ends(cell: CellRecord) -> tuple[float, float]:
+    """Of its whiskers, which may have none."""
+    return _interval(cell) or (_rate(cell), _rate(cell))
 
 
 def _told(cell: CellRecord) -> str:

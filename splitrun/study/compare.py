@@ -29,7 +29,14 @@ from splitrun.study.comparison import (
     staleness_of,
 )
 from splitrun.study.directory import MeasurementLog
-from splitrun.study.quality import Scores, compare_metric, refuse_undefined, score, time_to_target
+from splitrun.study.quality import (
+    Finding,
+    Scores,
+    compare_metric,
+    refuse_undefined,
+    score,
+    time_to_target,
+)
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.timing import (
     TimedArm,
@@ -174,6 +181,7 @@ class _Measured:
                 each.arm
                 for each in allowed
                 if each.samples_per_s.median > recommended.samples_per_s.median
+                and each.comparison.verdict.finding is not Finding.DIFFERENT
             ),
             shown_depth=shown.depth if shown else 1,
             unproven=self.settings.unproven,

@@ -132,7 +132,7 @@ class Choice:
     fastest: Arm
     """Of those that the spec allows, whatever it does to the metric."""
     faster_unproven: tuple[Arm, ...]
-    """Faster than the recommended one."""
+    """Faster than the recommended one, and not shown to be different."""
     shown_depth: int
     """The deepest that the study of staleness has shown to be accurate in such a run."""
     unproven: bool

@@ -93,6 +93,10 @@ _SHORTEST_S = 0.1
 """Systems count what cores do in ticks of 10 ms, which of a shorter time tell next to nothing."""
 
 
+_SHORTEST_OWN_S = 0.005
+"""Of a shorter time, the moments at which clocks are read tell more than what was done."""
+
+
 class Gauge:
     """Makes samples; all of them in one thread, for psutil counts the cores' time per thread.
 
@@ -106,21 +110,23 @@ class Gauge:
         self._meter = Meter(roles)
         self._role_cpu_s: dict[str, float] = {}
         self._time, self._cpu_s = time.perf_counter(), cpu_s()
+        self._busy = 0.0
         self._cores: tuple[float, ...] = ()
         self._cores_at = self._time
         psutil.cpu_percent(percpu=True)
 
     def read(self) -> Sampled:
-        """A sample of this moment, its shares since the one before; those of cores are the last
-        ones still if that was only just now."""
+        """A sample of this moment, its shares since the one before; they are the last ones still if
+        that was only just now."""
         own, there = self._meter.read(), others()
         now, used_s = time.perf_counter(), own.cpu_s + there.cpu_s
-        busy = max(0.0, used_s - self._cpu_s) / (now - self._time)
-        self._time, self._cpu_s = now, used_s
+        if now - self._time >= _SHORTEST_OWN_S:
+            self._busy = max(0.0, used_s - self._cpu_s) / (now - self._time)
+            self._time, self._cpu_s = now, used_s
         self._role_cpu_s |= {**own.role_cpu_s, **there.role_cpu_s}
         return Sampled(
             time=now,
-            cpu_percent=100 * busy,
+            cpu_percent=100 * self._busy,
             core_percents=self._core_percents(now),
             memory_bytes=own.memory_bytes + there.memory_bytes,
             threads=own.threads + there.threads,

@@ -81,7 +81,7 @@ def test_a_bench_stands_as_its_cells_do(
     entry = read_entry(path)
     assert entry is not None
     assert (entry.kind, entry.status, entry.found.message) == ("bench", status, message)
-    assert entry.found.samples_per_s == (1000.0 * len(statuses) or None)
+    assert entry.found.samples_per_s is None  # each cell has its own
     with locked(path):
         assert status_of(path) == "running"
 

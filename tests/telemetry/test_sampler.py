@@ -211,3 +211,10 @@ parties:
 top: {party: alice, model: {type: mlp, out: 1}, loss: binary_cross_entropy}
 runtime: serial
 """
+
+
+def test_two_samples_at_once_tell_the_same_share_of_the_processor() -> None:
+    watch = gauge()
+    burn()
+    first = watch.read()
+    assert watch.read().cpu_percent == first.cpu_percent > 0
