@@ -172,7 +172,7 @@ class _Measured:
         results = tuple(self._result(each, baseline) for each in self.trials if each is not other)
         gain = estimate_speedup(rates(self.trials[other]), rates(self.trials[baseline])).median
         allowed = [result for result in results if arms.allows(result.arm)]
-        recommended = _fastest([each for each in allowed if each.comparison.shows_sameness])
+        recommended = _fastest([each for each in allowed if _may_be_recommended(each)])
         fastest, shown = _fastest(allowed), arms.advice.shown
         choice = Choice(
             recommended=recommended.arm,
@@ -235,6 +235,12 @@ class _Measured:
             ),
             recording=self.recordings[arm],
         )
+
+
+def _may_be_recommended(result: ArmResult) -> bool:
+    """Whether an arm is shown to be as accurate as the baseline, and faster; or is the baseline."""
+    faster = result.speedup.interval.lower_bound > 1
+    return result.arm == BASELINE or (faster and result.comparison.shows_sameness)
 
 
 def _fastest(results: Sequence[ArmResult]) -> ArmResult:

@@ -128,7 +128,8 @@ class Choice:
     """Which arm to take: by what was measured, and by what was shown elsewhere."""
 
     recommended: Arm
-    """The fastest whose metric is shown to be the baseline's; the baseline where none else is."""
+    """The fastest that is shown to be faster than the baseline, with its metric; the baseline where
+    none is."""
     fastest: Arm
     """Of those that the spec allows, whatever it does to the metric."""
     faster_unproven: tuple[Arm, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from splitrun.study.bench.measure import BenchSettings, measure
 from splitrun.study.compare import CompareSettings
 from splitrun.study.directory import COMPARISON, study_directory
 from splitrun.study.quality import score
+from splitrun.study.timing import TimedArm, Trial
 from splitrun.study.training import Subject
 from splitrun.study.watcher import BenchWatcher, Watcher
 from tests.cli.trial import refusal
@@ -277,3 +278,31 @@ def test_a_user_s_class_is_tried_once_an_arm_and_not_before_every_training(
     assert {"sequential", "stale:2"} <= {str(each.arm) for each in comparison.arms}
     trials = measure(experiment, BenchSettings(repeats=1, budget_s=0.1), BenchWatcher()).trials
     assert len(trials) == 1
+
+
+@pytest.mark.parametrize(("gain", "recommended"), [(1.0, "sequential"), (1.5, "microbatch")])
+def test_an_arm_that_is_as_accurate_is_recommended_if_it_is_shown_to_be_faster(
+    tmp_path: Path,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    recommended: str,
+) -> None:
+    def timed(timed_arms: Sequence[TimedArm], **_: object) -> dict[TimedArm, list[Trial]]:
+        gains = {"microbatch": gain}
+        return {
+            each: [
+                Trial(rate * gains.get(each.arm.schedule, 1.0), 1.0, 50.0)
+                for rate in (1000.0, 1010.0, 990.0)
+            ]
+            for each in timed_arms
+        }
+
+    monkeypatch.setattr(comparing, "time_rounds", timed)
+    spec = written(tmp_path, synthetic(rows=300))
+    options = ("--schedules", "microbatch", "--seeds", "1", "--runs-dir", str(runs), "--json")
+    assert run(["compare", spec, *options, "--progress", "none"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert by_name(found)["microbatch:4"]["verdict"] in ("identical", "equivalent")
+    assert found["recommended"]["schedule"] == recommended
