@@ -24,6 +24,7 @@ settings.load_profile("here")
 
 
 LONG = (
+    "benchmarks/test_growth.py::test_a_run_in_a_process_of_its_own*",
     "benchmarks/test_miniatures.py::*",
     "ends/test_table.py::*compare*",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]faults[]]",
