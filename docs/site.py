@@ -56,21 +56,20 @@ def on_post_page(output: str, page: Page, **_: object) -> str:
 
 def reference(schema: Schema) -> str:
     """Every key of a spec, section by section, in the order in which they are come by."""
-    text = "\n".join(_section("A spec", schema, level=2))
+    text = "\n".join(_section("A spec", schema))
     parts = ["# Every key", "Made of `splitrun schema`.", text]
     done: set[str] = set()
-    while left := [
-        name for name in re.findall(r"\]\(#(\w+)\)", "".join(parts)) if name not in done
-    ]:
+    names = {_anchor(name): name for name in schema["$defs"]}
+    while left := [each for each in _LINKED.findall("".join(parts)) if each not in done]:
         done.add(left[0])
-        name = next(each for each in schema["$defs"] if _anchor(each) == left[0])
-        parts.append("\n".join(_section(_title(name), schema["$defs"][name], level=2)))
+        name = names[left[0]]
+        parts.append("\n".join(_section(_title(name), schema["$defs"][name])))
     return "\n\n".join(parts) + "\n"
 
 
-def _section(title: str, schema: Schema, level: int) -> Iterator[str]:
+def _section(title: str, schema: Schema) -> Iterator[str]:
     """A heading, what it is, and its keys as a table."""
-    yield f"{'#' * level} {title}"
+    yield f"## {title}"
     yield f"\n{_flat(schema.get('description', ''))}"
     keys = schema.get("properties", {})
     if not keys:

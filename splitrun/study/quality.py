@@ -174,7 +174,7 @@ def bare(spec: Spec, index: int, every_epochs: int | None = None) -> Spec:
     seed = (spec.seed + index) % _SEEDS
     links = {key: Link(codec=link.codec) for key, link in spec.links.items()}
     update = {"links": links, "parties": parties, "top": top, "seed": seed}
-    said = {"evaluate_every_epochs", "evaluate_every_steps", "early_stopping"}
+    said = ("evaluate_every_epochs", "evaluate_every_steps", "early_stopping")
     if every_epochs is not None and not any(getattr(spec.training, key) for key in said):
         every_epochs = min(every_epochs, spec.training.epochs)
         evaluated = {"evaluate_every_epochs": every_epochs}
