@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from splitrun.cli.console import Console
-    from splitrun.records.run import ChoiceRecord, PlanRecord
+    from splitrun.records.plan import ChoiceRecord, PlanRecord
 
 
 def validate(
@@ -197,7 +197,7 @@ def _show(plan: PlanRecord) -> None:
 
 
 def _show_forecast(console: Console, plan: PlanRecord) -> None:
-    from splitrun.records.run import BoundRecord
+    from splitrun.records.plan import BoundRecord
     from splitrun.units import SCREEN
 
     bound = plan.bound or BoundRecord()

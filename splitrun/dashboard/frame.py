@@ -15,7 +15,7 @@ from splitrun.dashboard.panels import link_lines, machine_count, machine_lines
 from splitrun.dashboard.role_panels import CHOSEN_LINES, chosen_lines, role_lines, strip_lines
 from splitrun.dashboard.values import values_count, values_lines
 from splitrun.dashboard.view import RunView
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 
 _FEWEST_VALUES = 2
 _HIGHEST_CHART, _HIGHEST_WIDE = 6, 10

@@ -22,7 +22,7 @@ from splitrun.dashboard.line import (
 from splitrun.dashboard.lines import stuck_text
 from splitrun.dashboard.view import RunView
 from splitrun.events import Stuck
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.records.setting import setting_parts
 from splitrun.units import SCREEN
 

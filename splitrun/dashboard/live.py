@@ -24,8 +24,8 @@ from splitrun.dashboard.view import RunView
 from splitrun.errors import RunDirectoryError
 from splitrun.events import Event, RunEnded, RunStarted
 from splitrun.records.comparison import read_comparison
+from splitrun.records.plan import BoundRecord, PlanRecord
 from splitrun.records.reading import read_record
-from splitrun.records.run import BoundRecord, PlanRecord
 
 _EVERY_S = 0.25
 _LOOK_EVERY_S = 0.05

@@ -24,7 +24,7 @@ from splitrun.dashboard.line import (
 from splitrun.dashboard.links import LinkView
 from splitrun.dashboard.view import RunView
 from splitrun.events import Gpu, Sampled, party_of
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.units import SCREEN
 
 _LONGEST_LINK_NAME = 40

@@ -29,7 +29,7 @@ from splitrun.dashboard.line import (
 from splitrun.dashboard.roles import MOST_CELLS, RoleView
 from splitrun.dashboard.view import RunView
 from splitrun.records.comparison import Shares
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.units import SCREEN
 
 _DOING = {

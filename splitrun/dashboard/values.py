@@ -11,7 +11,7 @@ from splitrun import units
 from splitrun.dashboard.history import History, held
 from splitrun.dashboard.line import DIM, PLAIN, STRONG, Line, chart, fit, line
 from splitrun.dashboard.view import RunView
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.units import SCREEN
 
 _LONGEST_LABEL = 20

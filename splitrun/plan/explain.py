@@ -13,7 +13,7 @@ from itertools import islice
 
 from splitrun.plan.plan import Channel, Plan, Role
 from splitrun.plan.schedule import Instruction, Op
-from splitrun.records.run import ChannelRecord, PlanRecord, RoleRecord
+from splitrun.records.plan import ChannelRecord, PlanRecord, RoleRecord
 
 _WRITTEN = 3
 """Times the size of a state that it has in memory while it is made into a file."""

@@ -17,15 +17,9 @@ import msgspec
 
 from splitrun.errors import RunDirectoryError
 from splitrun.events import EvaluatedRows
+from splitrun.records.plan import CertaintyRecord, ChoiceRecord
 from splitrun.records.reading import FileRecord, Record, read_record
-from splitrun.records.run import (
-    UNTYPED,
-    CertaintyRecord,
-    ChoiceRecord,
-    Environment,
-    Invocation,
-    Staleness,
-)
+from splitrun.records.run import UNTYPED, Environment, Invocation, Staleness
 
 Interval = tuple[float, float]
 """The ends of a 95 % interval."""

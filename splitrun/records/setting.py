@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from splitrun.events import party_of
-from splitrun.records.run import ChannelRecord, PlanRecord
+from splitrun.records.plan import ChannelRecord, PlanRecord
 from splitrun.units import PAGE, NumberStyle, listed
 
 

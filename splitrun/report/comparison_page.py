@@ -8,8 +8,8 @@ from pathlib import Path
 from splitrun import units
 from splitrun.files import is_something
 from splitrun.records.comparison import ArmRecord, ComparisonRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.records.reading import read_record
-from splitrun.records.run import PlanRecord
 from splitrun.records.setting import setting
 from splitrun.report.appendix import appendix
 from splitrun.report.arm_charts import by_depth, colour, curves, dash, symbol, time_to_target

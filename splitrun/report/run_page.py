@@ -8,12 +8,12 @@ from pathlib import Path
 from splitrun import units
 from splitrun.events import Decided
 from splitrun.files import is_something
+from splitrun.records.plan import PlanRecord
 from splitrun.records.reading import read_lines, read_record, read_text
 from splitrun.records.run import (
     Environment,
     EpochRecord,
     Manifest,
-    PlanRecord,
     RunResult,
     links_section,
     read_manifest,

@@ -20,7 +20,7 @@ from splitrun.model import LOSS, intra_op_threads, metric_place, section_of
 from splitrun.party import Parties, doubts, summarise
 from splitrun.plan import Plan, RoleFacts, check, compile, deadline_of, peak_bytes, planned_faults
 from splitrun.records.data import DataSummary
-from splitrun.records.run import BoundRecord, ChoiceRecord, PlanRecord
+from splitrun.records.plan import BoundRecord, ChoiceRecord, PlanRecord
 from splitrun.session.probe import probe_costs
 from splitrun.simulate import (
     MICRO_BATCHES,

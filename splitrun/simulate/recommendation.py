@@ -15,7 +15,7 @@ from importlib.resources import files
 import msgspec
 
 from splitrun.plan import Plan
-from splitrun.records.run import CertaintyRecord
+from splitrun.records.plan import CertaintyRecord
 from splitrun.simulate.bound import Limit
 from splitrun.simulate.predict import ThroughputPrediction
 from splitrun.spec import Spec, compensation_of, optimizer_of

@@ -20,7 +20,8 @@ from splitrun.records.comparison import (
     PointRecord,
     TrialRecord,
 )
-from splitrun.records.run import ChoiceRecord, Staleness
+from splitrun.records.plan import ChoiceRecord
+from splitrun.records.run import Staleness
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
 from splitrun.study.quality import Curve, MetricComparison, TimeToTarget

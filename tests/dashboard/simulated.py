@@ -24,7 +24,7 @@ from splitrun.events import (
 )
 from splitrun.plan import Plan
 from splitrun.plan.explain import describe
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.session import RunDirectory
 from splitrun.simulate import events, simulate
 from tests.plan.plans import make_plan

@@ -10,7 +10,7 @@ from splitrun.dashboard.frame import Frame
 from splitrun.dashboard.line import chart, fit
 from splitrun.dashboard.view import RunView
 from splitrun.events import RunEnded
-from splitrun.records.run import BoundRecord, PlanRecord
+from splitrun.records.plan import BoundRecord, PlanRecord
 from tests.dashboard.frames import CASES, GOLDENS, drawn
 from tests.dashboard.runs import CLOCK, started
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from splitrun.dashboard.live import plan_of
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from tests.dashboard.simulated import plan_file, planned
 from tests.report.recordings import arm, comparison
 

@@ -19,7 +19,7 @@ from splitrun.catalogue.reading import read_catalogue
 from splitrun.cli.ls import as_json
 from splitrun.dashboard.live import plan_of
 from splitrun.records.comparison import MeanRecord, read_comparison
-from splitrun.records.run import PlanRecord
+from splitrun.records.plan import PlanRecord
 from splitrun.records.value import CostRecord, PartyValueRecord, ValueRecord
 from splitrun.report.run_page import read_run
 from splitrun.report.trace import write_trace

@@ -13,8 +13,9 @@ from splitrun.dashboard.live import plan_of
 from splitrun.errors import RunDirectoryError
 from splitrun.events import Executed, RunStarted, Sent
 from splitrun.records.comparison import ComparisonRecord, read_comparison
+from splitrun.records.plan import PlanRecord
 from splitrun.records.reading import read_lines, read_record
-from splitrun.records.run import EpochRecord, Manifest, PlanRecord, read_manifest, stand
+from splitrun.records.run import EpochRecord, Manifest, read_manifest, stand
 from splitrun.report.run_page import read_run
 from splitrun.report.write import write
 from splitrun.session import find_resume

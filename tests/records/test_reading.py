@@ -9,8 +9,9 @@ import pytest
 
 from splitrun.errors import RunDirectoryError
 from splitrun.plan.explain import describe
+from splitrun.records.plan import PlanRecord
 from splitrun.records.reading import read_lines, read_record
-from splitrun.records.run import EpochRecord, FaultRecord, PlanRecord, read_manifest
+from splitrun.records.run import EpochRecord, FaultRecord, read_manifest
 from splitrun.session import RunDirectory, train
 from tests.runtime.running import prepared, synthetic
 

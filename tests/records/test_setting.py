@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from splitrun.records.run import ChannelRecord, PlanRecord, RoleRecord
+from splitrun.records.plan import ChannelRecord, PlanRecord, RoleRecord
 from splitrun.records.setting import over, setting
 from splitrun.units import SCREEN
 
