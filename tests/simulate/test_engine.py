@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import time
+import sys
 from dataclasses import replace
+from types import FrameType
 
 import pytest
 from hypothesis import given
@@ -238,14 +239,33 @@ def test_any_stretch_of_full_batches_takes_as_long(start: int) -> None:
     assert simulate(plan, costs, Segment(start, start + 20)).makespan_s == first
 
 
-def test_a_thousand_steps_of_eight_parties_take_less_than_two_seconds() -> None:
+def calls_to_simulate(plan: Plan, costs: Costs, steps: int) -> tuple[int, int]:
+    """How many calls and returns there are, and how many instructions that simulates."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        simulation = simulate(plan, costs, Segment(0, steps))
+    finally:
+        sys.setprofile(None)
+    return calls, sum(map(len, simulation.timeline.values()))
+
+
+def test_an_instruction_takes_few_calls_however_long_the_run() -> None:
     plan = make_plan(
         schedule="stale", depth=4, parties=8, rows=10_000, links={"default": {"latency_ms": 10}}
     )
     costs = uniform_costs(plan, cores=2)
-    before = time.process_time()
-    assert len(simulate(plan, costs).timeline) == 9
-    assert time.process_time() - before < 2
+    calls, instructions = calls_to_simulate(plan, costs, 100)
+    more_calls, more_instructions = calls_to_simulate(plan, costs, 400)
+    assert instructions > 100 * 8 * 5
+    per_instruction = (more_calls - calls) / (more_instructions - instructions)
+    assert per_instruction == pytest.approx(calls / instructions, rel=0.1)
+    assert per_instruction < 40  # calls and returns, of builtins, too: 26
 
 
 @pytest.mark.parametrize(("load_ms", "period_ms"), [(1, 25), (6, 31)])
