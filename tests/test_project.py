@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from splitrun import __version__
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     page for pattern in ("*.md", "docs/**/*.md", ".github/**/*.md") for page in ROOT.glob(pattern)
@@ -63,6 +65,12 @@ def test_every_package_of_the_tests_has_an_exact_version() -> None:
     pinned = (ROOT / "constraints.txt").read_text().splitlines()
     known = {line.split("==")[0].lower().replace("_", "-") for line in pinned}
     assert names - known == set()
+
+
+def test_the_changelog_tells_of_this_version_and_of_what_came_after_it() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(__version__)} \(\d{{4}}-\d\d-\d\d\)", headings[1])
 
 
 def test_make_help_names_every_target() -> None:
