@@ -40,7 +40,7 @@ def show_comparison(comparison: ComparisonRecord) -> None:
     console.print(fitted(console.width, figures, rows))
     console.print()
     for line in _said(comparison):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.say(line)
 
 
 def _said(comparison: ComparisonRecord) -> list[str]:
@@ -249,7 +249,7 @@ def _show(comparison: RunComparison) -> None:
     lines.append(f"they end with {same}")
     lines += _changed("the spec", comparison.spec) + _changed("machine", comparison.environment)
     for line in (*lines, *comparison.caveats):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.say(line)
 
 
 def _schedule(run: PastRun) -> str:

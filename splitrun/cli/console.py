@@ -5,6 +5,7 @@ It is apart from `output`, for rich takes longer to import than most commands to
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,3 +33,19 @@ class Console(console.Console):
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control or text.isprintable() else Segment(plain(text), style)
+
+    def say(self, line: str, indent: int = 2) -> None:
+        """Print a sentence: on a terminal broken between its words, elsewhere one line.
+
+        Args:
+            indent: columns before what does not fit on the first line.
+        """
+        if self.is_terminal:
+            line = textwrap.fill(
+                line,
+                max(self.width, 2 * indent),
+                subsequent_indent=" " * indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        self.print(line, highlight=False, soft_wrap=True)

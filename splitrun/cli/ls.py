@@ -84,7 +84,8 @@ def ls(
     if csv_output:
         echo(_csv(entries, keys), nl=False)
     else:
-        _print(_table(entries, keys, catalogue.entries))
+        table = _table(entries, keys, catalogue.entries)
+        _print(table if columns else _without_empty(table))
     _tell(catalogue, entries)
 
 
@@ -137,6 +138,11 @@ def _table(entries: Sequence[Entry], keys: Sequence[Key], known: Sequence[Entry]
         right = any(map(is_number, values))
         table.append(_Column(head, tuple(plain(_cell(key, value)) for value in values), right))
     return table
+
+
+def _without_empty(table: Sequence[_Column]) -> list[_Column]:
+    """But columns in which nothing is known."""
+    return [it for it in table if not it.cells or set(it.cells) != {SCREEN.unknown}]
 
 
 def _cell(key: Key, value: Any) -> str:

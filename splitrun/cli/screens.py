@@ -219,7 +219,7 @@ def print_report(report: Report) -> None:
     console.print(_report_table(report))
     console.print()
     for line in report.lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.say(line)
 
 
 def _report_table(report: Report) -> Table:

@@ -196,6 +196,10 @@ def _show(plan: PlanRecord) -> None:
         _show_forecast(console, plan)
 
 
+_FORECAST_INDENT = 13
+"""Columns of its labels."""
+
+
 def _show_forecast(console: Console, plan: PlanRecord) -> None:
     from splitrun.records.plan import BoundRecord
     from splitrun.units import SCREEN
@@ -217,7 +221,7 @@ def _show_forecast(console: Console, plan: PlanRecord) -> None:
     console.print()
     console.print(_headed("Probed", probed))
     for name, line in lines.items():
-        console.print(f"  {name:<9}  {line}", highlight=False, soft_wrap=True)
+        console.say(f"  {name:<9}  {line}", indent=_FORECAST_INDENT)
 
 
 def _headed(head: str, rest: str) -> Text:

@@ -122,7 +122,7 @@ def _show(record: ValueRecord) -> None:
         *(it.verdict for it in record.partners),
     )
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.say(line)
 
 
 def _table(record: ValueRecord) -> Table:

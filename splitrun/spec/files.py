@@ -138,6 +138,11 @@ class AllBut(Section):
 
     drop: tuple[str, ...] = ()
 
+    @model_serializer(mode="wrap")
+    def _written(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | str:
+        """As one writes it: `"*"` where none is dropped."""
+        return serialize(self) if self.drop else "*"
+
 
 def _form(value: object) -> str:
     return "section" if isinstance(value, dict | AllBut) else "list"

@@ -75,6 +75,18 @@ def test_what_is_listed_is_there_for_programs(
     assert "one of them" in refusal(capsys, "ls", "--csv", "--json")
 
 
+def test_columns_without_a_value_are_left_out_unless_they_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path, "trial", status="failed")
+    assert run(["ls", "--runs-dir", str(tmp_path)]) == 0
+    heads, _ = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["run", "status", "age", "size"]
+    assert run(["ls", "--runs-dir", str(tmp_path), "--columns", "samples_per_s,status"]) == 0
+    heads, _ = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["run", "samples/s", "status"]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_on_a_terminal_no_line_is_wider_than_it_and_what_has_no_room_is_told(
     runs: Path, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

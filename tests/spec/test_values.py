@@ -7,7 +7,9 @@ import shlex
 
 import pytest
 
-from splitrun.spec import Spec
+from splitrun.spec import Spec, loads, resolved_yaml
+from splitrun.spec.files import AllBut
+from splitrun.spec.load import stated_tree
 from tests.spec.specs import BANK, document, problem, problems
 
 TEXTS = (
@@ -35,8 +37,6 @@ def test_where_text_is_wanted_a_value_on_the_command_line_is_the_text_that_was_t
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_on_the_command_line_survives_the_file_that_a_run_keeps(text: str) -> None:
-    from splitrun.spec import loads, resolved_yaml
-
     spec = document(BANK, f"dataset.positive={text}").spec
     again = loads(resolved_yaml(spec), "again.yaml").spec
     assert again == spec
@@ -55,8 +55,10 @@ def test_what_begins_with_a_bracket_is_read_as_yaml(value: str) -> None:
 
 
 def test_a_star_is_all_columns() -> None:
-    columns = document(BANK, "parties.bob.columns=*").spec.parties["bob"].columns
-    assert columns.model_dump() == {"drop": ()}  # type: ignore[union-attr]
+    spec = document(BANK, "parties.bob.columns=*").spec
+    assert spec.parties["bob"].columns == AllBut()
+    assert stated_tree(spec)["parties"]["bob"]["columns"] == "*"
+    assert loads(resolved_yaml(spec), "again.yaml").spec == spec
 
 
 @pytest.mark.parametrize("value", ['"a # b"', "'a # b'"])
