@@ -27,8 +27,8 @@ from splitrun.events import Sink
 from splitrun.records.comparison import ComparisonRecord
 from splitrun.report.write import written_or_why
 from splitrun.session import prepare, supervised
-from splitrun.session.attempt import make_sinks
 from splitrun.session.attempts import Attempts, AttemptStart
+from splitrun.session.sinks import make_sinks
 from splitrun.spec import Codec
 from splitrun.study.arms import Arm, Schedule, line_up
 from splitrun.study.compare import CompareSettings

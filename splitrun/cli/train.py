@@ -94,8 +94,8 @@ def train(
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.session import prepare, prepare_resume, supervised
-    from splitrun.session.attempt import make_sinks
     from splitrun.session.attempts import Attempts, AttemptStart
+    from splitrun.session.sinks import make_sinks
 
     def offer() -> list[Sink]:
         return make_sinks(document.spec.sinks, sink or ())

@@ -10,9 +10,9 @@ from pathlib import Path
 from splitrun.errors import RunFailed, SplitrunError
 from splitrun.events import Emit, Sink
 from splitrun.records.run import UNTYPED, Invocation, RunResult
-from splitrun.session.attempt import Warn
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume, find_restart
+from splitrun.session.sinks import Warn
 from splitrun.session.train import train
 from splitrun.telemetry import JsonLines, Sampler
 

@@ -16,11 +16,12 @@ from splitrun.lock import locked
 from splitrun.plan import planned_faults
 from splitrun.records.run import UNTYPED, Invocation, RunResult
 from splitrun.runtime import find_runtime
-from splitrun.session.attempt import Attempt, SinkGroup, Source, Warn
+from splitrun.session.attempt import Attempt, Source
 from splitrun.session.elsewhere import Elsewhere
 from splitrun.session.prepare import Experiment
 from splitrun.session.resume import Resume
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.sinks import SinkGroup, Warn
 
 
 def train(

@@ -13,7 +13,7 @@ import pytest
 from splitrun.errors import Interrupted, NonFiniteLoss, RunDirectoryError, RunFailed
 from splitrun.events import Event, RunEnded, StepDone
 from splitrun.session import RunDirectory, evaluate_run, train
-from splitrun.session.attempt import make_sinks
+from splitrun.session.sinks import make_sinks
 from splitrun.telemetry import JsonLines, jsonl, read_events
 from tests.runtime.running import prepared, synthetic
 

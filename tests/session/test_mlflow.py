@@ -14,8 +14,8 @@ from splitrun.errors import MissingExtra, UsageError
 from splitrun.events import Evaluated, Executed, RunEnded, StepDone
 from splitrun.records.run import Invocation
 from splitrun.session import train
-from splitrun.session.attempt import make_sinks
 from splitrun.session.run_directory import RunDirectory
+from splitrun.session.sinks import make_sinks
 from splitrun.telemetry import mlflow_run
 from splitrun.telemetry.mlflow_run import MLflow, as_key, params_of
 from splitrun.telemetry.mlflow_server import MLflowServer, Point

@@ -14,7 +14,7 @@ from tensorboardX.proto.event_pb2 import Event as Record
 from splitrun.errors import MissingExtra, UsageError
 from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sink, StepDone
 from splitrun.session import train
-from splitrun.session.attempt import make_sinks
+from splitrun.session.sinks import make_sinks
 from splitrun.spec.contracts import SinkSection
 from splitrun.telemetry.tensorboard import TensorBoardSink
 from tests.runtime.running import prepared, synthetic
