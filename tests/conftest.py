@@ -5,10 +5,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,13 +28,18 @@ LONG = (
     "benchmarks/test_growth.py::test_a_run_in_a_process_of_its_own*",
     "benchmarks/test_miniatures.py::*",
     "ends/test_table.py::*compare*",
+    "ends/test_table.py::*bench*",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]faults[]]",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]adult[]]",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]credit[]]",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]movielens[]]",
     "experiments/test_real_joins.py::*",
     "extension/test_plugin.py::test_a_run_trains_with_all_of_them*",
+    "runtime/test_precision.py::test_a_users_class_computes_in_bf16*pipeline1*",
     "session/test_memory.py::*",
+    "session/test_resume.py::test_a_resumed_run_ends*[[]prediction*",
+    "session/test_resume.py::test_a_resumed_run_ends*[[]spike*",
+    "session/test_validation_rows.py::test_a_comparison_decides*",
     "study/test_bench_sweep.py::test_a_cell_that_fails_is_told_and_tried_again*",
     "study/test_bench_sweep.py::test_data_that_changed_are_measured_again*",
     "study/test_compare.py::test_an_arm_that_diverges_is_left_out_and_fails_its_gate*",
@@ -42,6 +48,7 @@ LONG = (
     "study/test_compare_choice.py::test_a_user_s_class_is_tried_once_an_arm*",
     "study/test_compare_choice.py::test_its_own_verdicts_are_evidence*",
     "study/test_error_rates.py::test_stopping_at_the_first_tight_interval*",
+    "study/test_value.py::test_half_of_the_signal*",
 )
 """Beside those that are marked: what takes longest of all, each as whole commands on real data."""
 
@@ -78,6 +85,14 @@ def _quick_collections() -> Iterator[None]:
     from splitrun.runtime.clock import frozen
 
     with frozen():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_made_once() -> Iterator[None]:
+    """Typer makes a program's commands anew for every line that is run, in 25 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
         yield
 
 

@@ -66,7 +66,7 @@ def test_a_sink_that_cannot_be_made_again_does_not_keep_a_run_from_its_restart(
             raise UsageError("--sink mine: cannot be made")
         return [lambda _: None]
 
-    monkeypatch.setattr("splitrun.session.attempt.make_sinks", once)
+    monkeypatch.setattr("splitrun.session.sinks.make_sinks", once)
     write(
         Path.cwd(),
         {

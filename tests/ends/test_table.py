@@ -130,7 +130,13 @@ def test_there_are_enough_of_them() -> None:
     assert len(set(rows())) == len(rows()) >= 40
 
 
-@pytest.mark.parametrize("row", rows(), ids=str)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=[pytest.mark.long] if number % 2 else [], id=str(row))
+        for number, row in enumerate(rows())
+    ],
+)
 def test_a_command_ends_as_the_table_says(row: Row, forks: tuple[Server, Path]) -> None:
     server, shared = forks
     work = made(shared / f"case-{rows().index(row)}")

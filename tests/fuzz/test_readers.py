@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.fire import Found, Reader, Target, fire
 from tests.fuzz.targets import READERS
 
-SAMPLE = 200
+SAMPLE = 120
 MOST_BYTES = 256 << 20
 
 

@@ -47,8 +47,8 @@ def test_a_module_without_habits_is_equal(course: Course, runtime: Runtime, benc
 @pytest.mark.parametrize(
     "habit",
     [
-        *ONCE_WRONG[::2],
-        *(pytest.param(habit, marks=pytest.mark.long) for habit in ONCE_WRONG[1::2]),
+        pytest.param(habit, marks=[pytest.mark.long] if number % 3 else [])
+        for number, habit in enumerate(ONCE_WRONG)
     ],
     ids=str,
 )
@@ -60,7 +60,7 @@ def test_at_depth_a_habit_ends_with_the_bits_of_delayed_gradients_or_as_it_shoul
     assert_right(habit.stale, threaded, habit, course)
 
 
-@pytest.mark.parametrize("habit", [habit for habit in HABITS if habit.draws][::2], ids=str)
+@pytest.mark.parametrize("habit", [habit for habit in HABITS if habit.draws][::3], ids=str)
 def test_the_law_holds_for_habits_that_draw_beside_others_that_do(
     habit: Habit, bench: Bench
 ) -> None:

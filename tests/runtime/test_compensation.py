@@ -182,7 +182,9 @@ def spiked_adam(optimizer: torch.optim.Optimizer, momentum: float, late: int) ->
         weight.addcdiv_(weight.grad, length, value=-lr * (1 - part))
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize(
+    "depth", [1, 3, 8, *(pytest.param(it, marks=pytest.mark.long) for it in (2, 5))]
+)
 @pytest.mark.parametrize(
     ("name", "rules"),
     [

@@ -48,7 +48,7 @@ def closed_form_s(plan: Plan, costs: Costs) -> float:
     return max(*terms, work / costs.effective_cores)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     timed_plans(
         schedules=("sequential", "stale"),

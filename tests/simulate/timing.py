@@ -17,7 +17,7 @@ from tests.plan.plans import make_plan
 AMPLE = 1000.0
 """Cores enough for everyone."""
 
-few = settings(max_examples=30)
+few = settings(max_examples=20)
 """For laws of whole simulations."""
 
 

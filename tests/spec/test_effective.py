@@ -116,7 +116,7 @@ def test_the_long_form_of_a_long_form_is_itself_and_warns_of_nothing() -> None:
         assert again.warnings == ()
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(specs())
 def test_the_long_form_of_any_spec_gives_an_equal_spec(data: dict[str, Any]) -> None:
     spec = loads(dump(data), "any.yaml").spec
