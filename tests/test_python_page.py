@@ -51,6 +51,7 @@ def test_every_block_of_the_page_does_what_it_says(
     assert "stale:4" in out
     assert told["comparison"].metric == "accuracy"
     assert Path(told["comparison"].report).is_file()
+    assert told["again"].to_json() == told["comparison"].to_json()
     (error,) = blocks("text")
     assert out.endswith(error)
 

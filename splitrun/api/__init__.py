@@ -3,6 +3,7 @@
     given       from what a user gives, a path or a mapping and overrides, to a spec
     start       `run` and `compare`, which train
     made        `Run`, a run that was made, and `load`
+    compared    `Comparison`, and `load_comparison`
     listed      `runs`, a table of a directory of runs
 
 All of it is what the command line does, too, by the same functions. Nothing is printed on stdout;

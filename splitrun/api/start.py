@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from splitrun.api.compared import Comparison
 from splitrun.api.given import (
     FilePath,
     Overrides,
@@ -24,7 +25,6 @@ from splitrun.api.made import Run
 from splitrun.components import start_ahead
 from splitrun.dashboard import PlainLines
 from splitrun.events import Sink
-from splitrun.records.comparison import ComparisonRecord
 from splitrun.report.write import written_or_why
 from splitrun.session import prepare, supervised
 from splitrun.session.attempts import Attempts, AttemptStart
@@ -35,9 +35,6 @@ from splitrun.study.compare import CompareSettings
 from splitrun.study.compare import compare as compare_arms
 from splitrun.study.directory import COMPARISON, keep, study_directory
 from splitrun.study.watcher import Watcher
-
-Comparison = ComparisonRecord
-"""What a comparison found out, as its `comparison.json` has it."""
 
 
 def run(

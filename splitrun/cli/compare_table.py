@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from splitrun.cli.output import echo, echo_json
 from splitrun.cli.streams import deliver
-from splitrun.errors import GateFailed, RunDirectoryError, UsageError
+from splitrun.errors import GateFailed, UsageError
 from splitrun.files import is_regular
 from splitrun.units import SCREEN
 
@@ -139,18 +139,11 @@ def show_finished(directory: Path, given: Sequence[str], *, json_output: bool) -
         UsageError: an option was given.
         RunDirectoryError: its file is damaged, or it did not come to its end.
     """
-    from splitrun.records.comparison import StudyStatus, read_comparison
-    from splitrun.records.reading import read_record
-    from splitrun.records.run import fate
+    from splitrun.records.comparison import finished_comparison
 
-    comparison = read_comparison(directory)
+    comparison = finished_comparison(directory)
     if comparison is None:
-        unfinished = read_record(directory / "status.json", StudyStatus)
-        if unfinished is None or unfinished.kind != "comparison":
-            return False
-        status = fate(directory, unfinished.status)
-        message = f"{directory}: a comparison whose status is {status!r}, so there is no result"
-        raise RunDirectoryError(f"{message} of it; {unfinished.remedy}")
+        return False
     if given:
         what = f"{given[0]}: a comparison that is over cannot answer that"
         raise UsageError(f"{what}; compare the spec again, or leave it out")

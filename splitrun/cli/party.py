@@ -126,7 +126,8 @@ def _own(name: str, local: Path | None) -> list[str]:
     try:
         content = yaml.safe_load(read_bytes(local, elsewhere=True))
     except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{local}: cannot be read: {one_line(error)}; give a YAML file") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
+        raise UsageError(f"{local}: cannot be read: {why}; give a YAML file") from error
     if not isinstance(content, dict):
         raise UsageError(f"{local}: not keys and values; such as `path: mine.csv`")
     for key in content:

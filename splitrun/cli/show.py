@@ -109,7 +109,7 @@ def _stuck(entry: Entry) -> str:
     from splitrun.telemetry.tail import stuck_at
 
     event = stuck_at(entry.path)
-    return stuck_text(event) if event else ""
+    return stuck_text(event).removeprefix("stuck: ") if event else ""
 
 
 def _files(entry: Entry) -> Iterator[str]:

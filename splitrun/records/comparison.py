@@ -19,7 +19,7 @@ from splitrun.errors import RunDirectoryError
 from splitrun.events import EvaluatedRows
 from splitrun.records.plan import CertaintyRecord, ChoiceRecord
 from splitrun.records.reading import FileRecord, Record, read_record
-from splitrun.records.run import UNTYPED, Environment, Invocation, Staleness
+from splitrun.records.run import UNTYPED, Environment, Invocation, Staleness, fate
 
 Interval = tuple[float, float]
 """The ends of a 95 % interval."""
@@ -298,4 +298,20 @@ def read_comparison(directory: Path) -> ComparisonRecord | None:
     if comparison is not None and not comparison.arms:
         message = f"{path}: no arms in it"
         raise RunDirectoryError(f"{message}; restore the file, or compare again")
+    return comparison
+
+
+def finished_comparison(directory: Path) -> ComparisonRecord | None:
+    """The same of one that must be over.
+
+    Raises:
+        RunDirectoryError: its file is damaged, or it did not come to its end.
+    """
+    comparison = read_comparison(directory)
+    if comparison is None:
+        unfinished = read_record(directory / "status.json", StudyStatus)
+        if unfinished is not None and unfinished.kind == "comparison":
+            status = fate(directory, unfinished.status)
+            message = f"{directory}: a comparison whose status is {status!r}, so there is no result"
+            raise RunDirectoryError(f"{message} of it; {unfinished.remedy}")
     return comparison

@@ -18,6 +18,7 @@ import yaml
 import splitrun
 from splitrun.cli.app import run as run_command
 from splitrun.records.run import Invocation, read_manifest
+from tests.catalogue.made import make_comparison
 from tests.cli.trial import ROWS, SPEC, own, write
 from tests.remedies.table import OWN
 from tests.remedies.table import own as own_files
@@ -157,6 +158,14 @@ def test_runs_are_found_as_on_the_command_line(capsys: pytest.CaptureFixture[str
     best = table.sort_values("auroc").iloc[-1]["auroc"]
     assert splitrun.load("@best:auroc").result.metrics["test"]["auroc"] == best
     assert splitrun.load("@last").directory == Path("runs").absolute() / table["run"][0]
+
+
+def test_a_comparison_is_loaded_and_nothing_else_is_taken_for_one(made: splitrun.Run) -> None:
+    with pytest.raises(splitrun.SplitrunError, match="no comparison; give the directory of one"):
+        splitrun.load_comparison(made.directory)
+    make_comparison(Path("runs"), "trial-compare", status="interrupted")
+    with pytest.raises(splitrun.SplitrunError, match="'interrupted', so there is no result"):
+        splitrun.load_comparison("@last")
 
 
 def test_threads_take_turns_and_end_with_the_same_bits(made: splitrun.Run) -> None:

@@ -143,7 +143,7 @@ def test_a_stuck_run_is_shown_with_who_where_and_since_when(
         assert run(["show", "alive"]) == 0
     shown = capsys.readouterr().out
     assert "status" in shown
-    assert "stuck: bob.bottom at FORWARD 120 for 7.2 s" in shown
+    assert re.search("^  stuck +bob.bottom at FORWARD 120 for 7.2 s", shown, re.MULTILINE)
     assert "splitrun watch runs/alive" in shown
 
 
