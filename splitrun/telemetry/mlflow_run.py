@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic, time
@@ -12,29 +11,18 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from splitrun.events import (
-    EpochDone,
-    Evaluated,
-    Event,
-    Executed,
-    RunEnded,
-    RunStarted,
-    Sent,
-    StepDone,
-)
+from splitrun.events import Event, RunEnded, RunStarted
 from splitrun.files import is_regular, write_text
 from splitrun.records.reading import FileRecord, read_record
-from splitrun.records.run import Manifest, RunResult
-from splitrun.telemetry.mlflow_server import MLflowServer, Point
-from splitrun.telemetry.reading import ShareTally
+from splitrun.records.run import Manifest, read_manifest
+from splitrun.telemetry.curves import Curves, Point, as_text, texts_of
+from splitrun.telemetry.mlflow_server import Metric, MLflowServer
 from splitrun.telemetry.sender import Sender
 
 _POINTS_AT_ONCE = 1000
 """In a request, as MLflow allows."""
 _LONGEST_WAIT_S = 1.0
 """Of a point, before it is sent with all others."""
-_RATES_EVERY_S = 0.2
-"""A throughput is that of so long, at least: steps end in bursts."""
 _LARGEST_MODEL_BYTES = 32 << 20
 """That is given to the server."""
 _LONGEST_PARAM, _LONGEST_TAG = 6000, 8000
@@ -79,11 +67,9 @@ class MLflow:
         """What the server has called the run, until it is noted."""
         self._epoch_s = 0.0
         """When the events' clock was 0, in seconds since 1970."""
+        self._curves = Curves()
         self._points: list[Point] = []
         self._send_at = 0.0
-        self._tally = ShareTally()
-        self._step = self._samples = 0
-        self._last = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take in one event; see `take_all`."""
@@ -97,31 +83,20 @@ class MLflow:
             TimeoutError: the run has ended, and the server does not answer.
         """
         self._write_id()
-        self._tally.take_all(events)
+        self._points += self._curves.take_all(events)
         for event in events:
-            if not isinstance(event, (Executed, Sent)):  # which most are
-                self._take(event)
+            match event:
+                case RunStarted():
+                    self._start(event)
+                case RunEnded():
+                    self._end(event)
         if monotonic() >= self._send_at:
             self._send_points()
-
-    def _take(self, event: Event) -> None:
-        match event:
-            case StepDone():
-                self._pass_step(event)
-            case EpochDone():
-                self._add("train/epoch_loss", event.loss, event.end)
-            case Evaluated():
-                self._pass_evaluation(event)
-            case RunStarted():
-                self._start(event)
-            case RunEnded():
-                self._end(event)
 
     def _start(self, event: RunStarted) -> None:
         self._directory = Path(event.run_dir)
         self._epoch_s = time() - event.clock
-        self._step, self._samples, self._last = event.first_step, 0, event.clock
-        manifest = read_record(self._directory / "manifest.json", Manifest)
+        manifest = read_manifest(self._directory)
         tracked = read_record(self._directory / _ID, TrackedRun)
         known_as = tracked if tracked and tracked.tracking_uri == self._tracking_uri else None
         self._sender.submit(partial(self._open, manifest or Manifest(status="running"), known_as))
@@ -146,43 +121,18 @@ class MLflow:
             self._unwritten = None
             write_text(self._directory / _ID, f"{content}\n")
 
-    def _pass_step(self, event: StepDone) -> None:
-        self._step = event.step + 1
-        self._samples += event.rows
-        self._add("train/loss", event.loss, event.end)
-        if event.end - self._last >= _RATES_EVERY_S:
-            rate = self._samples / (event.end - self._last)
-            self._add("train/samples_per_s", rate, event.end)
-            self._samples, self._last = 0, event.end
-
-    def _pass_evaluation(self, event: Evaluated) -> None:
-        self._step = event.step
-        self._add("epoch", event.epoch, event.end)
-        for rows, metrics in event.by_rows.items():
-            for name, value in metrics.items():
-                self._add(f"{rows}/{name}", value, event.end)
-
-    def _add(self, key: str, value: float | None, moment: float) -> None:
-        if value is not None:
-            time_ms = round((self._epoch_s + moment) * 1000)
-            self._points.append(Point(as_key(key), value, time_ms, self._step))
-
     def _send_points(self) -> None:
         self._send_at = monotonic() + _LONGEST_WAIT_S
-        points, self._points = self._points, []
-        for first in range(0, len(points), _POINTS_AT_ONCE):
-            some = points[first : first + _POINTS_AT_ONCE]
+        metrics, self._points = [self._metric(*point) for point in self._points], []
+        for first in range(0, len(metrics), _POINTS_AT_ONCE):
+            some = metrics[first : first + _POINTS_AT_ONCE]
             self._sender.submit(partial(self._server.log_metrics, some))
+
+    def _metric(self, key: str, value: float, moment: float, step: int) -> Metric:
+        return Metric(as_key(key), value, round((self._epoch_s + moment) * 1000), step)
 
     def _end(self, event: RunEnded) -> None:
         """Status and figures first: files may be what fails."""
-        for role, share in self._tally.shares.items():
-            for name, value in share.to_json().items():
-                self._add(f"shares/{role}/{name}", value, event.end)
-        manifest = read_record(self._directory / "manifest.json", Manifest)
-        if manifest is not None and manifest.result is not None:
-            for key, result in _figures(manifest.result):
-                self._add(key, result, event.end)
         self._send_points()
         told = {"splitrun.status": event.status, "splitrun.message": event.message[:_LONGEST_TAG]}
         self._sender.submit(partial(self._server.set_tags, told))
@@ -206,45 +156,17 @@ def as_key(key: str) -> str:
 
 def params_of(spec: Mapping[str, object]) -> Mapping[str, str]:
     """A spec's values by dotted key, as texts; what is no text as JSON."""
-    texts = {
-        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for key, value in spec.items()
-    }
-    return {as_key(key): text[:_LONGEST_PARAM] for key, text in texts.items()}
+    return {as_key(key): as_text(value)[:_LONGEST_PARAM] for key, value in spec.items()}
 
 
 def _tags(manifest: Manifest, directory: Path) -> Mapping[str, str]:
-    """What was typed, where the run is, and by which software it was made."""
-    tags = {
-        "mlflow.source.name": "splitrun",
-        "splitrun.version": manifest.environment.splitrun,
-        "splitrun.directory": str(directory.resolve()),
-        "splitrun.status": "running",
-        "splitrun.message": "",
+    texts = texts_of(manifest, directory)
+    tags = {"mlflow.source.name": "splitrun"} | {
+        f"splitrun.{name}": it for name, it in texts.items()
     }
     if manifest.environment.git is not None:
         tags["mlflow.source.git.commit"] = manifest.environment.git.commit
-    if manifest.attempts:
-        attempt = manifest.attempts[-1]
-        tags |= {
-            "splitrun.attempt": str(len(manifest.attempts)),
-            "splitrun.command": shlex.join(("splitrun", *attempt.asked.command)),
-            "splitrun.overrides": shlex.join(attempt.asked.overrides),
-            "splitrun.changes": "\n".join(attempt.changes),
-        }
     return {key: text[:_LONGEST_TAG] for key, text in tags.items()}
-
-
-def _figures(result: RunResult) -> Iterator[tuple[str, float | None]]:
-    """What a run came to: what runs are compared by."""
-    for name in ("samples_per_s", "wall_s", "evaluation_s", "train_loss"):
-        yield f"result/{name}", getattr(result, name)
-    for rows, metrics in result.metrics.items():
-        for name, value in metrics.items():
-            yield f"result/{rows}/{name}", value
-    for role, staleness in result.staleness.items():
-        yield f"staleness/{role}/mean", staleness.mean
-        yield f"staleness/{role}/max", staleness.max
 
 
 def _model_files(model: Path) -> Sequence[Path]:

@@ -17,8 +17,8 @@ _MOST_AT_ONCE = 100
 """Parameters or tags in a request, as MLflow allows."""
 
 
-class Point(NamedTuple):
-    """Of a curve: what MLflow calls a metric."""
+class Metric(NamedTuple):
+    """A point of a curve, as MLflow calls it."""
 
     key: str
     value: float
@@ -82,10 +82,10 @@ class MLflowServer:
         told = [self._entities.RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(self._run_id, tags=told, synchronous=True)
 
-    def log_metrics(self, points: Sequence[Point]) -> None:
+    def log_metrics(self, metrics: Sequence[Metric]) -> None:
         """Tell points of curves, a thousand at most."""
-        metrics = [self._entities.Metric(*point) for point in points]
-        self._client.log_batch(self._run_id, metrics=metrics, synchronous=True)
+        told = [self._entities.Metric(*metric) for metric in metrics]
+        self._client.log_batch(self._run_id, metrics=told, synchronous=True)
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Give it a file to keep, in a folder of the run's."""

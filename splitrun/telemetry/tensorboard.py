@@ -1,24 +1,25 @@
-"""TensorBoard: losses, metrics, throughput and the machine, as scalars over steps."""
+"""TensorBoard: a run by its curves, hyperparameters and texts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from splitrun.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Sampled, StepDone
+from splitrun.events import Event, RunEnded, RunStarted
+from splitrun.records.run import Manifest, read_manifest
 from splitrun.spec.contracts import SinkSection
+from splitrun.telemetry.curves import Curves, as_text, texts_of
 
 if TYPE_CHECKING:
     from tensorboardX import event_file_writer
 
-_EVERY_S = 0.2
-"""Between two points of a curve over steps: nobody sees more."""
 _FLUSHES_EVERY_S = 5.0
 
 
 class TensorBoardSink(SinkSection):
-    """Scalars for TensorBoard, in the run directory's `tensorboard/`."""
+    """The run for TensorBoard, in the run directory's `tensorboard/`."""
 
     extra: ClassVar[str | None] = "tensorboard"
 
@@ -40,62 +41,71 @@ class TensorBoard:
         from tensorboardX import event_file_writer, summary
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-        self._open, self._scalar = event_file_writer.EventsWriter, summary.scalar
+        self._open, self._summary = event_file_writer.EventsWriter, summary
         self._record, self._log = Event, SessionLog
         self._writer: event_file_writer.EventsWriter | None = None
+        self._curves = Curves()
+        self._epoch_s = 0.0
+        """When the events' clock was 0, in seconds since 1970."""
         self._flushed = 0.0
         self._step = 0
-        self._samples = 0
-        self._last = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take in one event."""
-        match event:
-            case RunStarted():
-                directory = Path(event.run_dir) / "tensorboard"
-                directory.mkdir(exist_ok=True)
-                self._writer = self._open(str(directory / "events"))
-                # What an earlier attempt of the run has told of later steps is forgotten.
-                log = self._log(status=self._log.START)
-                self._writer.write_event(self._record(step=event.first_step, session_log=log))
-                self._step, self._samples, self._last = event.first_step, 0, event.clock
-            case StepDone():
-                self._step = event.step + 1
-                self._samples += event.rows
-                self._pass_step(event)
-            case EpochDone():
-                self._add("train/epoch_loss", event.loss)
-            case Evaluated():
-                for rows, metrics in event.by_rows.items():
-                    for name, value in metrics.items():
-                        if value is not None:
-                            self._add(f"{rows}/{name}", value)
-            case Sampled():
-                self._add_machine(event)
-            case RunEnded() if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+        """Take in one event; see `take_all`."""
+        self.take_all((event,))
 
-    def _pass_step(self, event: StepDone) -> None:
-        if event.end - self._last < _EVERY_S:
-            return
-        self._add("train/loss", event.loss)
-        self._add("train/samples_per_s", self._samples / (event.end - self._last))
-        self._samples, self._last = 0, event.end
-
-    def _add_machine(self, sample: Sampled) -> None:
-        self._add("machine/cpu_percent", sample.cpu_percent)
-        self._add("machine/memory_mib", sample.memory_bytes / 2**20)
-        for number, gpu in enumerate(sample.gpus):
-            if gpu.busy_percent is not None:
-                self._add(f"machine/gpu{number}_percent", gpu.busy_percent)
-
-    def _add(self, name: str, value: float) -> None:
-        if self._writer is None:
-            return
-        now = time()
-        record = self._record(wall_time=now, step=self._step, summary=self._scalar(name, value))
-        self._writer.write_event(record)
-        if now - self._flushed > _FLUSHES_EVERY_S:
+    def take_all(self, events: Sequence[Event]) -> None:
+        """Take in events, in their order."""
+        points = self._curves.take_all(events)
+        for event in events:
+            if isinstance(event, RunStarted):
+                self._start(event)
+        for key, value, moment, step in points:
+            self._step = step
+            self._write(self._summary.scalar(key, value), moment)
+        for event in events:
+            if isinstance(event, RunEnded):
+                self._end(event)
+        if self._writer is not None and (now := time()) - self._flushed > _FLUSHES_EVERY_S:
             self._flushed = now
             self._writer.flush()
+
+    def _start(self, event: RunStarted) -> None:
+        run = Path(event.run_dir)
+        directory = run / "tensorboard"
+        directory.mkdir(exist_ok=True)
+        # Two attempts may begin within one second, which is in the name.
+        self._writer = self._open(str(directory / "events"), f".{event.attempt:04}")
+        self._step, self._epoch_s = event.first_step, time() - event.clock
+        # What an earlier attempt of the run has told of later steps is forgotten: from this one on.
+        log = self._log(status=self._log.START)
+        self._writer.write_event(self._record(step=event.first_step + 1, session_log=log))
+        manifest = read_manifest(run) or Manifest(status="running")
+        _, session, _ = self._summary.hparams(_hyperparameters(manifest.spec), {})
+        self._write(session, event.clock)
+        self._write_texts(texts_of(manifest, run), event.clock)
+
+    def _end(self, event: RunEnded) -> None:
+        self._write_texts({"status": event.status, "message": event.message}, event.end)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _write_texts(self, texts: Mapping[str, str], moment: float) -> None:
+        for name, text in texts.items():
+            self._write(self._summary.text(f"splitrun/{name}", text), moment)
+
+    def _write(self, summary: Any, moment: float) -> None:
+        if self._writer is not None:
+            wall_time = self._epoch_s + moment
+            self._writer.write_event(
+                self._record(wall_time=wall_time, step=self._step, summary=summary)
+            )
+
+
+def _hyperparameters(spec: Mapping[str, object]) -> Mapping[str, bool | float | str]:
+    """A spec's values by dotted key: numbers as such, so that TensorBoard can sort by them."""
+    return {
+        key: value if isinstance(value, bool | int | float) else as_text(value)
+        for key, value in spec.items()
+    }

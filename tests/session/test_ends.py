@@ -92,7 +92,6 @@ def test_a_tensorboard_on_a_full_disk_is_left_out_and_does_not_block_the_run(
 ) -> None:
     disk = full_disk()
     monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda _: disk)
-    monkeypatch.setattr("splitrun.telemetry.tensorboard._EVERY_S", 0.0)
     result = train(prepared(synthetic()), tmp_path, make_sinks([], ["tensorboard"]))
     (warning,) = RunDirectory.open(Path(result.run_dir)).manifest().warnings
     assert warning.startswith("TensorBoard shows no more of the run")

@@ -18,7 +18,7 @@ from splitrun.session.run_directory import RunDirectory
 from splitrun.session.sinks import make_sinks
 from splitrun.telemetry import mlflow_run
 from splitrun.telemetry.mlflow_run import MLflow, as_key, params_of
-from splitrun.telemetry.mlflow_server import MLflowServer, Point
+from splitrun.telemetry.mlflow_server import Metric, MLflowServer
 from tests.runtime.running import prepared, synthetic
 from tests.session.stopping import resumed, stopped
 from tests.telemetry.recordings import CLOCK, ROLES, ended, started
@@ -34,7 +34,7 @@ class Remembered(MLflowServer):
         self.experiment = self.name = self.status = ""
         self.params: dict[str, str] = {}
         self.tags: dict[str, str] = {}
-        self.batches: list[Sequence[Point]] = []
+        self.batches: list[Sequence[Metric]] = []
         self.files: list[str] = []
         self.begun = 0
 
@@ -59,9 +59,9 @@ class Remembered(MLflowServer):
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.tags.update(tags)
 
-    def log_metrics(self, points: Sequence[Point]) -> None:
-        assert len(points) <= 1000
-        self.batches.append(points)
+    def log_metrics(self, metrics: Sequence[Metric]) -> None:
+        assert len(metrics) <= 1000
+        self.batches.append(metrics)
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         self._refuse("log_file")

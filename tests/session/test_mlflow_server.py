@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
@@ -72,6 +73,13 @@ def asked(uri: str, request: str, **content: object) -> Any:
         return json.load(answer)
 
 
+def history(uri: str, run_id: str, key: str) -> list[int]:
+    """The steps of all points of a curve."""
+    wanted = urlencode({"run_id": run_id, "metric_key": key, "max_results": 1000})
+    with urlopen(f"{uri}/api/2.0/mlflow/metrics/get-history?{wanted}") as answer:
+        return [point["step"] for point in json.load(answer)["metrics"]]
+
+
 def trained(uri: str, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "splitrun", "train", *arguments, "--sink", "mlflow"],
@@ -100,6 +108,14 @@ def test_runs_are_found_and_compared_there(uri: str, tmp_path: Path) -> None:
     metrics = {each["key"]: each for each in found["data"]["metrics"]}
     assert metrics["train/loss"]["step"] == result.steps
     assert metrics["result/samples_per_s"]["value"] == pytest.approx(result.samples_per_s)
+    for role, staleness in result.staleness.items():
+        assert metrics[f"staleness/{role}/max"]["value"] == staleness.max
+        kinds = ("busy", "receive", "send", "idle")
+        shares = [metrics[f"shares/{role}/{kind}"]["value"] for kind in kinds]
+        assert sum(shares) == pytest.approx(1)
+    for name, value in result.metrics["test"].items():
+        assert metrics[f"test/{name}"]["value"] == pytest.approx(value)
+    assert history(uri, found["info"]["run_id"], "train/loss") == [*range(1, result.steps + 1)]
     tags = {each["key"]: each["value"] for each in found["data"]["tags"]}
     assert tags["splitrun.overrides"] == "seed=2"
     kept = {path.name for path in (tmp_path / "server" / "artifacts").rglob("*")}

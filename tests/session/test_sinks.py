@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from tensorboardX.proto.event_pb2 import Event as Record
 
 from splitrun.errors import MissingExtra, UsageError
-from splitrun.events import Evaluated, Event, RunEnded, RunStarted, Sink, StepDone
+from splitrun.events import Event, RunEnded, RunStarted, Sink
 from splitrun.session import train
 from splitrun.session.sinks import make_sinks
 from splitrun.spec.contracts import SinkSection
 from splitrun.telemetry.tensorboard import TensorBoardSink
 from tests.runtime.running import prepared, synthetic
-from tests.telemetry.recordings import CLOCK, ended, started
-
-
-def scalars(directory: Path) -> Iterator[tuple[str, int, float]]:
-    """(tag, step, value) of the file that a TensorBoard would read."""
-    (file,) = directory.iterdir()
-    content, at = file.read_bytes(), 0
-    while at < len(content):
-        (length,) = struct.unpack_from("<Q", content, at)
-        record = Record.FromString(content[at + 12 : at + 12 + length])
-        for value in record.summary.value:
-            yield value.tag, record.step, value.simple_value
-        at += 12 + length + 4
-
-
-def test_tensorboard_gets_losses_metrics_and_throughput(tmp_path: Path) -> None:
-    (sink,) = make_sinks([], ["tensorboard"])
-    sink(started(str(tmp_path)))
-    for step in range(10):
-        sink(StepDone(step, 0, 8, 1 / (step + 1), CLOCK + 0.125 * (step + 1)))
-    sink(Evaluated(10, 1, 20, {"auroc": 0.75, "accuracy": None}, CLOCK + 2, CLOCK + 3))
-    sink(ended(4))
-    found = list(scalars(tmp_path / "tensorboard"))
-    steps = [2, 4, 6, 8, 10]
-    losses = {step: value for tag, step, value in found if tag == "train/loss"}
-    assert losses == pytest.approx({step: 1 / step for step in steps})
-    rates = [(step, value) for tag, step, value in found if tag == "train/samples_per_s"]
-    assert rates == [(step, 64.0) for step in steps]
-    assert [each for each in found if each[0].startswith("test/")] == [("test/auroc", 10, 0.75)]
 
 
 def test_a_name_that_nobody_offers_is_refused() -> None:
