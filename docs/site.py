@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 Schema = Mapping[str, Any]
+_DIAGRAM = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
+"""Drawn by a script from elsewhere, which the site does without."""
 _LINK = re.compile(r"\[([^\]]*)\]\(((?:\.\./)+)([^)]*)\)")
 """One that leads out of a page's directory."""
 
@@ -33,14 +35,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Links to what is no page of the site become names of files."""
+    """Links to what is no page of the site become names of files, and so do diagrams."""
     place = page.file.src_uri.count("/")
 
     def named(link: re.Match[str]) -> str:
         text, ups, path = link.groups()
         return link[0] if ups.count("../") <= place else f"{text} (`{path}`)"
 
-    return _LINK.sub(named, markdown)
+    diagram = f"(There is a diagram in `docs/{page.file.src_uri}` of the repository.)\n"
+    return _LINK.sub(named, _DIAGRAM.sub(diagram, markdown))
 
 
 _LINKED = re.compile(r"\]\(#(\w+)\)")
@@ -74,11 +77,13 @@ def _section(title: str, schema: Schema) -> Iterator[str]:
     keys = schema.get("properties", {})
     if not keys:
         return
-    yield "\n| key | type | default | what it says |\n|---|---|---|---|"
+    yield '\n<div class="keys" markdown>\n'
+    yield "| key | type | default | what it says |\n|---|---|---|---|"
     for key, value in keys.items():
         required = key in schema.get("required", ())
         default = "required" if required else _value(value.get("default"))
         yield f"| `{key}` | {_type(value)} | {default} | {_flat(_described(value))} |"
+    yield "\n</div>"
 
 
 def _described(schema: Schema) -> str:
@@ -123,11 +128,16 @@ _LARGEST = 2**60
 
 def _bounds(schema: Schema) -> str:
     told = [
-        form.format(f"{schema[key]:g}")
+        form.format(_number(schema[key]))
         for key, form in _BOUNDS.items()
         if key in schema and abs(schema[key]) < _LARGEST
     ]
     return f" {', '.join(told)}" if told else ""
+
+
+def _number(value: float) -> str:
+    """`4,294,967,296`, `0.5`, `1e-08`."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
 def _value(value: object) -> str:

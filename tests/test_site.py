@@ -57,13 +57,28 @@ def test_bounds_defaults_and_choices_are_told(site: ModuleType) -> None:
     text = site.reference(json_schema())
     assert "| `schedule` | `sequential`, `microbatch`, `stale` | `sequential` |" in text
     assert "| `depth` | whole number > 0 or `auto` |" in text
+    assert "| `seed` | whole number ≥ 0, < 4,294,967,296 | `0` |" in text
     assert "| `parties` | names to [PartySection](#partysection) | required |" in text
 
 
-def test_a_link_that_leaves_the_site_is_the_name_of_a_file(site: ModuleType) -> None:
-    class Page:
-        class file:  # noqa: N801 - as MkDocs has it
-            src_uri = "studies/page.md"
+class Page:
+    class file:  # noqa: N801 - as MkDocs has it
+        src_uri = "studies/page.md"
 
+
+def test_what_stands_in_a_list_is_indented_as_the_site_wants_it() -> None:
+    for page in DOCS.rglob("*.md"):
+        fences = re.findall(r"^( *)```", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert {len(each) % 4 for each in fences} <= {0}, page
+
+
+def test_a_diagram_is_told_of_and_not_shown_as_its_source(site: ModuleType) -> None:
+    told = site.on_page_markdown("one\n\n```mermaid\na --> b\n```\n\ntwo\n", Page)
+    assert (
+        told == "one\n\n(There is a diagram in `docs/studies/page.md` of the repository.)\n\ntwo\n"
+    )
+
+
+def test_a_link_that_leaves_the_site_is_the_name_of_a_file(site: ModuleType) -> None:
     text = "[a](../value.md), [b](../../CONTRIBUTING.md)"
     assert site.on_page_markdown(text, Page) == "[a](../value.md), b (`CONTRIBUTING.md`)"
