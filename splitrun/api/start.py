@@ -34,6 +34,7 @@ from splitrun.study.arms import Arm, Schedule, line_up
 from splitrun.study.compare import CompareSettings
 from splitrun.study.compare import compare as compare_arms
 from splitrun.study.directory import COMPARISON, keep, study_directory
+from splitrun.study.executors import executor_of
 from splitrun.study.watcher import Watcher
 
 
@@ -98,6 +99,7 @@ def compare(
     metric: str | None = None,
     margin: float = 0.005,
     target: float | None = None,
+    jobs: int = 1,
     runs_dir: FilePath = "runs",
     data_dir: FilePath | None = None,
     allow_code: bool = False,
@@ -115,6 +117,7 @@ def compare(
         metric: what arms are judged by; default: the first of `training.metrics`.
         margin: differences of the metric below this count as none.
         target: a value of the metric: also find out the time until it is reached.
+        jobs: whole trainings at once, each in a process of its own.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used, or nothing could be compared.
@@ -136,7 +139,9 @@ def compare(
             allow_code=allow_code,
         )
         with study_directory(directory_of(runs_dir), document, COMPARISON, typed) as directory:
-            comparison = compare_arms(arms, settings, metric, directory.path, watcher)
+            comparison = compare_arms(
+                *(arms, settings, metric, directory.path, watcher), executor_of(jobs)
+            )
             record = keep(directory, document, COMPARISON, settings, comparison, typed)
         if unwritten := written_or_why(directory.path):
             warn(str(unwritten))

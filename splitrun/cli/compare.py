@@ -14,6 +14,7 @@ from splitrun.cli.compare_table import show_comparison, show_finished, show_runs
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
+    Jobs,
     Json,
     RunsDir,
     Unproven,
@@ -25,6 +26,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo_json
 from splitrun.cli.study import deliver_study
+from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, UsageError
 from splitrun.files import is_directory
 from splitrun.units import SCREEN
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 _OF_SPECS = (
     *("schedules", "depths", "codecs", "repeats", "budget", "seeds"),
-    *("metric", "margin", "target", "arm", "fail_below", "unproven"),
+    *("metric", "margin", "target", "arm", "fail_below", "unproven", "jobs"),
 )
 """Options that mean nothing where runs are compared."""
 _FEWEST_ROUNDS = 3
@@ -138,6 +140,7 @@ def compare(
         AssertedSameness | None,
         typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
     ] = None,
+    jobs: Jobs = 1,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -176,6 +179,8 @@ def compare(
     typed = asked(context, overrides)
     note_no_faults(document)
     quiet = progress is Progress.NONE
+    if jobs > 1:
+        start_ahead("processes")
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.comparison_progress import ComparisonProgress
     from splitrun.cli.output import show_download
@@ -184,6 +189,7 @@ def compare(
     from splitrun.study.compare import CompareSettings
     from splitrun.study.compare import compare as compare_arms
     from splitrun.study.directory import COMPARISON, keep, study_directory
+    from splitrun.study.executors import executor_of
 
     settings = CompareSettings(
         *(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven),
@@ -206,7 +212,9 @@ def compare(
         with study_directory(runs_dir, document, COMPARISON, typed) as directory:
             with screen_for(progress) as screen:
                 watcher = ComparisonProgress(screen)
-                comparison = compare_arms(arms, settings, metric, directory.path, watcher)
+                comparison = compare_arms(
+                    *(arms, settings, metric, directory.path, watcher), executor_of(jobs)
+                )
             record = keep(directory, document, COMPARISON, settings, comparison, typed)
     gated = named_arm or comparison.choice.taken
     deliver_study(

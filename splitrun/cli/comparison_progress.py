@@ -11,7 +11,7 @@ from splitrun.cli.study_view import StudyTable
 from splitrun.events import Sink
 from splitrun.plan import Plan
 from splitrun.study.arms import Arm
-from splitrun.study.quality import Scores
+from splitrun.study.scoring import Scores
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.timing import TimedArm, Trial, baseline_of, rates
 from splitrun.study.training import Recorder
@@ -59,7 +59,11 @@ class ComparisonProgress(Watcher):
             return None
         self._mark(next(it for it in reversed(course.timed_arms) if it.arm == arm))
         text = f"1 of 3: {course.metric}, seed {seed} of {course.seeds}, {arm}"
+        if course.at_once > 1:
+            text = f"{text}, {course.at_once} at once"
         self._screen.phase(text, self._to_go_of_trainings(course))
+        if course.at_once > 1:
+            return None
         return Recorder.showing(str(arm), self._screen.watching(plan))
 
     def scored(self, arm: Arm, scores: Scores) -> None:

@@ -118,6 +118,16 @@ AllowCode = Annotated[
         help="Import and run the classes that the spec names; without it, they are refused.",
     ),
 ]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Whole trainings at once, each in a process of its own, with the same figures; what "
+        "is timed is timed alone, after them.",
+    ),
+]
 Unproven = Annotated[
     bool,
     typer.Option(

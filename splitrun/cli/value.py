@@ -11,6 +11,7 @@ import typer
 from splitrun.cli.options import (
     AllowCode,
     DataDir,
+    Jobs,
     Json,
     Overrides,
     RunsDir,
@@ -23,6 +24,7 @@ from splitrun.cli.options import (
 )
 from splitrun.cli.output import LOADING, Phases, Progress, echo_json
 from splitrun.cli.study import deliver_study
+from splitrun.components import start_ahead
 from splitrun.units import SCREEN, within
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def value(
             help="What gains are of; default: the first of training.metrics.",
         ),
     ] = None,
+    jobs: Jobs = 1,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -73,11 +76,14 @@ def value(
     document = load_judged(spec, overrides, data_dir, metric)
     typed = asked(context, overrides)
     note_no_faults(document)
+    if jobs > 1:
+        start_ahead("processes")
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.cli.screens import screen_for
     from splitrun.session import prepare
     from splitrun.study.directory import VALUATION, keep, study_directory
+    from splitrun.study.executors import executor_of
     from splitrun.study.value import ValueSettings, line_up
     from splitrun.study.value import value as value_parties
 
@@ -98,7 +104,9 @@ def value(
             arms = line_up(experiment)
         with study_directory(runs_dir, document, VALUATION, typed) as directory:
             with screen_for(progress) as screen:
-                found = value_parties(arms, settings, metric, directory.path, screen.phase)
+                found = value_parties(
+                    *(arms, settings, metric, directory.path, screen.phase), executor_of(jobs)
+                )
             record = keep(directory, document, VALUATION, settings, found, typed)
     deliver_study(
         directory.path / VALUATION.file,

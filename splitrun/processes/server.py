@@ -8,8 +8,13 @@ that parties' processes will be needed starts the server as soon as it does.
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, get_context, resource_tracker
-from multiprocessing.context import ForkServerContext
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
 
 from splitrun.interrupts import SIGNALS
 
@@ -52,3 +57,41 @@ def start() -> None:
 def server() -> ForkServerContext:
     """What starts processes by way of the server."""
     return get_context("forkserver")
+
+
+def start_process(
+    main: Callable[[Connection], None], name: str
+) -> tuple[ForkServerProcess, Connection]:
+    """A process that runs `main`, and this process's end of a pipe to it.
+
+    Args:
+        main: a module's function, given the other end.
+    """
+    start()
+    ours, theirs = server().Pipe()
+    process = server().Process(target=main, args=(theirs,), name=name)
+    with _no_main_module():
+        process.start()
+    theirs.close()
+    return process, ours
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """In here, a process that is started does not run the program's main module first: it needs
+    nothing of it."""
+    main_module = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main_module
+
+
+def fate(process: ForkServerProcess) -> str:
+    """How a process ended that has ended without a word."""
+    process.join()
+    code = process.exitcode or 0
+    if code < 0:
+        return f"its process was killed by {signal.Signals(-code).name}"
+    return f"its process ended without a word, with exit code {code}"

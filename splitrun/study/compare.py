@@ -29,14 +29,9 @@ from splitrun.study.comparison import (
     staleness_of,
 )
 from splitrun.study.directory import MeasurementLog
-from splitrun.study.quality import (
-    Finding,
-    Scores,
-    compare_metric,
-    refuse_undefined,
-    score,
-    time_to_target,
-)
+from splitrun.study.executors import Executor, InProcess
+from splitrun.study.quality import Finding, compare_metric, time_to_target
+from splitrun.study.scoring import Scores, refuse_undefined, score
 from splitrun.study.statistics import estimate_mean, estimate_median, estimate_speedup
 from splitrun.study.timing import (
     TimedArm,
@@ -110,6 +105,7 @@ def compare(
     metric: str | None,
     directory: Path,
     watcher: Watcher,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Measure the arms; what could not be measured is found before anything is trained.
 
@@ -120,6 +116,8 @@ def compare(
         directory: gets the baseline's plan, what was measured, as it comes, and a recording of
             every arm.
         watcher: told how it is getting on.
+        executor: of whole trainings; default: this process. What is timed is timed here, when
+            they are over.
 
     Raises:
         RunFailed: a role failed.
@@ -134,8 +132,10 @@ def compare(
     RunDirectory(directory).write_json("plan.json", describe(arms.plans[BASELINE]))
     timed_arms = enter(arms.subjects, arms.plans, arms.costs, settings.budget_s)
     watcher = MeasurementLog(directory, name, watcher)
-    watcher.begin(Course(timed_arms, name, settings.seeds, settings.budget_s, settings.repeats))
-    scores = score(arms.subjects, known, settings.seeds, watcher)
+    executor = executor or InProcess()
+    course = Course(timed_arms, name, settings.seeds, settings.budget_s, settings.repeats)
+    watcher.begin(replace(course, at_once=executor.at_once))
+    scores = score(arms.subjects, known, settings.seeds, watcher, executor)
     diverged = tuple(arm for arm in arms.subjects if arm not in scores)
     arms = arms.without(diverged)
     timed_arms = [each for each in timed_arms if each.arm not in diverged]

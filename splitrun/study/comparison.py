@@ -24,7 +24,8 @@ from splitrun.records.plan import ChoiceRecord
 from splitrun.records.run import Staleness
 from splitrun.simulate import Certainty
 from splitrun.study.arms import BASELINE, Arm
-from splitrun.study.quality import Curve, MetricComparison, TimeToTarget
+from splitrun.study.quality import MetricComparison, TimeToTarget
+from splitrun.study.scoring import Curve
 from splitrun.study.statistics import MeanEstimate, MedianEstimate
 from splitrun.study.timing import Trial
 from splitrun.study.training import RecordedTrial, RuntimeName

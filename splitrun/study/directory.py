@@ -43,7 +43,7 @@ from splitrun.session import RunDirectory
 from splitrun.session.environment import environment
 from splitrun.spec import Document
 from splitrun.study.arms import Arm
-from splitrun.study.quality import Scores
+from splitrun.study.scoring import Scores
 from splitrun.study.timing import TimedArm, Trial
 from splitrun.study.training import Recorder
 from splitrun.study.watcher import Course, Watcher

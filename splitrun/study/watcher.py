@@ -17,7 +17,7 @@ from splitrun.study.training import Recorder
 if TYPE_CHECKING:
     from splitrun.study.arms import Arm
     from splitrun.study.bench.result import Results
-    from splitrun.study.quality import Scores
+    from splitrun.study.scoring import Scores
     from splitrun.study.timing import TimedArm, Trial
 
 
@@ -33,6 +33,8 @@ class Course:
     """Seconds for the timing, at most."""
     repeats: int | None = None
     """Rounds of timing; None where the budget decides."""
+    at_once: int = 1
+    """Trainings; several run in other processes, and nobody sees their events."""
 
     @property
     def arms(self) -> Sequence[Arm]:

@@ -22,7 +22,7 @@ from splitrun.plan import Plan
 from splitrun.study.arms import Arm
 from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.result import CellResult, Results
-from splitrun.study.quality import Scores
+from splitrun.study.scoring import Scores
 from splitrun.study.timing import TimedArm, Trial
 from splitrun.study.training import Recorder, Subject
 from splitrun.study.watcher import Course

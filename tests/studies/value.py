@@ -23,7 +23,7 @@ from splitrun.session import Experiment, prepare
 from splitrun.simulate import Costs
 from splitrun.spec import loads
 from splitrun.study.intervals import Floats
-from splitrun.study.quality import bare
+from splitrun.study.scoring import bare
 from splitrun.study.statistics import MeanEstimate
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.valuation import PartyValue

@@ -65,7 +65,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
 def measured_before(compared: Compared, monkeypatch: pytest.MonkeyPatch) -> Compared:
     """Whoever compares gets the measurements of `compared`, instead of making the same again."""
 
-    def given(_arms: object, _settings: object, _metric: object, directory: Path, _: object) -> Any:
+    def given(
+        _arms: object, _settings: object, _metric: object, directory: Path, *_: object
+    ) -> Any:
         shutil.copytree(compared.directory / "arms", directory / "arms")
         return compared.comparison
 

@@ -21,7 +21,8 @@ from splitrun.records.run import Staleness
 from splitrun.study.arms import Arm, choose_arms, named
 from splitrun.study.comparison import staleness_of
 from splitrun.study.directory import COMPARISON, study_directory
-from splitrun.study.quality import TimeToTarget, score, time_to_target
+from splitrun.study.quality import TimeToTarget, time_to_target
+from splitrun.study.scoring import score
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
 from splitrun.study.watcher import Watcher

@@ -22,7 +22,7 @@ from splitrun.study.arms import Arm, line_up
 from splitrun.study.bench.measure import BenchSettings, measure
 from splitrun.study.compare import CompareSettings
 from splitrun.study.directory import COMPARISON, study_directory
-from splitrun.study.quality import score
+from splitrun.study.scoring import score
 from splitrun.study.timing import TimedArm, Trial
 from splitrun.study.training import Subject
 from splitrun.study.watcher import BenchWatcher, Watcher

@@ -13,7 +13,7 @@ from scipy import stats
 
 from splitrun.spec import loads
 from splitrun.study import Finding, Verdict, compare_metric, fails_assertion
-from splitrun.study.quality import bare, epochs_between
+from splitrun.study.scoring import bare, epochs_between
 from tests.runtime.running import synthetic
 from tests.study.arms import stream
 
