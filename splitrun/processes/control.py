@@ -193,7 +193,10 @@ def tell(pipe: Connection, message: Message) -> None:
         OSError: nobody is at the other end any more.
     """
     pipe.send_bytes(msgspec.msgpack.encode(message))
-    send_files(pipe, message.files)
+    files = message.files
+    with _as_socket(pipe) as channel:
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            socket.send_fds(channel, [b"\0"], files[start : start + _FILES_AT_ONCE])
 
 
 def hear(pipe: Connection) -> Told:
@@ -203,35 +206,15 @@ def hear(pipe: Connection) -> Told:
         EOFError, OSError: nobody is at the other end any more.
     """
     told: Told = _decoder.decode(pipe.recv_bytes())
-    told.files = receive_files(pipe, len(told.files))
-    return told
-
-
-def send_files(pipe: Connection, files: Sequence[int]) -> None:
-    """Hand over open files, which stay open here.
-
-    Raises:
-        OSError: nobody is at the other end any more.
-    """
-    with _as_socket(pipe) as channel:
-        for start in range(0, len(files), _FILES_AT_ONCE):
-            socket.send_fds(channel, [b"\0"], files[start : start + _FILES_AT_ONCE])
-
-
-def receive_files(pipe: Connection, count: int) -> tuple[int, ...]:
-    """So many open files, which are the caller's to close.
-
-    Raises:
-        EOFError, OSError: nobody is at the other end any more.
-    """
     files: list[int] = []
     with _as_socket(pipe) as channel:
-        while len(files) < count:
+        while len(files) < len(told.files):
             content, more, _, _ = socket.recv_fds(channel, 1, _FILES_AT_ONCE)
             if not content:
                 raise EOFError
             files += more
-    return tuple(files)
+    told.files = tuple(files)
+    return told
 
 
 def _as_socket(pipe: Connection) -> socket.socket:

@@ -8,9 +8,11 @@ comes back at the end.
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from types import ModuleType
 
 from splitrun.data.encoded_files import open_data
 from splitrun.errors import UsageError
@@ -20,7 +22,7 @@ from splitrun.processes.files import write_state
 from splitrun.processes.group import Group
 from splitrun.processes.party_process import main
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
-from splitrun.processes.server import start_process
+from splitrun.processes.server import server, start
 from splitrun.processes.started_party import StartedParty
 from splitrun.processes.streams import streams_of
 from splitrun.runtime import Job, Observer, Outcome
@@ -61,6 +63,7 @@ def _start(
     """Start the parties' processes, which end with the stack."""
     plan, hooks, cores = job.plan, _has_hooks(job), _cores(job)
     party_of = {role.name: role.party for role in plan.roles}
+    start()
     with ExitStack() as given:
         sources: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
         targets: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
@@ -80,7 +83,11 @@ def _start(
         started = []
         for party in job.parties:
             stream, pipes = streams.get(party.name, (None, ()))
-            process, ours = start_process(main, party.name)
+            ours, theirs = server().Pipe()
+            process = server().Process(target=main, args=(theirs,), name=party.name)
+            with _no_main_module():
+                process.start()
+            theirs.close()
             roles = [role for role, of in party_of.items() if of == party.name]
             started.append(StartedParty(party.name, roles, process, ours, moved))
             stack.callback(started[-1].end)
@@ -115,6 +122,18 @@ def _start(
             with suppress(OSError):  # whoever reads what it tells sees that it is gone
                 tell(ours, assignment)
         return started
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """In here, a process that is started does not run the program's main module first: it needs
+    nothing of it."""
+    main_module = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main_module
 
 
 def _cores(job: Job) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -26,7 +27,6 @@ from splitrun.processes.control import (
     tell,
 )
 from splitrun.processes.files import read_state
-from splitrun.processes.server import fate
 from splitrun.runtime import Job, Observer, RoleStatus
 
 _LEAVE_S = 6.0
@@ -149,4 +149,8 @@ class StartedParty:
     @property
     def fate(self) -> str:
         """How it ended without a word."""
-        return fate(self._process)
+        self._process.join()
+        code = self._process.exitcode or 0
+        if code < 0:
+            return f"its process was killed by {signal.Signals(-code).name}"
+        return f"its process ended without a word, with exit code {code}"

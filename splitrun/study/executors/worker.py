@@ -22,7 +22,7 @@ from splitrun.data import Data
 from splitrun.data.encoded_files import map_data, open_data
 from splitrun.data.on_disk import map_tensors, path_of_open, unnamed_file, write_tensors
 from splitrun.party import Parties, Party
-from splitrun.processes.control import receive_files, send_files
+from splitrun.processes.open_files import receive_files, send_files
 from splitrun.runtime.clock import frozen
 from splitrun.spec import Spec
 from splitrun.study.executors.task import Request
