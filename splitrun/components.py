@@ -82,14 +82,17 @@ RUNTIMES: Mapping[str, str] = {
     "threaded": "splitrun.runtime.threaded:run",
     "processes": "splitrun.processes.run:run",
     "grpc": "splitrun.processes.run:run_over_grpc",
+    "ray": "splitrun.cluster.run:run",
 }
 """The runtimes by name, each as `module:attribute`; they have no section of their own."""
 
 AHEAD: Mapping[str, str] = {
     "processes": "splitrun.processes.server:start",
     "grpc": "splitrun.processes.server:start",
+    "ray": "splitrun.cluster.connection:refuse_missing",
 }
-"""What a runtime needs that takes seconds to start, and starts while data are read."""
+"""What a runtime whose parties have processes of their own does before data are read: it starts
+what takes seconds, or says at once what is missing."""
 
 CONTRACTS: Mapping[str, str] = {
     "sources": "splitrun.spec.datasets:DatasetSection",

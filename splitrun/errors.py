@@ -17,6 +17,7 @@
     │   │   └── LostPeer          noticed by the role at the other end of a channel
     │   └── Refused               what another party has sent is not what the plan says
     ├── MissingExtra          3   what was asked for wants a package that is not installed
+    │   └── NoCluster             or a Ray cluster that is not there, or has not what it takes
     ├── GateFailed            4   the run is done, and not what a gate demands
     ├── Unprinted             5   what was asked for is done, and could not be printed
     └── Interrupted               a signal stopped the run: 130 SIGINT, 143 SIGTERM, 129 SIGHUP
@@ -273,6 +274,11 @@ class MissingExtra(SplitrunError):
     """What was asked for wants a package that is not installed."""
 
     exit_code = 3
+
+
+class NoCluster(MissingExtra):
+    """What was asked for wants a Ray cluster that is not there, has other versions, or has not what
+    it takes."""
 
 
 class GateFailed(SplitrunError):

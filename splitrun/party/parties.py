@@ -94,7 +94,11 @@ class Parties:
 
         cache = None if new_rows else cache_of(spec, directory, sources, known)
         loaded = cache.get_or_make(sources, load) if cache else load(sources)
-        parties = {name: Party(spec, name, directory, data) for name, data in loaded.data.items()}
+        alignments = loaded.join.alignments if loaded.join else {}
+        parties = {
+            name: Party(spec, name, directory, data, data_dir, alignments.get(name))
+            for name, data in loaded.data.items()
+        }
         return cls(spec, parties, loaded.join)
 
     def __iter__(self) -> Iterator[Party]:

@@ -61,6 +61,11 @@ class Party:
     directory: Path
     """Where its relative paths and custom classes are looked up."""
     data: Data
+    data_dir: Path | None = None
+    """Where a published dataset was looked up first;"""
+    alignment: Alignment | None = None
+    """and which of its own rows the samples are, where they are joined by keys: with these its rows
+    can be read again."""
 
     @classmethod
     def load(
@@ -95,7 +100,7 @@ class Party:
         """
         opened = source or open_source(spec, name, directory, data_dir, on_download)
         data = load_data(spec, name, opened, encoder, new_rows, rows, alignment)
-        return cls(spec, name, directory, data)
+        return cls(spec, name, directory, data, data_dir, alignment)
 
     @property
     def holds_label(self) -> bool:

@@ -1,15 +1,13 @@
-"""What a party's process and the one that started it tell each other, over a pipe, and the open
-files that go with it.
+"""What a party's process and the one that has started it tell each other, and the open files that
+go with it; what carries it is in `pipe`.
 
 Both run the same code, as the same user, and one has started the other: what is said is trusted.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Collection, Mapping, Sequence
-from multiprocessing.connection import Connection
+from typing import Any
 
 import msgspec
 
@@ -21,9 +19,6 @@ from splitrun.processes.streams import Streams
 from splitrun.runtime import ChannelStatistics, RoleOutcome, RoleStatus, StartPoint
 from splitrun.usage import Usage
 
-_FILES_AT_ONCE = 200
-"""The system takes no more than 253."""
-
 
 class Message(msgspec.Struct, tag=True, kw_only=True):
     """Base of all that is told."""
@@ -32,11 +27,24 @@ class Message(msgspec.Struct, tag=True, kw_only=True):
     """Open files that go with it, by their numbers in the process that tells or has heard it."""
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """How a party's process reads the party's rows where it is, as those that were planned with."""
+
+    data_dir: str | None
+    """Where a published dataset is looked up first."""
+    encoder: Mapping[str, Any]
+    """That was fitted to the training rows; see `PartyEncoder`."""
+    aligned: bytes | None
+    """Which of its rows the samples are, int64, where they are joined by keys."""
+    digests: Mapping[str, str]
+    """Of all that is trained on, by what they are of, in words."""
+
+
 class Assignment(Message):
     """To a party's process, first: what it is to run.
 
-    With it go a file with the party's rows; a state for each of its roles; and for each channel
-    memory and bell, or what goes with `streams`.
+    With it go a file with the party's rows, unless it reads them itself; a state for each of its
+    roles; and, without `streams`, memory and bell for each channel.
     """
 
     party: str
@@ -65,10 +73,26 @@ class Assignment(Message):
     """Whether those of the spec come to pass,"""
     fired: Collection[int]
     """but for these, which have before."""
-    core: int | None
+    core: int | None = None
     """That its threads keep to until others want it, too; None for no such core."""
-    streams: Streams | None
+    streams: Streams | None = None
     """That its channels to other parties go over, instead of memory."""
+    reading: Reading | None = None
+    """Of the rows, where no file of them goes with it."""
+    ahead_s: float = 0.0
+    """How far the clock of the run is ahead of that of the process's machine."""
+
+
+class Listening(Message):
+    """From the label holder's process: where it listens, `HOST:PORT`."""
+
+    address: str
+
+
+class Dial(Message):
+    """To another party's process: where the label holder's listens."""
+
+    address: str
 
 
 class Go(Message):
@@ -182,41 +206,30 @@ class Ended(Message):
     failure: Failure | None = None
 
 
-Told = Assignment | Go | Stop | Ready | News | Reached | Decided | Due | Fired | Stacks | Ended
+Told = (
+    Assignment
+    | Listening
+    | Dial
+    | Go
+    | Stop
+    | Ready
+    | News
+    | Reached
+    | Decided
+    | Due
+    | Fired
+    | Stacks
+    | Ended
+)
 _decoder = msgspec.msgpack.Decoder(Told)
 
 
-def tell(pipe: Connection, message: Message) -> None:
-    """Say something. The files that go with it stay open here.
-
-    Raises:
-        OSError: nobody is at the other end any more.
-    """
-    pipe.send_bytes(msgspec.msgpack.encode(message))
-    files = message.files
-    with _as_socket(pipe) as channel:
-        for start in range(0, len(files), _FILES_AT_ONCE):
-            socket.send_fds(channel, [b"\0"], files[start : start + _FILES_AT_ONCE])
+def encode(message: Message) -> bytes:
+    """A message without its files, of which it tells how many there are."""
+    return msgspec.msgpack.encode(message)
 
 
-def hear(pipe: Connection) -> Told:
-    """What is said next; waits for it. The files that go with it are the caller's to close.
-
-    Raises:
-        EOFError, OSError: nobody is at the other end any more.
-    """
-    told: Told = _decoder.decode(pipe.recv_bytes())
-    files: list[int] = []
-    with _as_socket(pipe) as channel:
-        while len(files) < len(told.files):
-            content, more, _, _ = socket.recv_fds(channel, 1, _FILES_AT_ONCE)
-            if not content:
-                raise EOFError
-            files += more
-    told.files = tuple(files)
+def decode(content: bytes) -> Told:
+    """What `encode` was given; its `files` are those of the process that told it."""
+    told: Told = _decoder.decode(content)
     return told
-
-
-def _as_socket(pipe: Connection) -> socket.socket:
-    """The same end, for what pipes have no words for."""
-    return socket.socket(fileno=os.dup(pipe.fileno()))

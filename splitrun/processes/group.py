@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from splitrun.errors import Lost, LostPeer, RunFailed
 from splitrun.plan import Deadline
-from splitrun.processes.control import Ended, Go, Stop
+from splitrun.processes.control import Dial, Ended, Go, Stop
 from splitrun.processes.files import read_state
 from splitrun.processes.started_party import StartedParty
 from splitrun.runtime import ChannelStatistics, Job, Observer, Outcome, RoleOutcome, Watchdog
@@ -19,6 +19,8 @@ _LEAVE_S = 6.0
 threads."""
 _STACKS_S = 1.0
 """They have so long to tell where they stand."""
+_SILENT_S = 2.0
+"""Of whom nothing has been heard for so long when a deadline is over is to blame for it."""
 
 
 class Group:
@@ -37,6 +39,7 @@ class Group:
     ) -> None:
         self._job, self._observer, self._parties = job, observer, parties
         self._moved = moved
+        self._deadline = job.deadline or Deadline.of(job.plan)
         statuses = [
             lambda party=party, role=role: party.statuses[role]
             for party in parties
@@ -45,7 +48,7 @@ class Group:
         self._watch = Watchdog(
             statuses,
             {party.name: party.roles for party in parties},
-            job.deadline or Deadline.of(job.plan),
+            self._deadline,
             observer.emit,
         )
 
@@ -86,10 +89,12 @@ class Group:
         Raises:
             RunFailed: one of them has failed, is gone, or is past its deadline.
         """
+        are_told = False
         while not all(party.is_ready for party in self._parties):
             self._moved.wait(LOOK_EVERY_S)
             self._moved.clear()
             self._observer.poll()
+            are_told = are_told or self._tell_where_to_dial()
             if failure := self._failure():
                 raise failure
         self._observer.begin()
@@ -106,6 +111,14 @@ class Group:
         if failure := self._failure():
             raise failure
 
+    def _tell_where_to_dial(self) -> bool:
+        """Tell all where the label holder listens, if it does already."""
+        address = next(filter(None, (party.listens_at for party in self._parties)), "")
+        if address:
+            for party in self._parties:
+                party.tell(Dial(address))
+        return bool(address)
+
     def _failure(self) -> Exception | None:
         """What went wrong first, as far as one knows."""
         found = [failure for party in self._parties if (failure := self._of(party))]
@@ -116,12 +129,17 @@ class Group:
             return party.error
         if party.ended is not None:
             return party.ended.failure.error() if party.ended.failure else None
-        return self._watch.lost(party.name, party.fate) if party.is_gone else None
+        if party.is_gone or party.process.silent_s > self._deadline.base_s:
+            return self._watch.lost(party.name, party.process.fate)
+        return None
 
     def _stalled(self) -> RunFailed | None:
         failure = self._watch.stalled()
         if failure is None:
             return None
+        silent = max(self._parties, key=lambda party: party.process.silent_s)
+        if silent.process.silent_s > _SILENT_S:
+            return self._watch.lost(silent.name, silent.process.fate)
         for party in self._parties:
             party.tell(Stop(tell_stacks=True))
         for party in self._parties:
@@ -138,6 +156,8 @@ class Group:
         """End all, and kill who does not."""
         for party in self._parties:
             party.tell(Stop())
+            if party.process.silent_s > _SILENT_S:
+                party.process.kill()
         for _ in range(round(_LEAVE_S / LOOK_EVERY_S)):  # looks: what is stopped has not slept long
             if all(party.is_gone for party in self._parties):
                 break
@@ -145,7 +165,7 @@ class Group:
             self._moved.clear()
         for party in self._parties:
             if not party.is_gone:
-                party.kill()
+                party.process.kill()
                 error.add_note(f"{party.name}'s process did not end and was killed")
 
     def _take_back(self, error: BaseException | None) -> None:

@@ -15,40 +15,36 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 from typing import cast
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from splitrun.data.encoded_files import map_data
 from splitrun.errors import LostPeer, RunFailed, one_line
 from splitrun.events import AnyEvent, Event
 from splitrun.model import Stage, State
-from splitrun.party import Party
 from splitrun.plan import Deadline, Instruction, plan_from_bytes, planned_faults
 from splitrun.processes.control import (
     Assignment,
     Decided,
+    Dial,
     Due,
     Ended,
     Failure,
     Fired,
+    Listening,
     Message,
     News,
     Reached,
     Ready,
     Stacks,
     Stop,
-    hear,
-    tell,
 )
 from splitrun.processes.core import Core
 from splitrun.processes.files import read_state, write_state
+from splitrun.processes.pipe import Pipe
 from splitrun.processes.ring import RingEnd, RingLayout
+from splitrun.processes.rows import party_of
 from splitrun.processes.streams import OpenStreams
 from splitrun.runtime import (
     Faults,
@@ -60,9 +56,8 @@ from splitrun.runtime import (
     find_runtime,
     stacks,
 )
-from splitrun.runtime.clock import now
+from splitrun.runtime.clock import keep_to, now
 from splitrun.session.job import job_of
-from splitrun.spec import loads
 from splitrun.usage import Meter
 
 _LEAVES_S = 10.0
@@ -91,25 +86,25 @@ class _Printed(io.TextIOBase):
         return "".join(self._parts.popleft() for _ in range(len(self._parts)))
 
 
-def main(pipe: Connection) -> None:
+def main(pipe: Pipe) -> None:
     """Run a party's roles to their end, or until told to stop.
 
     Args:
         pipe: to the process that has started this one.
     """
     with suppress(OSError, EOFError):  # nobody listens
-        assignment = hear(pipe)
+        assignment = pipe.hear()
         assert isinstance(assignment, Assignment)
         try:
             _PartyProcess(pipe, assignment).run()
         except Exception as error:  # noqa: BLE001 - told to whoever started this
             failed = RunFailed(assignment.party, "its start", one_line(error))
             failed.stacks = traceback.format_exc()
-            tell(pipe, Ended(failure=Failure.of(failed)))
+            pipe.tell(Ended(failure=Failure.of(failed)))
 
 
 class _PartyProcess:
-    def __init__(self, pipe: Connection, assignment: Assignment) -> None:
+    def __init__(self, pipe: Pipe, assignment: Assignment) -> None:
         self._pipe, self._assignment = pipe, assignment
         self._lock = threading.Lock()
         self._told = threading.Event()
@@ -119,6 +114,8 @@ class _PartyProcess:
         self._printed = _Printed()
         self._statuses: Sequence[RoleStatus] = ()
         self._stages: dict[str, Stage] = {}
+        self._dialled = SimpleQueue[str]()
+        """Where the label holder's process listens; nothing if this one is to stop."""
         self._decided = {role: SimpleQueue[bool]() for role in assignment.roles}
         self._plan = plan_from_bytes(assignment.plan)
         self._core = Core(assignment.core)
@@ -145,6 +142,7 @@ class _PartyProcess:
 
     def _run(self) -> Ended:
         assignment = self._assignment
+        keep_to(assignment.ahead_s)
         self._core.take()
         torch.set_num_threads(assignment.intra_op_threads)
         job = self._job()
@@ -171,15 +169,8 @@ class _PartyProcess:
 
     def _job(self) -> Job:
         given, files = self._assignment, iter(self._assignment.files)
-        ids = {name: _ids(content) for name, content in given.ids.items()}
-        data = replace(
-            map_data(next(files)),
-            train_ids=ids["train_ids"],
-            validation_ids=ids["validation_ids"],
-            test_ids=ids["test_ids"],
-        )
-        spec = loads(given.spec, "resolved.yaml").spec
-        party = Party(spec, given.party, Path(given.directory), data)
+        party = party_of(given, files)
+        spec = party.spec
         job = job_of([party], self._plan, given.metrics)
         self._stages = {name: work.stage for name, work in job.roles.items()}
         for role in given.roles:
@@ -197,8 +188,9 @@ class _PartyProcess:
             name: ends[name].receiver() for name in given.targets
         }
         if given.streams is not None:
-            first_step = given.start.step
-            self._open = given.streams.open(plan, first_step, files, emit)
+            self._open = given.streams.open(
+                plan, given.start.step, self._tell_address, self._hear_address, emit
+            )
             senders, receivers = self._open.senders, self._open.receivers
         return replace(
             job,
@@ -212,11 +204,21 @@ class _PartyProcess:
             digests=given.digests,
         )
 
+    def _tell_address(self, address: str) -> None:
+        self._tell(Listening(address))
+
+    def _hear_address(self) -> str:
+        if not (address := self._dialled.get()):
+            raise _Stopped
+        return address
+
     def _listen(self) -> None:
         """In a thread of its own: hear what is wanted."""
         with suppress(OSError, EOFError):
             while True:
-                match hear(self._pipe):
+                match self._pipe.hear():
+                    case Dial(address=address):
+                        self._dialled.put(address)
                     case Decided() as decided:
                         self._decided[decided.role].put(decided.wanted)
                     case Stop() as stop:
@@ -231,12 +233,13 @@ class _PartyProcess:
     def _stop(self) -> None:
         self._stopped.set()
         self._told.set()
+        self._dialled.put("")
         for decided in self._decided.values():
             decided.put(False)
 
     def _tell(self, message: Message) -> None:
         with self._lock, suppress(OSError):
-            tell(self._pipe, message)
+            self._pipe.tell(message)
 
     def _poll(self) -> None:
         self._flush()
@@ -272,7 +275,3 @@ class _PartyProcess:
         ended.states = tuple(self._stages)
         ended.files = [write_state(stage.state()) for stage in self._stages.values()]
         return ended
-
-
-def _ids(content: bytes) -> Tensor:
-    return torch.from_numpy(np.frombuffer(bytearray(content), np.int64))

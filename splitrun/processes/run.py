@@ -15,21 +15,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 
 from splitrun.data.encoded_files import open_data
-from splitrun.errors import UsageError
-from splitrun.plan import plan_to_bytes
-from splitrun.processes.control import Assignment, tell
-from splitrun.processes.files import write_state
+from splitrun.processes.assignment import Assigner
 from splitrun.processes.group import Group
 from splitrun.processes.party_process import main
+from splitrun.processes.pipe import LocalPipe
+from splitrun.processes.process import LocalProcess
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
 from splitrun.processes.server import server, start
 from splitrun.processes.started_party import StartedParty
 from splitrun.processes.streams import streams_of
 from splitrun.runtime import Job, Observer, Outcome
-from splitrun.spec import has_checksums, resolved_yaml
 
-_IDS = ("train_ids", "validation_ids", "test_ids")
-"""What of a party's data is another part of the same rows from one run to the next."""
+_LOOPBACK = "127.0.0.1"
 
 
 def run(job: Job, observer: Observer) -> Outcome:
@@ -61,66 +58,38 @@ def _start(
     job: Job, observer: Observer, moved: threading.Event, stack: ExitStack, *, over_grpc: bool
 ) -> Sequence[StartedParty]:
     """Start the parties' processes, which end with the stack."""
-    plan, hooks, cores = job.plan, _has_hooks(job), _cores(job)
-    party_of = {role.name: role.party for role in plan.roles}
+    plan, cores, assigner = job.plan, _cores(job), Assigner(job, observer)
     start()
     with ExitStack() as given:
-        sources: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
-        targets: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
+        ends: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
         for channel in plan.channels:
-            source, target = party_of[channel.source], party_of[channel.target]
+            source, target = assigner.party_of[channel.source], assigner.party_of[channel.target]
             if source != target and not over_grpc:
-                sending, receiving = open_ring(channel, RingLayout.of(plan, channel))
-                given.callback(sending.close)
-                given.callback(receiving.close)
-                sources[source].append(sending)
-                targets[target].append(receiving)
+                both = open_ring(channel, RingLayout.of(plan, channel))
+                for name, end in zip((source, target), both, strict=True):
+                    given.callback(end.close)
+                    ends[name].append(end)
         names = [party.name for party in job.parties]
-        streams = streams_of(plan, names) if over_grpc else {}
-        for _, pipes in streams.values():
-            for pipe in pipes:
-                given.callback(os.close, pipe)
+        streams = streams_of(plan, names, _LOOPBACK) if over_grpc else {}
         started = []
         for party in job.parties:
-            stream, pipes = streams.get(party.name, (None, ()))
             ours, theirs = server().Pipe()
-            process = server().Process(target=main, args=(theirs,), name=party.name)
+            process = server().Process(target=main, args=(LocalPipe(theirs),), name=party.name)
             with _no_main_module():
                 process.start()
             theirs.close()
-            roles = [role for role, of in party_of.items() if of == party.name]
-            started.append(StartedParty(party.name, roles, process, ours, moved))
-            stack.callback(started[-1].end)
-            files = [
-                open_data(party.data),
-                *(write_state(job.roles[role].stage.state()) for role in roles),
-            ]
-            for file in files:
-                given.callback(os.close, file)
-            out, into = sources[party.name], targets[party.name]
-            assignment = Assignment(
-                party.name,
-                resolved_yaml(party.spec),
-                str(party.directory),
-                {name: getattr(party.data, name).numpy().tobytes() for name in _IDS},
-                roles,
-                [end.channel.name for end in out],
-                [end.channel.name for end in into],
-                plan_to_bytes(plan),
-                job.metrics,
-                job.start,
-                job.intra_op_threads,
-                hooks=hooks,
-                digests=job.digests,
-                collects=observer.collect is not None,
-                faults=job.faults is not None,
-                fired=job.faults.fired if job.faults else (),
-                core=cores.get(party.name),
-                streams=stream,
-                files=[*files, *(file for end in (*out, *into) for file in end.files), *pipes],
+            local = LocalProcess(process, ours)
+            stack.callback(local.end)
+            roles = assigner.roles_of(party)
+            started.append(StartedParty(party.name, roles, local, moved))
+            rows = open_data(party.data)
+            given.callback(os.close, rows)
+            assignment = assigner.assignment(
+                party, given, [rows], ends[party.name], streams=streams.get(party.name)
             )
+            assignment.core = cores.get(party.name)
             with suppress(OSError):  # whoever reads what it tells sees that it is gone
-                tell(ours, assignment)
+                local.tell(assignment)
         return started
 
 
@@ -148,18 +117,3 @@ def _cores(job: Job) -> Mapping[str, int]:
         party.name: cores[(os.getpid() + number) % len(cores)]
         for number, party in enumerate(job.parties)
     }
-
-
-def _has_hooks(job: Job) -> bool:
-    """Whether the spec's hooks act; they are made anew in each process.
-
-    Raises:
-        UsageError: others are to act.
-    """
-    spec = job.parties[0].spec
-    if len(job.hooks) not in (0, has_checksums(spec) + len(spec.hooks)):
-        raise UsageError(
-            "runtime.type: processes: hooks that are objects of this process cannot act in others; "
-            "name them in the spec, or use another runtime"
-        )
-    return bool(job.hooks)

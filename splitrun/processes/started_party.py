@@ -1,37 +1,31 @@
-"""A party's process, as the one that has started it sees it."""
+"""A party's roles in another process, as the one that has started it sees them."""
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 
 from splitrun import usage
 from splitrun.model import State
 from splitrun.processes.control import (
     Decided,
+    Dial,
     Due,
     Ended,
     Fired,
     Go,
+    Listening,
     News,
     Reached,
     Ready,
     Stacks,
     Stop,
-    hear,
-    tell,
 )
 from splitrun.processes.files import read_state
+from splitrun.processes.process import PartyProcess
 from splitrun.runtime import Job, Observer, RoleStatus
-
-_LEAVE_S = 6.0
-"""Processes that are told to stop have so long to do so; a little longer than they give their
-threads."""
 
 
 class StartedParty:
@@ -40,7 +34,6 @@ class StartedParty:
     Args:
         roles: the party's, by name.
         process: that runs them.
-        pipe: to it.
         moved: set when something has changed that is waited for.
     """
 
@@ -48,8 +41,7 @@ class StartedParty:
         self,
         name: str,
         roles: Sequence[str],
-        process: ForkServerProcess,
-        pipe: Connection,
+        process: PartyProcess,
         moved: threading.Event,
     ) -> None:
         self.name, self.roles = name, roles
@@ -60,11 +52,13 @@ class StartedParty:
         """What somebody raised who was told of it."""
         self.stacks = ""
         self.has_told_stacks = threading.Event()
+        self.listens_at = ""
+        """Where others find the label holder, once it listens."""
         self.is_ready = False
         self.is_gone = False
         """Nothing comes from it any more."""
-        self._process, self._pipe, self._moved = process, pipe, moved
-        self._process_id = process.pid or 0
+        self.process = process
+        self._moved = moved
         self._due: dict[str, int] = {}
         """By role, the file of a state that was asked for."""
 
@@ -77,14 +71,17 @@ class StartedParty:
             pass
         except Exception as error:  # noqa: BLE001 - raised by who looks on
             self.error = error
-        usage.forget(self._process_id)
+        usage.forget(self.process.number)
         self.has_told_stacks.set()
         self.is_gone = True
         self._moved.set()
 
     def _take(self, job: Job, observer: Observer) -> None:
         """What it tells next."""
-        match hear(self._pipe):
+        match self.process.hear():
+            case Listening(address=address):
+                self.listens_at = address
+                self._moved.set()
             case Ready():
                 self.is_ready = True
                 self._moved.set()
@@ -106,7 +103,7 @@ class StartedParty:
         for event in news.events:
             observer.emit(event)
         if news.usage is not None:
-            usage.note(self._process_id, news.usage)
+            usage.note(self.process.number, news.usage)
         self.statuses |= {status.role: status for status in news.statuses}
         if news.printed:
             sys.stdout.write(news.printed)
@@ -128,29 +125,7 @@ class StartedParty:
         if not asked:
             self.tell(Decided(role, wanted=False))
 
-    def tell(self, message: Go | Stop | Decided) -> None:
+    def tell(self, message: Dial | Go | Stop | Decided) -> None:
         """Say something to it, if it is still there."""
         with suppress(OSError):
-            tell(self._pipe, message)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """Let nothing of it stay."""
-        self._pipe.close()
-        self._process.join(_LEAVE_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process.close()
-
-    @property
-    def fate(self) -> str:
-        """How it ended without a word."""
-        self._process.join()
-        code = self._process.exitcode or 0
-        if code < 0:
-            return f"its process was killed by {signal.Signals(-code).name}"
-        return f"its process ended without a word, with exit code {code}"
+            self.process.tell(message)

@@ -1,10 +1,9 @@
-"""gRPC between parties' processes of one machine, with certificates of the run's own."""
+"""gRPC between parties' processes, with certificates of the run's own."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -33,20 +32,28 @@ class OpenStreams(NamedTuple):
 
 
 class Streams(msgspec.Struct, frozen=True):
-    """A party's streams to others. With it goes a pipe for each of them, by which the label holder
-    tells the port that it listens at."""
+    """A party's streams to others."""
 
     party: str
     peers: Sequence[str]
-    listens: bool
     credentials: Credentials
+    host: str | None
+    """Where the label holder's process listens; None for the others, which dial."""
 
-    def open(self, plan: Plan, step: int, pipes: Iterator[int], emit: Emit) -> OpenStreams:
+    def open(
+        self,
+        plan: Plan,
+        step: int,
+        tell: Callable[[str], None],
+        hear: Callable[[], str],
+        emit: Emit,
+    ) -> OpenStreams:
         """The ends of the party's channels to others, once what they go over is measured.
 
         Args:
             step: the first of the run.
-            pipes: open files, in the peers' order.
+            tell: told where this one listens, `HOST:PORT`.
+            hear: waits until it is known where the label holder's process does.
         """
         from splitrun.wire.link import Link
         from splitrun.wire.stream import Dialer, Listener, dialing, listening
@@ -54,21 +61,21 @@ class Streams(msgspec.Struct, frozen=True):
         links = {peer: Link(peer, lambda *_: None) for peer in self.peers}
         opened = [link.open(plan, 1, step, self.party, emit) for link in links.values()]
         wires: list[Dialer | Listener] = []
-        if self.listens:
-            listener = Listener("127.0.0.1:0", links, listening(self.credentials))
+        if self.host is not None:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            listener = Listener(f"{host}:0", links, listening(self.credentials))
             wires.append(listener)
-        for link, pipe in zip(links.values(), pipes, strict=False):
-            with os.fdopen(pipe, "wb" if self.listens else "rb") as file:
-                if self.listens:
-                    link.measure()
-                    file.write(str(listener.port).encode())
-                else:
-                    address = f"127.0.0.1:{file.read().decode()}"
-                    wires.append(Dialer(address, self.party, link, dialing(self.credentials)))
-                    link.gauge.is_done.wait(_MEASURES_S)
+            for link in links.values():
+                link.measure()
+            tell(f"{host}:{listener.port}")
+        else:
+            address, dials = hear(), dialing(self.credentials)
+            for link in links.values():
+                wires.append(Dialer(address, self.party, link, dials))
+                link.gauge.is_done.wait(_MEASURES_S)
 
         def measured() -> Sequence[LinkMeasured]:
-            known = [it for it in links.items() if not self.listens]
+            known = [it for it in links.items() if self.host is None]
             return [told for peer, it in known for told in it.gauge.events(self.party, peer)]
 
         def close() -> None:
@@ -83,18 +90,15 @@ class Streams(msgspec.Struct, frozen=True):
         return OpenStreams(senders, receivers, measured, close)
 
 
-def streams_of(plan: Plan, parties: Sequence[str]) -> Mapping[str, tuple[Streams, Sequence[int]]]:
-    """By party, its streams to others and the open files that go with them: the label holder
-    listens, the others dial."""
-    holder = plan.top.party
-    credentials = throw_away(parties)
-    others = [party for party in parties if party != holder]
-    pipes = {party: os.pipe() for party in others}
-    told = Streams(holder, others, listens=True, credentials=credentials[holder])
-    found: dict[str, tuple[Streams, Sequence[int]]] = {
-        holder: (told, [write for _, write in pipes.values()])
+def streams_of(plan: Plan, parties: Sequence[str], host: str) -> Mapping[str, Streams]:
+    """By party, its streams to others: the label holder listens, the others dial.
+
+    Args:
+        host: the label holder's address, or its machine's name.
+    """
+    holder, credentials = plan.top.party, throw_away(parties)
+    return {
+        party: Streams(party, others, credentials[party], host if party == holder else None)
+        for party in parties
+        if (others := [it for it in parties if it != holder] if party == holder else [holder])
     }
-    for party, (read, _) in pipes.items():
-        own = Streams(party, [holder], listens=False, credentials=credentials[party])
-        found[party] = own, [read]
-    return found

@@ -12,6 +12,7 @@ from itertools import chain
 
 from splitrun.errors import Path, Problem
 from splitrun.spec.check_files import unused_file_problems
+from splitrun.spec.check_ray import ray_problems, ray_warnings
 from splitrun.spec.check_split import split_problems, split_warnings
 from splitrun.spec.check_timing import known_steps, timing_problems, timing_warnings
 from splitrun.spec.effective import (
@@ -48,6 +49,7 @@ def problems(spec: Spec) -> Iterator[Problem]:
         _checkpoint(spec),
         _stopping(spec),
         split_problems(spec),
+        ray_problems(spec),
         chain.from_iterable(part.problems(spec, path) for path, part in parts),
         chain.from_iterable(it.problems(spec, ("faults", index)) for index, it in faults),
     )
@@ -61,6 +63,7 @@ def warnings(spec: Spec) -> Iterator[Problem]:
         _idle_evaluations(spec),
         timing_warnings(spec),
         split_warnings(spec),
+        ray_warnings(spec),
         _idle_checkpoints(spec),
         _unseen_faults(spec),
         chain.from_iterable(part.warnings(spec, path) for path, part in components_of(spec)),

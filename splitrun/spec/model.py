@@ -59,6 +59,9 @@ def _word_section_or_list(value: Any) -> str:
     return "list" if isinstance(value, list | tuple) else "section"
 
 
+ResourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=200)]
+"""Of what Ray counts."""
+
 Depth = Annotated[
     Annotated[PositiveInt, Tag("number")] | Annotated[Literal["auto"], Tag("word")],
     Discriminator(_word_or_number),
@@ -200,6 +203,17 @@ FREEZE: Any = Field(
 )
 
 
+class RayResources(Section):
+    """What a party's actor takes of a Ray cluster, which puts it on a node that has that."""
+
+    num_cpus: Annotated[PositiveFloat, Field(le=4096)] = 1.0
+    num_gpus: Annotated[NonNegativeFloat, Field(le=1024)] = 0.0
+    resources: dict[ResourceName, Annotated[PositiveFloat, Field(le=1e9)]] = Field(
+        default_factory=dict,
+        description="Of nodes that were started with `ray start --resources`, by name.",
+    )
+
+
 class PartySection(Section):
     """An organisation. Without `bottom` it has no features of its own."""
 
@@ -225,6 +239,7 @@ class PartySection(Section):
     warm_start: str | None = WARM_START
     freeze: tuple[str, ...] = FREEZE
     compute: Compute | None = None
+    ray: RayResources | None = Field(None, description="Of its actor, under `runtime: ray`.")
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -263,7 +278,12 @@ class Runtime(Section):
     type: RuntimeName = Field(
         "threaded",
         description="All roles in one thread, a thread for each, or a process for each party, over "
-        "shared memory or gRPC.",
+        "shared memory or gRPC; or an actor of a Ray cluster for each party.",
+    )
+    address: str | None = Field(
+        None,
+        description="Under `ray`: the cluster, as `HOST:PORT`, or `auto` for the one that runs on "
+        "this machine. Default: one is started here for the run.",
     )
     intra_op_threads: ThreadCount = Field(
         1, description="PyTorch threads per role. Other counts may round differently."

@@ -22,7 +22,8 @@ import torch
 
 from splitrun.certificates import Credentials, throw_away
 from splitrun.plan import Channel, Plan, TensorFacts
-from splitrun.processes.control import Ended, hear, tell
+from splitrun.processes.control import Ended
+from splitrun.processes.pipe import LocalPipe
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
 from splitrun.runtime import Message, ReceiverEnd, SenderEnd
 from splitrun.runtime.channel import open_channel
@@ -91,7 +92,7 @@ def _threads(size: int, stack: ExitStack) -> Trip:
 
 def _other_process(pipe: Connection, size: int) -> None:
     torch.set_num_threads(1)
-    files = hear(pipe).files
+    files = LocalPipe(pipe).hear().files
     receiver = RingEnd(_THERE, _layout(size), *files[:2]).receiver()
     _echo(receiver, RingEnd(_BACK, _layout(size), *files[2:]).sender(lambda _: None))
 
@@ -104,7 +105,7 @@ def _processes(size: int, stack: ExitStack) -> Trip:
     process = context.Process(target=_other_process, args=(theirs, size))
     process.start()
     stack.callback(process.join)
-    tell(ours, Ended(files=(*there[1].files, *back[0].files)))
+    LocalPipe(ours).tell(Ended(files=(*there[1].files, *back[0].files)))
     for end in (there[1], back[0], theirs):
         end.close()
     stack.callback(ours.close)

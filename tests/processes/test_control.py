@@ -7,21 +7,22 @@ from multiprocessing import Pipe
 
 import pytest
 
-from splitrun.processes.control import Decided, Ended, hear, tell
+from splitrun.processes.control import Decided, Ended
+from splitrun.processes.pipe import LocalPipe
 
 
 def test_more_files_than_the_system_takes_at_once_arrive_in_their_order() -> None:
-    ours, theirs = Pipe()
+    ours, theirs = map(LocalPipe, Pipe())
     files = [os.memfd_create(str(number)) for number in range(300)]
-    tell(ours, Ended(files=files))
-    tell(ours, Decided("bob.bottom", wanted=True))
-    told = hear(theirs)
+    ours.tell(Ended(files=files))
+    ours.tell(Decided("bob.bottom", wanted=True))
+    told = theirs.hear()
     kinds = [os.fstat(file).st_ino for file in told.files]
     assert kinds == [os.fstat(file).st_ino for file in files]
-    assert hear(theirs) == Decided("bob.bottom", wanted=True)
+    assert theirs.hear() == Decided("bob.bottom", wanted=True)
     for file in (*files, *told.files):
         os.close(file)
     ours.close()
     with pytest.raises((EOFError, OSError)):
-        hear(theirs)
+        theirs.hear()
     theirs.close()

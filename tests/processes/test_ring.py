@@ -16,7 +16,8 @@ from torch import Tensor
 
 from splitrun.events import Event, Phase, Sent
 from splitrun.plan import Channel, TensorFacts
-from splitrun.processes.control import Ended, hear, tell
+from splitrun.processes.control import Ended
+from splitrun.processes.pipe import LocalPipe
 from splitrun.processes.ring import RingEnd, RingLayout, RingReceiver, RingSender, open_ring
 from splitrun.runtime import ChannelClosed, Message
 from tests.forking import forkserver
@@ -158,7 +159,7 @@ def test_closing_one_end_wakes_whoever_waits_at_either(waits: str, closes: str) 
 
 def _echo(pipe: Connection, most: int) -> None:
     """A process that sends back what it receives, so many times, and then is killed."""
-    told = hear(pipe)
+    told = LocalPipe(pipe).hear()
     channel, of = CHANNEL, layout()
     receiver = RingEnd(channel, of, *told.files[:2]).receiver()
     sender = RingEnd(channel, of, *told.files[2:]).sender(lambda _: None)
@@ -174,7 +175,7 @@ def test_messages_pass_between_processes_and_the_death_of_one_wakes_the_other() 
     process = context.Process(target=_echo, args=(theirs, 50))
     process.start()
     theirs.close()
-    tell(ours, Ended(files=(*there[1].files, *back[0].files)))
+    LocalPipe(ours).tell(Ended(files=(*there[1].files, *back[0].files)))
     there[1].close()
     back[0].close()
     sender, receiver = there[0].sender(lambda _: None), back[1].receiver()

@@ -1,0 +1,129 @@
+"""A party's actor: the process in which Ray runs a party's roles.
+
+It hears and tells by calls of Ray; what is said is the same as between processes of one machine,
+and files that go with it travel as their content.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from splitrun import __version__
+from splitrun.processes.control import Message, Told, decode, encode
+from splitrun.runtime.clock import now
+
+CALLS = {"tell": 1, "hear": 1}
+"""By group of calls, how many are at work at once; each in the order in which they are made."""
+BEATS_S = 0.5
+"""So often at least something is heard of an actor."""
+
+Letter = tuple[bytes, Sequence[bytes]]
+"""A message, and the contents of the files that go with it."""
+
+
+class About(NamedTuple):
+    """Where an actor is, and with what."""
+
+    node: str
+    """Ray's name for it."""
+    versions: dict[str, str]
+    """By package."""
+
+
+def versions() -> dict[str, str]:
+    """Of what must be the same everywhere, for the same bits and messages."""
+    packages = {name: version(name) for name in ("torch", "numpy")}
+    return {"splitrun": __version__, "Python": platform.python_version(), **packages}
+
+
+def machine() -> str:
+    """A machine whose clock has run without a break, and is the same for all its processes."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:  # no Linux
+        return platform.node()
+
+
+class PartyActor:
+    """Runs a party's roles in a thread; it is to be made an actor of Ray."""
+
+    def __init__(self) -> None:
+        self._told = SimpleQueue[Told]()
+        self._said = SimpleQueue[Letter]()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def about(self) -> About:
+        """Where this is."""
+        import ray
+
+        return About(ray.get_runtime_context().get_node_id(), versions())
+
+    def clock(self) -> tuple[str, float]:
+        """Which machine this is, and what its clock says."""
+        return machine(), now()
+
+    def begin(self) -> None:
+        """Wait for an assignment, and run it."""
+        self._thread.start()
+
+    def tell(self, letter: Letter) -> None:
+        """What the process that has started this says."""
+        self._told.put(opened(letter))
+
+    def hear(self) -> tuple[list[Letter], bool]:
+        """What is said here, as soon as there is something, or it is time to show that this lives;
+        and whether that is all there will be."""
+        letters = []
+        was_over = not self._thread.is_alive()
+        try:
+            letters.append(self._said.get(timeout=0 if was_over else BEATS_S))
+            while True:
+                letters.append(self._said.get_nowait())
+        except Empty:
+            return letters, was_over
+
+    def _run(self) -> None:
+        from splitrun.processes.party_process import main
+
+        main(_Mailbox(self._told, self._said))
+
+
+class _Mailbox:
+    """The party's end; see `splitrun.processes.pipe.Pipe`."""
+
+    def __init__(self, told: SimpleQueue[Told], said: SimpleQueue[Letter]) -> None:
+        self._told, self._said = told, said
+
+    def tell(self, message: Message) -> None:
+        self._said.put(letter_of(message))
+
+    def hear(self) -> Told:
+        return self._told.get()
+
+
+def letter_of(message: Message) -> Letter:
+    """A message with the contents of its files, which stay open."""
+    from splitrun.data.on_disk import path_of_open
+
+    return encode(message), [path_of_open(file).read_bytes() for file in message.files]
+
+
+def opened(letter: Letter) -> Told:
+    """A message with files of these contents, which have no names."""
+    from splitrun.data.on_disk import unnamed_file
+
+    content, files = letter
+    told, numbers = decode(content), []
+    for each in files:
+        numbers.append(unnamed_file(len(each)))
+        with os.fdopen(os.dup(numbers[-1]), "wb") as file:
+            file.write(each)
+    told.files = tuple(numbers)
+    return told

@@ -1,0 +1,111 @@
+"""A party's actor, for the process that has started it."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+from splitrun.cluster.actor import Letter, letter_of, opened
+from splitrun.cluster.placement import Node
+from splitrun.processes.control import Message, Told
+from splitrun.runtime.clock import now
+
+_LOOK_S = 0.2
+_SILENT_S = 2.0
+"""Of an actor something is heard twice a second; after so long it is looked whether its node is
+there."""
+_ANSWERS_S = 1.0
+
+
+class ActorProcess:
+    """One somewhere in the cluster; see `splitrun.processes.process.PartyProcess`.
+
+    Ray tells of an actor that has ended, at once; of a node that has, only after a while. So what
+    an actor itself says counts, and it says something twice a second.
+
+    Args:
+        ray: the module, connected.
+        number: tells it from others of the run.
+    """
+
+    def __init__(self, ray: Any, actor: Any, node: Node, number: int) -> None:
+        self._ray, self._actor, self.node = ray, actor, node
+        self.number = number
+        self._heard = deque[Letter]()
+        self._heard_at = now()
+        self._is_over = self._is_killed = False
+        self._why = ""
+
+    @property
+    def silent_s(self) -> float:
+        """See `PartyProcess`."""
+        return 0.0 if self._is_over else now() - self._heard_at
+
+    @property
+    def fate(self) -> str:
+        """See `PartyProcess`."""
+        if not _answers(self.node):
+            return f"its node {self.node.host} is gone: its raylet does not answer any more"
+        return self._why or (
+            f"nothing was heard of it for {now() - self._heard_at:.1f} s, though its node "
+            f"{self.node.host} is there"
+        )
+
+    def tell(self, message: Message) -> None:
+        """See `Pipe`."""
+        self._actor.tell.options(concurrency_group="tell").remote(letter_of(message))
+
+    def hear(self) -> Told:
+        """See `Pipe`."""
+        while not self._heard:
+            if self._is_over:
+                raise EOFError
+            self._fetch()
+        return opened(self._heard.popleft())
+
+    def _fetch(self) -> None:
+        """Wait until it has said something.
+
+        Raises:
+            EOFError: it cannot any more.
+        """
+        fetched = self._actor.hear.options(concurrency_group="hear").remote()
+        while not self._ray.wait([fetched], timeout=_LOOK_S)[0]:
+            if self._is_killed or (self.silent_s > _SILENT_S and not _answers(self.node)):
+                raise EOFError
+        try:
+            letters, self._is_over = self._ray.get(fetched)
+        except self._ray.exceptions.RayError as error:
+            self._why = self._told(error)
+            raise EOFError from error
+        self._heard.extend(letters)
+        self._heard_at = now()
+
+    def _told(self, error: Exception) -> str:
+        where = f"its actor on node {self.node.host} is gone"
+        if "OutOfMemory" in type(error).__name__:
+            return f"{where}: Ray ended it, as the node was short of memory"
+        return f"{where}: its process was killed, or crashed"
+
+    def kill(self) -> None:
+        """See `PartyProcess`."""
+        self._is_killed = True
+        with suppress(Exception):  # Ray raises where it is gone already
+            self._ray.kill(self._actor)
+
+    def end(self) -> None:
+        """See `PartyProcess`."""
+        self.kill()
+
+
+def _answers(node: Node) -> bool:
+    """Whether a node's raylet takes a connection; of who is not to be reached nobody knows."""
+    try:
+        socket.create_connection(node, _ANSWERS_S).close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""The Ray cluster that work is given to: one that runs, or one of this process's own, here.
+
+Ray is told to send no usage statistics, and to say nothing on the terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from splitrun.errors import MissingExtra, NoCluster, one_line
+from splitrun.interrupts import SIGNALS
+
+_ANSWERS_S = 5.0
+"""A cluster that is named has so long to take a connection."""
+
+
+def refuse_missing() -> None:
+    """Look whether Ray is installed; nothing of it is imported.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    if find_spec("ray") is None:
+        what = "Ray runs parties and studies on a cluster, and is not installed"
+        raise MissingExtra(f"{what}; run pip install 'splitrun[ray]'")
+
+
+def imported_ray() -> Any:
+    """The module `ray`.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    refuse_missing()
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it is read at the import
+    import ray
+
+    return ray
+
+
+@contextmanager
+def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
+    """In here the module `ray`, which is given, speaks to a cluster.
+
+    A program that is connected already stays so, whatever the address.
+
+    Args:
+        address: `auto` for the one that runs on this machine, or `HOST:PORT`; without it, one is
+            started here, and ended with all that it has started.
+        cpus: so many at least one that is started here counts, for actors to share.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        NoCluster: there is none at the address, or none that this process can speak to.
+    """
+    ray = imported_ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    if address not in (None, "auto"):
+        _refuse_silent(address)
+    with _handlers_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _join(ray, address, cpus)
+    with _quiet(ray):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _join(ray: Any, address: str | None, cpus: float) -> None:
+    quiet = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            most = max(os.cpu_count() or 1, cpus)
+            ray.init("local", num_cpus=most, include_dashboard=False, **quiet)
+        else:
+            ray.init(address, **quiet)
+    except Exception as error:  # Ray raises whatever its parts do
+        ray.shutdown()
+        raise NoCluster(_why(error, address)) from error
+
+
+def _why(error: Exception, address: str | None) -> str:
+    """Why there is no connection, and what helps."""
+    if address is None:
+        what = f"Ray cannot be started on this machine: {one_line(error)}"
+        return f"{what}; see `ray start --head` for more of it"
+    said = one_line(error)
+    if "Version mismatch" in said:
+        what = f"runtime.address: {address}: the cluster has other versions than this machine"
+        return f"{what} ({said.partition('Version mismatch: ')[2]}); install the same on both"
+    if isinstance(error, ConnectionError) and address == "auto":
+        what = "runtime.address: auto: no Ray cluster runs on this machine"
+        return f"{what}; start one by `ray start --head`, or leave address out"
+    what = f"runtime.address: {address}: the cluster does not take this process: {said}"
+    return f"{what}; see docs/cluster.md on tokens"
+
+
+def _refuse_silent(address: str) -> None:
+    """Ray itself tries for a minute.
+
+    Raises:
+        NoCluster: nobody listens at the address.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWERS_S).close()
+    except (OSError, ValueError) as error:
+        what = f"runtime.address: {address}: no Ray cluster answers ({one_line(error)})"
+        raise NoCluster(f"{what}; use what `ray start --head` said, or auto") from error
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """In here, where Ray takes SIGTERM for itself, handlers of signals stay what they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet(ray: Any) -> Iterator[None]:
+    """In here Ray prints no errors of its actors and nodes on stdout, as it does of its own accord:
+    they are told of as the run's."""
+    worker = ray._private.worker  # noqa: SLF001 - as Ray's own debugger does; nothing public does
+    worker._worker_logs_enabled = False  # noqa: SLF001
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = True  # noqa: SLF001

@@ -1,0 +1,100 @@
+"""Where a cluster puts the parties of a run: all of them at once, or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from splitrun.errors import NoCluster
+from splitrun.party import Party
+from splitrun.spec.model import RayResources
+
+Resources = Mapping[str, float]
+
+
+class Node(NamedTuple):
+    """A machine of the cluster, as far as it is one of Ray's nodes."""
+
+    host: str
+    port: int
+    """That its raylet listens at."""
+
+
+def asked(party: Party) -> RayResources:
+    """What a party's actor takes."""
+    return party.spec.parties[party.name].ray or RayResources()
+
+
+def amounts(party: Party) -> Resources:
+    """The same by Ray's names."""
+    own = asked(party)
+    gpus = {"GPU": own.num_gpus} if own.num_gpus else {}
+    return {"CPU": own.num_cpus, **gpus, **own.resources}
+
+
+@contextmanager
+def places(ray: Any, parties: Sequence[Party], patience_s: float) -> Iterator[Any]:
+    """In here the resources of all parties are held, on different nodes as far as there are some;
+    gives Ray's group of them, with a bundle for each party.
+
+    Args:
+        patience_s: they may have to wait so long for others' work.
+
+    Raises:
+        NoCluster: a party asks for what no node has, or for what is not free in time.
+    """
+    for party in parties:
+        if not any(_holds(node["Resources"], amounts(party)) for node in _nodes(ray)):
+            what = f"parties.{party.name}.ray: no node of the cluster has {_told(amounts(party))}"
+            raise NoCluster(f"{what}; {_there(ray)}; ask for less, or add a node that has it")
+    group = ray.util.placement_group([dict(amounts(party)) for party in parties], "SPREAD")
+    try:
+        if not _is_placed(group, patience_s):
+            wanted = ", ".join(f"{party.name} {_told(amounts(party))}" for party in parties)
+            what = f"the cluster has no room for all parties at once ({wanted}), after"
+            free = f"of which is free now: {_told(ray.available_resources())}"
+            remedy = "end other work, ask for less under parties.*.ray, or add a node"
+            raise NoCluster(f"{what} {patience_s:.3g} s; {_there(ray)}, {free}; {remedy}")
+        yield group
+    finally:
+        ray.util.remove_placement_group(group)
+
+
+def _is_placed(group: Any, patience_s: float) -> bool:
+    """Whether there is room for a group in time; who waits can be interrupted."""
+    until = time.monotonic() + patience_s
+    while not group.wait(0.2):
+        if time.monotonic() > until:
+            return False
+    return True
+
+
+def node(ray: Any, name: str) -> Node:
+    """The node of that name, as Ray knows it."""
+    found = next(it for it in ray.nodes() if it["NodeID"] == name)
+    return Node(found["NodeManagerAddress"], found["NodeManagerPort"])
+
+
+def _nodes(ray: Any) -> list[Mapping[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _holds(there: Resources, wanted: Resources) -> bool:
+    return all(there.get(name, 0.0) >= amount for name, amount in wanted.items())
+
+
+def _there(ray: Any) -> str:
+    """What the nodes have, in words."""
+    each = (f"{it['NodeManagerAddress']} has {_told(it['Resources'])}" for it in _nodes(ray))
+    return ", ".join(each)
+
+
+_OWN = ("memory", "object_store_memory", "node:")
+"""What every node has, and no party asks for."""
+
+
+def _told(resources: Resources) -> str:
+    named = {name: it for name, it in resources.items() if not name.startswith(_OWN)}
+    return " + ".join(f"{it:g} {name}" for name, it in sorted(named.items())) or "nothing"
