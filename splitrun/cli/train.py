@@ -68,8 +68,8 @@ def train(
             autocompletion=completion.runs,
             help="Go on with a run that was interrupted, killed or failed, in its directory, from "
             "its newest checkpoint; its spec must have had `checkpoint`. SPEC and changes may be "
-            "left out; those given must be the run's, but for supervision, checkpoint.keep, and "
-            "runtime's type, checksums and memory_limit_mb.",
+            "left out; those given must be the run's, but for supervision, checkpoint.keep, "
+            "parties.*.ray, and runtime's type, address, checksums and memory_limit_mb.",
         ),
     ] = None,
     unproven: Unproven = False,

@@ -13,17 +13,17 @@ from splitrun.processes.control import Message, Told
 from splitrun.runtime.clock import now
 
 _LOOK_S = 0.2
-_SILENT_S = 2.0
-"""Of an actor something is heard twice a second; after so long it is looked whether its node is
-there."""
+_PROBES_EVERY_S = 1.0
+"""So often it is looked whether an actor's node is there."""
 _ANSWERS_S = 1.0
 
 
 class ActorProcess:
     """One somewhere in the cluster; see `splitrun.processes.process.PartyProcess`.
 
-    Ray tells of an actor that has ended, at once; of a node that has, only after a while. So what
-    an actor itself says counts, and it says something twice a second.
+    Ray tells at once of an actor that has ended, but of a node only after a dozen seconds, in which
+    its actors go on. So its raylet, which is what makes a machine a node, is asked now and then;
+    and an actor says something twice a second, whatever it is at.
 
     Args:
         ray: the module, connected.
@@ -34,7 +34,7 @@ class ActorProcess:
         self._ray, self._actor, self.node = ray, actor, node
         self.number = number
         self._heard = deque[Letter]()
-        self._heard_at = now()
+        self._heard_at = self._probed_at = now()
         self._is_over = self._is_killed = False
         self._why = ""
 
@@ -46,12 +46,8 @@ class ActorProcess:
     @property
     def fate(self) -> str:
         """See `PartyProcess`."""
-        if not _answers(self.node):
-            return f"its node {self.node.host} is gone: its raylet does not answer any more"
-        return self._why or (
-            f"nothing was heard of it for {now() - self._heard_at:.1f} s, though its node "
-            f"{self.node.host} is there"
-        )
+        silent = f"nothing was heard of it for {self.silent_s:.1f} s, though its node"
+        return self._why or f"{silent} {self.node.host} is there"
 
     def tell(self, message: Message) -> None:
         """See `Pipe`."""
@@ -73,8 +69,8 @@ class ActorProcess:
         """
         fetched = self._actor.hear.options(concurrency_group="hear").remote()
         while not self._ray.wait([fetched], timeout=_LOOK_S)[0]:
-            if self._is_killed or (self.silent_s > _SILENT_S and not _answers(self.node)):
-                raise EOFError
+            self._look_at_node()
+        self._look_at_node()
         try:
             letters, self._is_over = self._ray.get(fetched)
         except self._ray.exceptions.RayError as error:
@@ -83,7 +79,23 @@ class ActorProcess:
         self._heard.extend(letters)
         self._heard_at = now()
 
+    def _look_at_node(self) -> None:
+        """Raises EOFError where the node is gone, or this was to end the actor."""
+        if self._is_killed:
+            raise EOFError
+        if now() > self._probed_at + _PROBES_EVERY_S:
+            if not _answers(self.node):
+                self._why = self._without_node
+                raise EOFError
+            self._probed_at = now()
+
+    @property
+    def _without_node(self) -> str:
+        return f"its node {self.node.host} is gone: no raylet answers there any more"
+
     def _told(self, error: Exception) -> str:
+        if not _answers(self.node):
+            return self._without_node
         where = f"its actor on node {self.node.host} is gone"
         if "OutOfMemory" in type(error).__name__:
             return f"{where}: Ray ended it, as the node was short of memory"

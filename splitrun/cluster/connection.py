@@ -68,10 +68,10 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
         return
     if address not in (None, "auto"):
         _refuse_silent(address)
-    with _handlers_kept(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _join(ray, address, cpus)
     with _quiet(ray):
+        with _handlers_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _join(ray, address, cpus)
         try:
             yield ray
         finally:
@@ -79,7 +79,7 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
 
 
 def _join(ray: Any, address: str | None, cpus: float) -> None:
-    quiet = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.ERROR}
+    quiet = {"log_to_driver": False, "configure_logging": False}
     try:
         if address is None:
             most = max(os.cpu_count() or 1, cpus)
@@ -137,11 +137,15 @@ def _handlers_kept() -> Iterator[None]:
 
 @contextmanager
 def _quiet(ray: Any) -> Iterator[None]:
-    """In here Ray prints no errors of its actors and nodes on stdout, as it does of its own accord:
-    they are told of as the run's."""
+    """In here Ray prints nothing: of its accord it tells on stdout of actors and nodes that have
+    ended, of which the run tells, too."""
     worker = ray._private.worker  # noqa: SLF001 - as Ray's own debugger does; nothing public does
+    logger = logging.getLogger("ray")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     worker._worker_logs_enabled = False  # noqa: SLF001
     try:
         yield
     finally:
         worker._worker_logs_enabled = True  # noqa: SLF001
+        logger.setLevel(level)

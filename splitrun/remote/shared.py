@@ -8,7 +8,7 @@ from typing import Any
 
 from splitrun.spec import Spec
 
-OWN_KEYS = ("path", "test_path", "key", "on", "reading", "columns", "warm_start")
+OWN_KEYS = ("path", "test_path", "key", "on", "reading", "columns", "warm_start", "ray")
 """Of a party's section: what is its alone. The others never need it, nor what it is."""
 _OWN_DATASET_KEYS = {"path", "test_path", "cache", "key"}
 _OWN_SECTIONS = {"runtime", "sinks", "links"}

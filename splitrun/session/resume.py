@@ -146,11 +146,18 @@ def accept(resume: Resume, document: Document, beside: Path | None = None) -> Re
 
 def _with_freedoms(began: Spec, spec: Spec) -> Spec:
     """The first with what it may take from the second."""
-    free = {name: getattr(spec.runtime, name) for name in ("type", "checksums", "memory_limit_mb")}
+    names = ("type", "address", "checksums", "memory_limit_mb")
+    free = {name: getattr(spec.runtime, name) for name in names}
     update: dict[str, object] = {
         "supervision": spec.supervision,
         "sinks": spec.sinks,
         "runtime": began.runtime.model_copy(update=free),
+        "parties": {
+            name: party.model_copy(update={"ray": spec.parties[name].ray})
+            if name in spec.parties
+            else party
+            for name, party in began.parties.items()
+        },
     }
     if began.checkpoint and spec.checkpoint:
         keep = {"keep": spec.checkpoint.keep}

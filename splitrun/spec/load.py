@@ -118,9 +118,14 @@ def resolved_yaml(spec: Spec) -> str:
 def resolved_tree(spec: Spec) -> dict[str, Any]:
     """The same as plain data."""
     content = resolved(spec).model_dump(mode="json", by_alias=True)
+    parties = content["parties"].values()
+    # What is not there is left out where it once could not be, so that digests of specs stay.
     for key in ("hooks", "sinks"):
-        if not content[key]:  # as before there were any, so that digests of specs stay
+        if not content[key]:
             del content[key]
+    for section, key in ((content["runtime"], "address"), *((it, "ray") for it in parties)):
+        if section[key] is None:
+            del section[key]
     return content
 
 

@@ -75,7 +75,7 @@ def labels_of(experiment: Experiment) -> Tensor:
 
 def trained(
     experiment: Experiment,
-    kind: Literal["serial", "threaded", "processes", "grpc"],
+    kind: Literal["serial", "threaded", "processes", "grpc", "ray"],
     emit: Callable[[Event], None] | None = None,
     tampered: Mapping[str, BatchLoader] = MappingProxyType({}),
     intra_op_threads: int = 1,
