@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from splitrun import __version__
@@ -55,9 +55,7 @@ class PartyActor:
     """Runs a party's roles in a thread; it is to be made an actor of Ray."""
 
     def __init__(self) -> None:
-        self._told = SimpleQueue[Told]()
-        self._said = SimpleQueue[Letter]()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._mailbox = Mailbox()
 
     def about(self) -> About:
         """Where this is."""
@@ -71,41 +69,72 @@ class PartyActor:
 
     def begin(self) -> None:
         """Wait for an assignment, and run it."""
-        self._thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def tell(self, letter: Letter) -> None:
         """What the process that has started this says."""
-        self._told.put(opened(letter))
+        self._mailbox.told.put(opened(letter))
 
     def hear(self) -> tuple[list[Letter], bool]:
         """What is said here, as soon as there is something, or it is time to show that this lives;
         and whether that is all there will be."""
-        letters = []
-        was_over = not self._thread.is_alive()
-        try:
-            letters.append(self._said.get(timeout=0 if was_over else BEATS_S))
-            while True:
-                letters.append(self._said.get_nowait())
-        except Empty:
-            return letters, was_over
+        return self._mailbox.take()
 
     def _run(self) -> None:
         from splitrun.processes.party_process import main
 
-        main(_Mailbox(self._told, self._said))
+        try:
+            main(self._mailbox)
+        finally:
+            self._mailbox.close()
 
 
-class _Mailbox:
-    """The party's end; see `splitrun.processes.pipe.Pipe`."""
+class Mailbox:
+    """The party's end; see `splitrun.processes.pipe.Pipe`.
 
-    def __init__(self, told: SimpleQueue[Told], said: SimpleQueue[Letter]) -> None:
-        self._told, self._said = told, said
+    What is said is fetched, by calls of which each says that what the one before gave has come. So
+    whoever has said something may end at once: it is known.
+    """
+
+    def __init__(self) -> None:
+        self.told = SimpleQueue[Told]()
+        """What is to be heard here."""
+        self._changed = threading.Condition()
+        self._letters: list[Letter] = []
+        self._said = self._given = self._known = 0
+        """How many letters there have been until now."""
+        self._is_closed = False
 
     def tell(self, message: Message) -> None:
-        self._said.put(letter_of(message))
+        """Say something; waits until it is known at the other end."""
+        letter = letter_of(message)
+        with self._changed:
+            self._letters.append(letter)
+            self._said += 1
+            number = self._said
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._known >= number or self._is_closed)
 
     def hear(self) -> Told:
-        return self._told.get()
+        """What is said next; waits for it."""
+        return self.told.get()
+
+    def take(self) -> tuple[list[Letter], bool]:
+        """What has been said and not been given yet, waiting a while for it; and whether nothing
+        more will be."""
+        with self._changed:
+            self._known = self._given
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._letters or self._is_closed, BEATS_S)
+            letters, self._letters = self._letters, []
+            self._given += len(letters)
+            return letters, self._is_closed
+
+    def close(self) -> None:
+        """Nothing more is said."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
 
 def letter_of(message: Message) -> Letter:
