@@ -19,6 +19,7 @@ NOT_TO_TRAIN = {
     *(
         "tensorboardX",
         "mlflow",
+        "ray",
         "torch._dynamo",
         "torch._inductor",
         "torch.fx.experimental.symbolic_shapes",
@@ -80,7 +81,7 @@ def test_evaluating_a_run_and_planning_one_import_no_more_than_training_it(
 
 
 def test_the_list_of_commands_imports_neither_specs_nor_what_draws() -> None:
-    heavy = {"torch", "numpy", "pydantic", "msgspec", "yaml", "rich", "psutil", "pynvml"}
+    heavy = {"torch", "numpy", "pydantic", "msgspec", "yaml", "rich", "psutil", "pynvml", "ray"}
     (modules,) = imported(["--help"])
     assert not (heavy | {"cryptography", "grpc", "ssl"}) & modules
 

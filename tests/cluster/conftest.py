@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine, shared by all tests of a process that need one."""
+"""A Ray cluster on this machine, shared by the tests of a module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from splitrun.cluster.connection import connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """Runs in here are given to it."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'splitrun[ray]'")
