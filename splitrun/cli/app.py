@@ -37,8 +37,8 @@ from splitrun.cli import (
     train,
     value,
 )
-from splitrun.cli.options import for_example, with_quiet
-from splitrun.cli.output import echo
+from splitrun.cli.options import Quiet, for_example, with_quiet
+from splitrun.cli.output import echo, quieted
 from splitrun.errors import Interrupted, SplitrunError, UsageError
 from splitrun.interrupts import interrupted, let_go, listening, stopped_by
 from splitrun.units import plain
@@ -140,15 +140,22 @@ for _command, _lines in _EXAMPLES.items():
 app.add_typer(certs.app, name="certs")
 
 
-@app.callback(invoke_without_command=True)
-def _root(
-    version: bool = typer.Option(  # noqa: FBT001
-        False, "--version", "-V", help="Print the version."
-    ),
-) -> None:
-    if version:
+def _say_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
         echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(  # noqa: ARG001, FBT001
+        False, "--version", "-V", help="Print the version.", callback=_say_version, is_eager=True
+    ),
+    quiet: Quiet = False,
+) -> None:
+    if quiet:
+        context.with_resource(quieted())
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from splitrun.cli import completion
-from splitrun.cli.output import Progress, note, quieted, warn
+from splitrun.cli.output import Progress, is_quiet, note, quieted, warn
 from splitrun.errors import UsageError
 from splitrun.files import is_something, why_odd
 
@@ -79,6 +79,9 @@ Where = Annotated[
 ]
 
 
+ADDRESS = "A run: its directory, any part of its name, @last, or @best:METRIC such as @best:auroc."
+
+
 def run_argument(*kinds: Kind) -> ArgumentInfo:
     """An argument that is a run's directory or addresses one under runs/.
 
@@ -109,7 +112,6 @@ def run_found(path: Path, runs_dir: Path, *kinds: Kind) -> Path:
     return located(str(path), runs_dir, kinds)
 
 
-ADDRESS = "A run: its directory, any part of its name, @last, or @best:METRIC such as @best:auroc."
 RunDir = Annotated[Path, run_argument("run")]
 AllowCode = Annotated[
     bool,
@@ -155,16 +157,13 @@ def for_example(*lines: str) -> str:
 
 
 def with_quiet(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option that keeps it quiet."""
+    """The command with an option of its own that keeps it quiet, as `splitrun -q` does."""
 
     @wraps(command)
     def quietable(*, quiet: bool, **given: Any) -> None:
-        if not quiet:
-            command(**given)
-            return
-        if given.get("progress") is Progress.AUTO:
-            given["progress"] = Progress.NONE
-        with quieted():
+        with quieted() if quiet else contextlib.nullcontext():
+            if is_quiet() and given.get("progress") is Progress.AUTO:
+                given["progress"] = Progress.NONE
             command(**given)
 
     signature = inspect.signature(command, eval_str=True)

@@ -37,6 +37,11 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 _is_quiet = ContextVar("is_quiet", default=False)
 
 
+def is_quiet() -> bool:
+    """Whether no notes are said and no phases shown."""
+    return _is_quiet.get()
+
+
 @contextmanager
 def quieted() -> Iterator[None]:
     """In here no notes are said and no phases shown; warnings and errors are."""

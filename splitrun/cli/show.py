@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from splitrun.cli import completion
 from splitrun.cli.ls import as_json
 from splitrun.cli.options import ADDRESS, Json, LookedIn, run_found
 from splitrun.cli.output import echo, echo_json
@@ -23,7 +24,9 @@ _FILES = ("model", "checkpoints", "events.jsonl", "report.html", "failure.txt", 
 
 
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help=ADDRESS)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help=ADDRESS, autocompletion=completion.runs)
+    ],
     runs_dir: LookedIn = Path("runs"),
     json_output: Json = False,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -139,22 +140,92 @@ def test_completing_a_run_imports_nothing_that_computes_or_draws(place: Path) ->
     assert not heavy & {*ended.stdout.split()}
 
 
-@pytest.mark.parametrize("option", ["-q", "--quiet"])
+RUN_COMMANDS = [
+    names
+    for names, command in COMMANDS.items()
+    if any(it.metavar in ("RUN", "RUN...") for it in command.params)
+]
+
+
+@pytest.mark.parametrize("names", RUN_COMMANDS, ids=" ".join)
+def test_every_command_that_takes_a_run_is_offered_runs(
+    names: tuple[str, ...], place: Path
+) -> None:
+    command = COMMANDS[names]
+    context = typer.Context(command, info_name=names[-1])
+    (argument,) = (it for it in command.params if it.metavar in ("RUN", "RUN..."))
+    offered = argument.shell_complete(context, "2026")
+    assert [it.value for it in offered] == ["20261101T100000Z-trial-0f0f0f0f"]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> str:
+    """A PATH whose `splitrun` is that of this checkout."""
+    program = tmp_path / "bin" / "splitrun"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m splitrun "$@"\n')
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+SHELLS = {
+    "bash": """
+        eval "$(_SPLITRUN_COMPLETE=source_bash splitrun)"
+        offered() {
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+            _splitrun_completion splitrun
+            printf '<%s>\\n' "${COMPREPLY[@]}"
+        }
+    """,
+    "zsh": """
+        compdef() { : }
+        _arguments() { print -r -- $@ }
+        eval "$(_SPLITRUN_COMPLETE=source_zsh splitrun)"
+        offered() { words=("$@"); CURRENT=$#; _splitrun_completion }
+    """,
+}
+"""What a shell does when Tab is pressed; zsh's own functions are told apart from ours."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_runs_its_script(shell: str, place: Path, programs: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    lines = ("splitrun pla", "splitrun train --ru", "splitrun eval 2026", "splitrun examples q")
+    script = SHELLS[shell] + "\n".join(f"offered {line}" for line in lines)
+    root = str(Path(__file__).parents[2])
+    ended = subprocess.run(
+        [shell, "-c", script],
+        env=os.environ | {"PATH": programs, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr == ""
+    told = ended.stdout.splitlines()
+    wanted = ("plan", "--runs-dir", "20261101T100000Z-trial-0f0f0f0f", "quickstart")
+    assert len(told) == len(wanted)
+    assert [each for each, line in zip(wanted, told, strict=True) if each not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(["-q"], []), ([], ["-q"]), ([], ["--quiet"])], ids=str
+)
 def test_quiet_leaves_the_result_and_warnings(
-    option: str, place: Path, capsys: pytest.CaptureFixture[str]
+    before: list[str], after: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(place, {"rows.csv": ROWS})
     arguments = ("train", "trial.yaml", "dataset.key_type=text")
     assert run([*arguments, "--progress", "plain"]) == 0
     loud = capsys.readouterr()
     assert "label y: " in loud.err
-    assert run([*arguments, option]) == 0
+    assert run([*before, *arguments, *after]) == 0
     quiet = capsys.readouterr()
     (warning,) = quiet.err.splitlines()
     assert warning.startswith("warning: ")
     assert f"{warning}\n" in loud.err
     assert quiet.out.splitlines()[0] == loud.out.splitlines()[0]
-    assert "nowhere: no such directory" in refusal(capsys, "eval", "nowhere", option)
+    assert "nowhere: no such directory" in refusal(capsys, *before, "eval", "nowhere", *after)
 
 
 def test_a_spec_s_problems_are_told_to_programs(
