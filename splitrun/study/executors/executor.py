@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from splitrun.party import Parties
@@ -33,6 +34,14 @@ class Executor(Protocol):
         """
         ...
 
+    def alone(self, tell: Tell) -> AbstractContextManager[object]:
+        """In here nothing of what runs tasks shares this machine's cores with what is timed.
+
+        Args:
+            tell: told what is waited for.
+        """
+        ...
+
 
 class InProcess:
     """Runs them in this process, one after the other, where they can be watched."""
@@ -45,3 +54,8 @@ class InProcess:
         """See `Executor.outcomes`."""
         del parties, tell
         yield from (task.run() for task in tasks)
+
+    def alone(self, tell: Tell) -> AbstractContextManager[object]:
+        """See `Executor.alone`: tasks have ended."""
+        del tell
+        return nullcontext()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from multiprocessing.connection import wait
-from typing import Any, Generic
+from typing import Any
 
 from splitrun.errors import RunFailed
 from splitrun.party import Parties
 from splitrun.processes.server import fate, start_process
+from splitrun.study.executors.at_once import AtOnce, Attempt, Gone
 from splitrun.study.executors.executor import Tell
 from splitrun.study.executors.task import Answer, K, Outcome, R, Request, Task
 from splitrun.study.executors.worker import SharedParties, main
 
-_TRIES = 2
-"""Of a task whose worker ends under it, which may lie in the machine, or in the task."""
+AnyTask = Task[Any, Any]
 
 
 class ProcessPool:
@@ -35,30 +35,31 @@ class ProcessPool:
         """See `Executor.outcomes`."""
         with ExitStack() as stack:
             shared = stack.enter_context(SharedParties(parties))
-            yield from _Pool[K, R](self.at_once, shared, tell, stack).outcomes(tasks)
+            yield from _Pool(self.at_once, tell, shared, stack).outcomes(tasks)
+
+    def alone(self, tell: Tell) -> AbstractContextManager[object]:
+        """See `Executor.alone`: the processes have ended with their tasks."""
+        del tell
+        return nullcontext()
 
 
-class _Worker(Generic[K, R]):
+class _Worker:
     """One of the processes, as the one that has started it sees it."""
 
     def __init__(self, number: int, parties: SharedParties) -> None:
-        self.task: Task[K, R] | None = None
-        """What it is at,"""
-        self.place = 0
-        """and which one that is, from 0,"""
-        self.tries = 0
-        """and how often it has been begun."""
+        self.attempt: Attempt[AnyTask] | None = None
+        """What it is at."""
         self._process, self.pipe = start_process(main, f"worker {number}")
         self._parties: SharedParties | None = parties
 
-    def begin(self, task: Task[K, R], place: int, tries: int) -> None:
+    def begin(self, attempt: Attempt[AnyTask]) -> None:
         """Give it a task; whether it is there to take it shows when it answers."""
-        self.task, self.place, self.tries = task, place, tries
+        self.attempt = attempt
         try:
             if self._parties is not None:
                 self._parties.give(self.pipe)
                 self._parties = None
-            self.pipe.send(Request.of(task))
+            self.pipe.send(Request.of(attempt.work))
         except OSError:
             return
 
@@ -83,57 +84,42 @@ class _Worker(Generic[K, R]):
         self._process.close()
 
 
-class _Pool(Generic[K, R]):
-    """The processes that are at work on some tasks."""
+class _Pool(AtOnce[AnyTask, Outcome[Any, Any]]):
+    """The processes that are at work on some tasks; they end with the stack."""
 
-    def __init__(self, jobs: int, parties: SharedParties, tell: Tell, stack: ExitStack) -> None:
-        self._jobs, self._parties, self._tell, self._stack = jobs, parties, tell, stack
-        self._idle: list[_Worker[K, R]] = []
-        self._busy: dict[Any, _Worker[K, R]] = {}
+    def __init__(self, jobs: int, tell: Tell, parties: SharedParties, stack: ExitStack) -> None:
+        super().__init__(jobs, tell)
+        self._parties, self._stack = parties, stack
+        self._idle: list[_Worker] = []
+        self._busy: dict[Any, _Worker] = {}
         """By pipe."""
         self._started = 0
-        self._finished: dict[int, Outcome[K, R]] = {}
-        """By place, until those before it are."""
 
-    def outcomes(self, tasks: Iterator[Task[K, R]]) -> Iterator[Outcome[K, R]]:
-        """Run them; gives what they came to, in their order."""
-        given = taken = 0
-        while True:
-            while len(self._busy) < self._jobs and (task := next(tasks, None)) is not None:
-                self._begin(task, given)
-                given += 1
-            if not self._busy:
-                return
-            for pipe in wait(list(self._busy)):
-                self._take(self._busy.pop(pipe))
-            while (outcome := self._finished.pop(taken, None)) is not None:
-                yield outcome
-                taken += 1
-
-    def _begin(self, task: Task[K, R], place: int, tries: int = 1) -> None:
+    def begin(self, attempt: Attempt[AnyTask]) -> None:
+        """See `AtOnce`."""
         worker = self._idle.pop() if self._idle else self._new_worker()
         self._busy[worker.pipe] = worker
-        worker.begin(task, place, tries)
+        worker.begin(attempt)
 
-    def _new_worker(self) -> _Worker[K, R]:
+    def ended(self) -> Iterator[tuple[Attempt[AnyTask], Outcome[Any, Any] | Gone]]:
+        """See `AtOnce`."""
+        for pipe in wait(list(self._busy)):
+            worker = self._busy.pop(pipe)
+            attempt, answer = worker.attempt, worker.answer()
+            assert attempt is not None  # it is busy
+            if answer is None:
+                yield attempt, Gone(worker.fate, "if memory is short, take fewer --jobs")
+            else:
+                self._idle.append(worker)
+                sys.stdout.write(answer.printed)
+                yield attempt, answer.outcome(attempt.work.key)
+
+    def lost(self, work: AnyTask, error: RunFailed) -> Outcome[Any, Any]:
+        """See `AtOnce`."""
+        return Outcome(work.key, error=error)
+
+    def _new_worker(self) -> _Worker:
         self._started += 1
-        worker = _Worker[K, R](self._started, self._parties)
+        worker = _Worker(self._started, self._parties)
         self._stack.callback(worker.end)
         return worker
-
-    def _take(self, worker: _Worker[K, R]) -> None:
-        """What a worker has come to."""
-        task = worker.task
-        assert task is not None  # it is busy
-        answer = worker.answer()
-        if answer is not None:
-            sys.stdout.write(answer.printed)
-            self._finished[worker.place] = answer.outcome(task.key)
-            self._idle.append(worker)
-        elif worker.tries < _TRIES:
-            self._tell(f"{task.name}: {worker.fate}; it is begun again")
-            self._begin(task, worker.place, worker.tries + 1)
-        else:
-            cause = f"{worker.fate}, twice; if memory is short, take fewer --jobs"
-            error = RunFailed(task.name, "its training", cause)
-            self._finished[worker.place] = Outcome(task.key, error=error)
