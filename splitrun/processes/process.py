@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Protocol
 
 from splitrun.processes.pipe import LocalPipe, Pipe
+from splitrun.processes.server import fate
 
 _LEAVE_S = 6.0
 """Processes that are told to stop have so long to do so; a little longer than they give their
@@ -60,11 +60,7 @@ class LocalProcess(LocalPipe):
     @property
     def fate(self) -> str:
         """See `PartyProcess`."""
-        self._process.join()
-        code = self._process.exitcode or 0
-        if code < 0:
-            return f"its process was killed by {signal.Signals(-code).name}"
-        return f"its process ended without a word, with exit code {code}"
+        return fate(self._process)
 
     def kill(self) -> None:
         """See `PartyProcess`."""

@@ -8,11 +8,9 @@ comes back at the end.
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 
 from splitrun.data.encoded_files import open_data
 from splitrun.processes.assignment import Assigner
@@ -21,7 +19,7 @@ from splitrun.processes.party_process import main
 from splitrun.processes.pipe import LocalPipe
 from splitrun.processes.process import LocalProcess
 from splitrun.processes.ring import RingEnd, RingLayout, open_ring
-from splitrun.processes.server import server, start
+from splitrun.processes.server import no_main_module, server, start
 from splitrun.processes.started_party import StartedParty
 from splitrun.processes.streams import streams_of
 from splitrun.runtime import Job, Observer, Outcome
@@ -75,7 +73,7 @@ def _start(
         for party in job.parties:
             ours, theirs = server().Pipe()
             process = server().Process(target=main, args=(LocalPipe(theirs),), name=party.name)
-            with _no_main_module():
+            with no_main_module():
                 process.start()
             theirs.close()
             local = LocalProcess(process, ours)
@@ -91,18 +89,6 @@ def _start(
             with suppress(OSError):  # whoever reads what it tells sees that it is gone
                 local.tell(assignment)
         return started
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """In here, a process that is started does not run the program's main module first: it needs
-    nothing of it."""
-    main_module = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main_module
 
 
 def _cores(job: Job) -> Mapping[str, int]:

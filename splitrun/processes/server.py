@@ -70,14 +70,14 @@ def start_process(
     start()
     ours, theirs = server().Pipe()
     process = server().Process(target=main, args=(theirs,), name=name)
-    with _no_main_module():
+    with no_main_module():
         process.start()
     theirs.close()
     return process, ours
 
 
 @contextmanager
-def _no_main_module() -> Iterator[None]:
+def no_main_module() -> Iterator[None]:
     """In here, a process that is started does not run the program's main module first: it needs
     nothing of it."""
     main_module = sys.modules["__main__"]
