@@ -47,6 +47,8 @@ COLUMNS: Mapping[str, Callable[[Entry], Value]] = {
     "overrides": lambda entry: shlex.join(entry.found.asked.overrides) or None,
 }
 """Beside metrics and keys of the spec. `age` is in seconds, `size` in bytes."""
+HEADS: Mapping[str, str] = {"samples_per_s": "samples/s"}
+"""Of columns that a table calls otherwise."""
 
 
 def metric_key(name: str) -> Key:
@@ -73,6 +75,7 @@ def find_key(name: str, entries: Sequence[Entry]) -> Key:
     Raises:
         UsageError: no entry has anything of that name, or several keys end so.
     """
+    name = next((column for column, head in HEADS.items() if head == name), name)
     if name in COLUMNS:
         return column_key(name)
     metrics = {

@@ -127,14 +127,14 @@ class _Column:
 
 
 def _table(entries: Sequence[Entry], keys: Sequence[Key], known: Sequence[Entry]) -> list[_Column]:
-    from splitrun.catalogue.keys import is_number
+    from splitrun.catalogue.keys import HEADS, is_number
     from splitrun.catalogue.order import short_names
 
     short = short_names([key.name for key in keys if key.kind == "spec"], known)
     table = []
     for key in keys:
         values = [key.of(entry) for entry in entries]
-        head = "samples/s" if key.name == "samples_per_s" else short.get(key.name, key.name)
+        head = HEADS.get(key.name) or short.get(key.name, key.name)
         right = any(map(is_number, values))
         table.append(_Column(head, tuple(plain(_cell(key, value)) for value in values), right))
     return table

@@ -82,7 +82,7 @@ def test_columns_without_a_value_are_left_out_unless_they_are_named(
     assert run(["ls", "--runs-dir", str(tmp_path)]) == 0
     heads, _ = capsys.readouterr().out.splitlines()
     assert heads.split() == ["run", "status", "age", "size"]
-    assert run(["ls", "--runs-dir", str(tmp_path), "--columns", "samples_per_s,status"]) == 0
+    assert run(["ls", "--runs-dir", str(tmp_path), "--columns", "samples/s,status"]) == 0
     heads, _ = capsys.readouterr().out.splitlines()
     assert heads.split() == ["run", "samples/s", "status"]
 
