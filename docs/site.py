@@ -57,6 +57,11 @@ def on_post_page(output: str, page: Page, **_: object) -> str:
     return output.replace(_SHIM, f"{ups}vendor/iframe-worker.js")
 
 
+def on_post_template(output: str, **_: object) -> str:
+    """Nor by the page that a server shows for others that are not there."""
+    return output.replace(_SHIM, "/vendor/iframe-worker.js")
+
+
 def reference(schema: Schema) -> str:
     """Every key of a spec, section by section, in the order in which they are come by."""
     text = "\n".join(_section("A spec", schema))

@@ -82,3 +82,14 @@ def test_a_diagram_is_told_of_and_not_shown_as_its_source(site: ModuleType) -> N
 def test_a_link_that_leaves_the_site_is_the_name_of_a_file(site: ModuleType) -> None:
     text = "[a](../value.md), [b](../../CONTRIBUTING.md)"
     assert site.on_page_markdown(text, Page) == "[a](../value.md), b (`CONTRIBUTING.md`)"
+
+
+def test_no_page_loads_anything_from_elsewhere(site: ModuleType) -> None:
+    class Built:
+        class file:  # noqa: N801 - as MkDocs has it
+            dest_uri = "studies/page.html"
+
+    loads = "<script>var shim = 'https://unpkg.com/iframe-worker/shim'</script>"
+    assert site.on_post_page(loads, Built).count("../vendor/iframe-worker.js") == 1
+    assert "unpkg" not in site.on_post_page(loads, Built)
+    assert "unpkg" not in site.on_post_template(loads, template_name="404.html")
