@@ -65,7 +65,10 @@ def _said(comparison: ComparisonRecord) -> list[str]:
         )
     chosen = comparison.chosen
     name = chosen.name if chosen else comparison.recommended.schedule
-    return [*lines, f"advice: {name}; {comparison.advice}"]
+    lines.append(f"advice: {name}; {comparison.advice}")
+    if comparison.foretold:
+        lines.append(f"before measuring: {comparison.foretold}")
+    return lines
 
 
 def fitted(width: int, figures: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

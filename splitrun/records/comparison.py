@@ -208,6 +208,8 @@ class ComparisonRecord(StudyRecord, frozen=True, kw_only=True):
     """Whether the fastest is taken, whatever its verdict."""
     certainty: CertaintyRecord | None = None
     advice: str = ""
+    foretold: str = ""
+    """What was advised before anything was measured; older records have it at the advice's end."""
     diverged: tuple[str, ...] = ()
     """Names of arms whose loss did not stay finite, and that are not in `arms`."""
 

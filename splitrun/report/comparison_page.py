@@ -268,6 +268,8 @@ def remarks(comparison: ComparisonRecord) -> list[str]:
     told = []
     if comparison.advice:
         told.append(f"Advice: {comparison.advice.rstrip('.')}.")
+    if comparison.foretold:
+        told.append(f"Before anything was measured: {comparison.foretold.rstrip('.')}.")
     baseline = comparison.baseline
     if baseline is not None and baseline.gain is not None:
         pipelined = next((each.runtime for each in comparison.arms if not each.sequential), "")

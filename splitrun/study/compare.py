@@ -195,6 +195,7 @@ class _Measured:
             choice=choice,
             certainty=arms.advice.certainty,
             advice="; ".join(_advice(arms, results, choice, self.diverged, self.metric)),
+            foretold=arms.advice.reason,
             diverged=self.diverged,
         )
 
@@ -254,7 +255,7 @@ def _advice(
     diverged: Sequence[Arm],
     metric: str,
 ) -> Iterator[str]:
-    """What is recommended and why, what is faster, and what was said before it was measured."""
+    """What is recommended and why, and what is faster."""
     of = {result.arm: result for result in results}
     recommended = of[choice.recommended]
     if choice.recommended == BASELINE:
@@ -272,7 +273,6 @@ def _advice(
         yield f"pipeline.max_staleness {arms.max_staleness} rules out {', '.join(told)}"
     if diverged:
         yield f"but {', '.join(map(str, diverged))} diverged"
-    yield f"before measuring: {arms.advice.reason}"
 
 
 def _unproven(result: ArmResult, metric: str) -> str:

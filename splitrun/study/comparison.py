@@ -162,6 +162,8 @@ class Comparison:
     certainty: Certainty | None
     """How sure the probe was of which depth to try."""
     advice: str
+    foretold: str
+    """What was advised before anything was measured."""
     diverged: tuple[Arm, ...]
     """Arms whose loss did not stay finite, and that are not in `arms`."""
 
@@ -193,6 +195,7 @@ class Comparison:
             unproven=choice.unproven,
             certainty=self.certainty.to_record() if self.certainty else None,
             advice=self.advice,
+            foretold=self.foretold,
             diverged=tuple(map(str, self.diverged)),
         )
 

@@ -217,6 +217,7 @@ def test_gates_end_the_command_with_exit_code_4_after_the_result(
     table, _, words = captured.out.partition("\n\n")
     assert max(map(len, table.splitlines())) <= 100
     assert "advice: " in words
+    assert "before measuring: " in words
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def test_a_faster_arm_that_is_not_shown_to_be_as_good_is_unproven_and_gated_if_a
     change = by_name(found)["stale:2"]["metric"]["difference"]["mean"]
     assert f"Δ auroc {change:+.4f}, inconclusive: 2 more seeds needed)" in found["advice"]
     assert found["advice"].startswith("no faster arm is shown to have sequential's auroc; faster, ")
-    assert "; before measuring: " in found["advice"]
+    assert found["foretold"]
+    assert found["foretold"] not in found["advice"]
     report = Report.read(Path(found["report"]))
     assert report.verdict.startswith("Stay with sequential. Faster, unproven: stale:2 (")
     assert any("faster, unproven" in row for row in report.rows)
