@@ -58,7 +58,9 @@ def uri(tmp_path: Path) -> Iterator[str]:
         try:
             assert server.stdout is not None
             assert any("Application startup complete" in line for line in server.stdout)
-            yield f"http://127.0.0.1:{port}"
+            uri = f"http://127.0.0.1:{port}"
+            asked(uri, "experiments/search", max_results=1)  # its first answer takes it seconds
+            yield uri
         finally:
             os.killpg(server.pid, 15)
             server.communicate()
