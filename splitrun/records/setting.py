@@ -43,7 +43,7 @@ def over(plan: PlanRecord, style: NumberStyle = PAGE) -> str:
         return ""
     emulated = [channel for channel in crossing.values() if _delays(channel)]
     if not emulated:
-        return "over links without delay"
+        return "over links without added delay"
     slowest = max(emulated, key=lambda it: it.latency_ms + it.transfer_ms)
     unlike = len({_words(channel, style) for channel in crossing.values()}) > 1
     return f"over links of {'at worst ' if unlike else ''}{_words(slowest, style)}"

@@ -38,7 +38,7 @@ def test_parties_rows_batches_and_links_are_told() -> None:
     [
         ({}, ""),
         (OWN, ""),
-        ({"bob.bottom->alice.top": {}}, "over links without delay"),
+        ({"bob.bottom->alice.top": {}}, "over links without added delay"),
         ({"bob.bottom->alice.top": {"latency_ms": 3.5}}, "over links of 3.5 ms"),
         (
             {"bob.bottom->alice.top": WAN | {"codec": "int8"}},
