@@ -99,7 +99,8 @@ def compare(
     metric: str | None = None,
     margin: float = 0.005,
     target: float | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
+    on: str | None = None,
     runs_dir: FilePath = "runs",
     data_dir: FilePath | None = None,
     allow_code: bool = False,
@@ -118,6 +119,7 @@ def compare(
         margin: differences of the metric below this count as none.
         target: a value of the metric: also find out the time until it is reached.
         jobs: whole trainings at once, each in a process of its own.
+        on: `ray`, or `ray:ADDRESS`: trainings run on a Ray cluster.
 
     Raises:
         UsageError: the spec, its data or its models cannot be used, or nothing could be compared.
@@ -132,6 +134,7 @@ def compare(
         data, watcher = path_or_none(data_dir), _Warnings()
         typed = asked(overrides)
         document = document_of(spec, typed.overrides, data, metric)
+        executor = executor_of(document.spec, jobs, on, data, allow_code=allow_code)
         arms = line_up(
             *(document, settings.schedules, settings.depths, watcher),
             codecs=settings.codecs,
@@ -139,9 +142,7 @@ def compare(
             allow_code=allow_code,
         )
         with study_directory(directory_of(runs_dir), document, COMPARISON, typed) as directory:
-            comparison = compare_arms(
-                *(arms, settings, metric, directory.path, watcher), executor_of(jobs)
-            )
+            comparison = compare_arms(*(arms, settings, metric, directory.path, watcher), executor)
             record = keep(directory, document, COMPARISON, settings, comparison, typed)
         if unwritten := written_or_why(directory.path):
             warn(str(unwritten))

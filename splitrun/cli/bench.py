@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from splitrun.cli.options import (
     own_stdout,
     tell_warnings,
 )
-from splitrun.cli.output import LOADING, Phases, Progress, echo_json, warn
+from splitrun.cli.output import LOADING, Phases, Progress, echo_json, note, warn
 from splitrun.cli.streams import deliver
 from splitrun.components import start_ahead
 from splitrun.errors import GateFailed, SplitrunError, UsageError
@@ -97,6 +98,24 @@ def bench(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again what is measured already.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            metavar="N",
+            help="With --on ray, so many cells at once, at most. Cells are timed, so here they "
+            "run one after another, whatever N is.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="ray[:ADDRESS]",
+            help="Time cells on a Ray cluster, each alone on a node; ADDRESS: auto or HOST:PORT.",
+        ),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -116,14 +135,17 @@ def bench(
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter("must be a positive number", param_hint=option)
     if preset is Preset.SOAK:
-        of_grids = {"-P": varied, "--baseline": baseline, "--repeats": repeats, "--fresh": fresh}
+        of_grids = {"-P": varied, "--baseline": baseline, "--repeats": repeats}
+        of_grids |= {"--fresh": fresh, "--jobs": jobs, "--on": on}
         _refuse(of_grids, "is for a grid, and a soak is one run")
     else:
         _refuse({"--minutes": minutes, "--steps": steps}, "is for --preset soak")
     typed = asked(context, overrides)
     document = load_document(spec, overrides, data_dir)
     note_no_faults(document)
-    start_ahead(document.spec.runtime.type)
+    start_ahead("ray" if on else document.spec.runtime.type)
+    if jobs is not None and on is None:
+        note("--jobs: cells are timed, and run one after another here; --on ray times one per node")
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.study.bench.measure import BenchSettings
     from splitrun.study.bench.store import BenchDirectory, check_export
@@ -154,7 +176,7 @@ def bench(
     with locked(directory.path):
         if fresh:
             directory.clear()
-        results = _swept(grid, progress)
+        results = _swept(grid, on, jobs, progress)
     report = results.report()
     _export(report, exports)
     shown = partial(_show, report, as_json=json_output)
@@ -196,25 +218,34 @@ def _axes(
     return axes, parse_baseline(baseline, axes) if baseline else default_baseline(axes)
 
 
-def _swept(grid: Bench, progress: Progress) -> Results:
+def _swept(grid: Bench, on: str | None, jobs: int | None, progress: Progress) -> Results:
     from splitrun.cli.bench_progress import BenchProgress
     from splitrun.cli.output import show_download
     from splitrun.cli.screens import screen_for
-    from splitrun.study.bench.sweep import sweep, warnings_of
+    from splitrun.study.bench.sweep import OneByOne, Timer, sweep, warnings_of
 
     for warning in warnings_of(grid.cells):
         if warning not in grid.document.warnings:
             warn(warning)
-    with (
-        own_stdout(),
-        show_download(quiet=progress is Progress.NONE) as on_download,
-        screen_for(progress) as screen,
-    ):
-        values = [
-            {key: point.label for key, point in cell.combination.items()} for cell in grid.cells
-        ]
-        shown = BenchProgress(screen, values, grid.settings.budget_s)
-        results = sweep(grid, shown, on_download)
+    with ExitStack() as stack:
+        stack.enter_context(own_stdout())
+        on_download = stack.enter_context(show_download(quiet=progress is Progress.NONE))
+        timer: Timer = OneByOne(on_download)
+        if on is not None:
+            from splitrun.study.bench.on_ray import nodes_of
+            from splitrun.study.executors import cluster_address, refuse_nested
+            from splitrun.study.executors.ray_task import Place
+
+            for cell in grid.cells:
+                if cell.document is not None:
+                    refuse_nested(cell.document.spec)
+            data_dir = grid.data_dir.absolute() if grid.data_dir else None
+            place = Place(cluster_address(on), data_dir, grid.allow_code)
+            timer = stack.enter_context(nodes_of(place, grid.document.directory, jobs, note))
+        screen = stack.enter_context(screen_for(progress))
+        values = [cell.labels for cell in grid.cells]
+        shown = BenchProgress(screen, values, grid.settings.budget_s, at_once=timer.at_once)
+        results = sweep(grid, shown, timer)
     if all(cell.measured is None and not cell.failed for cell in results.cells):
         raise UsageError("\n".join(["none of the cells can be run", *results.problems]))
     return results

@@ -24,6 +24,7 @@ class BenchProgress(BenchWatcher):
         cells: the values of every cell's axes, as they are written.
         budget_s: seconds for the trials of a cell, at most.
         clock: seconds.
+        at_once: cells that are measured at once, where that is elsewhere.
     """
 
     def __init__(
@@ -32,14 +33,16 @@ class BenchProgress(BenchWatcher):
         cells: Sequence[Mapping[str, str]],
         budget_s: float,
         clock: Callable[[], float] = monotonic,
+        at_once: int = 1,
     ) -> None:
         self._screen = screen
         self._cells = cells
         self._budget_s = budget_s
         self._clock = clock
+        self._at_once = at_once
         self._number, self._began = 0, clock()
         self._took_s: list[float] = []
-        """Seconds of every cell that was measured."""
+        """Seconds that every cell has added, of those that were measured."""
         self._results: Results | None = None
 
     def begin(self, results: Results) -> None:
@@ -49,8 +52,12 @@ class BenchProgress(BenchWatcher):
 
     def cell(self, number: int) -> None:
         """Show which one is prepared."""
-        self._number, self._began = number, self._clock()
+        self._number = number
         self._show_table()
+        if self._at_once > 1:
+            self._screen.phase(f"{self._which}: {self._name}, {self._at_once} at once", self._to_go)
+            return
+        self._began = self._clock()
         self._screen.status(f"{self._which}: loading and warming up …", self._to_go)
 
     def warming_up(self, plan: Plan) -> Recorder | None:
@@ -70,6 +77,7 @@ class BenchProgress(BenchWatcher):
         cell = results.cells[-1]
         if cell.measured is not None and not cell.reused:
             self._took_s.append(self._clock() - self._began)
+            self._began = self._clock()
         self._number = min(len(results.cells) + 1, len(self._cells))
         self._show_table()
         done = f"[{len(results.cells)}/{len(self._cells)}]"
@@ -91,7 +99,7 @@ class BenchProgress(BenchWatcher):
             return ""
         if not self._took_s:
             return f"{self._budget_s:.0f} s of trials a cell at most"
-        spent_s = self._clock() - self._began if self._number > done else 0.0
+        spent_s = self._clock() - self._began
         cell_s = sum(self._took_s) / len(self._took_s)
         return f"about {units.clock(max(0.0, left * cell_s - spent_s))} to go"
 

@@ -16,6 +16,7 @@ from splitrun.cli.options import (
     DataDir,
     Jobs,
     Json,
+    On,
     RunsDir,
     Unproven,
     asked,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _OF_SPECS = (
     *("schedules", "depths", "codecs", "repeats", "budget", "seeds"),
-    *("metric", "margin", "target", "arm", "fail_below", "unproven", "jobs"),
+    *("metric", "margin", "target", "arm", "fail_below", "unproven", "jobs", "on"),
 )
 """Options that mean nothing where runs are compared."""
 _FEWEST_ROUNDS = 3
@@ -140,7 +141,8 @@ def compare(
         AssertedSameness | None,
         typer.Option("--assert", help="Exit 4 unless the metric, or the weights, are the same."),
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    on: On = None,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -179,8 +181,7 @@ def compare(
     typed = asked(context, overrides)
     note_no_faults(document)
     quiet = progress is Progress.NONE
-    if jobs > 1:
-        start_ahead("processes")
+    start_ahead("ray" if on else "processes" if (jobs or 1) > 1 else "serial")
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.comparison_progress import ComparisonProgress
     from splitrun.cli.output import show_download
@@ -195,6 +196,7 @@ def compare(
         *(chosen_schedules, chosen_depths, repeats, budget, seeds, margin, target, unproven),
         chosen_codecs,
     )
+    executor = executor_of(document.spec, jobs, on, data_dir, allow_code=allow_code)
     with own_stdout():
         with show_download(quiet=quiet) as on_download:
             arms = line_up(
@@ -213,7 +215,7 @@ def compare(
             with screen_for(progress) as screen:
                 watcher = ComparisonProgress(screen)
                 comparison = compare_arms(
-                    *(arms, settings, metric, directory.path, watcher), executor_of(jobs)
+                    *(arms, settings, metric, directory.path, watcher), executor
                 )
             record = keep(directory, document, COMPARISON, settings, comparison, typed)
     gated = named_arm or comparison.choice.taken

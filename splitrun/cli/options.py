@@ -121,13 +121,22 @@ AllowCode = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--jobs",
         min=1,
         metavar="N",
         help="Whole trainings at once, each in a process of its own, with the same figures; what "
         "is timed is timed alone, after them.",
+    ),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="ray[:ADDRESS]",
+        help="Run whole trainings on a Ray cluster, as many at once as it has cores for, or "
+        "--jobs; ADDRESS: auto or HOST:PORT.",
     ),
 ]
 Unproven = Annotated[

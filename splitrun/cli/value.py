@@ -13,6 +13,7 @@ from splitrun.cli.options import (
     DataDir,
     Jobs,
     Json,
+    On,
     Overrides,
     RunsDir,
     SpecFile,
@@ -58,7 +59,8 @@ def value(
             help="What gains are of; default: the first of training.metrics.",
         ),
     ] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    on: On = None,
     runs_dir: RunsDir = Path("runs"),
     data_dir: DataDir = None,
     progress: Annotated[
@@ -76,8 +78,7 @@ def value(
     document = load_judged(spec, overrides, data_dir, metric)
     typed = asked(context, overrides)
     note_no_faults(document)
-    if jobs > 1:
-        start_ahead("processes")
+    start_ahead("ray" if on else "processes" if (jobs or 1) > 1 else "serial")
     phases.line(LOADING)  # the imports below alone take seconds
     from splitrun.cli.output import show_download
     from splitrun.cli.screens import screen_for
@@ -88,6 +89,7 @@ def value(
     from splitrun.study.value import value as value_parties
 
     settings = ValueSettings(seeds, repeats)
+    executor = executor_of(document.spec, jobs, on, data_dir, allow_code=allow_code)
     with own_stdout():
         with show_download(quiet=progress is Progress.NONE) as on_download:
             experiment = prepare(
@@ -105,7 +107,7 @@ def value(
         with study_directory(runs_dir, document, VALUATION, typed) as directory:
             with screen_for(progress) as screen:
                 found = value_parties(
-                    *(arms, settings, metric, directory.path, screen.phase), executor_of(jobs)
+                    *(arms, settings, metric, directory.path, screen.phase), executor
                 )
             record = keep(directory, document, VALUATION, settings, found, typed)
     deliver_study(

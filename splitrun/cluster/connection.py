@@ -48,7 +48,9 @@ def imported_ray() -> Any:
 
 
 @contextmanager
-def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
+def connected(
+    address: str | None, cpus: float = 0, asked: str = "runtime.address"
+) -> Iterator[Any]:
     """In here the module `ray`, which is given, speaks to a cluster.
 
     A program that is connected already stays so, whatever the address.
@@ -57,6 +59,7 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
         address: `auto` for the one that runs on this machine, or `HOST:PORT`; without it, one is
             started here, and ended with all that it has started.
         cpus: so many at least one that is started here counts, for actors to share.
+        asked: what the address was given by, for messages.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -67,18 +70,18 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[Any]:
         yield ray
         return
     if address not in (None, "auto"):
-        _refuse_silent(address)
+        _refuse_silent(address, asked)
     with _quiet(ray):
         with _handlers_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _join(ray, address, cpus)
+            _join(ray, address, cpus, asked)
         try:
             yield ray
         finally:
             ray.shutdown()
 
 
-def _join(ray: Any, address: str | None, cpus: float) -> None:
+def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
     quiet = {"log_to_driver": False, "configure_logging": False}
     try:
         if address is None:
@@ -88,26 +91,26 @@ def _join(ray: Any, address: str | None, cpus: float) -> None:
             ray.init(address, **quiet)
     except Exception as error:  # Ray raises whatever its parts do
         ray.shutdown()
-        raise NoCluster(_why(error, address)) from error
+        raise NoCluster(_why(error, address, asked)) from error
 
 
-def _why(error: Exception, address: str | None) -> str:
+def _why(error: Exception, address: str | None, asked: str) -> str:
     """Why there is no connection, and what helps."""
     if address is None:
         what = f"Ray cannot be started on this machine: {one_line(error)}"
         return f"{what}; see `ray start --head` for more of it"
     said = one_line(error)
     if "Version mismatch" in said:
-        what = f"runtime.address: {address}: the cluster has other versions than this machine"
+        what = f"{asked}: {address}: the cluster has other versions than this machine"
         return f"{what} ({said.partition('Version mismatch: ')[2]}); install the same on both"
     if isinstance(error, ConnectionError) and address == "auto":
-        what = "runtime.address: auto: no Ray cluster runs on this machine"
-        return f"{what}; start one by `ray start --head`, or leave address out"
-    what = f"runtime.address: {address}: the cluster does not take this process: {said}"
+        what = f"{asked}: auto: no Ray cluster runs on this machine"
+        return f"{what}; start one by `ray start --head`, or leave the address out"
+    what = f"{asked}: {address}: the cluster does not take this process: {said}"
     return f"{what}; see docs/cluster.md on tokens"
 
 
-def _refuse_silent(address: str) -> None:
+def _refuse_silent(address: str, asked: str) -> None:
     """Ray itself tries for a minute.
 
     Raises:
@@ -117,7 +120,7 @@ def _refuse_silent(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWERS_S).close()
     except (OSError, ValueError) as error:
-        what = f"runtime.address: {address}: no Ray cluster answers ({one_line(error)})"
+        what = f"{asked}: {address}: no Ray cluster answers ({one_line(error)})"
         raise NoCluster(f"{what}; use what `ray start --head` said, or auto") from error
 
 

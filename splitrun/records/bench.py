@@ -33,6 +33,8 @@ class BenchHeader(FileRecord, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     """How it was asked to measure, key by key."""
     asked: Invocation = UNTYPED
+    nodes: tuple[str, ...] = ()
+    """Addresses of the cluster's nodes that cells were timed on, each alone on one; empty: here."""
 
 
 class BenchWarning(Record, frozen=True, kw_only=True):

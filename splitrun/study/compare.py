@@ -139,17 +139,18 @@ def compare(
     diverged = tuple(arm for arm in arms.subjects if arm not in scores)
     arms = arms.without(diverged)
     timed_arms = [each for each in timed_arms if each.arm not in diverged]
-    trials = time_rounds(
-        timed_arms, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher
-    )
-    recorded = [each for each in timed_arms if each.runtime != "serial"]
-    recordings = {
-        each.arm: record(
-            *(each.subject, each.plan, each.runtime, directory / recording_path(each.arm)),
-            watcher.recording(each, number, len(recorded)),
+    with executor.alone(watcher.tell):
+        trials = time_rounds(
+            timed_arms, budget_s=settings.budget_s, repeats=settings.repeats, watcher=watcher
         )
-        for number, each in enumerate(recorded, 1)
-    }
+        recorded = [each for each in timed_arms if each.runtime != "serial"]
+        recordings = {
+            each.arm: record(
+                *(each.subject, each.plan, each.runtime, directory / recording_path(each.arm)),
+                watcher.recording(each, number, len(recorded)),
+            )
+            for number, each in enumerate(recorded, 1)
+        }
     return _Measured(arms, settings, name, scores, diverged, trials, recordings).comparison()
 
 

@@ -15,7 +15,7 @@ from splitrun.study.bench.grid import combined, parse_axis
 from splitrun.study.bench.measure import BenchSettings
 from splitrun.study.bench.result import CellResult, Results
 from splitrun.study.bench.store import BenchDirectory
-from splitrun.study.bench.sweep import Bench, BenchCell, identity, line_up, sweep
+from splitrun.study.bench.sweep import Bench, BenchCell, OneByOne, identity, line_up, sweep
 from splitrun.study.timing import Trial
 from splitrun.study.watcher import BenchWatcher
 from tests.cli.trial import ROWS, SPEC, SYNTHETIC
@@ -59,7 +59,7 @@ class Seen(BenchWatcher):
 
 
 def swept(grid: Bench, seen: Seen) -> Results:
-    return sweep(grid, seen, lambda *_: None)
+    return sweep(grid, seen, OneByOne(lambda *_: None))
 
 
 def test_every_cell_is_measured_with_its_own_values(spec: Path) -> None:

@@ -127,7 +127,7 @@ class Results:
             shown=ResultTable((*_short(keys), *_SHOWN), tuple(_shown(*each) for each in speedups)),
             names=len(keys),
             lines=(
-                f"speedup: against {compared or 'the first cell'}; cells run one after the other",
+                f"speedup: against {compared or 'the first cell'}; {self._how}",
                 *([remark] if before else []),
                 *self.problems,
                 *(f"warning: {line}" for line in self.warnings),
@@ -142,6 +142,14 @@ class Results:
                 warnings=tuple(self.warnings),
             ),
         )
+
+    @property
+    def _how(self) -> str:
+        """Where and when cells run."""
+        nodes = self.header.nodes
+        if not nodes:
+            return "cells run one after the other"
+        return f"each cell ran alone on one of {SCREEN.plural(len(nodes), 'node')}"
 
     def _reference(self, cell: CellResult) -> CellResult | None:
         first = {axis.key: axis.points[0].label for axis in self.axes}

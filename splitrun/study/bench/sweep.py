@@ -1,17 +1,21 @@
-"""The cells of a grid, one after the other; what is done already is not done again.
+"""The cells of a grid, each timed alone on its machine; what is done already is not done again.
 
 Each cell is a spec of its own; what is wrong with them is found before any runs.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from splitrun import __version__
 from splitrun.data import OnDownload, check_columns, fingerprint
@@ -44,6 +48,11 @@ class BenchCell:
     document: Document | None
     problem: str = ""
     """Why it cannot be run; empty where it can, as far as the spec tells."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Of every axis its value, as it was written."""
+        return {key: point.label for key, point in self.combination.items()}
 
 
 def line_up(
@@ -80,11 +89,31 @@ def line_up(
     return cells
 
 
-def identity(document: Document, settings: BenchSettings) -> str:
-    """SHA-256 of what a cell's figures depend on, but for what classes import."""
+@dataclass(frozen=True)
+class Machine:
+    """What times cells."""
+
+    cpu: str
+    """The processor's name."""
+    cores: int
+    """That a run may use."""
+
+    @classmethod
+    def here(cls) -> Machine:
+        """This one."""
+        return cls(cpu_model(), len(usable_cores()))
+
+
+def identity(document: Document, settings: BenchSettings, machine: Machine | None = None) -> str:
+    """SHA-256 of what a cell's figures depend on, but for what classes import.
+
+    Args:
+        machine: that times it; default: this one.
+    """
+    machine = machine or Machine.here()
     data = fingerprint(document.spec, document.directory)
     what = [resolved_yaml(document.spec), asdict(settings), _own_code(document), data]
-    where = [__version__, version("torch"), cpu_model(), len(usable_cores())]
+    where = [__version__, version("torch"), machine.cpu, machine.cores]
     return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()
 
 
@@ -144,8 +173,38 @@ class Bench:
     allow_code: bool = False
     """Import and run the classes that the specs name."""
 
+    def key(self, cell: BenchCell, machine: Machine) -> str:
+        """What a cell's figures are kept by; empty for one that cannot be run."""
+        return identity(cell.document, self.settings, machine) if cell.document else ""
 
-def sweep(bench: Bench, watcher: BenchWatcher, on_download: OnDownload) -> Results:
+    def known(self, cell: BenchCell, key: str) -> CellResult | None:
+        """What is known of a cell without running it: what an earlier bench measured, or that it
+        cannot be run; None where nothing is."""
+        if not key:
+            return CellResult(cell.labels, problem=cell.problem)
+        measured = self.directory.cell(key)
+        return None if measured is None else CellResult(cell.labels, measured, reused=True)
+
+    def kept(self, cell: BenchCell, key: str, measured: Measured) -> CellResult:
+        """Write down what a cell came to."""
+        self.directory.keep(key, measured)
+        return CellResult(cell.labels, measured)
+
+
+class Timer(Protocol):
+    """Where cells are timed."""
+
+    at_once: int
+    """How many, at most."""
+    header: Mapping[str, object]
+    """What there is to say of it, by field of `BenchHeader`."""
+
+    def results(self, bench: Bench, watcher: BenchWatcher) -> Generator[CellResult]:
+        """What every cell comes to, in the grid's order."""
+        ...
+
+
+def sweep(bench: Bench, watcher: BenchWatcher, timer: Timer) -> Results:
     """Measure every cell that is not done yet, and write down each as soon as it is.
 
     A cell that cannot be run, or fails, has a problem instead of figures, and is tried again next
@@ -154,16 +213,16 @@ def sweep(bench: Bench, watcher: BenchWatcher, on_download: OnDownload) -> Resul
     Raises:
         Interrupted: the user stopped it; the cells that are done are kept.
     """
-    header = bench.directory.header(bench.document, asdict(bench.settings))
+    header = replace(bench.directory.header(bench.document, asdict(bench.settings)), **timer.header)
     results = Results(header, bench.axes, bench.baseline, ())
     watcher.begin(results)
     try:
-        for number, cell in enumerate(bench.cells, 1):
-            watcher.cell(number)
-            result = _result(bench, cell, results.cores, watcher, on_download)
-            results = replace(results, cells=(*results.cells, result))
-            bench.directory.write("bench.json", results.report().record)
-            watcher.done(results)
+        with closing(timer.results(bench, watcher)) as cells:
+            for cell in cells:
+                judged = _judged(cell, results.cores)
+                results = dataclasses.replace(results, cells=(*results.cells, judged))
+                bench.directory.write("bench.json", results.report().record)
+                watcher.done(results)
     except KeyboardInterrupt as error:
         number = stopped_by(error)
         done = f"{interrupted(number)} after {len(results.cells)} of {len(bench.cells)} cells"
@@ -172,23 +231,46 @@ def sweep(bench: Bench, watcher: BenchWatcher, on_download: OnDownload) -> Resul
     return results
 
 
-def _result(
-    bench: Bench, cell: BenchCell, cores: int, watcher: BenchWatcher, on_download: OnDownload
-) -> CellResult:
-    parameters = {key: point.label for key, point in cell.combination.items()}
-    if cell.document is None:
-        return CellResult(parameters, problem=cell.problem)
-    key = identity(cell.document, bench.settings)
-    measured = bench.directory.cell(key)
-    reused = measured is not None
-    if measured is None:
-        try:
-            measured = _measured(bench, cell.document, watcher, on_download)
-        except (UsageError, RunFailed) as error:
-            return CellResult(parameters, problem=str(error), failed=isinstance(error, RunFailed))
-        bench.directory.keep(key, measured)
-    found = tuple(reliability_warnings(measured, cores))
-    return CellResult(parameters, measured, reused=reused, reliability_warnings=found)
+def _judged(cell: CellResult, cores: int) -> CellResult:
+    """With the reasons not to trust it, if there are some."""
+    if cell.measured is None:
+        return cell
+    found = tuple(reliability_warnings(cell.measured, cores))
+    return dataclasses.replace(cell, reliability_warnings=found)
+
+
+class OneByOne:
+    """Cells are timed here, one after the other.
+
+    Args:
+        on_download: told of downloads.
+    """
+
+    at_once = 1
+    header: Mapping[str, object] = {}
+
+    def __init__(self, on_download: OnDownload) -> None:
+        self._on_download = on_download
+
+    def results(self, bench: Bench, watcher: BenchWatcher) -> Generator[CellResult]:
+        """See `Timer`."""
+        for number, cell in enumerate(bench.cells, 1):
+            watcher.cell(number)
+            key = bench.key(cell, Machine.here())
+            if (result := bench.known(cell, key)) is None:
+                assert cell.document is not None  # it can be run
+                try:
+                    measured = _measured(bench, cell.document, watcher, self._on_download)
+                except (UsageError, RunFailed) as error:
+                    result = failed(cell, error)
+                else:
+                    result = bench.kept(cell, key, measured)
+            yield result
+
+
+def failed(cell: BenchCell, error: UsageError | RunFailed) -> CellResult:
+    """A cell that cannot be run, or that broke."""
+    return CellResult(cell.labels, problem=str(error), failed=isinstance(error, RunFailed))
 
 
 def _measured(

@@ -112,6 +112,8 @@ class Answer:
     value: Any
     failure: Failure | None
     printed: str
+    remark: str = ""
+    """What is odd about where it was found, and may be said once."""
 
     def outcome(self, key: K) -> Outcome[K, Any]:
         """Of the task with this key."""
