@@ -8,15 +8,15 @@ Here is only who looks on, as for processes of one machine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from splitrun.cluster.actor import CALLS, About, PartyActor, machine, versions
 from splitrun.cluster.actor_process import ActorProcess
 from splitrun.cluster.connection import connected
 from splitrun.cluster.placement import amounts, asked, node, places
-from splitrun.errors import NoCluster, one_line
+from splitrun.errors import Lost, NoCluster, one_line
 from splitrun.party import Party
 from splitrun.plan import Deadline
 from splitrun.processes.assignment import Assigner
@@ -71,20 +71,38 @@ def _start(
         stack.callback(ray.kill, actor)
     processes = {}
     for number, (name, actor) in enumerate(actors.items()):
-        where = node(ray, _introduced(ray, name, actor).node)
+        with _named(ray, name):
+            where = node(ray, _introduced(ray, name, actor).node)
         processes[name] = ActorProcess(ray, actor, where, number)
     streams = streams_of(job.plan, list(actors), processes[job.plan.top.party].node.host)
     started = []
     for party in job.parties:
-        process = processes[party.name]
+        actor, process = actors[party.name], processes[party.name]
         started.append(StartedParty(party.name, assigner.roles_of(party), process, moved))
-        with ExitStack() as given:
+        with ExitStack() as given, _named(ray, party.name):
             assignment = assigner.assignment(party, given, streams=streams[party.name])
             assignment.reading = reading_of(party)
-            assignment.ahead_s = _ahead_s(ray, actors[party.name])
-            ray.get(actors[party.name].begin.remote())
+            assignment.ahead_s = _ahead_s(ray, actor)
+            ray.get(actor.begin.remote())
             process.tell(assignment)
     return started
+
+
+@contextmanager
+def _named(ray: Any, party: str) -> Iterator[None]:
+    """In here, what Ray says of an actor that cannot be asked is told as an error of a party.
+
+    Raises:
+        Lost: it has ended.
+        NoCluster: it cannot be started.
+    """
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        if isinstance(error, ray.exceptions.RayActorError) and not error.actor_init_failed:
+            raise Lost(party, "its start", "its actor was killed, or crashed") from error
+        what = f"{party}: its actor does not start: {one_line(error)}"
+        raise NoCluster(f"{what}; install on every node what is installed here") from error
 
 
 def _actor(ray: Any, group: Any, party: Party, number: int) -> Any:
@@ -104,13 +122,9 @@ def _introduced(ray: Any, party: str, actor: Any) -> About:
     """Where a party's actor is, once it runs.
 
     Raises:
-        NoCluster: it does not, or its node has other versions than this process.
+        NoCluster: its node has other versions than this process.
     """
-    try:
-        about = About(*ray.get(actor.about.remote(), timeout=_STARTS_S))
-    except ray.exceptions.RayError as error:
-        what = f"{party}: its actor does not start: {one_line(error)}"
-        raise NoCluster(f"{what}; install on every node what is installed here") from error
+    about = About(*ray.get(actor.about.remote(), timeout=_STARTS_S))
     ours = versions()
     other = [
         f"{name} {theirs} there and {ours.get(name)} here"

@@ -2,6 +2,7 @@
 
 runs      kill -9 of runs, or of a party's process, until there have been N kills
 parties   kill -9 of `splitrun party`, until there have been N kills
+cluster   kill -9 of actors and nodes of a Ray cluster, until there have been N kills
 flaps     N runs over a network that is reset every second
 law       N specs over every runtime, and N over links that are cut
 """
@@ -15,6 +16,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from tests.chaos.cluster import trials_on_cluster
 from tests.chaos.flapping import trial_of_flaps
 from tests.chaos.law import LAWS
 from tests.chaos.parties import trial_of_parties
@@ -77,6 +79,7 @@ def _say(line: str) -> None:
 PARTS: dict[str, tuple[int, Trials]] = {
     "runs": (100, partial(_until_killed, trial)),
     "parties": (50, partial(_until_killed, trial_of_parties)),
+    "cluster": (20, trials_on_cluster),
     "flaps": (3, _flaps),
     "law": (200, _law),
 }

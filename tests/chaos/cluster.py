@@ -1,0 +1,146 @@
+"""Runs on a Ray cluster of two nodes, of which an actor or a node is killed at any moment."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psutil
+
+from splitrun.cluster.connection import imported_ray
+from splitrun.errors import Lost
+from splitrun.records.run import RunResult
+from splitrun.session import find_restart, prepare_resume, train
+from tests.chaos.specs import draw
+from tests.chaos.trial import Trial
+from tests.runtime.running import Content, prepared
+
+_DEADLINE_S = 10.0
+_MORE_S = 2.0
+"""A death is named so long after the deadline at the latest."""
+_LOOK_S = 0.02
+_VICTIMS = ("actor", "node")
+
+
+def trials_on_cluster(kills: int, directory: Path) -> Iterator[Trial]:
+    """Each spec once by threads, undisturbed; then on the cluster, with one kill and a restart."""
+    nodes = _Nodes()
+    try:
+        for seed in count():
+            if kills <= 0:
+                return
+            each = _trial(seed, directory, nodes)
+            kills -= each.kills
+            yield each
+    finally:
+        nodes.cluster.shutdown()
+
+
+def _trial(seed: int, directory: Path, nodes: _Nodes) -> Trial:
+    luck, made = random.Random(f"cluster {seed}"), _drawn(seed)
+    calm = train(prepared(made | {"runtime": {"type": "threaded"}}), directory / f"calm{seed}")
+    made["runtime"] = {"type": "ray", "address": nodes.cluster.address}
+    killer = _Killer(nodes, _VICTIMS[seed % 2], luck.uniform(0, 6))
+    killer.start()
+    runs, attempts = directory / f"wild{seed}", 1
+    try:
+        result = train(prepared(made), runs)
+        told = f"{killer.victim}, not killed before the end"
+    except Lost as lost:
+        late_s = monotonic() - killer.killed_at
+        told = f"{killer.victim} after {killer.after_s:.1f} s, named {late_s:.1f} s later: {lost}"
+        killer.mend()
+        result, attempts = _gone_on(lost, runs), 2
+        if late_s > _DEADLINE_S + _MORE_S:
+            return Trial(seed, told, 1, 0, attempts, same=False)
+    killer.give_up()
+    same = (result.weights_sha256, result.metrics) == (calm.weights_sha256, calm.metrics)
+    return Trial(seed, told.split(";")[0], attempts - 1, 0, attempts, same)
+
+
+def _gone_on(lost: Lost, runs: Path) -> RunResult:
+    resume = find_restart(Path(lost.run_dir))
+    return train(prepare_resume(resume), runs, resume=resume)
+
+
+def _drawn(seed: int) -> Content:
+    """A spec of some seconds over two nodes, with checkpoints."""
+    made = draw(seed)
+    made["parties"]["p1"]["ray"] = {"resources": {"away": 1}}
+    return made | {
+        "training": made["training"] | {"epochs": 60},
+        "links": {"default": {"latency_ms": 10}},
+        "checkpoint": {"every_steps": 25},
+        "supervision": {"deadline_s": _DEADLINE_S},
+    }
+
+
+class _Nodes:
+    """Two nodes of this machine, of which the second has what the other lacks."""
+
+    def __init__(self) -> None:
+        imported_ray()
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 1, "include_dashboard": False}
+        self.cluster: Any = Cluster(initialize_head=True, head_node_args=head)
+        self.other = self._added()
+
+    def _added(self) -> Any:
+        return self.cluster.add_node(num_cpus=1, resources={"away": 1})
+
+    def replace_other(self) -> None:
+        """Another node in the place of the second, whose raylet is gone."""
+        self.cluster.remove_node(self.other, allow_graceful=False)
+        self.other = self._added()
+
+    @property
+    def raylet(self) -> psutil.Process:
+        """The second node's."""
+        return psutil.Process(self.other.all_processes["raylet"][0].process.pid)
+
+
+class _Killer(threading.Thread):
+    """Kills an actor, or the second node's raylet, once.
+
+    Args:
+        after_s: from when both actors are there.
+    """
+
+    def __init__(self, nodes: _Nodes, victim: str, after_s: float) -> None:
+        super().__init__(daemon=True)
+        self._nodes, self.victim, self.after_s = nodes, victim, after_s
+        self.killed_at = 0.0
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while len(actors := _actors()) < 2:
+            if self._is_over.wait(_LOOK_S):
+                return
+        if self._is_over.wait(self.after_s):
+            return
+        victim = self._nodes.raylet if self.victim == "node" else actors[int(self.after_s) % 2]
+        self.killed_at = monotonic()
+        victim.kill()
+
+    def mend(self) -> None:
+        """Have the cluster as it was."""
+        self.give_up()
+        if self.victim == "node":
+            self._nodes.replace_other()
+
+    def give_up(self) -> None:
+        """Kill nobody any more."""
+        self._is_over.set()
+        self.join()
+
+
+def _actors() -> list[psutil.Process]:
+    """Those of parties that are at work."""
+    every = psutil.process_iter(["cmdline"])
+    return [each for each in every if (each.info["cmdline"] or [""])[0] == "ray::PartyActor.hear"]
