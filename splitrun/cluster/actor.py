@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from splitrun import __version__
 from splitrun.processes.control import Message, Told, decode, encode
@@ -26,15 +25,6 @@ BEATS_S = 0.5
 
 Letter = tuple[bytes, Sequence[bytes]]
 """A message, and the contents of the files that go with it."""
-
-
-class About(NamedTuple):
-    """Where an actor is, and with what."""
-
-    node: str
-    """Ray's name for it."""
-    versions: dict[str, str]
-    """By package."""
 
 
 def versions() -> dict[str, str]:
@@ -57,11 +47,9 @@ class PartyActor:
     def __init__(self) -> None:
         self._mailbox = Mailbox()
 
-    def about(self) -> About:
-        """Where this is."""
-        import ray
-
-        return About(ray.get_runtime_context().get_node_id(), versions())
+    def versions(self) -> dict[str, str]:
+        """Those that are here."""
+        return versions()
 
     def clock(self) -> tuple[str, float]:
         """Which machine this is, and what its clock says."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from contextlib import suppress
 from typing import Any
 
 from splitrun.cluster.actor import Letter, letter_of, opened
+from splitrun.cluster.connection import briefly
 from splitrun.cluster.placement import Node
 from splitrun.processes.control import Message, Told
 from splitrun.runtime.clock import now
@@ -68,16 +68,26 @@ class ActorProcess:
             EOFError: it cannot any more.
         """
         fetched = self._actor.hear.options(concurrency_group="hear").remote()
-        while not self._ray.wait([fetched], timeout=_LOOK_S)[0]:
-            self._look_at_node()
-        self._look_at_node()
         try:
-            letters, self._is_over = self._ray.get(fetched)
+            letters, self._is_over = self.answer(fetched)
         except self._ray.exceptions.RayError as error:
-            self._why = self._told(error)
+            self._why = self.why(error)
             raise EOFError from error
         self._heard.extend(letters)
+
+    def answer(self, asked: Any) -> Any:
+        """What a call of the actor gives; waits for it.
+
+        Raises:
+            EOFError: its node is gone, or it was killed from here.
+            RayError: it cannot answer any more.
+        """
+        while not self._ray.wait([asked], timeout=_LOOK_S)[0]:
+            self._look_at_node()
+        self._look_at_node()
+        given = self._ray.get(asked)
         self._heard_at = now()
+        return given
 
     def _look_at_node(self) -> None:
         """Raises EOFError where the node is gone, or this was to end the actor."""
@@ -93,7 +103,8 @@ class ActorProcess:
     def _without_node(self) -> str:
         return f"its node {self.node.host} is gone: no raylet answers there any more"
 
-    def _told(self, error: Exception) -> str:
+    def why(self, error: Exception) -> str:
+        """What has become of it, by what Ray raises when it is asked."""
         if not _answers(self.node):
             return self._without_node
         where = f"its actor on node {self.node.host} is gone"
@@ -104,8 +115,7 @@ class ActorProcess:
     def kill(self) -> None:
         """See `PartyProcess`."""
         self._is_killed = True
-        with suppress(Exception):  # Ray raises where it is gone already
-            self._ray.kill(self._actor)
+        briefly(lambda: self._ray.kill(self._actor))
 
     def end(self) -> None:
         """See `PartyProcess`."""

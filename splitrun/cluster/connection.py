@@ -11,8 +11,8 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,6 +21,7 @@ from splitrun.interrupts import SIGNALS
 
 _ANSWERS_S = 5.0
 """A cluster that is named has so long to take a connection."""
+_ENDS_S = 10.0
 
 
 def refuse_missing() -> None:
@@ -78,7 +79,7 @@ def connected(
         try:
             yield ray
         finally:
-            ray.shutdown()
+            briefly(ray.shutdown)
 
 
 def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
@@ -86,9 +87,11 @@ def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
     try:
         if address is None:
             most = max(os.cpu_count() or 1, cpus)
-            ray.init("local", num_cpus=most, include_dashboard=False, **quiet)
+            with _ends_asked_of_us():
+                ray.init("local", num_cpus=most, include_dashboard=False, **quiet)
         else:
-            ray.init(address, **quiet)
+            with _mute():
+                ray.init(address, **quiet)
     except Exception as error:  # Ray raises whatever its parts do
         ray.shutdown()
         raise NoCluster(_why(error, address, asked)) from error
@@ -96,18 +99,20 @@ def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
 
 def _why(error: Exception, address: str | None, asked: str) -> str:
     """Why there is no connection, and what helps."""
-    if address is None:
-        what = f"Ray cannot be started on this machine: {one_line(error)}"
-        return f"{what}; see `ray start --head` for more of it"
     said = one_line(error)
+    if address is None:
+        return f"Ray cannot be started on this machine: {said}; try `ray start --head` by itself"
+    where = f"runtime.address: {address}"
     if "Version mismatch" in said:
-        what = f"{asked}: {address}: the cluster has other versions than this machine"
-        return f"{what} ({said.partition('Version mismatch: ')[2]}); install the same on both"
+        other = said.partition("Version mismatch: ")[2]
+        return f"{where}: versions differ ({other}); install the same on all machines"
     if isinstance(error, ConnectionError) and address == "auto":
-        what = f"{asked}: auto: no Ray cluster runs on this machine"
-        return f"{what}; start one by `ray start --head`, or leave the address out"
-    what = f"{asked}: {address}: the cluster does not take this process: {said}"
-    return f"{what}; see docs/cluster.md on tokens"
+        what = "no Ray cluster runs on this machine"
+        return f"{where}: {what}; start one by `ray start --head`, or leave address out"
+    remedy = (
+        "if it has a token, set RAY_AUTH_MODE=token, and ~/.ray/auth_token to what it has there"
+    )
+    return f"{where}: the cluster does not take this process ({said}); {remedy}"
 
 
 def _refuse_silent(address: str, asked: str) -> None:
@@ -122,6 +127,43 @@ def _refuse_silent(address: str, asked: str) -> None:
     except (OSError, ValueError) as error:
         what = f"{asked}: {address}: no Ray cluster answers ({one_line(error)})"
         raise NoCluster(f"{what}; use what `ray start --head` said, or auto") from error
+
+
+@contextmanager
+def _ends_asked_of_us() -> Iterator[None]:
+    """What is started in here does not hear signals that ask for an end, which a terminal and a
+    service manager send to all processes of a run: this process decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _mute() -> Iterator[None]:
+    """In here nothing is written to stderr: Ray's core tells there, each second, why it is refused,
+    before it raises an error that says less."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def briefly(call: Callable[[], object]) -> None:
+    """Have Ray end something, and do not wait for long: without its head it would for a minute."""
+    thread = threading.Thread(target=_tried, args=(call,), daemon=True)
+    thread.start()
+    thread.join(_ENDS_S)
+
+
+def _tried(call: Callable[[], object]) -> None:
+    with suppress(Exception):  # Ray raises where it is gone already
+        call()
 
 
 @contextmanager

@@ -7,11 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from splitrun.cluster.connection import briefly
 from splitrun.errors import NoCluster
 from splitrun.party import Party
 from splitrun.spec.model import RayResources
 
 Resources = Mapping[str, float]
+
+
+class Place(NamedTuple):
+    """Where a party's actor is to be."""
+
+    node: Node
+    strategy: Any
+    """That tells Ray."""
 
 
 class Node(NamedTuple):
@@ -35,9 +44,9 @@ def amounts(party: Party) -> Resources:
 
 
 @contextmanager
-def places(ray: Any, parties: Sequence[Party], patience_s: float) -> Iterator[Any]:
+def places(ray: Any, parties: Sequence[Party], patience_s: float) -> Iterator[Mapping[str, Place]]:
     """In here the resources of all parties are held, on different nodes as far as there are some;
-    gives Ray's group of them, with a bundle for each party.
+    gives each party's place.
 
     Args:
         patience_s: they may have to wait so long for others' work.
@@ -57,9 +66,9 @@ def places(ray: Any, parties: Sequence[Party], patience_s: float) -> Iterator[An
             free = f"of which is free now: {_told(ray.available_resources())}"
             remedy = "end other work, ask for less under parties.*.ray, or add a node"
             raise NoCluster(f"{what} {patience_s:.3g} s; {_there(ray)}, {free}; {remedy}")
-        yield group
+        yield _found(ray, group, [party.name for party in parties])
     finally:
-        ray.util.remove_placement_group(group)
+        briefly(lambda: ray.util.remove_placement_group(group))
 
 
 def _is_placed(group: Any, patience_s: float) -> bool:
@@ -71,10 +80,17 @@ def _is_placed(group: Any, patience_s: float) -> bool:
     return True
 
 
-def node(ray: Any, name: str) -> Node:
-    """The node of that name, as Ray knows it."""
-    found = next(it for it in ray.nodes() if it["NodeID"] == name)
-    return Node(found["NodeManagerAddress"], found["NodeManagerPort"])
+def _found(ray: Any, group: Any, parties: Sequence[str]) -> Mapping[str, Place]:
+    """The places of a group that is placed, of which each party has a part."""
+    strategy = ray.util.scheduling_strategies.PlacementGroupSchedulingStrategy
+    nodes = {
+        it["NodeID"]: Node(it["NodeManagerAddress"], it["NodeManagerPort"]) for it in ray.nodes()
+    }
+    node_of = ray.util.placement_group_table(group)["bundles_to_node_id"]
+    return {
+        party: Place(nodes[node_of[part]], strategy(group, part))
+        for part, party in enumerate(parties)
+    }
 
 
 def _nodes(ray: Any) -> list[Mapping[str, Any]]:
