@@ -13,6 +13,7 @@ from itertools import chain
 
 from tests.benchmarks import (
     checkpoints,
+    cluster,
     codecs,
     compensation,
     endurance,
@@ -57,6 +58,7 @@ STUDIES: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "codecs": (codecs.measure, 5),
     "peer": (peer.measure, 5),
     "processes": (processes.measure, 15),
+    "cluster": (cluster.measure, 5),
     "messages": (messages.measure, 3),
     "wire": (wire.measure, 5),
     "checkpoints": (checkpoints.measure, 3),

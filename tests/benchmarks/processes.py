@@ -6,7 +6,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,10 @@ def hand_written(batch_size: int, steps: int) -> Measure:
     return measure
 
 
-CASES: list[tuple[str, float, Callable[[], tuple[Measure, Measure]]]] = [
+Case = tuple[str, float, Callable[[], tuple[Measure, Measure]]]
+"""What is measured, the aim, and what makes the two measures."""
+
+CASES: Sequence[Case] = [
     (
         "64 → 512 → 64, batch 4,096, against serial `sequential`",
         1 / 1.5,
@@ -99,13 +102,17 @@ CASES: list[tuple[str, float, Callable[[], tuple[Measure, Measure]]]] = [
         lambda: (ours(128, 1024, "processes", PIPELINE), hand_written(128, 1024)),
     ),
 ]
-"""What is measured, the aim, and what makes the two measures."""
 
 
 def measure(pairs: int) -> Iterator[str]:
+    """Rows of a Markdown table."""
+    return measured(CASES, pairs)
+
+
+def measured(cases: Sequence[Case], pairs: int) -> Iterator[str]:
     """A row a case, measured in pairs, in alternating order, after one of each to warm up."""
     yield HEADER
-    for name, aim, made in CASES:
+    for name, aim, made in cases:
         measures = made()
         for each in measures:
             each()

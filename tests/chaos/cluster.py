@@ -5,19 +5,19 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import psutil
 
-from splitrun.cluster.connection import imported_ray
 from splitrun.errors import Lost
 from splitrun.records.run import RunResult
 from splitrun.session import find_restart, prepare_resume, train
 from tests.chaos.specs import draw
 from tests.chaos.trial import Trial
+from tests.cluster.nodes import TwoNodes, two_nodes
 from tests.runtime.running import Content, prepared
 
 _DEADLINE_S = 10.0
@@ -29,22 +29,19 @@ _VICTIMS = ("actor", "node")
 
 def trials_on_cluster(kills: int, directory: Path) -> Iterator[Trial]:
     """Each spec once by threads, undisturbed; then on the cluster, with one kill and a restart."""
-    nodes = _Nodes()
-    try:
+    with two_nodes() as nodes:
         for seed in count():
             if kills <= 0:
                 return
             each = _trial(seed, directory, nodes)
             kills -= each.kills
             yield each
-    finally:
-        nodes.cluster.shutdown()
 
 
-def _trial(seed: int, directory: Path, nodes: _Nodes) -> Trial:
+def _trial(seed: int, directory: Path, nodes: TwoNodes) -> Trial:
     luck, made = random.Random(f"cluster {seed}"), _drawn(seed)
     calm = train(prepared(made | {"runtime": {"type": "threaded"}}), directory / f"calm{seed}")
-    made["runtime"] = {"type": "ray", "address": nodes.cluster.address}
+    made["runtime"] = {"type": "ray", "address": nodes.address}
     killer = _Killer(nodes, _VICTIMS[seed % 2], luck.uniform(0, 6))
     killer.start()
     runs, attempts = directory / f"wild{seed}", 1
@@ -80,31 +77,6 @@ def _drawn(seed: int) -> Content:
     }
 
 
-class _Nodes:
-    """Two nodes of this machine, of which the second has what the other lacks."""
-
-    def __init__(self) -> None:
-        imported_ray()
-        from ray.cluster_utils import Cluster
-
-        head = {"num_cpus": 1, "include_dashboard": False}
-        self.cluster: Any = Cluster(initialize_head=True, head_node_args=head)
-        self.other = self._added()
-
-    def _added(self) -> Any:
-        return self.cluster.add_node(num_cpus=1, resources={"away": 1})
-
-    def replace_other(self) -> None:
-        """Another node in the place of the second, whose raylet is gone."""
-        self.cluster.remove_node(self.other, allow_graceful=False)
-        self.other = self._added()
-
-    @property
-    def raylet(self) -> psutil.Process:
-        """The second node's."""
-        return psutil.Process(self.other.all_processes["raylet"][0].process.pid)
-
-
 class _Killer(threading.Thread):
     """Kills an actor, or the second node's raylet, once.
 
@@ -112,7 +84,7 @@ class _Killer(threading.Thread):
         after_s: from when both actors are there.
     """
 
-    def __init__(self, nodes: _Nodes, victim: str, after_s: float) -> None:
+    def __init__(self, nodes: TwoNodes, victim: str, after_s: float) -> None:
         super().__init__(daemon=True)
         self._nodes, self.victim, self.after_s = nodes, victim, after_s
         self.killed_at = 0.0
@@ -141,6 +113,10 @@ class _Killer(threading.Thread):
 
 
 def _actors() -> list[psutil.Process]:
-    """Those of parties that are at work."""
-    every = psutil.process_iter(["cmdline"])
-    return [each for each in every if (each.info["cmdline"] or [""])[0] == "ray::PartyActor.hear"]
+    """Those of this process's cluster that are at work."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it ended just now
+            if process.cmdline()[:1] == ["ray::PartyActor.hear"]:
+                found.append(process)
+    return found
