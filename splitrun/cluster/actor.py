@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from splitrun import __version__
 from splitrun.processes.control import Message, Told, decode, encode
+from splitrun.processes.core import own_cores
 from splitrun.runtime.clock import now
 
 CALLS = {"tell": 1, "hear": 1}
@@ -25,6 +27,17 @@ BEATS_S = 0.5
 
 Letter = tuple[bytes, Sequence[bytes]]
 """A message, and the contents of the files that go with it."""
+
+
+class About(NamedTuple):
+    """Where an actor is, and with what."""
+
+    machine: str
+    """Two actors on one have the same clock, and cores to share."""
+    cores: Sequence[int]
+    """Their numbers."""
+    versions: dict[str, str]
+    """By package."""
 
 
 def versions() -> dict[str, str]:
@@ -47,13 +60,13 @@ class PartyActor:
     def __init__(self) -> None:
         self._mailbox = Mailbox()
 
-    def versions(self) -> dict[str, str]:
-        """Those that are here."""
-        return versions()
+    def about(self) -> About:
+        """Where this is, and with what."""
+        return About(machine(), own_cores(), versions())
 
-    def clock(self) -> tuple[str, float]:
-        """Which machine this is, and what its clock says."""
-        return machine(), now()
+    def clock(self) -> float:
+        """What it says here."""
+        return now()
 
     def begin(self) -> None:
         """Wait for an assignment, and run it."""

@@ -19,6 +19,9 @@ from typing import Any
 from splitrun.errors import MissingExtra, NoCluster, one_line
 from splitrun.interrupts import SIGNALS
 
+NICENESS = "RAY_worker_niceness"
+"""Of processes that a node starts, as it is told when it is started: Ray's own choice, 15, has
+anything else on the machine go first."""
 _ANSWERS_S = 5.0
 """A cluster that is named has so long to take a connection."""
 _ENDS_S = 10.0
@@ -87,6 +90,7 @@ def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
     try:
         if address is None:
             most = max(os.cpu_count() or 1, cpus)
+            os.environ.setdefault(NICENESS, "0")
             with _ends_asked_of_us():
                 ray.init("local", num_cpus=most, include_dashboard=False, **quiet)
         else:

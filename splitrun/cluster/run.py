@@ -8,11 +8,11 @@ Here is only who looks on, as for processes of one machine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from splitrun.cluster.actor import CALLS, PartyActor, machine, versions
+from splitrun.cluster.actor import CALLS, About, PartyActor, machine, versions
 from splitrun.cluster.actor_process import ActorProcess
 from splitrun.cluster.connection import connected
 from splitrun.cluster.placement import Place, amounts, asked, places
@@ -20,6 +20,7 @@ from splitrun.errors import Lost, NoCluster, one_line
 from splitrun.party import Party
 from splitrun.plan import Deadline
 from splitrun.processes.assignment import Assigner
+from splitrun.processes.core import shared_out
 from splitrun.processes.group import Group
 from splitrun.processes.rows import reading_of
 from splitrun.processes.started_party import StartedParty
@@ -49,20 +50,33 @@ def run(job: Job, observer: Observer) -> Outcome:
         for number, (name, actor) in enumerate(actors.items()):
             processes[name] = ActorProcess(ray, actor, at[name].node, number)
             stack.callback(processes[name].end)
-        moved = threading.Event()
+        abouts = {}
+        for name, process in processes.items():
+            with _named(ray, name, process):
+                abouts[name] = _introduced(name, process, actors[name])
+        cores = _cores(job, abouts)
         streams = streams_of(job.plan, list(actors), at[job.plan.top.party].node.host)
-        started = []
+        moved, started = threading.Event(), []
         for party in job.parties:
             actor, process = actors[party.name], processes[party.name]
             with ExitStack() as given, _named(ray, party.name, process):
-                _refuse_other_versions(party.name, process, actor)
                 assignment = assigner.assignment(party, given, streams=streams[party.name])
                 assignment.reading = reading_of(party)
-                assignment.ahead_s = _ahead_s(process, actor)
+                assignment.core = cores.get(party.name)
+                assignment.ahead_s = _ahead_s(process, actor, abouts[party.name])
                 process.answer(actor.begin.remote())
                 process.tell(assignment)
             started.append(StartedParty(party.name, assigner.roles_of(party), process, moved))
         return Group(job, observer, started, moved).run()
+
+
+def _cores(job: Job, abouts: Mapping[str, About]) -> Mapping[str, int]:
+    """Which core each actor keeps to: those on one machine share what it has."""
+    found: dict[str, int] = {}
+    for about in abouts.values():
+        there = [it for it in job.parties if abouts[it.name].machine == about.machine]
+        found |= shared_out(job, there, about.cores)
+    return found
 
 
 @contextmanager
@@ -96,32 +110,33 @@ def _actor(ray: Any, place: Place, party: Party) -> Any:
     ).remote()
 
 
-def _refuse_other_versions(party: str, process: ActorProcess, actor: Any) -> None:
-    """Wait until an actor runs.
+def _introduced(party: str, process: ActorProcess, actor: Any) -> About:
+    """Where an actor is, once it runs.
 
     Raises:
         NoCluster: its node has other versions than this process.
     """
-    ours, theirs = versions(), process.answer(actor.versions.remote())
+    about, ours = About(*process.answer(actor.about.remote())), versions()
     if other := [
-        f"{name} {theirs.get(name)} there and {version} here"
+        f"{name} {about.versions.get(name)} there and {version} here"
         for name, version in ours.items()
-        if theirs.get(name) != version
+        if about.versions.get(name) != version
     ]:
         what = f"{party}: node {process.node.host} has {', '.join(other)}"
         raise NoCluster(f"{what}; install the same on both")
+    return about
 
 
-def _ahead_s(process: ActorProcess, actor: Any) -> float:
+def _ahead_s(process: ActorProcess, actor: Any, about: About) -> float:
     """How far this process's clock is ahead of the one that an actor goes by, by its fastest
     answer; on one machine they are one."""
+    if about.machine == machine():
+        return 0.0
     best_s, ahead_s = float("inf"), 0.0
     for _ in range(_CLOCK_CALLS):
         asked_at = now()
-        where, time = process.answer(actor.clock.remote())
+        time = process.answer(actor.clock.remote())
         took_s = now() - asked_at
-        if where == machine():
-            return 0.0
         if took_s < best_s:
             best_s, ahead_s = took_s, asked_at + took_s / 2 - time
     return ahead_s

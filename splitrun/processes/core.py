@@ -8,13 +8,34 @@ the system would see to if it were let: so who has to queue for its core leaves 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from splitrun.party import Party
+from splitrun.runtime import Job
 from splitrun.runtime.clock import now
 
 _LOOKS_EVERY_S = 0.5
 _QUEUES = 0.1
 """Share of the time: who waits longer than that for its core has no such core."""
+
+
+def own_cores() -> list[int]:
+    """Those that this process may run on; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def shared_out(job: Job, parties: Sequence[Party], cores: Sequence[int]) -> Mapping[str, int]:
+    """Which core the process of each party of a machine keeps to, where there are enough and roles
+    compute. Several runs on one machine begin at different ones, as far as the numbers of the
+    processes that have started them differ."""
+    emulated = all(role.compute for role in job.plan.roles)
+    if job.intra_op_threads > 1 or len(cores) < len(parties) or emulated:
+        return {}
+    return {
+        party.name: cores[(os.getpid() + number) % len(cores)]
+        for number, party in enumerate(parties)
+    }
 
 
 class Core:

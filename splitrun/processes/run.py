@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from splitrun.data.encoded_files import open_data
 from splitrun.processes.assignment import Assigner
+from splitrun.processes.core import own_cores, shared_out
 from splitrun.processes.group import Group
 from splitrun.processes.party_process import main
 from splitrun.processes.pipe import LocalPipe
@@ -56,7 +57,11 @@ def _start(
     job: Job, observer: Observer, moved: threading.Event, stack: ExitStack, *, over_grpc: bool
 ) -> Sequence[StartedParty]:
     """Start the parties' processes, which end with the stack."""
-    plan, cores, assigner = job.plan, _cores(job), Assigner(job, observer)
+    plan, cores, assigner = (
+        job.plan,
+        shared_out(job, job.parties, own_cores()),
+        Assigner(job, observer),
+    )
     start()
     with ExitStack() as given:
         ends: dict[str, list[RingEnd]] = {party.name: [] for party in job.parties}
@@ -89,17 +94,3 @@ def _start(
             with suppress(OSError):  # whoever reads what it tells sees that it is gone
                 local.tell(assignment)
         return started
-
-
-def _cores(job: Job) -> Mapping[str, int]:
-    """Which core each party's process keeps to, where there are enough and roles compute. Several
-    runs on one machine begin at different ones, as far as their process numbers differ."""
-    if not hasattr(os, "sched_getaffinity") or job.intra_op_threads > 1:
-        return {}
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < len(job.parties) or all(role.compute for role in job.plan.roles):
-        return {}
-    return {
-        party.name: cores[(os.getpid() + number) % len(cores)]
-        for number, party in enumerate(job.parties)
-    }

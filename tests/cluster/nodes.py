@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psutil
 
-from splitrun.cluster.connection import imported_ray
+from splitrun.cluster.connection import NICENESS, imported_ray
 
 
 class TwoNodes:
@@ -16,6 +17,7 @@ class TwoNodes:
 
     def __init__(self) -> None:
         imported_ray()
+        os.environ.setdefault(NICENESS, "0")
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 1, "include_dashboard": False}
