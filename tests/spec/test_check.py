@@ -11,6 +11,15 @@ ONLY_ALICE = "parties={alice: {columns: [age], bottom: {type: mlp, out: 4}}, bob
 OWN_FILES = ["~dataset.path", "parties.alice.path=a.csv", "parties.bob.path=b.csv"]
 
 REFUSED_BANK = {
+    "a GPU by another name": (
+        ["parties.bob.ray={resources: {GPU: 1}}"],
+        "parties.bob.ray.resources.GPU: GPU is no resource of that kind; use num_gpus",
+    ),
+    "parts of two GPUs": (
+        ["parties.bob.ray.num_gpus=1.5"],
+        "parties.bob.ray.num_gpus: 1.5 GPUs, and only parts of a single one can be had; "
+        "use a whole number, or less than 1",
+    ),
     "points that group digits, and are decimal by default": (
         ["dataset.thousands=."],
         "dataset.thousands: '.' would be both the decimal mark and what groups the digits; "
@@ -484,6 +493,16 @@ def test_what_fits_generated_data_is_accepted_without_a_word(overrides: list[str
         (
             ["parties.alice.columns={drop: [y]}"],
             "parties.alice.columns.drop[0]: has no effect: 'y' is no feature unless it is listed",
+        ),
+        (
+            ["runtime.address=auto"],
+            "runtime.address: has no effect with the runtime threaded; "
+            "remove it, or use runtime.type=ray",
+        ),
+        (
+            ["parties.bob.ray.num_cpus=2"],
+            "parties.bob.ray: has no effect with the runtime threaded; "
+            "remove it, or use runtime.type=ray",
         ),
     ],
 )
