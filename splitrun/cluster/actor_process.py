@@ -12,7 +12,7 @@ from splitrun.cluster.placement import Node
 from splitrun.processes.control import Message, Told
 from splitrun.runtime.clock import now
 
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 _PROBES_EVERY_S = 1.0
 """So often it is looked whether an actor's node is there."""
 _ANSWERS_S = 1.0
@@ -23,7 +23,7 @@ class ActorProcess:
 
     Ray tells at once of an actor that has ended, but of a node only after a dozen seconds, in which
     its actors go on. So its raylet, which is what makes a machine a node, is asked now and then;
-    and an actor says something twice a second, whatever it is at.
+    and an actor says something four times a second, whatever it is at.
 
     Args:
         ray: the module, connected.
@@ -32,6 +32,8 @@ class ActorProcess:
 
     def __init__(self, ray: Any, actor: Any, node: Node, number: int) -> None:
         self._ray, self._actor, self.node = ray, actor, node
+        self._hear = actor.hear.options(concurrency_group="hear")
+        self._tell = actor.tell.options(concurrency_group="tell")
         self.number = number
         self._heard = deque[Letter]()
         self._heard_at = self._probed_at = now()
@@ -51,7 +53,7 @@ class ActorProcess:
 
     def tell(self, message: Message) -> None:
         """See `Pipe`."""
-        self._actor.tell.options(concurrency_group="tell").remote(letter_of(message))
+        self._tell.remote(letter_of(message))
 
     def hear(self) -> Told:
         """See `Pipe`."""
@@ -67,9 +69,8 @@ class ActorProcess:
         Raises:
             EOFError: it cannot any more.
         """
-        fetched = self._actor.hear.options(concurrency_group="hear").remote()
         try:
-            letters, self._is_over = self.answer(fetched)
+            letters, self._is_over = self.answer(self._hear.remote())
         except self._ray.exceptions.RayError as error:
             self._why = self.why(error)
             raise EOFError from error

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from splitrun.cluster import actor
-from splitrun.cluster.actor import Mailbox, letter_of, opened
-from splitrun.processes.control import Due, Ready, Stacks
+from splitrun.cluster.actor import Letter, Mailbox, letter_of, opened
+from splitrun.processes.control import Due, News, Ready, Stacks
 
 
 def test_whoever_says_something_goes_on_when_it_is_known() -> None:
@@ -27,6 +27,20 @@ def test_whoever_says_something_goes_on_when_it_is_known() -> None:
     assert mailbox.take() == ([], True)
     thread.join()
     assert has_said.is_set()
+
+
+def test_news_waits_for_nobody_and_comes_with_what_cannot_wait() -> None:
+    mailbox = Mailbox()
+    news = News((), (), "said")
+    mailbox.tell(news)
+    thread = threading.Thread(target=mailbox.tell, args=[Ready()])
+    thread.start()
+    letters: list[Letter] = []
+    while len(letters) < 2:
+        letters += mailbox.take()[0]
+    assert letters == [letter_of(news), letter_of(Ready())]
+    mailbox.close()
+    thread.join()
 
 
 def test_who_has_nothing_to_say_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
