@@ -106,16 +106,14 @@ def _why(error: Exception, address: str | None, asked: str) -> str:
     said = one_line(error)
     if address is None:
         return f"Ray cannot be started on this machine: {said}; try `ray start --head` by itself"
-    where = f"runtime.address: {address}"
+    where = f"{asked}: {address}"
     if "Version mismatch" in said:
         other = said.partition("Version mismatch: ")[2]
         return f"{where}: versions differ ({other}); install the same on all machines"
     if isinstance(error, ConnectionError) and address == "auto":
         what = "no Ray cluster runs on this machine"
-        return f"{where}: {what}; start one by `ray start --head`, or leave address out"
-    remedy = (
-        "if it has a token, set RAY_AUTH_MODE=token, and ~/.ray/auth_token to what it has there"
-    )
+        return f"{where}: {what}; start one by `ray start --head`, or leave the address out"
+    remedy = "if it has a token, set RAY_AUTH_MODE=token and copy its ~/.ray/auth_token here"
     return f"{where}: the cluster does not take this process ({said}); {remedy}"
 
 
