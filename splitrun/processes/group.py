@@ -20,7 +20,8 @@ threads."""
 _STACKS_S = 1.0
 """They have so long to tell where they stand."""
 _SILENT_S = 2.0
-"""Of whom nothing has been heard for so long when a deadline is over is to blame for it."""
+"""Of whom nothing has been heard for so long when a deadline is over is to blame for it; who has
+been heard of since then is not taken for lost, however short the deadline is."""
 
 
 class Group:
@@ -129,7 +130,7 @@ class Group:
             return party.error
         if party.ended is not None:
             return party.ended.failure.error() if party.ended.failure else None
-        if party.is_gone or party.process.silent_s > self._deadline.base_s:
+        if party.is_gone or party.process.silent_s > max(self._deadline.base_s, _SILENT_S):
             return self._watch.lost(party.name, party.process.fate)
         return None
 
