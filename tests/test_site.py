@@ -16,14 +16,33 @@ from splitrun.spec import json_schema
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.fixture(scope="module")
-def site() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("site_of_docs", DOCS / "site.py")
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{name}_of_docs", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)
+        spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    return loaded("site")
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    return loaded("reference")
+
+
+@pytest.fixture(scope="module")
+def text(reference: ModuleType) -> str:
+    """Of the page."""
+    schema = json_schema()
+    written: str = reference.reference(schema, reference.examples(schema, reference.given_specs()))
+    return written
 
 
 def leaves(content: Any) -> list[str]:
@@ -41,21 +60,36 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(leaves(config["nav"])) == sorted(pages)
 
 
-def test_the_reference_has_every_key_of_every_section(site: ModuleType) -> None:
+def test_the_reference_has_every_key_of_every_section(text: str) -> None:
     schema = json_schema()
-    text = site.reference(schema)
     headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
     assert len(headings) == len(set(headings))
     for name, section in schema["$defs"].items():
+        if name == "_Nothing":  # what packages would offer
+            continue
         assert name.strip("_") in headings
         for key in section.get("properties", {}):
             assert f"| `{key}` |" in text
     assert {f"#{each.lower()}" for each in headings} >= set(re.findall(r"\]\((#\w+)\)", text))
 
 
-def test_bounds_defaults_and_choices_are_told(site: ModuleType) -> None:
-    text = site.reference(json_schema())
-    assert "| `schedule` | `sequential`, `microbatch`, `stale` | `sequential` |" in text
+def test_every_key_has_an_example_that_fits_it(reference: ModuleType) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema()
+    given = reference.examples(schema, reference.given_specs())
+    for name, section in {reference.ROOT: schema, **schema["$defs"]}.items():
+        for key, value in section.get("properties", {}).items():
+            if key == "hooks" or "const" in value:  # packages have hooks; a constant is its own
+                continue
+            such = given[name.strip("_"), key]
+            is_valid = jsonschema.Draft202012Validator({"$defs": schema["$defs"], **value}).is_valid
+            assert is_valid(such), (name, key, such)
+
+
+def test_bounds_defaults_choices_and_examples_are_told(text: str) -> None:
+    assert "| `parts` | list of `elapsed`, `year`," in text
+    assert "| `resources` | names to number > 0, ≤ 1,000,000,000 |  | `{bank: 1}` |" in text
+    assert "| `schedule` | `sequential`, `microbatch`, `stale` | `sequential` | `stale` |" in text
     assert "| `depth` | whole number > 0 or `auto` |" in text
     assert "| `seed` | whole number ≥ 0, < 4,294,967,296 | `0` |" in text
     assert "| `parties` | names to [PartySection](#partysection) | required |" in text
