@@ -81,7 +81,7 @@ def reference(schema: Schema, given: Examples) -> str:
     Args:
         given: values to show.
     """
-    text = "\n".join(_section(ROOT, schema, given))
+    text = "\n".join(_section(ROOT, schema, schema["$defs"], given))
     parts = [
         "# Every key",
         "Made of `splitrun schema`; the values are examples.",
@@ -92,11 +92,12 @@ def reference(schema: Schema, given: Examples) -> str:
     while left := [each for each in _LINKED.findall("".join(parts)) if each not in done]:
         done.add(left[0])
         name = names[left[0]]
-        parts.append("\n".join(_section(_title(name), schema["$defs"][name], given)))
+        section = _section(_title(name), schema["$defs"][name], schema["$defs"], given)
+        parts.append("\n".join(section))
     return "\n\n".join(parts) + "\n"
 
 
-def _section(title: str, schema: Schema, given: Examples) -> Iterator[str]:
+def _section(title: str, schema: Schema, defs: Schema, given: Examples) -> Iterator[str]:
     """A heading, what it is, and its keys as a table."""
     yield f"## {title}"
     yield f"\n{_flat(schema.get('description', ''))}"
@@ -109,7 +110,8 @@ def _section(title: str, schema: Schema, given: Examples) -> Iterator[str]:
         required = key in schema.get("required", ())
         default = "required" if required else _value(value.get("default"))
         such = _example(given.get((title, key)))
-        yield f"| `{key}` | {_type(value)} | {default} | {such} | {_flat(_described(value))} |"
+        says = _flat(_described(value, defs))
+        yield f"| `{key}` | {_type(value)} | {default} | {such} | {says} |"
     yield "\n</div>"
 
 
@@ -128,11 +130,13 @@ def _example(value: Any) -> str:
     return f"`{text if len(text) <= _LONGEST else text[:_LONGEST] + '…'}`"
 
 
-def _described(schema: Schema) -> str:
-    """What a key says, or what one of its alternatives says first."""
-    told = schema.get("description", "")
+def _described(schema: Schema, defs: Schema) -> str:
+    """What a key says; else what the first of its alternatives, or its section, says."""
+    told: str = schema.get("description", "")
+    if "$ref" in schema:
+        told = told or defs[schema["$ref"].rpartition("/")[2]].get("description", "")
     parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    return told or next((each for each in map(_described, parts) if each), "")
+    return told or next(filter(None, (_described(each, defs) for each in parts)), "")
 
 
 def _type(schema: Schema) -> str:
