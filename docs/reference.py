@@ -131,12 +131,13 @@ def _example(value: Any) -> str:
 
 
 def _described(schema: Schema, defs: Schema) -> str:
-    """What a key says; else what the first of its alternatives, or its section, says."""
+    """What a key says; else what its section says, where it may be but one."""
     told: str = schema.get("description", "")
     if "$ref" in schema:
         told = told or defs[schema["$ref"].rpartition("/")[2]].get("description", "")
     parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    return told or next(filter(None, (_described(each, defs) for each in parts)), "")
+    found = set(filter(None, (_described(each, defs) for each in parts)))
+    return told or (found.pop() if len(found) == 1 else "")
 
 
 def _type(schema: Schema) -> str:
