@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from splitrun.errors import UsageError
+from splitrun.records.run import Environment
 from splitrun.spec import loads
-from splitrun.study.bench.on_ray import nodes_of
+from splitrun.study.bench.on_ray import About, Node, chosen, nodes_of
 from splitrun.study.bench.result import Results
 from splitrun.study.bench.sweep import Bench, OneByOne, sweep
 from splitrun.study.executors import refuse_nested
@@ -45,6 +46,25 @@ def test_a_cell_is_timed_on_a_node_and_is_not_timed_again_anywhere(tmp_path: Pat
     again = sweep(grid, seen, OneByOne(lambda *_: None))
     assert [cell.fate for cell in again.cells] == ["failed", "measured before", "measured before"]
     assert again.cells[1].measured == measured.measured
+
+
+def test_cells_are_timed_on_nodes_of_one_kind_and_on_one_of_each_machine() -> None:
+    def about(cpu: str, computer: str) -> About:
+        return About(Environment(cpu=cpu, cores=8), 0.0, 8, {}, computer)
+
+    first, twin, second, other = (Node(it, f"10.0.0.{it}", 8) for it in "1234")
+    every = {
+        first: about("Xeon", "a"),
+        twin: about("Xeon", "a"),
+        second: about("Xeon", "b"),
+        other: about("Atom", "c"),
+    }
+    told: list[str] = []
+    assert chosen(every, told.append) == [first, second]
+    assert told == [
+        "10.0.0.4: not timed on, as most nodes have 8 cores of Xeon",
+        "10.0.0.2: not timed on, as another node is on the same machine",
+    ]
 
 
 def test_a_run_that_wants_the_cluster_is_not_timed_there() -> None:

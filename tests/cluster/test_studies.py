@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from splitrun.study.executors import InProcess, cluster_address
 from splitrun.study.executors.on_ray import OnRay, taken
 from splitrun.study.executors.ray_task import Place
 from tests.cli.trial import SYNTHETIC
-from tests.study.test_jobs import dies, fails, scored, small, subjects_of, tasks_of
+from tests.study.test_jobs import dies, fails, scored, small, subjects_of, tasks_of, waits
 
 
 def on_ray(jobs: int | None = None) -> OnRay:
@@ -68,6 +69,16 @@ def test_rows_that_are_others_on_a_node_are_named() -> None:
     first, *_ = on_ray(1).outcomes(fewer, tasks_of(fails), print)
     assert "are not those that the study was planned with" in str(first.error)
     assert "failed at its start on node " in str(first.error)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_is_not_wanted_any_more_leaves_its_cores(tmp_path: Path) -> None:
+    (subject,) = subjects_of(small(), BASELINE).values()
+    outcomes = on_ray(2).outcomes(subject.parties, tasks_of(waits, tmp_path), print)
+    with closing(outcomes):
+        assert next(outcomes).result() == 0
+    with taken(imported_ray(), print):  # waits for all of them
+        assert not (tmp_path / "3").exists()
 
 
 def test_a_place_is_ray_or_an_address() -> None:

@@ -14,7 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from splitrun.cluster.actor import versions
+from splitrun.cluster.actor import machine, versions
 from splitrun.cluster.connection import connected
 from splitrun.errors import NoCluster, RunFailed, UsageError
 from splitrun.records.run import Environment
@@ -56,6 +56,8 @@ class About:
     load_average: float
     all_cores: int
     versions: Mapping[str, str]
+    computer: str
+    """Which machine it is on, together with other nodes maybe."""
 
     @property
     def machine(self) -> Machine:
@@ -137,13 +139,22 @@ def nodes_of(place: Place, directory: Path, jobs: int | None, tell: Tell) -> Ite
             if other:
                 what = f"--on ray: node {node.host} has {', '.join(other)}"
                 raise NoCluster(f"{what}; install the same everywhere")
-        machine, _ = Counter(about.machine for about in every.values()).most_common(1)[0]
-        alike = [node for node, about in every.items() if about.machine == machine]
-        if left := [node.host for node in there if node not in alike]:
-            kind = f"{machine.cores} cores of {machine.cpu}"
-            tell(f"{', '.join(left)}: not timed on, as most nodes have {kind}")
+        alike = chosen(every, tell)
         most = min(len(alike), jobs or len(alike))
         yield Nodes(ray, alike, every[alike[0]], place, most, tell)
+
+
+def chosen(every: Mapping[Node, About], tell: Tell) -> list[Node]:
+    """Nodes of the kind that most are, one of each machine."""
+    kind, _ = Counter(about.machine for about in every.values()).most_common(1)[0]
+    alike = [node for node, about in every.items() if about.machine == kind]
+    if left := [node.host for node in every if node not in alike]:
+        most = f"{kind.cores} cores of {kind.cpu}"
+        tell(f"{', '.join(left)}: not timed on, as most nodes have {most}")
+    apart = list({every[node].computer: node for node in reversed(alike)}.values())[::-1]
+    if left := [node.host for node in alike if node not in apart]:
+        tell(f"{', '.join(left)}: not timed on, as another node is on the same machine")
+    return apart
 
 
 @dataclass(frozen=True)
@@ -218,7 +229,7 @@ def about_here(directory: Path) -> About:
     Args:
         directory: of the spec.
     """
-    return About(environment(directory), load_average(), all_cores(), versions())
+    return About(environment(directory), load_average(), all_cores(), versions(), machine())
 
 
 def measured_here(

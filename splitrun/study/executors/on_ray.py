@@ -76,19 +76,19 @@ class OnRay:
 
 @contextmanager
 def taken(ray: Any, tell: Tell) -> Iterator[None]:
-    """In here all cores of the node that this process is on are ours.
+    """In here all cores of the machine that this process is on are ours, of all nodes there.
 
     Args:
         tell: told if they have to be waited for.
     """
     name = ray.get_runtime_context().get_node_id()
-    node = next(it for it in ray.nodes() if it["NodeID"] == name)
-    cores = node["Resources"].get("CPU", 0)
-    if not cores:  # a node that gives none to tasks
+    host = next(it["NodeManagerAddress"] for it in ray.nodes() if it["NodeID"] == name)
+    here = [it for it in ray.nodes() if it["Alive"] and it["NodeManagerAddress"] == host]
+    cores = [cpus for it in here if (cpus := it["Resources"].get("CPU"))]
+    if not cores:  # it gives none to tasks
         yield
         return
-    here = f"node:{node['NodeManagerAddress']}"
-    group = ray.util.placement_group([{"CPU": cores, here: 0.001}])
+    group = ray.util.placement_group([{"CPU": cpus, f"node:{host}": 0.001} for cpus in cores])
     try:
         says_at = time.monotonic() + _SAYS_AFTER_S
         while not group.wait(_LOOKS_EVERY_S):

@@ -41,7 +41,7 @@ class Submitted(AtOnce[W, O]):
         finally:
             for reference in self._going_on:
                 with suppress(Exception):  # it has ended just now, or its node has
-                    self._ray.cancel(reference, force=True)
+                    self._ray.cancel(reference)  # by force, Ray 2.60 may end this process, too
 
     def begin(self, attempt: Attempt[W]) -> None:
         """See `AtOnce`."""
