@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from typing import Any
 
 from splitrun.cluster.actor import Letter, letter_of, opened
-from splitrun.cluster.connection import briefly
-from splitrun.cluster.placement import Node
+from splitrun.cluster.connection import Node, answers, briefly, head_of
 from splitrun.processes.control import Message, Told
 from splitrun.runtime.clock import now
 
 _LOOK_S = 0.5
 _PROBES_EVERY_S = 1.0
-"""So often it is looked whether an actor's node is there."""
-_ANSWERS_S = 1.0
+"""So often it is looked whether an actor's node is there, and the head."""
 
 
 class ActorProcess:
@@ -32,6 +29,7 @@ class ActorProcess:
 
     def __init__(self, ray: Any, actor: Any, node: Node, number: int) -> None:
         self._ray, self._actor, self.node = ray, actor, node
+        self._head = head_of(ray)
         self._hear = actor.hear.options(concurrency_group="hear")
         self._tell = actor.tell.options(concurrency_group="tell")
         self.number = number
@@ -91,12 +89,15 @@ class ActorProcess:
         return given
 
     def _look_at_node(self) -> None:
-        """Raises EOFError where the node is gone, or this was to end the actor."""
+        """Raises EOFError where the node is gone, or the head, or this was to end the actor."""
         if self._is_killed:
             raise EOFError
         if now() > self._probed_at + _PROBES_EVERY_S:
-            if not _answers(self.node):
+            if not answers(self._head):
+                self._why = "the head of the cluster is gone, without which Ray ends everybody"
+            elif not answers(self.node):
                 self._why = self._without_node
+            if self._why:
                 raise EOFError
             self._probed_at = now()
 
@@ -106,7 +107,7 @@ class ActorProcess:
 
     def why(self, error: Exception) -> str:
         """What has become of it, by what Ray raises when it is asked."""
-        if not _answers(self.node):
+        if not answers(self.node):
             return self._without_node
         where = f"its actor on node {self.node.host} is gone"
         if "OutOfMemory" in type(error).__name__:
@@ -116,19 +117,8 @@ class ActorProcess:
     def kill(self) -> None:
         """See `PartyProcess`."""
         self._is_killed = True
-        briefly(lambda: self._ray.kill(self._actor))
+        briefly(self._ray, lambda: self._ray.kill(self._actor))
 
     def end(self) -> None:
         """See `PartyProcess`."""
         self.kill()
-
-
-def _answers(node: Node) -> bool:
-    """Whether a node's raylet takes a connection; of who is not to be reached nobody knows."""
-    try:
-        socket.create_connection(node, _ANSWERS_S).close()
-    except TimeoutError:
-        return True
-    except OSError:
-        return False
-    return True

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from splitrun.errors import MissingExtra, NoCluster, one_line
 from splitrun.interrupts import SIGNALS
@@ -24,7 +24,8 @@ NICENESS = "RAY_worker_niceness"
 anything else on the machine go first."""
 _ANSWERS_S = 5.0
 """A cluster that is named has so long to take a connection."""
-_ENDS_S = 10.0
+_TAKES_S = 1.0
+"""A process of Ray has so long to take a connection."""
 
 
 def refuse_missing() -> None:
@@ -71,6 +72,9 @@ def connected(
     """
     ray = imported_ray()
     if ray.is_initialized():
+        if not answers(head_of(ray)):
+            what = "the head of the cluster that this process was connected to is gone"
+            raise NoCluster(f"{what}; `splitrun train --resume` goes on with another one")
         yield ray
         return
     if address not in (None, "auto"):
@@ -82,7 +86,7 @@ def connected(
         try:
             yield ray
         finally:
-            briefly(ray.shutdown)
+            briefly(ray, ray.shutdown)
 
 
 def _join(ray: Any, address: str | None, cpus: float, asked: str) -> None:
@@ -156,16 +160,36 @@ def _mute() -> Iterator[None]:
         os.close(nowhere)
 
 
-def briefly(call: Callable[[], object]) -> None:
-    """Have Ray end something, and do not wait for long: without its head it would for a minute."""
-    thread = threading.Thread(target=_tried, args=(call,), daemon=True)
-    thread.start()
-    thread.join(_ENDS_S)
+class Node(NamedTuple):
+    """Where one of Ray's processes listens."""
+
+    host: str
+    port: int
 
 
-def _tried(call: Callable[[], object]) -> None:
-    with suppress(Exception):  # Ray raises where it is gone already
-        call()
+def head_of(ray: Any) -> Node:
+    """The process that all others of the cluster report to."""
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    return Node(host.strip("[]"), int(port))
+
+
+def answers(node: Node) -> bool:
+    """Whether somebody takes a connection; of who is not to be reached nobody knows."""
+    try:
+        socket.create_connection(node, _TAKES_S).close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def briefly(ray: Any, call: Callable[[], object]) -> None:
+    """Have Ray end something, unless its head is gone, for which it would wait a minute and then
+    end this process."""
+    with suppress(Exception):  # Ray raises where something is gone already
+        if answers(head_of(ray)):
+            call()
 
 
 @contextmanager

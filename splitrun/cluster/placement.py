@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from splitrun.cluster.connection import briefly
+from splitrun.cluster.connection import Node, briefly
 from splitrun.errors import NoCluster
 from splitrun.party import Party
 from splitrun.spec.model import RayResources
@@ -19,16 +19,9 @@ class Place(NamedTuple):
     """Where a party's actor is to be."""
 
     node: Node
+    """Its raylet."""
     strategy: Any
     """That tells Ray."""
-
-
-class Node(NamedTuple):
-    """A machine of the cluster, as far as it is one of Ray's nodes."""
-
-    host: str
-    port: int
-    """That its raylet listens at."""
 
 
 def asked(party: Party) -> RayResources:
@@ -68,7 +61,7 @@ def places(ray: Any, parties: Sequence[Party], patience_s: float) -> Iterator[Ma
             raise NoCluster(f"{what} {patience_s:.3g} s; {_there(ray)}, {free}; {remedy}")
         yield _found(ray, group, [party.name for party in parties])
     finally:
-        briefly(lambda: ray.util.remove_placement_group(group))
+        briefly(ray, lambda: ray.util.remove_placement_group(group))
 
 
 def _is_placed(group: Any, patience_s: float) -> bool:

@@ -42,7 +42,7 @@ def _trial(seed: int, directory: Path, nodes: TwoNodes) -> Trial:
     luck, made = random.Random(f"cluster {seed}"), _drawn(seed)
     calm = train(prepared(made | {"runtime": {"type": "threaded"}}), directory / f"calm{seed}")
     made["runtime"] = {"type": "ray", "address": nodes.address}
-    killer = _Killer(nodes, _VICTIMS[seed % 2], luck.uniform(0, 6))
+    killer = _Killer(nodes, _VICTIMS[seed % 2], luck.uniform(0, 4))
     killer.start()
     runs, attempts = directory / f"wild{seed}", 1
     try:
@@ -70,8 +70,8 @@ def _drawn(seed: int) -> Content:
     made = draw(seed)
     made["parties"]["p1"]["ray"] = {"resources": {"away": 1}}
     return made | {
-        "training": made["training"] | {"epochs": 60},
-        "links": {"default": {"latency_ms": 10}},
+        "training": made["training"] | {"epochs": 30},
+        "links": {"default": {"latency_ms": 5}},
         "checkpoint": {"every_steps": 25},
         "supervision": {"deadline_s": _DEADLINE_S},
     }

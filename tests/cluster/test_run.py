@@ -10,7 +10,7 @@ import pytest
 
 from splitrun.cluster import run
 from splitrun.cluster.actor import About, machine, versions
-from splitrun.cluster.placement import Node
+from splitrun.cluster.connection import Node
 from splitrun.errors import NoCluster
 from splitrun.session.job import job_of
 from tests.runtime.running import prepared, synthetic
