@@ -34,14 +34,16 @@ class ActorProcess:
         self._tell = actor.tell.options(concurrency_group="tell")
         self.number = number
         self._heard = deque[Letter]()
-        self._heard_at = self._probed_at = now()
+        self._heard_at: float | None = None
+        """Since when nothing has been heard, once somebody listens."""
+        self._probed_at = now()
         self._is_over = self._is_killed = False
         self._why = ""
 
     @property
     def silent_s(self) -> float:
         """See `PartyProcess`."""
-        return 0.0 if self._is_over else now() - self._heard_at
+        return 0.0 if self._is_over or self._heard_at is None else now() - self._heard_at
 
     @property
     def fate(self) -> str:
@@ -55,6 +57,7 @@ class ActorProcess:
 
     def hear(self) -> Told:
         """See `Pipe`."""
+        self._heard_at = self._heard_at or now()
         while not self._heard:
             if self._is_over:
                 raise EOFError
@@ -69,6 +72,7 @@ class ActorProcess:
         """
         try:
             letters, self._is_over = self.answer(self._hear.remote())
+            self._heard_at = now()
         except self._ray.exceptions.RayError as error:
             self._why = self.why(error)
             raise EOFError from error
@@ -84,9 +88,7 @@ class ActorProcess:
         while not self._ray.wait([asked], timeout=_LOOK_S)[0]:
             self._look_at_node()
         self._look_at_node()
-        given = self._ray.get(asked)
-        self._heard_at = now()
-        return given
+        return self._ray.get(asked)
 
     def _look_at_node(self) -> None:
         """Raises EOFError where the node is gone, or the head, or this was to end the actor."""

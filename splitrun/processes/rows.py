@@ -3,6 +3,7 @@ the process is."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,15 +50,18 @@ def party_of(given: Assignment, files: Iterator[int]) -> Party:
     else:
         reading = given.reading
         aligned = None if reading.aligned is None else _numbers(reading.aligned).numpy()
-        data = Party.load(
-            spec,
-            given.party,
-            directory,
-            data_dir=None if reading.data_dir is None else Path(reading.data_dir),
-            encoder=PartyEncoder.from_json(dict(reading.encoder), "what was planned with"),
-            rows=SplitRows(train.numpy(), validation.numpy(), test.numpy()),
-            alignment=None if aligned is None else Alignment(aligned, None),
-        ).data
+        try:
+            data = Party.load(
+                spec,
+                given.party,
+                directory,
+                data_dir=None if reading.data_dir is None else Path(reading.data_dir),
+                encoder=PartyEncoder.from_json(dict(reading.encoder), "what was planned with"),
+                rows=SplitRows(train.numpy(), validation.numpy(), test.numpy()),
+                alignment=None if aligned is None else Alignment(aligned, None),
+            ).data
+        except DataError as error:
+            raise DataError(f"on {platform.node()}: {error}") from error
     data = replace(data, train_ids=train, validation_ids=validation, test_ids=test)
     if given.reading is not None:
         _refuse_other(data, given.reading)
@@ -72,7 +76,8 @@ def _refuse_other(data: Data, reading: Reading) -> None:
     """
     other = [what for what, digest in reading.digests.items() if data.digests.get(what) != digest]
     if other:
-        message = f"{' and '.join(other)} are not those that the run was planned with"
+        what = f"on {platform.node()}: {' and '.join(other)}"
+        message = f"{what} are not those that the run was planned with"
         raise DataError(f"{message}; give this machine the same files, at the same path")
 
 

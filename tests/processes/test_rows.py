@@ -95,7 +95,10 @@ def test_rows_that_have_changed_are_refused_by_what_differs(tmp_path: Path) -> N
     shop = assignments(experiment, experiment.parties)["p1"]
     file = tmp_path / "shop.csv"
     file.write_text(file.read_text().replace("blue", "red"), encoding="utf-8")
-    with pytest.raises(DataError, match="the columns of p1 are not those that the run was planned"):
+    with pytest.raises(DataError, match=r"on .*: the columns of p1 are not those that the run was"):
+        party_of(shop, iter(()))
+    file.unlink()
+    with pytest.raises(DataError, match=r"on .*: .*shop\.csv.*"):
         party_of(shop, iter(()))
 
 
