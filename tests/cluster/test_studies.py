@@ -96,7 +96,7 @@ def test_without_ray_a_study_on_it_ends_with_one_line(
     monkeypatch.setattr(connection, "find_spec", {}.get)
     spec = tmp_path / "spec.yaml"
     spec.write_text(SYNTHETIC)
-    for command in ("compare", "value"):
+    for command in ("bench", "compare", "value"):
         assert run([command, str(spec), "--on", "ray", "--progress", "none"]) == 3
         (line,) = capsys.readouterr().err.splitlines()
         assert line.endswith("run pip install 'splitrun[ray]'")

@@ -151,6 +151,7 @@ def test_what_fails_or_is_printed_elsewhere_is_told_here(
     assert (first.result(), fourth.result()) == (0, 3)
     assert isinstance(second.error, NonFiniteLoss)
     assert str(second.error) == "p0.top failed at LOSS 3: the loss is nan"
+    assert second.error.__notes__ == ["in the training of task 1"]
     assert str(third.error) == (
         "task 2 failed at its training: ZeroDivisionError: of a user's code"
     )

@@ -119,7 +119,7 @@ class _Tasks(Submitted[AnyTask, Outcome[Any, Any]]):
         if found.remark and found.remark not in self._remarks:
             self._remarks.add(found.remark)
             self._tell(f"warning: {found.remark}")
-        return found.outcome(work.key)
+        return found.outcome(work)
 
     def lost(self, work: AnyTask, error: RunFailed) -> Outcome[Any, Any]:
         """See `AtOnce`."""

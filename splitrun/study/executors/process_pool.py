@@ -112,7 +112,7 @@ class _Pool(AtOnce[AnyTask, Outcome[Any, Any]]):
             else:
                 self._idle.append(worker)
                 sys.stdout.write(answer.printed)
-                yield attempt, answer.outcome(attempt.work.key)
+                yield attempt, answer.outcome(attempt.work)
 
     def lost(self, work: AnyTask, error: RunFailed) -> Outcome[Any, Any]:
         """See `AtOnce`."""

@@ -44,8 +44,14 @@ class Task(Generic[K, R]):
         try:
             result = self.function(self.subject, self.recorder, *self.arguments)
         except SplitrunError as error:
-            return Outcome(self.key, error=error)
-        return Outcome(self.key, result)
+            return self.outcome(error=error)
+        return self.outcome(result)
+
+    def outcome(self, value: R | None = None, error: SplitrunError | None = None) -> Outcome[K, R]:
+        """What it came to; an error says of which task it is."""
+        if error is not None:
+            error.add_note(f"in the training of {self.name}")
+        return Outcome(self.key, value, error)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,6 @@ class Answer:
     remark: str = ""
     """What is odd about where it was found, and may be said once."""
 
-    def outcome(self, key: K) -> Outcome[K, Any]:
-        """Of the task with this key."""
-        return Outcome(key, self.value, self.failure.error() if self.failure else None)
+    def outcome(self, task: Task[K, Any]) -> Outcome[K, Any]:
+        """Of this task."""
+        return task.outcome(self.value, self.failure.error() if self.failure else None)
