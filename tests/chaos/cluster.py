@@ -47,7 +47,8 @@ def _trial(seed: int, directory: Path, nodes: TwoNodes) -> Trial:
     runs, attempts = directory / f"wild{seed}", 1
     try:
         result = train(prepared(made), runs)
-        told = f"{killer.victim}, not killed before the end"
+        told = f"{killer.victim}, not missed before the end"
+        killer.mend()
     except Lost as lost:
         late_s = monotonic() - killer.killed_at
         told = f"{killer.victim} after {killer.after_s:.1f} s, named {late_s:.1f} s later: {lost}"
@@ -55,7 +56,6 @@ def _trial(seed: int, directory: Path, nodes: TwoNodes) -> Trial:
         result, attempts = _gone_on(lost, runs), 2
         if late_s > _DEADLINE_S + _MORE_S:
             return Trial(seed, told, 1, 0, attempts, same=False)
-    killer.give_up()
     same = (result.weights_sha256, result.metrics) == (calm.weights_sha256, calm.metrics)
     return Trial(seed, told.split(";")[0], attempts - 1, 0, attempts, same)
 
@@ -101,15 +101,11 @@ class _Killer(threading.Thread):
         victim.kill()
 
     def mend(self) -> None:
-        """Have the cluster as it was."""
-        self.give_up()
-        if self.victim == "node":
-            self._nodes.replace_other()
-
-    def give_up(self) -> None:
-        """Kill nobody any more."""
+        """Kill nobody any more, and have the cluster as it was."""
         self._is_over.set()
         self.join()
+        if self.victim == "node" and self.killed_at:
+            self._nodes.replace_other()
 
 
 def _actors() -> list[psutil.Process]:
