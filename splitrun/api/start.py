@@ -113,7 +113,7 @@ def compare(
         depths: of `stale`, beside what is foretold the fastest; default: 2, 4 and 8.
         codecs: every arm takes part again with each of these codecs of all links.
         repeats: rounds of timing; default: until it is precise.
-        budget_s: seconds for the timing, at most.
+        budget_s: seconds for the timing; three rounds are timed in any case.
         seeds: whole trainings per arm, for the metric.
         metric: what arms are judged by; default: the first of `training.metrics`.
         margin: differences of the metric below this count as none.

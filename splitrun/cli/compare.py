@@ -101,7 +101,12 @@ def compare(
         typer.Option("--repeats", min=1, help="Rounds of timing; default: until it is precise."),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="Time for the timing, at most.")
+        float,
+        typer.Option(
+            "--budget",
+            metavar="SECONDS",
+            help="Time for the timing; three rounds are timed in any case.",
+        ),
     ] = 60.0,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="Whole trainings per arm, for the metric.")

@@ -99,7 +99,7 @@ class ComparisonProgress(Watcher):
         """Show the arms' medians, and how many rounds there were in how many seconds."""
         self._trials = {each: tuple(of_arm) for each, of_arm in trials.items()}
         rounds = min(len(each) for each in trials.values())
-        left = "" if budget_s is None else f" of at most {budget_s:.0f}"
+        left = "" if budget_s is None else f" of about {budget_s:.0f}"
         self._show_table()
         self._screen.phase(f"2 of 3: timing, round {rounds} done, {elapsed_s:.0f}{left} s")
 
@@ -122,7 +122,7 @@ class ComparisonProgress(Watcher):
         done = {arm: len(scores.values) for arm, scores in self._scores.items()}
         left = sum(course.seeds - done.get(arm, 0) for arm in arms)
         if not self._done:
-            return f"{SCREEN.plural(left, 'training')}, then {timing_s:.0f} s of timing at most"
+            return f"{SCREEN.plural(left, 'training')}, then some {timing_s:.0f} s of timing"
         training_s = (self._clock() - self._began) / self._done
         rest_s = left * training_s + timing_s + len(arms) * _RECORDING_S
         return f"{SCREEN.plural(left, 'training')} left, about {units.clock(rest_s)} to go"

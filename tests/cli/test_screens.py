@@ -106,7 +106,7 @@ def test_a_comparison_s_table_has_every_arm_and_stays_where_an_error_ends_it() -
         progress.training(SEQUENTIAL, planned.timed_arms[0].plan, 1)
         text = shown()
         assert "1 of 3: auroc, seed 1 of 2, sequential" in text
-        assert "4 trainings, then 60 s of timing at most" in text
+        assert "4 trainings, then some 60 s of timing" in text
         assert "stale:4" in text
         scores.values.append(0.9)
         progress.scored(SEQUENTIAL, scores)
@@ -119,7 +119,7 @@ def test_a_comparison_s_table_has_every_arm_and_stays_where_an_error_ends_it() -
     text = shown()
     assert "200" in text
     assert "2.00 [2.00, 2.00]" in text
-    assert "2 of 3: timing, round 3 done, 7 of at most 60 s" in text
+    assert "2 of 3: timing, round 3 done, 7 of about 60 s" in text
 
 
 def test_a_training_is_shown_below_the_table_and_a_timed_trial_is_not() -> None:
@@ -155,7 +155,7 @@ def test_without_a_terminal_there_is_a_line_a_training_and_a_round(
         assert not progress.recording(planned.timed_arms[1], 1, 1)
     lines = capsys.readouterr().err.splitlines()
     assert lines == 2 * [
-        "1 of 3: auroc, seed 2 of 2, stale:4; 4 trainings, then 60 s of timing at most",
+        "1 of 3: auroc, seed 2 of 2, stale:4; 4 trainings, then some 60 s of timing",
         "2 of 3: timing, warming up …; at most 01:04 to go",
         "2 of 3: timing, round 3 done, 7 s",
         "3 of 3: recording a trial of stale:4; about 00:02 to go",

@@ -62,6 +62,11 @@ def test_a_file_that_is_not_there_and_a_directory_are_refused(tmp_path: Path) ->
     spec = csv_spec({"alice": ["a"], "bob": ["b"]})
     with pytest.raises(DataError, match=r"rows.csv: No such file or directory; give the path"):
         header_of(spec, tmp_path)
+    (tmp_path / "row.csv").write_text("a,b,y\n")
+    with pytest.raises(
+        DataError, match=r"rows.csv: No such file or directory; did you mean .*/row\.csv\?"
+    ):
+        header_of(spec, tmp_path)
     (tmp_path / "rows.csv").mkdir()
     with pytest.raises(DataError, match=r"rows.csv: a directory without \*.parquet files"):
         header_of(spec, tmp_path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from splitrun.errors import DataError
 from splitrun.files import is_directory, open_regular
+from splitrun.spec.wording import closest
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -116,8 +117,19 @@ def open_file(path: Path) -> BinaryIO:
         return open_regular(path, elsewhere=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path}: {reason}; give the path of a file that can be read"
-        raise DataError(message) from error
+        near = _near(path) if isinstance(error, FileNotFoundError) else None
+        remedy = f"did you mean {near}?" if near else "give the path of a file that can be read"
+        raise DataError(f"{path}: {reason}; {remedy}") from error
+
+
+def _near(path: Path) -> Path | None:
+    """The file beside it whose name `path` probably misspells, of the same ending."""
+    try:
+        stems = sorted(each.stem for each in path.parent.glob(f"*{path.suffix}"))
+    except (OSError, ValueError):
+        return None
+    near = closest(path.stem, stems)
+    return path.with_stem(near) if near else None
 
 
 def sha256(path: Path) -> str:
