@@ -27,6 +27,8 @@ settings.load_profile("here")
 LONG = (
     "benchmarks/test_growth.py::test_a_run_in_a_process_of_its_own*",
     "benchmarks/test_miniatures.py::*",
+    "cluster/test_bench.py::test_a_cell_is_timed_on_a_node*",
+    "cluster/test_studies.py::test_a_killed_task_is_begun_again*",
     "ends/test_table.py::*compare*",
     "ends/test_table.py::*bench*",
     "experiments/test_experiments.py::test_an_experiment_runs_and_learns*[[]faults[]]",
