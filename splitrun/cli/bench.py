@@ -170,6 +170,8 @@ def bench(
     axes, compared = _axes(document, varied or (), preset, baseline)
     cells = line_up(spec, overrides or (), axes, data_dir)
     _refuse_unproven(cells, unproven=unproven)
+    if on is not None:
+        _refuse_nested(cells)
     directory = BenchDirectory.create(runs_dir, document, axes, typed)
     settings = BenchSettings(repeats, budget, unproven)
     grid = Bench(document, axes, compared, cells, settings, directory, data_dir, allow_code)
@@ -233,12 +235,9 @@ def _swept(grid: Bench, on: str | None, jobs: int | None, progress: Progress) ->
         timer: Timer = OneByOne(on_download)
         if on is not None:
             from splitrun.study.bench.on_ray import nodes_of
-            from splitrun.study.executors import cluster_address, refuse_nested
+            from splitrun.study.executors import cluster_address
             from splitrun.study.executors.ray_task import Place
 
-            for cell in grid.cells:
-                if cell.document is not None:
-                    refuse_nested(cell.document.spec)
             data_dir = grid.data_dir.absolute() if grid.data_dir else None
             place = Place(cluster_address(on), data_dir, grid.allow_code)
             timer = stack.enter_context(nodes_of(place, grid.document.directory, jobs, note))
@@ -256,6 +255,14 @@ def _refuse_unproven(cells: Sequence[BenchCell], *, unproven: bool) -> None:
 
     if unproven and not any(cell.document and is_advised(cell.document.spec) for cell in cells):
         raise UsageError("--unproven: no cell has pipeline.depth=auto; leave it out")
+
+
+def _refuse_nested(cells: Sequence[BenchCell]) -> None:
+    from splitrun.study.executors import refuse_nested
+
+    for cell in cells:
+        if cell.document is not None:
+            refuse_nested(cell.document.spec)
 
 
 class _Soak(NamedTuple):

@@ -100,3 +100,16 @@ def test_without_ray_a_study_on_it_ends_with_one_line(
         assert run([command, str(spec), "--on", "ray", "--progress", "none"]) == 3
         (line,) = capsys.readouterr().err.splitlines()
         assert line.endswith("run pip install 'splitrun[ray]'")
+
+
+@pytest.mark.parametrize("command", ["bench", "compare", "value"])
+def test_a_study_on_ray_of_runs_on_ray_is_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(SYNTHETIC)
+    on_ray = ("--on", "ray", "--progress", "none", "--runs-dir", str(tmp_path / "runs"))
+    assert run([command, str(spec), *on_ray, "runtime=ray"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("; add runtime.type=threaded")
+    assert not (tmp_path / "runs").exists()

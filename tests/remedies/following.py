@@ -118,6 +118,8 @@ def _set_words(told: Told, found: re.Match[str], typed: Typed) -> Typed:
 
 def _another_file(told: Told, found: re.Match[str], typed: Typed) -> Typed:
     del told
+    if not found[1].endswith(".yaml"):
+        return typed.with_words(f"dataset.path={found[1]}")
     return replace(typed, words=(typed.words[0], found[1], *typed.words[2:]))
 
 

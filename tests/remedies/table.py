@@ -242,6 +242,10 @@ WARNED = {
         "has no effect: no row is held out; remove it, or raise dataset.test_fraction",
         overrides=("dataset.test_fraction=0", "dataset.split=stratified"),
     ),
+    "a cluster's address on another runtime": Bad(
+        "has no effect with the runtime serial; remove it, or use runtime.type=ray",
+        overrides=("runtime.address=auto",),
+    ),
     "how to compare keys that there are not": Bad(
         "has no effect: there is no key; remove it, or add dataset.key",
         overrides=("dataset.key_type=integer",),
@@ -257,6 +261,7 @@ WARNED = {
 
 UNTRIED = {
     "write KEY=VALUE,VALUE, for example pipeline.depth=1,2,4": "an option of bench: tests/study",
+    "add runtime.type=threaded": "an option of studies: tests/cluster/test_studies",
     "list all classes under dataset.classes": "there are too many to be typed",
     "set dataset.split=stratified": "a warning: tests/data/test_summary",
     "set top.loss=binary_cross_entropy": "a warning: tests/data/test_summary",
