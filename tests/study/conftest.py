@@ -16,7 +16,9 @@ import yaml
 import splitrun.session
 import splitrun.study.compare as comparing
 from splitrun.cli.app import run
+from splitrun.study.arms import Arm
 from splitrun.study.comparison import Comparison
+from splitrun.study.watcher import Watcher
 from tests.probing import given_costs
 from tests.runtime.running import synthetic
 
@@ -73,3 +75,16 @@ def measured_before(compared: Compared, monkeypatch: pytest.MonkeyPatch) -> Comp
 
     monkeypatch.setattr(comparing, "compare", given)
     return compared
+
+
+class Told(Watcher):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+    def left_out(self, arm: Arm, why: str) -> None:
+        self.lines.append(f"left out {arm}: {why}")

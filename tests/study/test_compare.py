@@ -25,12 +25,11 @@ from splitrun.study.quality import TimeToTarget, time_to_target
 from splitrun.study.scoring import score
 from splitrun.study.timing import shorten
 from splitrun.study.training import Subject, train_fresh
-from splitrun.study.watcher import Watcher
 from splitrun.telemetry import read_events, shares
 from tests.cli.trial import refusal
 from tests.probing import given_costs
 from tests.runtime.running import Content, prepared, synthetic
-from tests.study.conftest import ARGUMENTS, Compared
+from tests.study.conftest import ARGUMENTS, Compared, Told
 
 QUICK = ("--repeats", "3", "--budget", "1", "--seeds", "1", "--progress", "none")
 TOP_LEVEL = {"arms", "recommended", "advice", "report"}
@@ -53,19 +52,6 @@ ARM = {
     "verdict",
 }
 """What scripts rely on in every arm."""
-
-
-class Told(Watcher):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def tell(self, line: str) -> None:
-        self.lines.append(line)
-
-    def left_out(self, arm: Arm, why: str) -> None:
-        self.lines.append(f"left out {arm}: {why}")
 
 
 def written(directory: Path, content: Content | None = None) -> str:

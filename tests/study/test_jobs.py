@@ -25,26 +25,16 @@ from splitrun.study.directory import MEASURED
 from splitrun.study.executors import Executor, InProcess, Outcome, ProcessPool, Task
 from splitrun.study.scoring import Scores, score
 from splitrun.study.training import Recorder, Subject
-from splitrun.study.watcher import Watcher
 from tests.probing import given_costs
 from tests.runtime.running import prepared, synthetic
 from tests.study import known_shares
-from tests.study.conftest import ARGUMENTS, Compared
+from tests.study.conftest import ARGUMENTS, Compared, Told
 
 DIVERGING = Arm("sequential", codec="fp16")
 
 
-class Seen(Watcher):
-    """Keeps what it is told, in order."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def tell(self, line: str) -> None:
-        self.lines.append(line)
-
-    def left_out(self, arm: Arm, why: str) -> None:
-        self.lines.append(f"left out {arm}: {why}")
+class Seen(Told):
+    """Keeps what it is told, in order, and every score."""
 
     def scored(self, arm: Arm, scores: Scores) -> None:
         self.lines.append(f"{arm} {scores.values[-1]!r} {scores.weights_sha256[-1]}")
@@ -186,10 +176,13 @@ def test_a_failed_training_ends_the_study_and_what_was_at_work_beside_it_is_kept
     training = spec.training.model_copy(update={"optimizer": optimizer})
     diverging = spec.model_copy(update={"training": training})
     subjects[BASELINE] = subjects[BASELINE].under(diverging)
-    watcher = Seen()
+    alone, pooled = Seen(), Seen()
     with pytest.raises(NonFiniteLoss):
-        score(subjects, None, 3, watcher, ProcessPool(2))
-    assert {line.partition(" ")[0] for line in watcher.lines} == {"stale:2"}
+        score(subjects, None, 3, alone)
+    assert alone.lines == []
+    with pytest.raises(NonFiniteLoss):
+        score(subjects, None, 1, pooled, ProcessPool(2))  # both are at work before either has ended
+    assert [line.partition(" ")[0] for line in pooled.lines] == ["stale:2"]
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ class Work(Protocol):
 
 
 W = TypeVar("W", bound=Work)
-O = TypeVar("O")  # noqa: E741 - an outcome
+F = TypeVar("F")
+"""What comes of it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Gone:
     remedy: str
 
 
-class AtOnce(ABC, Generic[W, O]):
+class AtOnce(ABC, Generic[W, F]):
     """Keeps so many pieces of work going.
 
     Args:
@@ -61,7 +62,7 @@ class AtOnce(ABC, Generic[W, O]):
     def __init__(self, most: int, tell: Tell) -> None:
         self._most, self._tell = most, tell
         self._going = 0
-        self._outcomes: dict[int, O] = {}
+        self._outcomes: dict[int, F] = {}
         """By place, until those before it are there."""
 
     @abstractmethod
@@ -69,14 +70,14 @@ class AtOnce(ABC, Generic[W, O]):
         """Begin it somewhere."""
 
     @abstractmethod
-    def ended(self) -> Iterable[tuple[Attempt[W], O | Gone]]:
+    def ended(self) -> Iterable[tuple[Attempt[W], F | Gone]]:
         """Attempts that have ended, at least one; waits for it."""
 
     @abstractmethod
-    def lost(self, work: W, error: RunFailed) -> O:
+    def lost(self, work: W, error: RunFailed) -> F:
         """The outcome of work that was lost as often as it was begun."""
 
-    def outcomes(self, works: Iterator[W]) -> Generator[O]:
+    def outcomes(self, works: Iterator[W]) -> Generator[F]:
         """Do all of it. What is to be done next is asked for when it can begin."""
         given = taken = 0
         while True:
@@ -95,7 +96,7 @@ class AtOnce(ABC, Generic[W, O]):
         self._going += 1
         self.begin(attempt)
 
-    def _take(self, attempt: Attempt[W], outcome: O | Gone) -> None:
+    def _take(self, attempt: Attempt[W], outcome: F | Gone) -> None:
         self._going -= 1
         name = attempt.work.name
         if not isinstance(outcome, Gone):

@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from splitrun.errors import one_line
-from splitrun.study.executors.at_once import AtOnce, Attempt, Gone, O, W
+from splitrun.study.executors.at_once import AtOnce, Attempt, F, Gone, W
 from splitrun.study.executors.executor import Tell
 
 
-class Submitted(AtOnce[W, O]):
+class Submitted(AtOnce[W, F]):
     """Keeps so many pieces of work going on a cluster.
 
     Args:
@@ -30,7 +30,7 @@ class Submitted(AtOnce[W, O]):
         """Give it to the cluster; what Ray calls what is to come of it."""
 
     @abstractmethod
-    def outcome(self, work: W, found: Any) -> O:
+    def outcome(self, work: W, found: Any) -> F:
         """What has come of it."""
 
     @contextmanager
@@ -47,7 +47,7 @@ class Submitted(AtOnce[W, O]):
         """See `AtOnce`."""
         self._going_on[self.submit(attempt)] = attempt
 
-    def ended(self) -> Iterator[tuple[Attempt[W], O | Gone]]:
+    def ended(self) -> Iterator[tuple[Attempt[W], F | Gone]]:
         """See `AtOnce`."""
         done, _ = self._ray.wait(list(self._going_on))
         for reference in done:
